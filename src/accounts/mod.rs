@@ -1,0 +1,209 @@
+//! Accounts: who there is.
+//!
+//! A username and an address are each unique without regard to case. Nothing here checks first
+//! and inserts then: the database decides who came first, and is asked afterwards which name
+//! it was.
+
+mod store;
+
+use crate::access::Role;
+use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+use crate::base::names::{Email, Login, NewPassword, PersonName, Username};
+use crate::passwords::{HashError, PasswordHash, Passwords};
+use crate::storage::{AnyConnection, Db};
+pub use store::{find, has_administrator, set_role};
+
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: AccountId,
+    pub username: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub role: Role,
+    pub created_at: UnixSeconds,
+}
+
+impl Account {
+    /// What to call them: the name, else the username, else the address.
+    pub fn greeting(&self) -> &str {
+        [&self.name, &self.username, &self.email]
+            .into_iter()
+            .find_map(|name| name.as_deref())
+            .unwrap_or("you")
+    }
+}
+
+/// Somebody who would like an account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+    pub name: Option<PersonName>,
+    pub password: NewPassword,
+}
+
+/// A new account whose password has been hashed: ready for a transaction.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    new: NewAccount,
+    hash: PasswordHash,
+    created_at: UnixSeconds,
+}
+
+/// Why an account was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpError {
+    /// One of them or both are somebody's already.
+    #[error("taken: username {username}, email {email}")]
+    Taken { username: bool, email: bool },
+    #[error(transparent)]
+    Password(#[from] HashError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// An account with what its password is checked against.
+pub struct Credentials {
+    pub account: Account,
+    pub hash: PasswordHash,
+}
+
+#[derive(Clone)]
+pub struct Accounts {
+    db: Db,
+    clock: Clock,
+    passwords: Passwords,
+}
+
+impl Accounts {
+    pub fn new(db: Db, clock: Clock, passwords: Passwords) -> Self {
+        Self {
+            db,
+            clock,
+            passwords,
+        }
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`SignUpError`]; when two race for a name, exactly one of them gets it.
+    pub async fn sign_up(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
+        let prepared = self.prepare(new).await?;
+        self.add(prepared, move |_| Ok(role)).await
+    }
+
+    /// Hashes the password: the slow part, outside of any transaction.
+    ///
+    /// # Errors
+    /// [`SignUpError::Password`].
+    pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
+        let personal = [
+            new.username.as_ref().map(Username::as_str),
+            new.email.as_ref().map(Email::as_str),
+            new.name.as_ref().map(PersonName::as_str),
+        ];
+        let personal = personal.into_iter().flatten().map(str::to_owned).collect();
+        let hash = self.passwords.hash_new(&new.password, personal).await?;
+        Ok(Prepared {
+            new,
+            hash,
+            created_at: self.clock.now(),
+        })
+    }
+
+    /// Inserts it in one transaction with `before`, which says its role or refuses.
+    ///
+    /// # Errors
+    /// [`SignUpError::Taken`], or what `before` returns.
+    pub async fn add<E>(
+        &self,
+        prepared: Prepared,
+        before: impl FnOnce(&mut AnyConnection) -> Result<Role, E> + Send + 'static,
+    ) -> Result<Account, E>
+    where
+        E: From<SignUpError> + Send + 'static,
+    {
+        let (username, email) = (prepared.new.username.clone(), prepared.new.email.clone());
+        let added = self
+            .db
+            .write(move |tx| {
+                let role = before(tx).map_err(NotAdded::Refused)?;
+                store::insert(tx, &prepared, role)
+            })
+            .await;
+        match added {
+            Ok(account) => Ok(account),
+            Err(NotAdded::Refused(error)) => Err(error),
+            Err(NotAdded::Fault(fault)) => Err(SignUpError::Fault(fault).into()),
+            // Asked in a transaction of its own: the failed insert has ended the first one.
+            Err(NotAdded::Taken) => {
+                let taken = self
+                    .db
+                    .read(move |db| store::which_is_taken(db, username, email))
+                    .await;
+                Err(taken.unwrap_or_else(SignUpError::Fault).into())
+            }
+        }
+    }
+
+    /// Who signs in by this name, if anybody does.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {
+        self.db
+            .read(move |db| store::find_credentials(db, &login))
+            .await
+    }
+
+    /// # Errors
+    /// When the database is away.
+    pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Fault> {
+        self.db.read(move |db| store::find(db, id)).await
+    }
+
+    /// All of them, the oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn list(&self) -> Result<Vec<Account>, Fault> {
+        self.db.read(store::list).await
+    }
+
+    /// # Errors
+    /// When the database is away.
+    pub async fn has_administrator(&self) -> Result<bool, Fault> {
+        self.db.read(store::has_administrator).await
+    }
+
+    /// Replaces `old` by a hash of the same password, unless it has been changed since.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn replace_hash(
+        &self,
+        id: AccountId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<(), Fault> {
+        self.db
+            .write(move |tx| store::replace_hash(tx, id, &old, &new))
+            .await
+    }
+}
+
+/// Why the transaction of [`Accounts::add`] was rolled back.
+enum NotAdded<E> {
+    Refused(E),
+    Taken,
+    Fault(Fault),
+}
+
+impl<E> From<Fault> for NotAdded<E> {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

@@ -1,0 +1,205 @@
+//! The composition root: from settings to a running server.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::Server;
+use actix_web::web::Data;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::accounts::Accounts;
+use crate::base::clock::Clock;
+use crate::base::fault::Fault;
+use crate::base::ids::RequestId;
+use crate::base::secret::InstanceSecret;
+use crate::config::{BaseUrl, Config};
+use crate::passwords::Passwords;
+use crate::recovery::Recovery;
+use crate::sessions::Sessions;
+use crate::sign_in::SignIn;
+use crate::storage::{Db, Location};
+use crate::tokens::Tokens;
+use crate::web::{self, State, Web};
+
+/// For whole headers to arrive; a body has its own time.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+const FINISH_WITHIN_SECONDS: u64 = 10;
+
+/// What the settings lead to before anything is served: the data folder, the secret, the
+/// database, and whoever needs no more than those.
+pub struct Ground {
+    pub config: Config,
+    pub secret: InstanceSecret,
+    pub db: Db,
+    pub clock: Clock,
+    pub passwords: Passwords,
+    pub accounts: Accounts,
+    pub recovery: Recovery,
+}
+
+impl Ground {
+    /// Makes what is missing: folder, secret, database, schema.
+    ///
+    /// # Errors
+    /// When one of them cannot be made or is damaged.
+    pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
+        make_data_dir(&config.data_dir)?;
+        let secret = match &config.secret {
+            Some(secret) => secret.clone(),
+            None => load_or_make_secret(&config.data_dir.join("secret"))?,
+        };
+        let db = Db::open(Location::parse(
+            config.database_url.as_ref(),
+            &config.data_dir,
+        )?)?;
+        let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
+        let accounts = Accounts::new(db.clone(), clock.clone(), passwords.clone());
+        let recovery = Recovery::new(db.clone(), clock.clone(), accounts.clone());
+        Ok(Self {
+            config,
+            secret,
+            db,
+            clock,
+            passwords,
+            accounts,
+            recovery,
+        })
+    }
+}
+
+/// A server that has its address and serves once it is awaited.
+pub struct Ready {
+    pub server: Server,
+    pub base_url: BaseUrl,
+    /// Opens the page that makes the first administrator; `None` when there is one.
+    pub first_administrator: Option<SecretString>,
+}
+
+/// Composes the server around a socket that listens already, and starts its workers.
+///
+/// # Errors
+/// When the database is away, or the signing key cannot be read.
+pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault> {
+    let Ground {
+        config,
+        secret,
+        db,
+        clock,
+        passwords,
+        accounts,
+        recovery,
+    } = ground;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Fault::caused("the socket", error))?;
+    let base_url = config
+        .base_url
+        .clone()
+        .unwrap_or_else(|| BaseUrl::of(address));
+    let tokens = Tokens::open(
+        &db,
+        clock.clone(),
+        &secret,
+        base_url.as_str(),
+        &config.tokens,
+    )
+    .await?;
+    let sessions = Sessions::open(
+        db,
+        clock.clone(),
+        tokens.clone(),
+        &secret,
+        config.sessions.clone(),
+    )
+    .await?;
+    let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), tokens);
+    let first_administrator = recovery.first_administrator().await?.map(|token| {
+        SecretString::from(format!(
+            "{}/first-administrator?token={}",
+            base_url.as_str(),
+            token.expose_secret()
+        ))
+    });
+    let web = Web::new(&secret, &base_url);
+    let state = State {
+        config,
+        base_url: base_url.clone(),
+        clock,
+        accounts,
+        sessions,
+        sign_in,
+        recovery,
+        web,
+    };
+    let state = Data::new(state);
+    let server = HttpServer::new(move || web::app(state.clone()))
+        .client_request_timeout(HEADERS_WITHIN)
+        .shutdown_timeout(FINISH_WITHIN_SECONDS)
+        .listen(listener)
+        .map_err(|error| Fault::caused("the socket", error))?
+        .run();
+    Ok(Ready {
+        server,
+        base_url,
+        first_administrator,
+    })
+}
+
+fn make_data_dir(folder: &Path) -> Result<(), Fault> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| {
+            Fault::caused(
+                format!("the data folder {} cannot be made", folder.display()),
+                error,
+            )
+        })
+}
+
+/// The secret in its file, 0600. Two servers that start at once end up with the same one: it is
+/// written elsewhere and put in place whole, unless there is one already.
+fn load_or_make_secret(path: &Path) -> Result<InstanceSecret, Fault> {
+    let failed = |what: &str, error| {
+        Fault::caused(
+            format!("the secret {} cannot be {what}", path.display()),
+            error,
+        )
+    };
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            return InstanceSecret::parse(&text).ok_or_else(|| {
+                Fault::new(format!(
+                    "the secret {} is damaged: it must hold at least 32 bytes as base64. Restore it from your backup",
+                    path.display()
+                ))
+            });
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(failed("read", error)),
+    }
+    let draft = path.with_extension(RequestId::new().to_string());
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .and_then(|mut file| {
+            file.write_all(InstanceSecret::generate().to_base64().as_bytes())?;
+            file.sync_all()
+        });
+    let placed = written.and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft).ok();
+    match placed {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed("made", error)),
+    }
+    load_or_make_secret(path)
+}

@@ -1,0 +1,8 @@
+//! Floor 0: values and rules without I/O. Knows neither HTTP nor a database.
+
+pub mod clock;
+pub mod fault;
+pub mod ids;
+pub mod names;
+pub mod random;
+pub mod secret;

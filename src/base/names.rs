@@ -1,0 +1,266 @@
+//! What people type to name and prove themselves, parsed once into types that are always good.
+//!
+//! A refusal is the sentence that the person reads under the field.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
+
+pub const USERNAME_MAX: usize = 32;
+/// RFC 5321, section 4.5.3.1.3, less the angle brackets.
+pub const EMAIL_MAX: usize = 254;
+pub const NAME_MAX: usize = 100;
+/// Code points. All of them count: nothing is cut off.
+pub const PASSWORD_MAX: usize = 256;
+
+pub type Refusal = Cow<'static, str>;
+
+/// Letters, digits, dots, hyphens and underscores of ASCII: nothing that looks like something
+/// else, and never an `@`, so that no username can be somebody's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err("Enter a username".into());
+        }
+        if text.chars().count() > USERNAME_MAX {
+            return Err(format!("Username must be {USERNAME_MAX} characters or fewer").into());
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if !text.chars().all(allowed) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(
+                "Username must begin with a letter or digit and use only letters a to z, \
+                        digits, dots, hyphens and underscores"
+                    .into(),
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What must be unique: the name without regard to case.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+/// An address as the HTML standard's e-mail field takes it, with a dot-free domain allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+impl Email {
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let text: String = text.trim().nfc().collect();
+        if text.is_empty() {
+            return Err("Enter an email address".into());
+        }
+        let good = text.len() <= EMAIL_MAX
+            && text.rsplit_once('@').is_some_and(|(local, domain)| {
+                is_local_part(local) && domain.split('.').all(is_domain_label)
+            });
+        if !good {
+            return Err(
+                "Enter an email address in the correct format, like name@example.com".into(),
+            );
+        }
+        Ok(Self(text))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What must be unique: the address without regard to case.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    (1..=64).contains(&local.len())
+        && local
+            .chars()
+            .all(|c| c.is_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c))
+}
+
+fn is_domain_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+/// How a person is greeted: any text on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonName(String);
+
+impl PersonName {
+    /// `None` for an empty one: the name is optional.
+    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+        let text: String = text.trim().nfc().collect();
+        if text.chars().count() > NAME_MAX {
+            return Err(format!("Name must be {NAME_MAX} characters or fewer").into());
+        }
+        if text.chars().any(is_unprintable) {
+            return Err("Name must be plain text on one line".into());
+        }
+        Ok((!text.is_empty()).then_some(Self(text)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Control characters, and those that turn the direction of the text around them.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A password as it was typed, in normal form C. Nothing is trimmed or cut.
+#[derive(Clone)]
+pub struct Password(SecretString);
+
+impl Password {
+    pub fn typed(text: &str) -> Self {
+        Self(SecretString::from(text.nfc().collect::<String>()))
+    }
+
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password([secret])")
+    }
+}
+
+/// A password that somebody wants to have: long enough. Whether it is easy to guess is
+/// decided where it is hashed.
+#[derive(Clone, Debug)]
+pub struct NewPassword(Password);
+
+impl NewPassword {
+    pub fn parse(text: &str, min_length: usize) -> Result<Self, Refusal> {
+        let password = Password::typed(text);
+        match password.expose().chars().count() {
+            0 => Err("Enter a password".into()),
+            length if length < min_length => {
+                Err(format!("Password must be {min_length} characters or more").into())
+            }
+            length if length > PASSWORD_MAX => {
+                Err(format!("Password must be {PASSWORD_MAX} characters or fewer").into())
+            }
+            _ => Ok(Self(password)),
+        }
+    }
+
+    pub fn password(&self) -> &Password {
+        &self.0
+    }
+}
+
+/// What somebody types to say who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    Username(Username),
+    Email(Email),
+}
+
+impl Login {
+    /// `None` when it can be nobody's name: the caller answers as for an unknown one.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.contains('@') {
+            Email::parse(text).ok().map(Login::Email)
+        } else {
+            Username::parse(text).ok().map(Login::Username)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_are_trimmed_and_compared_without_case() {
+        let ada = Username::parse("  Ada.L-1_ ").unwrap();
+        assert_eq!((ada.as_str(), ada.key().as_str()), ("Ada.L-1_", "ada.l-1_"));
+        for bad in [
+            "",
+            " ",
+            "-ada",
+            "a@b",
+            "a b",
+            "a\0b",
+            "<b>",
+            "é",
+            &"a".repeat(33),
+        ] {
+            assert!(Username::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_follow_the_html_standard() {
+        for good in [
+            "a@b",
+            "Ada@Example.com",
+            "o'neil+x@mail.example.org",
+            "josé@exämple.de",
+        ] {
+            assert!(Email::parse(good).is_ok(), "{good:?}");
+        }
+        let long = format!("{}@example.com", "a".repeat(65));
+        for bad in [
+            "", "a", "@b", "a@", "a@-b", "a@b..c", "a b@c", "a@b\n", "a\0@b", "a@b@c", "<a>@b",
+            &long,
+        ] {
+            let bad = bad
+                .strip_suffix('\n')
+                .map_or(bad.to_owned(), |b| format!("{b}\u{7f}"));
+            assert!(Email::parse(&bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            Email::parse("ADA@Example.COM").unwrap().key(),
+            "ada@example.com"
+        );
+    }
+
+    #[test]
+    fn a_name_may_hold_anything_that_can_be_read() {
+        assert_eq!(PersonName::parse("  ").unwrap(), None);
+        assert_eq!(
+            PersonName::parse("<b>Ada</b>").unwrap().unwrap().as_str(),
+            "<b>Ada</b>"
+        );
+        for bad in ["a\0b", "a\nb", "\u{202e}adA", &"a".repeat(101)] {
+            assert!(PersonName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_count_code_points_after_composition() {
+        assert!(NewPassword::parse(&"é".repeat(12), 12).is_ok());
+        assert!(NewPassword::parse(&"e\u{301}".repeat(11), 12).is_err());
+        assert!(NewPassword::parse(&"🔑".repeat(256), 12).is_ok());
+        assert!(NewPassword::parse(&"🔑".repeat(257), 12).is_err());
+        assert_eq!(Password::typed(" e\u{301} ").expose(), " é ");
+    }
+
+    #[test]
+    fn printing_a_password_shows_nothing_of_it() {
+        let password = NewPassword::parse("canary-base-names", 12).unwrap();
+        assert!(!format!("{password:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,18 @@
+//! The only source of randomness: the operating system's, through AWS-LC.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+
+/// # Panics
+/// When the operating system has no randomness to give: nothing here may go on without.
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// An opaque token of 256 random bits, base64url.
+pub fn token() -> SecretString {
+    SecretString::from(URL_SAFE_NO_PAD.encode(bytes::<32>()))
+}

@@ -1,0 +1,31 @@
+//! `doorward config`
+
+use clap::Subcommand;
+
+use crate::base::fault::Fault;
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Every setting with its value (secrets hidden) and where it comes from
+    Show,
+}
+
+pub fn show(config: &Config) -> Result<(), Fault> {
+    let widest = |length: fn(&crate::config::Shown) -> usize| {
+        config.shown.iter().map(length).max().unwrap_or(0)
+    };
+    let (keys, values) = (
+        widest(|shown| shown.key.len()),
+        widest(|shown| shown.value.len() + 2),
+    );
+    for shown in &config.shown {
+        let value = if shown.value.starts_with(['[', '(']) {
+            shown.value.clone()
+        } else {
+            format!("{:?}", shown.value)
+        };
+        println!("{:keys$} = {value:values$}  # {}", shown.key, shown.source);
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! The commands. Each ends with 0, or says on stderr what is wrong and ends with 1; with 2 when
+//! it was called wrongly or the settings are.
+
+mod account;
+mod config;
+mod database;
+mod doctor;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::base::fault::Fault;
+use crate::config::{Config, Flags};
+
+#[derive(Parser)]
+#[command(
+    name = "doorward",
+    version,
+    about = "A small, fast login server",
+    infer_subcommands = false
+)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where settings come from. Without flags: `doorward.toml`, then `.env`, then the environment
+/// (`DOORWARD_TOPIC__KEY`).
+#[derive(Args)]
+struct Settings {
+    /// Read this settings file instead of doorward.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address and port to serve on
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The folder for the database, keys and secrets
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// Any other setting, as `config show` names it; not for secrets, which others could see
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (what happens without a command, too)
+    Serve,
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Delete everything in the database and make it anew
+    ResetDb {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Accounts: add one, list all
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Settings: show what is in force, and where it comes from
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Check settings, files and database, and say what is wrong
+    Doctor,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// Parses the command line and does what it says.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut set = cli.settings.set;
+    set.extend(
+        cli.settings
+            .listen
+            .map(|value| ("listen".to_owned(), value)),
+    );
+    set.extend(
+        cli.settings
+            .data_dir
+            .map(|value| ("data_dir".to_owned(), value)),
+    );
+    let config = match Config::load(Flags {
+        file: cli.settings.config,
+        set,
+    }) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("doorward: the settings are not right:");
+            for problem in problems {
+                eprintln!("  {problem}");
+            }
+            return ExitCode::from(2);
+        }
+    };
+    let done = match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(config),
+        Command::Migrate => database::migrate(config),
+        Command::ResetDb { yes } => database::reset(config, yes),
+        Command::Account(command) => account::run(command, config),
+        Command::Config(config::Command::Show) => config::show(&config),
+        Command::Doctor => doctor::run(&config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("doorward: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs what a command waits for.
+fn wait<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    actix_web::rt::System::new().block_on(work)
+}

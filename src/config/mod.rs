@@ -1,0 +1,395 @@
+//! Settings: defaults < `doorward.toml` < `.env` < environment < flags.
+//!
+//! Read once, at the start, into final types. Everything that is wrong is reported together.
+//! The only place where the environment is read.
+
+mod reader;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+use reader::{Given, Reader};
+pub use reader::{Shown, Source};
+
+use crate::base::names::PASSWORD_MAX;
+use crate::base::secret::InstanceSecret;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// `None`: made from the address that is really listened on.
+    pub base_url: Option<BaseUrl>,
+    pub data_dir: PathBuf,
+    /// `None`: kept in `data_dir`, and made there on the first start.
+    pub secret: Option<InstanceSecret>,
+    /// `None`: an SQLite file in `data_dir`.
+    pub database_url: Option<SecretString>,
+    pub signup: SignupConfig,
+    pub passwords: PasswordsConfig,
+    pub tokens: TokensConfig,
+    pub sessions: SessionsConfig,
+    pub proxies: ProxiesConfig,
+    pub log: LogConfig,
+    /// Every setting in its order, for `config show`.
+    pub shown: Vec<Shown>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SignupConfig {
+    pub mode: SignupMode,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignupMode {
+    Open,
+    Closed,
+}
+
+#[derive(Clone, Debug)]
+pub struct PasswordsConfig {
+    pub min_length: usize,
+    pub bcrypt_cost: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct TokensConfig {
+    pub access_minutes: i64,
+    pub link_seconds: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct SessionsConfig {
+    pub idle_days: i64,
+    pub absolute_days: i64,
+}
+
+#[derive(Clone, Debug)]
+pub struct ProxiesConfig {
+    pub trusted: Vec<IpNet>,
+}
+
+impl ProxiesConfig {
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub level: tracing::Level,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where people reach this server: scheme, host and port, without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    origin: String,
+    https: bool,
+}
+
+impl BaseUrl {
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let bare = matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        bare.then(|| Self {
+            origin: url.origin().ascii_serialization(),
+            https: url.scheme() == "https",
+        })
+    }
+
+    pub fn of(address: SocketAddr) -> Self {
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Self {
+            origin: format!("http://{host}:{}", address.port()),
+            https: false,
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.origin
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// A settings file that must exist; without one, `doorward.toml` here is read if it does.
+    pub file: Option<PathBuf>,
+    /// `(key, value)`.
+    pub set: Vec<(String, String)>,
+}
+
+impl Config {
+    /// From every source of this process.
+    ///
+    /// # Errors
+    /// All that is wrong, a line each.
+    pub fn load(flags: Flags) -> Result<Self, Vec<String>> {
+        let mut given = Given::default();
+        let path = flags.file.as_deref().unwrap_or(Path::new("doorward.toml"));
+        match std::fs::read_to_string(path) {
+            Ok(text) => given
+                .add_toml(path, &text)
+                .map_err(|problem| vec![problem])?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && flags.file.is_none() => {}
+            Err(error) => return Err(vec![format!("{}: {error}", path.display())]),
+        }
+        match dotenvy::from_path_iter(".env") {
+            Ok(lines) => {
+                let variables: Result<Vec<_>, _> = lines.collect();
+                // The parser's message quotes the line, which may hold a secret.
+                let variables =
+                    variables.map_err(|_| vec![".env: a line is not NAME=value".to_owned()])?;
+                given.add_variables(Source::DotEnv, variables.into_iter());
+            }
+            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(vec![format!(".env: {error}")]),
+        }
+        given.add_variables(Source::Environment, environment());
+        Self::from_flags(given, flags.set)
+    }
+
+    /// From defaults and these settings alone.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn of(settings: &[(&str, &str)]) -> Result<Self, Vec<String>> {
+        let set = settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Self::from_flags(Given::default(), set.collect())
+    }
+
+    fn from_flags(mut given: Given, set: Vec<(String, String)>) -> Result<Self, Vec<String>> {
+        for (key, value) in set {
+            given.add(key, value, Source::Flag);
+        }
+        Self::read(Reader::new(given))
+    }
+
+    fn read(mut r: Reader) -> Result<Self, Vec<String>> {
+        let mut config = Self {
+            listen: r.take(
+                "listen",
+                "127.0.0.1:8080",
+                "an address and port, like 127.0.0.1:8080",
+                parsed,
+            ),
+            base_url: r.take(
+                "base_url",
+                "",
+                "http:// or https://, a host, and no path",
+                |text| {
+                    if text.is_empty() {
+                        Some(None)
+                    } else {
+                        BaseUrl::parse(text).map(Some)
+                    }
+                },
+            ),
+            data_dir: r.take("data_dir", "data", "a folder", |text| {
+                (!text.is_empty()).then(|| PathBuf::from(text))
+            }),
+            secret: r.take_secret(
+                "secret",
+                "(kept in data_dir)",
+                "at least 32 bytes as base64, as `openssl rand -base64 32` makes them",
+                InstanceSecret::parse,
+            ),
+            database_url: r.take_secret(
+                "database.url",
+                "(an SQLite file in data_dir)",
+                "sqlite:PATH or postgres://…",
+                |text| (!text.is_empty()).then(|| SecretString::from(text)),
+            ),
+            signup: SignupConfig {
+                mode: r.take("signup.mode", "open", "open or closed", |text| match text {
+                    "open" => Some(SignupMode::Open),
+                    "closed" => Some(SignupMode::Closed),
+                    _ => None,
+                }),
+            },
+            passwords: PasswordsConfig {
+                min_length: r.take(
+                    "passwords.min_length",
+                    "12",
+                    "8 to 256",
+                    within(8, PASSWORD_MAX),
+                ),
+                bcrypt_cost: r.take("passwords.bcrypt_cost", "12", "4 to 18", within(4, 18)),
+            },
+            tokens: TokensConfig {
+                access_minutes: r.take("tokens.access_minutes", "15", "1 to 60", within(1, 60)),
+                link_seconds: r.take("tokens.link_seconds", "150", "10 to 3600", within(10, 3600)),
+            },
+            sessions: SessionsConfig {
+                idle_days: r.take("sessions.idle_days", "14", "1 to 365", within(1, 365)),
+                absolute_days: r.take("sessions.absolute_days", "90", "1 to 365", within(1, 365)),
+            },
+            proxies: ProxiesConfig {
+                trusted: r.take(
+                    "proxies.trusted",
+                    "",
+                    "networks like 10.0.0.0/8, with commas",
+                    |text| {
+                        let parts = text
+                            .split(',')
+                            .map(str::trim)
+                            .filter(|part| !part.is_empty());
+                        parts.map(network).collect()
+                    },
+                ),
+            },
+            log: LogConfig {
+                format: r.take("log.format", "text", "text or json", |text| match text {
+                    "text" => Some(LogFormat::Text),
+                    "json" => Some(LogFormat::Json),
+                    _ => None,
+                }),
+                level: r.take(
+                    "log.level",
+                    "info",
+                    "error, warn, info, debug or trace",
+                    parsed,
+                ),
+            },
+            shown: Vec::new(),
+        };
+        if config.base_url.as_ref().is_some_and(BaseUrl::is_https)
+            && config.passwords.bcrypt_cost < 10
+        {
+            r.problem("passwords.bcrypt_cost: at least 10 where base_url is https://".to_owned());
+        }
+        config.shown = r.finish()?;
+        Ok(config)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment is read"
+)]
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn within<T: FromStr + PartialOrd>(min: T, max: T) -> impl Fn(&str) -> Option<T> {
+    move |text| {
+        text.parse()
+            .ok()
+            .filter(|value| *value >= min && *value <= max)
+    }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_reported_at_once_and_no_secret_with_it() {
+        let problems = Config::of(&[
+            ("listen", "nowhere"),
+            ("passwords.min_length", "7"),
+            ("secret", "canary-config"),
+            ("tokens.acces_minutes", "5"),
+        ])
+        .unwrap_err();
+        let all = problems.join("\n");
+        assert_eq!(problems.len(), 4, "{all}");
+        for part in [
+            "listen = \"nowhere\"",
+            "8 to 256",
+            "secret (from flag)",
+            "tokens.acces_minutes",
+        ] {
+            assert!(all.contains(part), "{part} in {all}");
+        }
+        assert!(!all.contains("canary"));
+    }
+
+    #[test]
+    fn a_later_source_wins_over_an_earlier_one() {
+        let mut given = Given::default();
+        given
+            .add_toml(
+                Path::new("d.toml"),
+                "listen = '127.0.0.1:1'\n[tokens]\naccess_minutes = 1",
+            )
+            .unwrap();
+        let variable = ("DOORWARD_TOKENS__ACCESS_MINUTES".to_owned(), "2".to_owned());
+        given.add_variables(
+            Source::Environment,
+            [variable, ("PATH".into(), "x".into())].into_iter(),
+        );
+        let config =
+            Config::from_flags(given, vec![("listen".into(), "127.0.0.1:3".into())]).unwrap();
+        assert_eq!((config.listen.port(), config.tokens.access_minutes), (3, 2));
+    }
+
+    #[test]
+    fn weak_hashing_is_refused_under_https() {
+        let weak = [
+            ("base_url", "https://example.com"),
+            ("passwords.bcrypt_cost", "9"),
+        ];
+        assert!(Config::of(&weak).is_err());
+    }
+
+    #[test]
+    fn a_base_url_is_an_origin() {
+        assert_eq!(
+            BaseUrl::parse("https://Example.com:443/").unwrap().as_str(),
+            "https://example.com"
+        );
+        for bad in [
+            "",
+            "example.com",
+            "ftp://a",
+            "http://a/b",
+            "http://u:p@a",
+            "http://a/?q",
+            "http://a/#f",
+        ] {
+            assert!(BaseUrl::parse(bad).is_none(), "{bad:?}");
+        }
+        let v6: SocketAddr = "[::1]:80".parse().unwrap();
+        assert_eq!(BaseUrl::of(v6).as_str(), "http://[::1]:80");
+    }
+}

@@ -1,0 +1,208 @@
+//! Gathers settings from every source, hands them out one by one, and remembers what was wrong.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "DOORWARD_";
+
+/// Where a value came from; a later one wins over an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    File(PathBuf),
+    DotEnv,
+    Environment,
+    Flag,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Default => f.write_str("default"),
+            Source::File(path) => path.display().fmt(f),
+            Source::DotEnv => f.write_str(".env"),
+            Source::Environment => f.write_str("environment"),
+            Source::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// One setting as `config show` prints it. A secret's value is never in here.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub key: &'static str,
+    pub value: String,
+    pub source: Source,
+}
+
+/// Everything that was given, before anything is understood.
+#[derive(Default)]
+pub struct Given(BTreeMap<String, (String, Source)>);
+
+impl Given {
+    /// The text of a `doorward.toml`: tables of numbers, texts, switches, and lists of them.
+    pub fn add_toml(&mut self, path: &Path, text: &str) -> Result<(), String> {
+        let table: toml::Table = toml::from_str(text)
+            // The parser's long form quotes the line, which may hold a secret.
+            .map_err(|error| format!("{}: {}", path.display(), error.message()))?;
+        self.add_table(&Source::File(path.to_owned()), "", table)
+    }
+
+    fn add_table(
+        &mut self,
+        source: &Source,
+        prefix: &str,
+        table: toml::Table,
+    ) -> Result<(), String> {
+        for (key, value) in table {
+            let key = format!("{prefix}{key}");
+            match value {
+                toml::Value::Table(inner) => self.add_table(source, &format!("{key}."), inner)?,
+                toml::Value::Array(items) => {
+                    let items: Option<Vec<_>> = items.iter().map(scalar).collect();
+                    let items =
+                        items.ok_or_else(|| format!("{source}: {key}: not a plain list"))?;
+                    self.add(key, items.join(","), source.clone());
+                }
+                value => {
+                    let value = scalar(&value)
+                        .ok_or_else(|| format!("{source}: {key}: not a plain value"))?;
+                    self.add(key, value, source.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Variables of the environment: those that begin with `DOORWARD_`, `__` for the dot.
+    pub fn add_variables(
+        &mut self,
+        source: Source,
+        variables: impl Iterator<Item = (String, String)>,
+    ) {
+        for (name, value) in variables {
+            if let Some(key) = name.strip_prefix(PREFIX) {
+                self.add(
+                    key.to_ascii_lowercase().replace("__", "."),
+                    value,
+                    source.clone(),
+                );
+            }
+        }
+    }
+
+    pub fn add(&mut self, key: String, value: String, source: Source) {
+        self.0.insert(key, (value, source));
+    }
+}
+
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(switch) => Some(switch.to_string()),
+        _ => None,
+    }
+}
+
+pub struct Reader {
+    given: BTreeMap<String, (String, Source)>,
+    shown: Vec<Shown>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    pub fn new(given: Given) -> Self {
+        Self {
+            given: given.0,
+            shown: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// The setting `key`, or its default. A value that won't do is remembered with `expected`
+    /// and replaced by the default, so that the next one can be looked at too.
+    pub fn take<T>(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> T {
+        let (value, source) = self
+            .given
+            .remove(key)
+            .unwrap_or_else(|| (default.to_owned(), Source::Default));
+        let parsed = parse(value.trim()).unwrap_or_else(|| {
+            self.problem(format!(
+                "{key} = {value:?} (from {source}): expected {expected}"
+            ));
+            parse(default).expect("every default parses")
+        });
+        self.shown.push(Shown { key, value, source });
+        parsed
+    }
+
+    /// A secret setting, or the content of the file that `<key>_file` names. No problem and no
+    /// listing ever shows the value.
+    pub fn take_secret<T>(
+        &mut self,
+        key: &'static str,
+        unset: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let file = self.given.remove(&format!("{key}_file"));
+        let (value, source) = match (self.given.remove(key), file) {
+            (Some(_), Some(_)) => {
+                self.problem(format!(
+                    "{key} and {key}_file are both set: give one of them"
+                ));
+                return None;
+            }
+            (Some(given), None) => given,
+            (None, Some((path, source))) => match std::fs::read_to_string(path.trim()) {
+                Ok(text) => (text, source),
+                Err(error) => {
+                    self.problem(format!("{key}_file = {path:?} (from {source}): {error}"));
+                    return None;
+                }
+            },
+            (None, None) => {
+                self.shown.push(Shown {
+                    key,
+                    value: unset.to_owned(),
+                    source: Source::Default,
+                });
+                return None;
+            }
+        };
+        let parsed = parse(value.trim());
+        if parsed.is_none() {
+            self.problem(format!("{key} (from {source}): expected {expected}"));
+        }
+        self.shown.push(Shown {
+            key,
+            value: "[secret]".to_owned(),
+            source,
+        });
+        parsed
+    }
+
+    pub fn problem(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+
+    /// What is left over is unknown.
+    pub fn finish(mut self) -> Result<Vec<Shown>, Vec<String>> {
+        for (key, (_, source)) in std::mem::take(&mut self.given) {
+            self.problem(format!("{key} (from {source}): there is no such setting"));
+        }
+        if self.problems.is_empty() {
+            Ok(self.shown)
+        } else {
+            Err(self.problems)
+        }
+    }
+}

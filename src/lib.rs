@@ -1,0 +1,33 @@
+//! Doorward: a small login server. The floors, from the ground up; each uses only those before
+//! it, and `docs/ARCHITECTURE.md` tells why.
+
+/// Values and rules without I/O: the clock, randomness, ids, names, secrets.
+pub mod base;
+/// Settings, read once at the start.
+pub mod config;
+
+/// Password hashing on threads of its own.
+pub mod passwords;
+/// The database, whichever it is.
+pub mod storage;
+/// Signed tokens: made and verified, one way a purpose.
+pub mod tokens;
+
+/// Roles, and what they may do.
+pub mod access;
+/// Who there is.
+pub mod accounts;
+/// One-time links.
+pub mod recovery;
+/// Who is signed in where.
+pub mod sessions;
+/// The front door: from a typed name to a session.
+pub mod sign_in;
+
+/// HTTP, HTML and cookies.
+pub mod web;
+
+/// Puts it all together.
+pub mod app;
+/// The commands.
+pub mod cli;

@@ -1,0 +1,251 @@
+//! Password hashing: bcrypt over a peppered HMAC, on threads of its own.
+//!
+//! bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA-384(pepper, password)): 64
+//! bytes that hang on the whole password and on a key that is not in the database. A stored
+//! hash carries the tag of its scheme, so that another one can follow.
+//!
+//! Hashing is slow on purpose. It runs on few threads of low priority behind a bounded queue,
+//! so that a flood of sign-ins can slow down sign-ins and nothing else.
+
+mod pool;
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::base::fault::Fault;
+use crate::base::names::{NewPassword, Password};
+use crate::base::secret::{InstanceSecret, Purpose};
+pub use pool::Busy;
+use pool::Pool;
+
+/// `bcrypt-hs384:` and then what bcrypt wrote.
+const SCHEME: &str = "bcrypt-hs384:";
+
+/// Of zxcvbn's 0 to 4: at least 10^8 guesses. Below that stand all the common passwords, and
+/// names and dates with a digit behind them.
+const STRENGTH_MIN: zxcvbn::Score = zxcvbn::Score::Three;
+
+#[derive(Clone)]
+pub struct Passwords {
+    pepper: Arc<hmac::Key>,
+    cost: u32,
+    pool: Arc<Pool>,
+}
+
+/// A hash as it is stored.
+#[derive(Clone, Debug)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// Easy to guess, or made of what is known of the person.
+    #[error("the password is weak")]
+    Weak,
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Right,
+    /// Right, and its hash should be made again: the scheme or the cost has changed since.
+    RightButOld,
+    Wrong,
+}
+
+impl Passwords {
+    /// `cost` is bcrypt's: 2^cost rounds.
+    pub fn new(secret: &InstanceSecret, cost: u32) -> Self {
+        let pepper = hmac::Key::new(
+            hmac::HMAC_SHA384,
+            &*secret.derive::<48>(Purpose::PasswordPepper),
+        );
+        Self {
+            pepper: Arc::new(pepper),
+            cost,
+            pool: Arc::new(Pool::start()),
+        }
+    }
+
+    /// Hashes a password that somebody wants to have. `personal` is what is known of them:
+    /// username, address, name.
+    ///
+    /// # Errors
+    /// [`HashError::Weak`], or [`HashError::Busy`] when too many are waiting.
+    pub async fn hash_new(
+        &self,
+        password: &NewPassword,
+        personal: Vec<String>,
+    ) -> Result<PasswordHash, HashError> {
+        let (password, this) = (password.password().clone(), self.clone());
+        self.pool
+            .run(move || {
+                if is_weak(&password, &personal) {
+                    return Err(HashError::Weak);
+                }
+                Ok(this.hash(&password)?)
+            })
+            .await?
+    }
+
+    /// Hashes a password that has just been verified, with the scheme and cost of today.
+    ///
+    /// # Errors
+    /// As [`Passwords::hash_new`], but for weakness.
+    pub async fn hash_again(&self, password: &Password) -> Result<PasswordHash, HashError> {
+        let (password, this) = (password.clone(), self.clone());
+        Ok(self.pool.run(move || this.hash(&password)).await??)
+    }
+
+    /// Whether `password` is the one behind `stored`. Without a stored hash it does the same
+    /// work and says [`Verdict::Wrong`], so that nobody can time who has an account.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many are waiting.
+    pub async fn verify(
+        &self,
+        password: &Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Verdict, Busy> {
+        let (password, this) = (password.clone(), self.clone());
+        self.pool
+            .run(move || this.verify_now(&password, stored))
+            .await
+    }
+
+    fn verify_now(&self, password: &Password, stored: Option<PasswordHash>) -> Verdict {
+        let known = stored.as_ref().and_then(|hash| hash.0.strip_prefix(SCHEME));
+        let dummy = format!("$2b${:02}${}", self.cost, "a".repeat(53));
+        let right =
+            bcrypt::verify(self.peppered(password), known.unwrap_or(&dummy)).unwrap_or(false);
+        match known {
+            Some(hash) if right && cost_of(hash) == Some(self.cost) => Verdict::Right,
+            Some(_) if right => Verdict::RightButOld,
+            _ => Verdict::Wrong,
+        }
+    }
+
+    fn hash(&self, password: &Password) -> Result<PasswordHash, Fault> {
+        bcrypt::non_truncating_hash(self.peppered(password), self.cost)
+            .map(|hash| PasswordHash(format!("{SCHEME}{hash}")))
+            .map_err(|error| Fault::caused("bcrypt", error))
+    }
+
+    fn peppered(&self, password: &Password) -> String {
+        STANDARD.encode(hmac::sign(&self.pepper, password.expose().as_bytes()))
+    }
+}
+
+fn cost_of(hash: &str) -> Option<u32> {
+    hash.split('$').nth(2)?.parse().ok()
+}
+
+fn is_weak(password: &Password, personal: &[String]) -> bool {
+    let mut known: Vec<&str> = personal
+        .iter()
+        .flat_map(|words| {
+            words
+                .split(|c: char| !c.is_alphanumeric())
+                .chain([words.as_str()])
+        })
+        .filter(|word| word.chars().count() > 2)
+        .collect();
+    known.push("doorward");
+    zxcvbn::zxcvbn(password.expose(), &known).score() < STRENGTH_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords() -> Passwords {
+        Passwords::new(&InstanceSecret::generate(), 4)
+    }
+
+    #[test]
+    fn every_byte_of_a_long_password_counts() {
+        let passwords = passwords();
+        let long = "canary-".to_owned() + &"🔑".repeat(249);
+        let hash = passwords.hash(&Password::typed(&long)).unwrap();
+        let verify = |text: &str| passwords.verify_now(&Password::typed(text), Some(hash.clone()));
+        assert_eq!(verify(&long), Verdict::Right);
+        assert_eq!(verify(&format!("{long}x")), Verdict::Wrong);
+        assert_eq!(verify(&long[..long.len() - 4]), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_hash_made_with_another_cost_asks_to_be_made_again() {
+        let (today, mut before) = (passwords(), None);
+        let password = Password::typed("canary-cost");
+        let other = Passwords {
+            cost: 5,
+            ..today.clone()
+        };
+        before.replace(other.hash(&password).unwrap());
+        assert_eq!(today.verify_now(&password, before), Verdict::RightButOld);
+    }
+
+    #[test]
+    fn the_pepper_is_part_of_the_hash() {
+        let password = Password::typed("canary-pepper");
+        let hash = passwords().hash(&password).unwrap();
+        assert_eq!(
+            passwords().verify_now(&password, Some(hash)),
+            Verdict::Wrong
+        );
+    }
+
+    #[test]
+    fn no_password_is_right_for_the_dummy_or_for_a_foreign_hash() {
+        let password = Password::typed("canary-dummy");
+        let foreign = PasswordHash::stored("plain:canary-dummy".into());
+        assert_eq!(passwords().verify_now(&password, None), Verdict::Wrong);
+        assert_eq!(
+            passwords().verify_now(&password, Some(foreign)),
+            Verdict::Wrong
+        );
+    }
+
+    /// The dummy must be a hash that bcrypt really computes, not one that it refuses to read.
+    #[test]
+    fn the_dummy_costs_what_a_real_hash_costs() {
+        let dummy = format!("$2b$04${}", "a".repeat(53));
+        assert!(matches!(bcrypt::verify("x", &dummy), Ok(false)));
+    }
+
+    #[test]
+    fn common_passwords_and_ones_own_name_are_weak() {
+        let personal = [
+            "ada.lovelace@example.com".to_owned(),
+            "Ada Lovelace".to_owned(),
+        ];
+        for weak in [
+            "password1234",
+            "qwertyuiop12",
+            "123456789012",
+            "lovelace2026",
+            "Doorward1234",
+            "ada.lovelace@example.com",
+        ] {
+            assert!(is_weak(&Password::typed(weak), &personal), "{weak}");
+        }
+        for strong in ["correct horse battery staple", "canary-kx7-brine-lamp"] {
+            assert!(!is_weak(&Password::typed(strong), &personal), "{strong}");
+        }
+    }
+}

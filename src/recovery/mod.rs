@@ -1,0 +1,151 @@
+//! One-time links: opaque tokens, stored hashed, used up by one POST.
+
+mod store;
+
+use aws_lc_rs::digest;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::access::Role;
+use crate::accounts::{self, Account, Accounts, NewAccount, SignUpError};
+use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+use crate::storage::{AnyConnection, Db};
+
+/// The link that makes the first administrator, printed at the start.
+pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
+
+/// What a one-time token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    FirstAdministrator,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Purpose::FirstAdministrator => "first_administrator",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// Used up, run out, or never made.
+    #[error("the link has ended")]
+    Ended,
+    #[error(transparent)]
+    SignUp(#[from] SignUpError),
+}
+
+impl From<Fault> for LinkError {
+    fn from(fault: Fault) -> Self {
+        Self::SignUp(SignUpError::Fault(fault))
+    }
+}
+
+#[derive(Clone)]
+pub struct Recovery {
+    db: Db,
+    clock: Clock,
+    accounts: Accounts,
+}
+
+impl Recovery {
+    pub fn new(db: Db, clock: Clock, accounts: Accounts) -> Self {
+        Self {
+            db,
+            clock,
+            accounts,
+        }
+    }
+
+    /// A token that makes whoever uses it the administrator; `None` when there is one.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn first_administrator(&self) -> Result<Option<SecretString>, Fault> {
+        if self.accounts.has_administrator().await? {
+            return Ok(None);
+        }
+        let token = crate::base::random::token();
+        let (hash, now) = (hash(token.expose_secret()), self.clock.now());
+        let ends_at = now + FIRST_ADMINISTRATOR_HOURS * 3600;
+        self.db
+            .write(move |tx| {
+                store::forget(tx, now)?;
+                store::insert(tx, &hash, Purpose::FirstAdministrator, ends_at)
+            })
+            .await?;
+        Ok(Some(token))
+    }
+
+    /// Whether a link would do; it is not used up by looking.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn is_good(&self, purpose: Purpose, token: &str) -> Result<bool, Fault> {
+        let (hash, now) = (hash(token), self.clock.now());
+        self.db
+            .read(move |db| store::is_good(db, &hash, purpose, now))
+            .await
+    }
+
+    /// Uses the link up for a new account that is the administrator.
+    ///
+    /// # Errors
+    /// [`LinkError`]; then the link is as good as it was.
+    pub async fn sign_up_first_administrator(
+        &self,
+        token: &str,
+        new: NewAccount,
+    ) -> Result<Account, LinkError> {
+        let prepared = self.accounts.prepare(new).await?;
+        let (hash, now) = (hash(token), self.clock.now());
+        self.accounts
+            .add(prepared, move |tx| {
+                use_up_first_administrator(tx, &hash, now)
+            })
+            .await
+    }
+
+    /// Uses the link up for an account that there is.
+    ///
+    /// # Errors
+    /// As [`Recovery::sign_up_first_administrator`].
+    pub async fn make_first_administrator(
+        &self,
+        token: &str,
+        id: AccountId,
+    ) -> Result<Account, LinkError> {
+        let (hash, now) = (hash(token), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let role = use_up_first_administrator(tx, &hash, now)?;
+                accounts::set_role(tx, id, role)?.ok_or(LinkError::Ended)
+            })
+            .await
+    }
+}
+
+/// An administrator may have come by another way since the link was printed.
+fn use_up_first_administrator(
+    tx: &mut AnyConnection,
+    hash: &[u8],
+    now: UnixSeconds,
+) -> Result<Role, LinkError> {
+    if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
+        && !accounts::has_administrator(tx)?
+    {
+        Ok(Role::Administrator)
+    } else {
+        Err(LinkError::Ended)
+    }
+}
+
+/// A token has 256 random bits: a plain hash is enough (ASVS 6.5.2).
+fn hash(token: &str) -> Vec<u8> {
+    digest::digest(&digest::SHA256, token.as_bytes())
+        .as_ref()
+        .to_vec()
+}

@@ -1,0 +1,129 @@
+//! What this server knows of sessions without asking the database: verified tokens, and which
+//! sessions have ended.
+//!
+//! Another server's sign-outs are read twice a second. When the database has been away for
+//! longer than [`BLIND_AFTER`], nobody is let in: a session that was ended elsewhere must not
+//! go on here. Only what could still be alive is held.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+
+use super::{Identity, store};
+use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::SessionId;
+use crate::storage::Db;
+
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub const BLIND_AFTER: Duration = Duration::from_secs(5);
+/// How far other servers' clocks may be off, and how long a commit may take.
+const OVERLAP_SECONDS: i64 = 60;
+/// Some 2 kB each.
+const TOKENS_KEPT: usize = 2_000;
+const FORGET_AFTER_DAYS: i64 = 30;
+
+pub struct Live {
+    verified: quick_cache::sync::Cache<Key, Arc<Identity>>,
+    ended: RwLock<Ended>,
+    access_seconds: i64,
+}
+
+/// The SHA-256 of a whole token: what cannot be turned back into one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    pub fn of(token: &str) -> Self {
+        let digest = digest::digest(&digest::SHA256, token.as_bytes());
+        Self(digest.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
+    }
+}
+
+struct Ended {
+    at: HashMap<SessionId, UnixSeconds>,
+    seen: Stopwatch,
+}
+
+impl Live {
+    /// Reads what has ended lately, and keeps reading until nobody holds the result any more.
+    pub async fn watch(db: Db, clock: Clock, access_seconds: i64) -> Result<Arc<Self>, Fault> {
+        let live = Arc::new(Self {
+            verified: quick_cache::sync::Cache::new(TOKENS_KEPT),
+            ended: RwLock::new(Ended {
+                at: HashMap::new(),
+                seen: Stopwatch::start(),
+            }),
+            access_seconds,
+        });
+        live.look(&db, clock.now(), access_seconds + OVERLAP_SECONDS)
+            .await?;
+        tokio::spawn(keep_looking(Arc::downgrade(&live), db, clock));
+        Ok(live)
+    }
+
+    pub fn find(&self, key: &Key) -> Option<Arc<Identity>> {
+        self.verified.get(key)
+    }
+
+    pub fn keep(&self, key: Key, identity: Arc<Identity>) -> Arc<Identity> {
+        self.verified.insert(key, identity.clone());
+        identity
+    }
+
+    /// # Errors
+    /// When the database has been away for too long to know.
+    pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        if ended.seen.elapsed() > BLIND_AFTER {
+            return Err(Fault::new(
+                "the database is away: whether sessions have ended is not known",
+            ));
+        }
+        Ok(ended.at.contains_key(&session))
+    }
+
+    /// Felt by the very next request.
+    pub fn end(&self, session: SessionId, now: UnixSeconds) {
+        self.ended
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .at
+            .insert(session, now);
+    }
+
+    async fn look(&self, db: &Db, now: UnixSeconds, back: i64) -> Result<(), Fault> {
+        let started = Stopwatch::start();
+        let lately = db
+            .read(move |db| store::ended_since(db, now - back))
+            .await?;
+        let oldest = now - self.access_seconds - OVERLAP_SECONDS;
+        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        ended.at.extend(lately);
+        // Its tokens have all expired by then.
+        ended.at.retain(|_, at| *at >= oldest);
+        ended.seen = started;
+        Ok(())
+    }
+}
+
+async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock) {
+    let mut since_forgetting: Option<Stopwatch> = None;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(live) = live.upgrade() else { return };
+        if let Err(fault) = live.look(&db, clock.now(), OVERLAP_SECONDS).await {
+            tracing::error!(%fault, "ended sessions cannot be read");
+            continue;
+        }
+        if since_forgetting.is_none_or(|since| since.elapsed() > Duration::from_secs(3600)) {
+            let moment = clock.now() - FORGET_AFTER_DAYS * 86_400;
+            if let Err(fault) = db.write(move |tx| store::forget(tx, moment)).await {
+                tracing::error!(%fault, "old sessions cannot be forgotten");
+            }
+            since_forgetting = Some(Stopwatch::start());
+        }
+    }
+}

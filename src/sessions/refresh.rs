@@ -1,0 +1,142 @@
+//! Refresh tokens: opaque, derived, never stored.
+//!
+//! base64url(session id ‖ generation ‖ HMAC-SHA-256(key, id ‖ generation ‖ seed)). The key
+//! comes from the instance's secret, the seed stands in the session's row: neither alone makes
+//! a token. Since any generation can be made again, parallel requests can be given the same
+//! successor, and a token of an older generation is known from a mere forgery.
+
+use aws_lc_rs::{constant_time, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+
+use crate::base::ids::SessionId;
+use crate::base::secret::{InstanceSecret, Purpose};
+
+/// Requests that were under way when the token changed still come with the old one.
+pub const GRACE_SECONDS: i64 = 10;
+const MAC_BYTES: usize = 32;
+const BYTES: usize = 16 + 8 + MAC_BYTES;
+
+pub type Seed = [u8; 32];
+
+#[derive(Clone)]
+pub struct Refresh(hmac::Key);
+
+/// A token as somebody sent it; nothing of it is proved.
+pub struct Presented {
+    pub session: SessionId,
+    generation: i64,
+    mac: [u8; MAC_BYTES],
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Age {
+    Current,
+    InGrace,
+    Reused,
+}
+
+impl Refresh {
+    pub fn new(secret: &InstanceSecret) -> Self {
+        Self(secret.mac_key(Purpose::RefreshTokens))
+    }
+
+    pub fn token(&self, session: SessionId, generation: i64, seed: &Seed) -> SecretString {
+        let mac = self.mac(session, generation, seed);
+        let bytes = [
+            session.as_bytes(),
+            generation.to_be_bytes().as_slice(),
+            mac.as_ref(),
+        ]
+        .concat();
+        SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub fn is_genuine(&self, presented: &Presented, seed: &Seed) -> bool {
+        let mac = self.mac(presented.session, presented.generation, seed);
+        constant_time::verify_slices_are_equal(mac.as_ref(), &presented.mac).is_ok()
+    }
+
+    fn mac(&self, session: SessionId, generation: i64, seed: &Seed) -> hmac::Tag {
+        let message = [
+            session.as_bytes(),
+            generation.to_be_bytes().as_slice(),
+            seed,
+        ]
+        .concat();
+        hmac::sign(&self.0, &message)
+    }
+}
+
+impl Presented {
+    pub fn parse(token: &str) -> Option<Self> {
+        let bytes: [u8; BYTES] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
+        let (session, rest) = bytes.split_first_chunk::<16>()?;
+        let (generation, mac) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            session: SessionId::from_bytes(*session),
+            generation: i64::from_be_bytes(*generation),
+            mac: mac.try_into().ok()?,
+        })
+    }
+
+    /// Of a genuine one, in a session that is at `current` since `seconds` ago.
+    pub fn age(&self, current: i64, seconds: i64) -> Age {
+        if self.generation == current {
+            Age::Current
+        } else if self.generation + 1 == current && seconds < GRACE_SECONDS {
+            Age::InGrace
+        } else {
+            Age::Reused
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_genuine_for_its_own_session_generation_and_seed() {
+        let refresh = Refresh::new(&InstanceSecret::generate());
+        let (session, seed) = (SessionId::new(), [7; 32]);
+        let token = refresh.token(session, 3, &seed);
+        let presented = Presented::parse(token.expose_secret()).unwrap();
+        assert!(presented.session == session && refresh.is_genuine(&presented, &seed));
+        assert!(!refresh.is_genuine(&presented, &[8; 32]));
+        assert!(!refresh.is_genuine(
+            &Presented {
+                generation: 4,
+                ..presented
+            },
+            &seed
+        ));
+        assert!(
+            !Refresh::new(&InstanceSecret::generate())
+                .is_genuine(&Presented::parse(token.expose_secret()).unwrap(), &seed)
+        );
+    }
+
+    #[test]
+    fn an_old_token_has_ten_seconds() {
+        let presented = |generation| Presented {
+            session: SessionId::new(),
+            generation,
+            mac: [0; 32],
+        };
+        assert_eq!(presented(5).age(5, 1_000), Age::Current);
+        assert_eq!(presented(4).age(5, 9), Age::InGrace);
+        assert_eq!(presented(4).age(5, 10), Age::Reused);
+        assert_eq!(presented(3).age(5, 0), Age::Reused);
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_none() {
+        for bad in ["", "a", "=", &"A".repeat(76), &"A".repeat(74)] {
+            assert!(Presented::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Everything in which the databases differ.
+
+use std::error::Error;
+
+use diesel::connection::TransactionManager;
+use diesel::prelude::*;
+
+use super::{AnyConnection, Location};
+use crate::base::fault::Fault;
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
+    match location {
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(path) => connect_sqlite(path).map(AnyConnection::Sqlite),
+        #[cfg(feature = "postgres")]
+        Location::Postgres(url) => {
+            use secrecy::ExposeSecret;
+            Ok(AnyConnection::Postgres(PgConnection::establish(
+                url.expose_secret(),
+            )?))
+        }
+        #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+        other => Err(format!(
+            "this build has no {}: build it with that feature",
+            other.describe()
+        )
+        .into()),
+    }
+}
+
+/// `synchronous=FULL`: what was acknowledged survives a loss of power. The order matters: the
+/// timeout first, because switching to WAL may have to wait for another process.
+#[cfg(feature = "sqlite")]
+fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use diesel::connection::SimpleConnection;
+
+    // SQLite would make it readable for everyone; its WAL takes over the mode of this file.
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let path = path
+        .to_str()
+        .ok_or("the path of the database is not UTF-8")?;
+    let mut connection = SqliteConnection::establish(path)?;
+    connection.batch_execute(
+        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    )?;
+    Ok(connection)
+}
+
+/// One transaction that may write. SQLite's begins IMMEDIATE: a deferred one that turns into a
+/// writer later can fail with a stale snapshot, which no timeout cures.
+pub fn write_transaction<T, E: From<Fault>>(
+    connection: &mut AnyConnection,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
+    begin(connection).map_err(Fault::from)?;
+    match work(connection) {
+        Ok(value) => {
+            Manager::commit_transaction(connection).map_err(Fault::from)?;
+            Ok(value)
+        }
+        Err(error) => {
+            // A rollback that fails breaks the connection, and the pool drops it.
+            Manager::rollback_transaction(connection).ok();
+            Err(error)
+        }
+    }
+}
+
+fn begin(connection: &mut AnyConnection) -> QueryResult<()> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(connection) => {
+            diesel::connection::AnsiTransactionManager::begin_transaction_sql(
+                connection,
+                "BEGIN IMMEDIATE",
+            )
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(connection) => {
+            <PgConnection as diesel::Connection>::TransactionManager::begin_transaction(connection)
+        }
+    }
+}
+
+/// Lets one process at a time go on until its transaction ends, also where a write transaction
+/// alone does not. For what is done once in the life of an instance.
+pub fn one_at_a_time(connection: &mut AnyConnection) -> QueryResult<()> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(connection) => {
+            // Any number will do as long as it is ours: "doorward" in ASCII.
+            diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
+                .execute(connection)
+                .map(drop)
+        }
+    }
+}

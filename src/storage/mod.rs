@@ -1,0 +1,219 @@
+//! The database: one code path for every kind.
+//!
+//! Rooms hand in closures; they run off the async workers. Knows no feature. What surprises:
+//! with SQLite, writers of this process wait for each other here, before they take a
+//! connection, because SQLite has one writer and a queue is fairer than its busy timeout.
+
+mod dialect;
+mod migrate;
+pub mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::r2d2::R2D2Connection;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::base::fault::Fault;
+pub use dialect::one_at_a_time;
+
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("Doorward needs a database: build it with the feature sqlite or postgres");
+
+const POOL_SIZE: u32 = 8;
+const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// A connection to any of the databases that this build knows.
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    #[cfg(feature = "sqlite")]
+    Sqlite(diesel::SqliteConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(diesel::PgConnection),
+}
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    Sqlite(PathBuf),
+    Postgres(SecretString),
+}
+
+impl Location {
+    /// `sqlite:PATH` or `postgres://…`; without a URL, a file in `data_dir`.
+    ///
+    /// # Errors
+    /// When this build does not know such a database. The URL is not in the message.
+    pub fn parse(url: Option<&SecretString>, data_dir: &Path) -> Result<Self, Fault> {
+        let Some(url) = url else {
+            return Ok(Self::Sqlite(data_dir.join("doorward.db")));
+        };
+        let url = url.expose_secret();
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            Ok(Self::Sqlite(PathBuf::from(path)))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres(SecretString::from(url)))
+        } else {
+            Err(Fault::new(
+                "database.url must begin with sqlite: or postgres://",
+            ))
+        }
+    }
+
+    /// What an operator may read: no password, no user.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("SQLite, {}", path.display()),
+            Self::Postgres(_) => "PostgreSQL".to_owned(),
+        }
+    }
+}
+
+/// A handle to the database; clones share one pool.
+#[derive(Clone)]
+pub struct Db {
+    pool: r2d2::Pool<Manager>,
+    writer: Option<Arc<tokio::sync::Mutex<()>>>,
+}
+
+impl Db {
+    /// Connects, brings the schema up to date, and opens the pool.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, is no database, or a migration fails.
+    pub fn open(location: Location) -> Result<Self, Fault> {
+        let described = location.describe();
+        let failed = |error| {
+            Fault::caused(
+                format!("the database cannot be opened ({described})"),
+                error,
+            )
+        };
+        let mut connection = dialect::connect(&location).map_err(failed)?;
+        migrate::run(&mut connection)?;
+        let writer = matches!(location, Location::Sqlite(_)).then(Arc::default);
+        let pool = r2d2::Pool::builder()
+            .max_size(POOL_SIZE)
+            .min_idle(Some(1))
+            .connection_timeout(POOL_WAIT)
+            .error_handler(Box::new(LogPoolErrors))
+            .build_unchecked(Manager(location));
+        Ok(Self { pool, writer })
+    }
+
+    /// Runs queries that change nothing.
+    ///
+    /// # Errors
+    /// What `work` returns, or a fault when no connection can be had.
+    pub async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        self.run(work).await
+    }
+
+    /// Runs `work` in one transaction that has the right to write from its beginning. It is
+    /// committed when `work` returns `Ok`, else rolled back.
+    ///
+    /// # Errors
+    /// What `work` returns, or a fault when there is no connection or the commit fails.
+    pub async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        // Moved into the blocking closure: a request that is dropped half-way must not let the
+        // next writer in while its own transaction still runs.
+        let turn = match &self.writer {
+            Some(writer) => Some(writer.clone().lock_owned().await),
+            None => None,
+        };
+        self.run(move |connection| {
+            let result = dialect::write_transaction(connection, work);
+            drop(turn);
+            result
+        })
+        .await
+    }
+
+    async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut connection = pool
+                .get()
+                .map_err(|error| Fault::caused("no database connection", error))?;
+            work(&mut connection)
+        })
+        .await
+        .unwrap_or_else(|panic| Err(Fault::caused("a database closure panicked", panic).into()))
+    }
+}
+
+/// The same for a command that runs alone: a migrated connection without a pool.
+///
+/// # Errors
+/// As [`Db::open`].
+pub fn reset(location: &Location) -> Result<(), Fault> {
+    let mut connection = dialect::connect(location)
+        .map_err(|error| Fault::caused("the database cannot be opened", error))?;
+    migrate::reset(&mut connection)
+}
+
+impl From<DieselError> for Fault {
+    #[track_caller]
+    fn from(error: DieselError) -> Self {
+        Fault::caused("database", error)
+    }
+}
+
+/// Whether an insert or update met a value that must be unique.
+pub fn is_taken(error: &DieselError) -> bool {
+    matches!(
+        error,
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
+    )
+}
+
+struct Manager(Location);
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = AnyConnection;
+    type Error = Fault;
+
+    fn connect(&self) -> Result<AnyConnection, Fault> {
+        dialect::connect(&self.0).map_err(|error| Fault::caused("connect", error))
+    }
+
+    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), Fault> {
+        connection.ping().map_err(Fault::from)
+    }
+
+    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
+        std::thread::panicking() || connection.is_broken()
+    }
+}
+
+#[derive(Debug)]
+struct LogPoolErrors;
+
+impl r2d2::HandleError<Fault> for LogPoolErrors {
+    fn handle_error(&self, fault: Fault) {
+        tracing::error!(fault = %fault, "database connection");
+    }
+}

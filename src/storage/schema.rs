@@ -1,0 +1,50 @@
+//! The tables, in the types that every database has. Times are unix seconds.
+
+diesel::table! {
+    accounts (id) {
+        id -> Text,
+        username -> Nullable<Text>,
+        username_key -> Nullable<Text>,
+        email -> Nullable<Text>,
+        email_key -> Nullable<Text>,
+        name -> Nullable<Text>,
+        password_hash -> Text,
+        role -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        account_id -> Text,
+        created_at -> BigInt,
+        idle_ends_at -> BigInt,
+        ends_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        stay_signed_in -> Bool,
+        address -> Text,
+        user_agent -> Text,
+        refresh_seed -> Binary,
+        generation -> BigInt,
+        rotated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    signing_keys (id) {
+        id -> Text,
+        algorithm -> Text,
+        public_key -> Binary,
+        sealed_private_key -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    one_time_tokens (hash) {
+        hash -> Binary,
+        purpose -> Text,
+        ends_at -> BigInt,
+    }
+}

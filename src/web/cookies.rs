@@ -1,0 +1,109 @@
+//! The only file that names, sets or clears a cookie.
+
+use actix_session::SessionMiddleware;
+use actix_session::config::{CookieContentSecurity, PersistentSession};
+use actix_session::storage::CookieSessionStore;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, Key, SameSite};
+use actix_web::http::header::{COOKIE, HeaderMap};
+use secrecy::ExposeSecret;
+
+use crate::base::clock::UnixSeconds;
+use crate::base::secret::{InstanceSecret, Purpose};
+use crate::sessions::{Grant, Stay};
+
+const ACCESS: &str = "doorward_access";
+const REFRESH: &str = "doorward_refresh";
+/// Forms of people who are not signed in, and one message for the next page.
+const FORM: &str = "doorward_form";
+const FORM_HOURS: i64 = 12;
+
+pub struct Cookies {
+    access: String,
+    refresh: String,
+    form: String,
+    form_key: Key,
+    secure: bool,
+}
+
+impl Cookies {
+    /// Under `https` every cookie is `Secure` and bound to this one host by its name
+    /// (RFC 6265bis, section 4.1.3.2).
+    pub fn new(secret: &InstanceSecret, secure: bool) -> Self {
+        let name = |name: &str| format!("{}{name}", if secure { "__Host-" } else { "" });
+        Self {
+            access: name(ACCESS),
+            refresh: name(REFRESH),
+            form: name(FORM),
+            form_key: Key::from(&*secret.derive::<64>(Purpose::FormCookie)),
+            secure,
+        }
+    }
+
+    pub fn access<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        find(headers, &self.access)
+    }
+
+    pub fn refresh<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        find(headers, &self.refresh)
+    }
+
+    /// The two cookies of a session.
+    pub fn grant(&self, grant: &Grant, now: UnixSeconds) -> [Cookie<'static>; 2] {
+        let life = (grant.stay == Stay::SignedIn)
+            .then(|| Duration::seconds((grant.session_ends - now).max(0)));
+        [
+            (&self.access, &grant.access),
+            (&self.refresh, &grant.refresh),
+        ]
+        .map(|(name, token)| {
+            let mut cookie = self.cookie(name, token.expose_secret().to_owned());
+            cookie.set_max_age(life);
+            cookie
+        })
+    }
+
+    /// Takes the cookies of a session away.
+    pub fn clear(&self) -> [Cookie<'static>; 2] {
+        [&self.access, &self.refresh].map(|name| {
+            let mut cookie = self.cookie(name, String::new());
+            cookie.make_removal();
+            cookie
+        })
+    }
+
+    /// `Lax`, so that a link from elsewhere finds its reader signed in.
+    fn cookie(&self, name: &str, value: String) -> Cookie<'static> {
+        Cookie::build(name.to_owned(), value)
+            .path("/")
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Lax)
+            .finish()
+    }
+
+    /// State of somebody who is not signed in: encrypted, in their own browser. Never says who
+    /// they are, because a cookie cannot be revoked.
+    pub fn anonymous(&self) -> SessionMiddleware<CookieSessionStore> {
+        SessionMiddleware::builder(CookieSessionStore::default(), self.form_key.clone())
+            .cookie_name(self.form.clone())
+            .cookie_content_security(CookieContentSecurity::Private)
+            .cookie_http_only(true)
+            .cookie_secure(self.secure)
+            .cookie_same_site(SameSite::Lax)
+            .session_lifecycle(
+                PersistentSession::default().session_ttl(Duration::hours(FORM_HOURS)),
+            )
+            .build()
+    }
+}
+
+/// Without parsing every cookie into a jar, which shows in a profile.
+fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+        .filter(|value| !value.is_empty())
+}

@@ -1,0 +1,309 @@
+//! The one table from what went wrong to HTTP: status, stable code, and the words.
+
+use std::fmt;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use askama::Template;
+
+use super::pages::Frame;
+use crate::base::fault::Fault;
+use crate::base::ids::RequestId;
+
+/// Everything that ends a request other than as was asked for.
+#[derive(Debug)]
+pub enum PageError {
+    NotFound,
+    /// With the methods that would do.
+    MethodNotAllowed(String),
+    /// No good token; `Some`: why the one that came is not.
+    NotSignedIn(Option<String>),
+    /// A link that showed a page once.
+    LinkEnded,
+    /// A one-time link that was used up, or never was.
+    OneTimeLinkEnded,
+    /// A form sent from a page that is not ours.
+    CrossSite,
+    SignUpClosed,
+    /// A request that can't be understood, and why.
+    Malformed(&'static str),
+    /// A token where none, or another one, belongs.
+    Tokens(&'static str),
+    TooLarge,
+    NotAForm,
+    TooSlow,
+    Busy,
+    /// What must be known to decide is not: the answer is no.
+    Unavailable(Fault),
+    Fault(Fault),
+}
+
+struct Words {
+    status: StatusCode,
+    /// Stable: programs match on it.
+    code: &'static str,
+    title: &'static str,
+    text: &'static str,
+    action: Option<(&'static str, &'static str)>,
+}
+
+impl PageError {
+    fn words(&self) -> Words {
+        use StatusCode as S;
+        const HOME: Option<(&str, &str)> = Some(("/", "Go to the start page"));
+        const SIGN_IN: Option<(&str, &str)> = Some(("/login", "Sign in"));
+        let (status, code, title, text, action) = match self {
+            Self::NotFound => (
+                S::NOT_FOUND,
+                "not_found",
+                "Page not found",
+                "There is no page at this address. If you typed it, check it for mistakes.",
+                HOME,
+            ),
+            Self::MethodNotAllowed(_) => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "That cannot be done here",
+                "This address does not take that kind of request. Nothing was changed.",
+                HOME,
+            ),
+            Self::NotSignedIn(_) => (
+                S::UNAUTHORIZED,
+                "not_signed_in",
+                "Sign in first",
+                "This page is for people who are signed in.",
+                SIGN_IN,
+            ),
+            Self::LinkEnded => (
+                S::UNAUTHORIZED,
+                "link_ended",
+                "This link has ended",
+                "Links open their page for a short time only. Sign in to see the page.",
+                Some(("/login?next=/dashboard", "Sign in")),
+            ),
+            Self::OneTimeLinkEnded => (
+                S::GONE,
+                "link_ended",
+                "This link has ended",
+                "It has been used, or its time has run out. Nothing was changed.",
+                HOME,
+            ),
+            Self::CrossSite => (
+                S::FORBIDDEN,
+                "cross_site",
+                "This form was refused",
+                "It did not come from a page of this site, or the page had been open for too long. \
+                 Nothing was changed. Open the page again and send it from there.",
+                HOME,
+            ),
+            Self::SignUpClosed => (
+                S::FORBIDDEN,
+                "sign_up_closed",
+                "Sign up is closed",
+                "New accounts are made by the administrator of this site.",
+                SIGN_IN,
+            ),
+            Self::Malformed(why) => (
+                S::BAD_REQUEST,
+                "malformed",
+                "That could not be read",
+                *why,
+                HOME,
+            ),
+            Self::Tokens(why) => (
+                S::BAD_REQUEST,
+                "token_misplaced",
+                "That link cannot be used",
+                *why,
+                HOME,
+            ),
+            Self::TooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "That was too much",
+                "What was sent is larger than this page takes. Nothing was saved. Go back and shorten it.",
+                HOME,
+            ),
+            Self::NotAForm => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "That could not be read",
+                "This page takes forms as application/x-www-form-urlencoded. Nothing was saved.",
+                HOME,
+            ),
+            Self::TooSlow => (
+                S::REQUEST_TIMEOUT,
+                "timeout",
+                "That took too long",
+                "What was sent did not arrive in time. Nothing was saved. Send it again.",
+                HOME,
+            ),
+            Self::Busy => (
+                S::SERVICE_UNAVAILABLE,
+                "busy",
+                "Many people are signing in",
+                "There was no room for one more. Nothing was saved. Wait a few seconds and send it again.",
+                None,
+            ),
+            Self::Unavailable(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "This page cannot be shown now",
+                "The server cannot reach its database. Nothing was changed. Try again in a minute.",
+                None,
+            ),
+            Self::Fault(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "fault",
+                "Something went wrong",
+                "The fault is ours and has been written down. What you sent may not have been saved. \
+                 Try again in a minute.",
+                HOME,
+            ),
+        };
+        Words {
+            status,
+            code,
+            title,
+            text,
+            action,
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::MethodNotAllowed(allowed) => {
+                Some((header::ALLOW, HeaderValue::from_str(allowed).ok()?))
+            }
+            // RFC 6750, section 3: no error code when no token came.
+            Self::NotSignedIn(why) => {
+                let error = why.as_ref().map_or(String::new(), |why| {
+                    format!(", error=\"invalid_token\", error_description=\"{why}\"")
+                });
+                let value =
+                    HeaderValue::from_str(&format!("Bearer realm=\"Doorward\"{error}")).ok()?;
+                Some((header::WWW_AUTHENTICATE, value))
+            }
+            Self::LinkEnded => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"Doorward\", error=\"invalid_token\""),
+            )),
+            Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::Unavailable(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("30"))),
+            _ => None,
+        }
+    }
+
+    /// What the operator has to know.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Unavailable(fault) | Self::Fault(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// As a response that [`written_out`] will fill.
+    pub fn into_response(self) -> HttpResponse {
+        HttpResponse::from_error(self)
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words().code)
+    }
+}
+
+impl From<Fault> for PageError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Bare: the words need the request, which is known only at the edge.
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.words().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "errors/problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    title: &'static str,
+    text: &'static str,
+    action: Option<(&'static str, &'static str)>,
+    request_id: String,
+}
+
+/// Whether the request is a browser's: it asks for HTML.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// An answer whose error has no words yet gets them, as a page or as JSON.
+pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> ServiceResponse<BoxBody> {
+    let Some(error) = response.response().error() else {
+        return response;
+    };
+    // An error that is not ours comes from the framework; its words are not for people.
+    let foreign = match error.as_error::<PageError>() {
+        Some(_) => None,
+        None if response.status().is_client_error() => {
+            Some(PageError::Malformed("The request could not be understood."))
+        }
+        None => Some(PageError::Fault(Fault::new(format!("{error}")))),
+    };
+    let error = foreign
+        .as_ref()
+        .or(error.as_error())
+        .unwrap_or(&PageError::NotFound);
+    let words = error.words();
+    let extra = error.header();
+    let (body, content_type) = body(response.request(), &words, id);
+    let mut response = response.map_body(|_, _| body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some((name, value)) = extra {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn body(request: &HttpRequest, words: &Words, id: RequestId) -> (BoxBody, &'static str) {
+    let request_id = id.to_string();
+    if wants_html(request.headers()) {
+        let page = ProblemPage {
+            frame: Frame::of(request),
+            title: words.title,
+            text: words.text,
+            action: words.action,
+            request_id,
+        };
+        (
+            page.render().unwrap_or_default().boxed(),
+            "text/html; charset=utf-8",
+        )
+    } else {
+        let json = serde_json::json!({
+            "error": words.code, "message": words.text, "request_id": request_id, "fields": {},
+        });
+        (json.to_string().boxed(), "application/json")
+    }
+}
+
+pub async fn not_found() -> HttpResponse {
+    PageError::NotFound.into_response()
+}

@@ -1,0 +1,186 @@
+//! Forms: read strictly, shown again with what was typed.
+
+pub mod token;
+
+use std::time::Duration;
+
+use actix_web::web::{BytesMut, Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use percent_encoding::percent_decode;
+
+use super::State;
+use super::error::PageError;
+use super::guard::cross_origin::{self, Verdict};
+use crate::base::fault::Fault;
+use crate::base::names::Refusal;
+
+const FORM_MAX_BYTES: usize = 16 * 1024;
+const FORM_WITHIN: Duration = Duration::from_secs(15);
+
+/// The fields of a posted form, sent from a page of ours.
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// The text of a field; one that was not sent is empty.
+    pub fn text(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_default()
+    }
+
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// `application/x-www-form-urlencoded` without guessing: what is not UTF-8 or stands there
+    /// twice is an error.
+    fn parse(body: &[u8]) -> Result<Self, PageError> {
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for pair in body
+            .split(|byte| *byte == b'&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let (name, value) = (decode(halves.next())?, decode(halves.next())?);
+            if fields.iter().any(|(field, _)| *field == name) {
+                return Err(PageError::Malformed(
+                    "A field was sent twice. Nothing was saved.",
+                ));
+            }
+            fields.push((name, value));
+        }
+        Ok(Self(fields))
+    }
+}
+
+fn decode(half: Option<&[u8]>) -> Result<String, PageError> {
+    let spaced: Vec<u8> = half
+        .unwrap_or_default()
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decode(&spaced)
+        .decode_utf8()
+        .map(|text| text.into_owned())
+        .map_err(|_| PageError::Malformed("What was sent is not UTF-8 text. Nothing was saved."))
+}
+
+impl FromRequest for Form {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            if request.content_type() != "application/x-www-form-urlencoded" {
+                return Err(PageError::NotAForm);
+            }
+            let body = tokio::time::timeout(FORM_WITHIN, read(payload))
+                .await
+                .map_err(|_| PageError::TooSlow)??;
+            let form = Self::parse(&body)?;
+            let state = request
+                .app_data::<Data<State>>()
+                .ok_or_else(|| Fault::new("a server without state"))?;
+            let refused = cross_origin::verdict(&request) != Verdict::Ours
+                && !state
+                    .web
+                    .form_tokens
+                    .is_ours(&request, form.text("form_token"));
+            if refused {
+                Err(PageError::CrossSite)
+            } else {
+                Ok(form)
+            }
+        })
+    }
+}
+
+async fn read(mut payload: Payload) -> Result<BytesMut, PageError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk =
+            chunk.map_err(|_| PageError::Malformed("It broke off half-way. Nothing was saved."))?;
+        if body.len() + chunk.len() > FORM_MAX_BYTES {
+            return Err(PageError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A field as it is shown: what was typed, and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Field {
+    pub value: String,
+    pub error: Option<String>,
+}
+
+impl Field {
+    /// With what was typed. Never for a secret.
+    pub fn kept(text: &str) -> Self {
+        Self {
+            value: text.trim().to_owned(),
+            error: None,
+        }
+    }
+
+    /// The parsed value, or its refusal noted under the field.
+    pub fn note<T>(&mut self, parsed: Result<T, Refusal>) -> Option<T> {
+        parsed
+            .map_err(|refusal| self.error = Some(refusal.into_owned()))
+            .ok()
+    }
+
+    pub fn refuse(&mut self, why: &str) {
+        self.error = Some(why.to_owned());
+    }
+}
+
+/// A line of the summary above the form.
+pub struct FieldError<'a> {
+    pub id: &'a str,
+    pub text: &'a str,
+}
+
+/// The summary: the same words as under the fields, in the order of the fields.
+pub fn summary<'a>(fields: &[(&'a str, &'a Field)]) -> Vec<FieldError<'a>> {
+    fields
+        .iter()
+        .filter_map(|(id, field)| {
+            Some(FieldError {
+                id,
+                text: field.error.as_deref()?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_without_guessing() {
+        let form = Form::parse(b"name=a+b%26c&password=%20x%20&empty=&bare&&eq=a=b").unwrap();
+        assert_eq!(form.text("name"), "a b&c");
+        assert_eq!(form.text("password"), " x ");
+        assert_eq!(
+            (form.text("empty"), form.text("bare"), form.text("none")),
+            ("", "", "")
+        );
+        assert_eq!(form.text("eq"), "a=b");
+        for bad in [
+            &b"a=%ff"[..],
+            b"a=\xff",
+            b"%c3%28=x",
+            b"a=1&a=2",
+            b"a=1&%61=2",
+        ] {
+            assert!(Form::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

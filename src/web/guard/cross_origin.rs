@@ -1,0 +1,49 @@
+//! Whether a request that changes something comes from a page of ours.
+//!
+//! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, and where
+//! that is not sent (plain HTTP, older ones), `Origin`. One that sends neither has to show the
+//! form's token. A request without a cookie carries nobody's authority and needs none.
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{COOKIE, HOST, ORIGIN};
+
+use crate::web::guard::state;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Ours,
+    Refused,
+    /// Nobody can tell from the headers: the form's token decides.
+    AskTheForm,
+}
+
+pub fn verdict(request: &HttpRequest) -> Verdict {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Verdict::Ours;
+    }
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("unreadable"))
+    };
+    let ours = if let Some(site) = header("sec-fetch-site") {
+        matches!(site, "same-origin" | "none")
+    } else if let Some(origin) = header(ORIGIN.as_str()) {
+        let host = header(HOST.as_str()).unwrap_or_default();
+        let same_host = origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| authority == host);
+        same_host || state(request).is_ok_and(|state| origin == state.base_url.as_str())
+    } else if header(COOKIE.as_str()).is_some() {
+        return Verdict::AskTheForm;
+    } else {
+        true
+    };
+    if ours {
+        Verdict::Ours
+    } else {
+        Verdict::Refused
+    }
+}

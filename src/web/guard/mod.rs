@@ -1,0 +1,313 @@
+//! The guard: one middleware before every handler. It reads the token, verifies it, decides,
+//! and hands on a typed identity.
+//!
+//! A route cannot be listed without a [`Guard`]. What surprises: an expired access cookie is
+//! renewed here, on any request and before the handler runs, so that a posted form is never
+//! lost to it.
+
+pub mod cross_origin;
+mod table;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::cookie::Cookie;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, LOCATION};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use futures_util::FutureExt;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::error::{PageError, wants_html};
+use super::{State, query};
+use crate::accounts::Account;
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+use crate::sessions::{Identity, NotSignedIn};
+use crate::tokens::LinkClaims;
+pub use table::{Listed, Routes};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Everyone, and it is the same for everyone: nobody is asked who they are.
+    Public,
+    /// Everyone; the page knows who is signed in.
+    Open,
+    /// As [`Guard::Open`], and `?token=` is a one-time token, which the page itself checks.
+    OneTime,
+    /// Who is signed in, or holds a link to this very path (`?token=`, GET and HEAD).
+    SignedInOrLink,
+}
+
+/// Who somebody is who came by a link.
+#[derive(Debug)]
+pub struct LinkReader {
+    pub account: Account,
+    pub claims: LinkClaims,
+}
+
+/// How a request proved who it is from.
+#[derive(Clone, Debug)]
+pub enum Access {
+    Session(Arc<Identity>),
+    Link(Arc<LinkReader>),
+}
+
+/// What the guard found out: the proof, if any, and what happens to the cookies.
+#[derive(Default)]
+struct Found {
+    access: Option<Access>,
+    /// Why a token that came is not good.
+    refused: Option<String>,
+    cookies: Vec<Cookie<'static>>,
+}
+
+/// Runs before the handler of a route, and around it.
+///
+/// # Errors
+/// None: what goes wrong becomes a response here, where the request is still known.
+pub async fn admit<B: MessageBody + 'static>(
+    guard: Guard,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let http = request.request().clone();
+    let found = match decide(guard, &http).await {
+        Ok(found) => found,
+        Err(error) => return Ok(ServiceResponse::new(http.clone(), refuse(error, &http))),
+    };
+    if let Some(access) = found.access {
+        http.extensions_mut().insert(access);
+    }
+    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let mut response = match answered {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => ServiceResponse::new(http, HttpResponse::from_error(error)),
+        Err(_) => ServiceResponse::new(
+            http,
+            PageError::Fault(Fault::new("a handler panicked")).into_response(),
+        ),
+    };
+    for cookie in found.cookies {
+        // The handler has the last word: signing in or out sets its own.
+        if !response
+            .response()
+            .cookies()
+            .any(|set| set.name() == cookie.name())
+        {
+            response
+                .response_mut()
+                .add_cookie(&cookie)
+                .map_err(Error::from)?;
+        }
+    }
+    Ok(response)
+}
+
+async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError> {
+    if let cross_origin::Verdict::Refused = cross_origin::verdict(request) {
+        return Err(PageError::CrossSite);
+    }
+    let state = state(request)?;
+    let link = query_token(guard, request)?;
+    if guard == Guard::Public {
+        return Ok(Found::default());
+    }
+    let found = match (link, bearer(request)?) {
+        (Some(_), Some(_)) => {
+            return Err(PageError::Tokens(
+                "It came with two tokens, one in the address and one in a header.",
+            ));
+        }
+        (Some(token), None) if guard == Guard::SignedInOrLink => {
+            by_link(state, request, &token).await?
+        }
+        (None, Some(token)) => by_bearer(state, token).await?,
+        _ => by_cookie(state, request).await?,
+    };
+    match guard {
+        Guard::SignedInOrLink if found.access.is_none() => {
+            Err(PageError::NotSignedIn(found.refused))
+        }
+        _ => Ok(found),
+    }
+}
+
+fn state(request: &HttpRequest) -> Result<&State, PageError> {
+    request
+        .app_data::<Data<State>>()
+        .map(|state| state.get_ref())
+        .ok_or_else(|| PageError::Fault(Fault::new("a server without state")))
+}
+
+/// The one `?token=` of a route that takes one; anywhere else it is misplaced.
+fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, PageError> {
+    let mut tokens = query::values(request.query_string(), "token");
+    let Some(token) = tokens.next() else {
+        return Ok(None);
+    };
+    let token = token.ok_or(PageError::Tokens("Its token cannot be read."))?;
+    if tokens.next().is_some() {
+        return Err(PageError::Tokens("It came with two tokens in the address."));
+    }
+    let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    match guard {
+        Guard::OneTime | Guard::SignedInOrLink if only_looks => Ok(Some(token.into_owned())),
+        _ => Err(PageError::Tokens(
+            "A token in the address does not belong here. Nothing was changed.",
+        )),
+    }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750, section 2.1). Another scheme is not for us.
+fn bearer(request: &HttpRequest) -> Result<Option<&str>, PageError> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let Some(header) = headers.next() else {
+        return Ok(None);
+    };
+    if headers.next().is_some() {
+        return Err(PageError::Tokens("It came with two Authorization headers."));
+    }
+    Ok(header
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim()))
+}
+
+async fn by_bearer(state: &State, token: &str) -> Result<Found, PageError> {
+    match state.sessions.identify(token).await {
+        Ok(identity) => Ok(Found {
+            access: Some(Access::Session(identity)),
+            ..Found::default()
+        }),
+        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+        // Who shows a token wants it to count, on an open page too.
+        Err(refused) => Err(PageError::NotSignedIn(Some(refused.to_string()))),
+    }
+}
+
+async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Found, PageError> {
+    let claims = match state.sessions.link(token) {
+        Ok(claims) => claims,
+        Err(crate::tokens::Refused::Expired) => return Err(PageError::LinkEnded),
+        Err(_) => return Err(PageError::Tokens("The token in it is not a good link.")),
+    };
+    if claims.path != request.path() {
+        return Err(PageError::Tokens("The token in it is for another page."));
+    }
+    let id = AccountId::parse(&claims.sub).ok_or(PageError::LinkEnded)?;
+    let account = state
+        .accounts
+        .find(id)
+        .await
+        .map_err(PageError::Unavailable)?
+        .ok_or(PageError::LinkEnded)?;
+    Ok(Found {
+        access: Some(Access::Link(Arc::new(LinkReader { account, claims }))),
+        ..Found::default()
+    })
+}
+
+async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageError> {
+    let cookies = &state.web.cookies;
+    let (access, refresh) = (
+        cookies.access(request.headers()),
+        cookies.refresh(request.headers()),
+    );
+    if let Some(access) = access {
+        match state.sessions.identify(access).await {
+            Ok(identity) => {
+                return Ok(Found {
+                    access: Some(Access::Session(identity)),
+                    ..Found::default()
+                });
+            }
+            Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+            Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => {}
+        }
+    }
+    match refresh {
+        Some(refresh) => match state.sessions.renew(refresh).await {
+            Ok(grant) => Ok(Found {
+                cookies: cookies.grant(&grant, state.clock.now()).into(),
+                access: Some(Access::Session(grant.identity)),
+                refused: None,
+            }),
+            Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+            Err(refused) => Ok(Found {
+                refused: Some(refused.to_string()),
+                cookies: cookies.clear().into(),
+                access: None,
+            }),
+        },
+        None if access.is_some() => Ok(Found {
+            refused: Some(NotSignedIn::Ended.to_string()),
+            cookies: cookies.clear().into(),
+            access: None,
+        }),
+        None => Ok(Found::default()),
+    }
+}
+
+/// What must be escaped in the value of a query key.
+const QUERY_VALUE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\'');
+
+/// A browser that has to sign in is led there, and will be led back.
+fn refuse(error: PageError, request: &HttpRequest) -> HttpResponse {
+    let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
+    match error {
+        PageError::NotSignedIn(_)
+            if only_looks
+                && wants_html(request.headers())
+                && bearer(request).is_ok_and(|token| token.is_none()) =>
+        {
+            let wanted = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |wanted| wanted.as_str());
+            let next = utf8_percent_encode(wanted, QUERY_VALUE);
+            let mut response = HttpResponse::SeeOther();
+            response.insert_header((LOCATION, format!("/login?next={next}")));
+            response.finish()
+        }
+        error => error.into_response(),
+    }
+}
+
+/// For handlers behind [`Guard::SignedInOrLink`]: they can learn who somebody is from nowhere
+/// else, and without that guard there is a fault instead of a page.
+impl FromRequest for Access {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let access = request.extensions().get::<Access>().cloned();
+        std::future::ready(access.ok_or_else(|| {
+            PageError::Fault(Fault::new("a page behind no guard asks who is there"))
+        }))
+    }
+}
+
+/// Who is signed in at a page that is open to everyone. Somebody who came by a link is not.
+pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
+    match request.extensions().get::<Access>() {
+        Some(Access::Session(identity)) => Some(identity.clone()),
+        _ => None,
+    }
+}

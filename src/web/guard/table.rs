@@ -1,0 +1,120 @@
+//! The table of routes: a way to list a URL that cannot be used without a guard.
+
+use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::middleware::from_fn;
+use actix_web::web::{ServiceConfig, resource, to};
+use actix_web::{FromRequest, Handler, Resource, Responder, Route};
+
+use super::{Guard, admit};
+use crate::web::State;
+use crate::web::error::PageError;
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub guard: Guard,
+}
+
+/// Collects the table, and with a server's state its services too.
+pub struct Routes<'a> {
+    server: Option<(&'a mut ServiceConfig, &'a State)>,
+    pub listed: Vec<Listed>,
+}
+
+/// The methods of one path.
+pub struct At<'a> {
+    path: &'static str,
+    state: Option<&'a State>,
+    resource: Resource,
+    listed: Vec<Listed>,
+}
+
+impl<'a> Routes<'a> {
+    pub fn of(config: &'a mut ServiceConfig, state: &'a State) -> Self {
+        Self {
+            server: Some((config, state)),
+            listed: Vec::new(),
+        }
+    }
+
+    pub fn list_only() -> Self {
+        Self {
+            server: None,
+            listed: Vec::new(),
+        }
+    }
+
+    pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+        let state = self.server.as_ref().map(|(_, state)| *state);
+        let at = methods(At {
+            path,
+            state,
+            resource: resource(path),
+            listed: Vec::new(),
+        });
+        let mut allowed: Vec<_> = at.listed.iter().map(|listed| listed.method).collect();
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        let allowed = allowed.join(", ");
+        self.listed.extend(at.listed);
+        if let Some((config, _)) = &mut self.server {
+            config.service(at.resource.default_service(to(move || {
+                let allowed = allowed.clone();
+                async move { PageError::MethodNotAllowed(allowed).into_response() }
+            })));
+        }
+    }
+}
+
+impl At<'_> {
+    /// GET, and HEAD with it.
+    pub fn get<F, Args>(self, guard: Guard, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.list(
+            "GET",
+            guard,
+            Route::new().guard(Any(Get()).or(Head())),
+            handler,
+        )
+    }
+
+    pub fn post<F, Args>(self, guard: Guard, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.list("POST", guard, Route::new().guard(Post()), handler)
+    }
+
+    fn list<F, Args>(mut self, method: &'static str, guard: Guard, route: Route, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.listed.push(Listed {
+            method,
+            path: self.path,
+            guard,
+        });
+        let Some(state) = self.state else { return self };
+        let mut route = route.to(handler);
+        // Pages that somebody uses before they are signed in keep a little state of theirs.
+        if matches!(guard, Guard::Open | Guard::OneTime) {
+            route = route.wrap(state.web.cookies.anonymous());
+        }
+        // Wrapped last, so it runs first.
+        self.resource = self
+            .resource
+            .route(route.wrap(from_fn(move |request, next| admit(guard, request, next))));
+        self
+    }
+}

@@ -1,0 +1,98 @@
+//! What every answer has: an id, security headers, a line in the log.
+
+use actix_web::Error;
+use actix_web::HttpMessage;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+
+use super::error::{self, PageError};
+use super::{State, query};
+use crate::base::clock::Stopwatch;
+use crate::base::ids::RequestId;
+
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// For a page unless its handler says otherwise. `same-origin`, not `no-referrer`: that one makes
+/// browsers send `Origin: null` with our own forms.
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::PERMISSIONS_POLICY,
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// At a URL that carried a token (contract, Tokens): nobody keeps it, passes it on or lists it.
+const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("x-robots-tag"), "noindex"),
+];
+
+pub async fn edge<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (id, clock) = (RequestId::new(), Stopwatch::start());
+    request.extensions_mut().insert(id);
+    let response = next.call(request).await?.map_into_boxed_body();
+    let mut response = error::written_out(response, id);
+    let carried_token = query::values(response.request().query_string(), "token")
+        .next()
+        .is_some();
+    let https = response
+        .request()
+        .app_data::<Data<State>>()
+        .is_some_and(|state| state.base_url.is_https());
+    secure(response.headers_mut(), carried_token, https);
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("x-request-id"), value);
+    }
+    log(&response, id, clock);
+    Ok(response)
+}
+
+fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
+    for (name, value) in HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if carried_token {
+        for (name, value) in TOKEN_HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if https {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+}
+
+/// One line a request. A fault is written here and nowhere else.
+fn log(response: &ServiceResponse, id: RequestId, clock: Stopwatch) {
+    let request = response.request();
+    let status = response.status().as_u16();
+    let ms = clock.elapsed().as_micros() as f64 / 1000.0;
+    let path = query::loggable_path(request.path());
+    let query = query::names(request.query_string());
+    let error = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<PageError>());
+    if let Some(fault) = error.and_then(PageError::fault) {
+        tracing::error!(%id, fault = %fault, at = fault.place(), "fault");
+    }
+    tracing::info!(%id, method = request.method().as_str(), path = ?path, query, status, ms, "request");
+}

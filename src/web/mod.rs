@@ -1,0 +1,78 @@
+//! Floor 4: the only one that knows HTTP, HTML and cookies.
+
+mod assets;
+mod cookies;
+mod error;
+mod forms;
+mod guard;
+mod layers;
+mod pages;
+mod query;
+mod routes;
+
+use actix_web::App;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+
+use crate::accounts::Accounts;
+use crate::base::clock::Clock;
+use crate::base::secret::InstanceSecret;
+use crate::config::{BaseUrl, Config};
+use crate::recovery::Recovery;
+use crate::sessions::Sessions;
+use crate::sign_in::SignIn;
+use assets::Assets;
+use cookies::Cookies;
+use forms::token::FormTokens;
+pub use routes::listed;
+
+/// What the pages are handed: the rooms, and what the web itself keeps.
+pub struct State {
+    pub config: Config,
+    pub base_url: BaseUrl,
+    pub clock: Clock,
+    pub accounts: Accounts,
+    pub sessions: Sessions,
+    pub sign_in: SignIn,
+    pub recovery: Recovery,
+    pub web: Web,
+}
+
+/// What belongs to the web alone.
+pub struct Web {
+    assets: Assets,
+    cookies: Cookies,
+    form_tokens: FormTokens,
+}
+
+impl Web {
+    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Self {
+        Self {
+            assets: Assets::load(),
+            cookies: Cookies::new(secret, base_url.is_https()),
+            form_tokens: FormTokens::new(secret),
+        }
+    }
+}
+
+/// The application that each worker runs.
+pub fn app(
+    state: Data<State>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let routed = state.clone();
+    App::new()
+        .app_data(state)
+        .configure(move |config| routes::configure(config, &routed))
+        .default_service(actix_web::web::to(error::not_found))
+        .wrap(from_fn(layers::edge))
+}

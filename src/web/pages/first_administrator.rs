@@ -1,0 +1,95 @@
+//! The one-time link of the console, which makes the first administrator.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::sign_up_fields::SignUpFields;
+use super::{Answer, Frame, Page};
+use crate::recovery::{LinkError, Purpose};
+use crate::web::error::PageError;
+use crate::web::forms::{FieldError, Form};
+
+#[derive(Template)]
+#[template(path = "pages/first_administrator.html")]
+struct FirstAdministrator {
+    frame: Frame,
+    form_token: String,
+    token: String,
+    /// Somebody who is signed in needs no new account.
+    viewer_name: Option<String>,
+    min_length: usize,
+    fields: SignUpFields,
+}
+
+impl FirstAdministrator {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        self.fields.errors()
+    }
+}
+
+pub async fn show(page: Page) -> Answer {
+    let token = page.query("token").unwrap_or_default();
+    if !page
+        .recovery
+        .is_good(Purpose::FirstAdministrator, &token)
+        .await?
+    {
+        return Err(PageError::OneTimeLinkEnded);
+    }
+    form(&page, StatusCode::OK, token, SignUpFields::default())
+}
+
+pub async fn submit(page: Page, sent: Form) -> Answer {
+    let token = sent.text("token").to_owned();
+    if !page
+        .recovery
+        .is_good(Purpose::FirstAdministrator, &token)
+        .await?
+    {
+        return Err(PageError::OneTimeLinkEnded);
+    }
+    let mut fields = SignUpFields::default();
+    let made = match page.viewer() {
+        Some(identity) => Some(
+            page.recovery
+                .make_first_administrator(&token, identity.account)
+                .await,
+        ),
+        None => {
+            let (typed, new) = SignUpFields::read(&sent, page.config.passwords.min_length);
+            fields = typed;
+            match new {
+                Some(new) => Some(page.recovery.sign_up_first_administrator(&token, new).await),
+                None => None,
+            }
+        }
+    };
+    match made {
+        Some(Ok(account)) => {
+            // A new session, because the old one's token does not say what they are now.
+            let grant = page
+                .sign_in
+                .let_in(&account, page.client(), page.session())
+                .await?;
+            return page.let_in(&grant, "/dashboard");
+        }
+        Some(Err(LinkError::Ended)) => return Err(PageError::OneTimeLinkEnded),
+        Some(Err(LinkError::SignUp(error))) => fields.note(error)?,
+        None => {}
+    }
+    form(&page, StatusCode::UNPROCESSABLE_ENTITY, token, fields)
+}
+
+fn form(page: &Page, status: StatusCode, token: String, fields: SignUpFields) -> Answer {
+    page.show(
+        status,
+        &FirstAdministrator {
+            frame: page.frame(),
+            form_token: page.form_token(),
+            token,
+            viewer_name: page.viewer().map(|identity| identity.greeting().to_owned()),
+            min_length: page.config.passwords.min_length,
+            fields,
+        },
+    )
+}

@@ -1,0 +1,131 @@
+//! Sign in.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::{Answer, Frame, Page, next_or_dashboard};
+use crate::base::names::Password;
+use crate::config::SignupMode;
+use crate::sessions::Stay;
+use crate::sign_in::{Delivery, Outcome};
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+
+/// The one page that a link can open so far.
+const LINKED_PAGE: &str = "/dashboard";
+
+#[derive(Template, Default)]
+#[template(path = "pages/login.html")]
+struct Login {
+    frame: Frame,
+    form_token: String,
+    next: Option<String>,
+    deliver: Option<String>,
+    stay: bool,
+    login: Field,
+    password: Field,
+    /// Of the form as a whole.
+    refused: Option<String>,
+    signup_open: bool,
+}
+
+impl Login {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        let refused = self.refused.as_deref().map(|text| FieldError {
+            id: "username",
+            text,
+        });
+        refused
+            .into_iter()
+            .chain(summary(&[
+                ("username", &self.login),
+                ("password", &self.password),
+            ]))
+            .collect()
+    }
+}
+
+pub async fn show(page: Page) -> Answer {
+    let next = page.query("next");
+    if page.session().is_some() {
+        return Ok(page.go(next_or_dashboard(next.as_deref())));
+    }
+    form(
+        &page,
+        StatusCode::OK,
+        Login {
+            next,
+            deliver: page.query("deliver"),
+            frame: page.frame_with_notice(),
+            ..Login::default()
+        },
+    )
+}
+
+pub async fn submit(page: Page, sent: Form) -> Answer {
+    let mut again = Login {
+        frame: page.frame(),
+        next: sent.find("next").map(str::to_owned),
+        deliver: sent
+            .find("deliver")
+            .map(str::to_owned)
+            .or_else(|| page.query("deliver")),
+        stay: sent.find("stay").is_some(),
+        login: Field::kept(sent.text("username")),
+        ..Login::default()
+    };
+    if again.login.value.is_empty() {
+        again.login.refuse("Enter your username or email address");
+    }
+    if sent.text("password").is_empty() {
+        again.password.refuse("Enter your password");
+    }
+    if !again.errors().is_empty() {
+        return form(&page, StatusCode::UNPROCESSABLE_ENTITY, again);
+    }
+    let delivery = match again.deliver.as_deref() {
+        Some("link") => Delivery::Link {
+            path: LINKED_PAGE.to_owned(),
+        },
+        Some(_) => {
+            return Err(PageError::Malformed(
+                "There is no such way to deliver a token: use deliver=link, or none.",
+            ));
+        }
+        None => Delivery::Session {
+            stay: if again.stay {
+                Stay::SignedIn
+            } else {
+                Stay::ThisVisit
+            },
+            before: page.session(),
+        },
+    };
+    let password = Password::typed(sent.text("password"));
+    match page
+        .sign_in
+        .with_password(page.client(), &again.login.value, &password, delivery)
+        .await?
+    {
+        Outcome::SignedIn(grant) => page.let_in(&grant, next_or_dashboard(again.next.as_deref())),
+        Outcome::Link(token) => Ok(page.go(&format!("{LINKED_PAGE}?token={token}"))),
+        Outcome::Refused => {
+            again.refused =
+                Some("That name and password do not match. Check both and try again.".to_owned());
+            form(&page, StatusCode::UNPROCESSABLE_ENTITY, again)
+        }
+        Outcome::Busy => Err(PageError::Busy),
+    }
+}
+
+fn form(page: &Page, status: StatusCode, login: Login) -> Answer {
+    let signup_open = page.config.signup.mode == SignupMode::Open;
+    page.show(
+        status,
+        &Login {
+            form_token: page.form_token(),
+            signup_open,
+            ..login
+        },
+    )
+}

@@ -1,0 +1,215 @@
+//! HTML pages: a struct a template, beside its handler.
+
+pub mod dashboard;
+pub mod first_administrator;
+pub mod home;
+pub mod login;
+pub mod logout;
+pub mod sign_up_fields;
+pub mod signup;
+
+use std::ops::Deref;
+
+use actix_session::SessionExt;
+use actix_web::body::MessageBody;
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::State;
+use super::error::PageError;
+use super::guard::viewer;
+use crate::base::fault::Fault;
+use crate::base::ids::SessionId;
+use crate::sessions::{Client, Grant};
+
+pub type Answer = Result<HttpResponse, PageError>;
+
+const NOTICE: &str = "notice";
+const USER_AGENT_MAX: usize = 256;
+
+/// What every page shows around its own content.
+#[derive(Default)]
+pub struct Frame {
+    pub css: String,
+    pub icon: String,
+    pub script: String,
+    pub viewer: Option<Viewer>,
+    /// Said once, on the page after the one that did it.
+    pub notice: Option<String>,
+}
+
+/// Who is signed in.
+pub struct Viewer {
+    pub name: String,
+    pub form_token: String,
+}
+
+impl Frame {
+    pub fn of(request: &HttpRequest) -> Self {
+        let web = request.app_data::<Data<State>>().map(|state| &state.web);
+        let url = |asset: fn(&super::Assets) -> &super::assets::Asset| {
+            web.map_or(String::new(), |web| asset(&web.assets).url.clone())
+        };
+        Self {
+            css: url(|assets| &assets.stylesheet),
+            icon: url(|assets| &assets.icon),
+            script: url(|assets| &assets.show_password),
+            viewer: viewer(request).zip(web).map(|(identity, web)| Viewer {
+                name: identity.greeting().to_owned(),
+                form_token: web.form_tokens.of_session(identity.session),
+            }),
+            notice: None,
+        }
+    }
+}
+
+/// A request for a page, and the means to answer it.
+pub struct Page {
+    request: HttpRequest,
+    state: Data<State>,
+}
+
+impl Page {
+    pub fn frame(&self) -> Frame {
+        Frame::of(&self.request)
+    }
+
+    /// With the message that an earlier page left.
+    pub fn frame_with_notice(&self) -> Frame {
+        let notice = self
+            .request
+            .get_session()
+            .remove_as(NOTICE)
+            .and_then(Result::ok);
+        Frame {
+            notice,
+            ..self.frame()
+        }
+    }
+
+    pub fn form_token(&self) -> String {
+        self.state.web.form_tokens.issue(&self.request)
+    }
+
+    pub fn query(&self, key: &str) -> Option<String> {
+        super::query::first(self.request.query_string(), key)
+    }
+
+    /// The session that this browser has now.
+    pub fn session(&self) -> Option<SessionId> {
+        viewer(&self.request).map(|identity| identity.session)
+    }
+
+    pub fn viewer(&self) -> Option<std::sync::Arc<crate::sessions::Identity>> {
+        viewer(&self.request)
+    }
+
+    /// Where the request comes from: the nearest address that is not a proxy of ours.
+    pub fn client(&self) -> Client {
+        let trusted = &self.state.config.proxies;
+        let peer = self.request.peer_addr().map(|peer| peer.ip());
+        let forwarded = self
+            .request
+            .headers()
+            .get_all("x-forwarded-for")
+            .filter_map(|value| value.to_str().ok());
+        let hops: Vec<_> = forwarded
+            .flat_map(|value| value.split(','))
+            .map(|hop| hop.trim().parse().ok())
+            .collect();
+        let mut address = peer;
+        for hop in hops.into_iter().rev() {
+            match address {
+                Some(known) if trusted.trusts(known) && hop.is_some() => address = hop,
+                _ => break,
+            }
+        }
+        let agent = self
+            .request
+            .headers()
+            .get(USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        Client {
+            address: address.map_or_else(
+                || "unknown".to_owned(),
+                |address| address.to_canonical().to_string(),
+            ),
+            user_agent: agent.chars().take(USER_AGENT_MAX).collect(),
+        }
+    }
+
+    pub fn show(&self, status: StatusCode, template: &impl Template) -> Answer {
+        let html = template
+            .render()
+            .map_err(|error| Fault::caused("render a page", error))?;
+        let mut response = HttpResponse::build(status);
+        response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
+        Ok(response.body(html.boxed()))
+    }
+
+    /// 303, so that the browser asks for the next page by GET.
+    pub fn go(&self, to: &str) -> HttpResponse {
+        let mut response = HttpResponse::SeeOther();
+        response.insert_header((LOCATION, to));
+        response.finish()
+    }
+
+    pub fn go_with_notice(&self, to: &str, notice: &str) -> HttpResponse {
+        // A message that cannot be kept is not worth failing for.
+        self.request.get_session().insert(NOTICE, notice).ok();
+        self.go(to)
+    }
+
+    /// Sets the session's cookies and goes on.
+    pub fn let_in(&self, grant: &Grant, to: &str) -> Answer {
+        let mut response = self.go(to);
+        for cookie in self.state.web.cookies.grant(grant, self.state.clock.now()) {
+            response
+                .add_cookie(&cookie)
+                .map_err(|error| Fault::caused("set a cookie", error.to_string()))?;
+        }
+        Ok(response)
+    }
+
+    pub fn forget_cookies(&self, response: &mut HttpResponse) -> Result<(), Fault> {
+        for cookie in self.state.web.cookies.clear() {
+            response
+                .add_cookie(&cookie)
+                .map_err(|error| Fault::caused("clear a cookie", error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Page {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl FromRequest for Page {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let state = request.app_data::<Data<State>>().cloned();
+        let state = state.ok_or_else(|| PageError::Fault(Fault::new("a server without state")));
+        std::future::ready(state.map(|state| Self {
+            request: request.clone(),
+            state,
+        }))
+    }
+}
+
+/// A page of this site to go on to, or the dashboard.
+pub fn next_or_dashboard(next: Option<&str>) -> &str {
+    next.and_then(super::query::local_path)
+        .unwrap_or("/dashboard")
+}

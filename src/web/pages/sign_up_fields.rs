@@ -1,0 +1,76 @@
+//! The fields by which somebody gets an account.
+
+use crate::accounts::{NewAccount, SignUpError};
+use crate::base::names::{Email, NewPassword, PersonName, Username};
+use crate::passwords::HashError;
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+
+#[derive(Default)]
+pub struct SignUpFields {
+    pub username: Field,
+    pub email: Field,
+    pub name: Field,
+    /// Its value stays empty: a secret is never sent back.
+    pub password: Field,
+}
+
+impl SignUpFields {
+    /// With what was typed; `None` when something won't do, which is noted at its field.
+    pub fn read(form: &Form, min_length: usize) -> (Self, Option<NewAccount>) {
+        let mut fields = Self {
+            username: Field::kept(form.text("username")),
+            email: Field::kept(form.text("email")),
+            name: Field::kept(form.text("name")),
+            password: Field::default(),
+        };
+        let username = fields.username.note(Username::parse(form.text("username")));
+        let email = fields.email.note(Email::parse(form.text("email")));
+        let name = fields.name.note(PersonName::parse(form.text("name")));
+        let password = fields
+            .password
+            .note(NewPassword::parse(form.text("password"), min_length));
+        let new = match (username, email, name, password) {
+            (Some(username), Some(email), Some(name), Some(password)) => Some(NewAccount {
+                username: Some(username),
+                email: Some(email),
+                name,
+                password,
+            }),
+            _ => None,
+        };
+        (fields, new)
+    }
+
+    /// Notes why the account was not made.
+    ///
+    /// # Errors
+    /// What no other input would mend.
+    pub fn note(&mut self, error: SignUpError) -> Result<(), PageError> {
+        match error {
+            SignUpError::Taken { username, email } => {
+                if username {
+                    self.username.refuse("This username is taken. Choose another one");
+                }
+                if email {
+                    self.email.refuse("There is an account with this email address. Use another one, or sign in");
+                }
+            }
+            SignUpError::Password(HashError::Weak) => self.password.refuse(
+                "This password is easy to guess. Use a longer one, such as a few words that do not belong together",
+            ),
+            SignUpError::Password(HashError::Busy(_)) => return Err(PageError::Busy),
+            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => return Err(fault.into()),
+        }
+        Ok(())
+    }
+
+    pub fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[
+            ("username", &self.username),
+            ("email", &self.email),
+            ("name", &self.name),
+            ("password", &self.password),
+        ])
+    }
+}

@@ -1,0 +1,117 @@
+//! Query strings, read by hand: which keys there are, without a guess at what they hold.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// A longer name of a key is not one of ours, and could be a token put in the wrong place.
+const KEY_MAX: usize = 24;
+
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query
+        .split('&')
+        .filter(|part| !part.is_empty())
+        .map(|part| part.split_once('=').unwrap_or((part, "")))
+}
+
+/// Every value of `key`, decoded; one that is not UTF-8 is `None`.
+pub fn values<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Option<Cow<'a, str>>> {
+    pairs(query)
+        .filter(move |(name, _)| percent_decode_str(name).eq(key.bytes()))
+        .map(|(_, value)| percent_decode_str(value).decode_utf8().ok())
+}
+
+/// The first value of `key`, if it can be read.
+pub fn first(query: &str, key: &str) -> Option<String> {
+    values(query, key).next().flatten().map(Cow::into_owned)
+}
+
+/// The names of the keys, for the log. Never a value.
+pub fn names(query: &str) -> String {
+    let plain = |name: &str| {
+        name.len() <= KEY_MAX
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
+    let names: Vec<_> = pairs(query)
+        .map(|(name, _)| if plain(name) { name } else { "…" })
+        .take(16)
+        .collect();
+    names.join(",")
+}
+
+/// A path as it may be logged: a part that is longer than any id of ours could be a token.
+pub fn loggable_path(path: &str) -> Cow<'_, str> {
+    const PART_MAX: usize = 40;
+    if path.len() <= PART_MAX {
+        return path.into();
+    }
+    let parts: Vec<_> = path
+        .split('/')
+        .map(|part| if part.len() > PART_MAX { "…" } else { part })
+        .collect();
+    parts.join("/").into()
+}
+
+/// `next` as somebody sent it, if it is a page of this site: a path, and nothing that a browser
+/// would take for another host.
+pub fn local_path(next: &str) -> Option<&str> {
+    let plain = next.len() <= 2000
+        && next
+            .bytes()
+            .all(|b| (0x21..0x7f).contains(&b) && b != b'\\');
+    (plain && next.starts_with('/') && !next.starts_with("//")).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_key_is_found() {
+        let found: Vec<_> = values(
+            "a=1&token=x&%74oken=y%20z&token&tokens=3&token=%ff",
+            "token",
+        )
+        .collect();
+        assert_eq!(
+            found,
+            [Some("x".into()), Some("y z".into()), Some("".into()), None]
+        );
+    }
+
+    #[test]
+    fn the_log_has_names_and_no_values() {
+        assert_eq!(names("token=canary&next=%2F&&x"), "token,next,x");
+        assert_eq!(
+            names("eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.e30.c2ln=&a%0ab"),
+            "…,…"
+        );
+        assert_eq!(loggable_path("/dashboard"), "/dashboard");
+        assert_eq!(loggable_path(&format!("/a/{}/b", "x".repeat(41))), "/a/…/b");
+    }
+
+    #[test]
+    fn only_a_local_path_is_followed() {
+        for good in ["/", "/dashboard", "/a?b=c#d", "/%2F%2Fevil.test"] {
+            assert_eq!(local_path(good), Some(good));
+        }
+        let long = format!("/{}", "a".repeat(2000));
+        for bad in [
+            "",
+            "dashboard",
+            "//evil.test",
+            "/\\evil.test",
+            "\\/evil.test",
+            "https://evil.test",
+            "/\tx",
+            "/a b",
+            "javascript:alert(1)",
+            "/é",
+            &long,
+        ] {
+            assert_eq!(local_path(bad), None, "{bad:?}");
+        }
+    }
+}
