@@ -130,7 +130,7 @@ impl Passwords {
 
     fn verify_now(&self, password: &Password, stored: Option<PasswordHash>) -> Verdict {
         let known = stored.as_ref().and_then(|hash| hash.0.strip_prefix(SCHEME));
-        let dummy = format!("$2b${:02}${}", self.cost, "a".repeat(53));
+        let dummy = dummy(self.cost);
         let right =
             bcrypt::verify(self.peppered(password), known.unwrap_or(&dummy)).unwrap_or(false);
         match known {
@@ -149,6 +149,12 @@ impl Passwords {
     fn peppered(&self, password: &Password) -> String {
         STANDARD.encode(hmac::sign(&self.pepper, password.expose().as_bytes()))
     }
+}
+
+/// A hash that bcrypt computes to its end and that is nobody's: salt and digest of zeros. Any
+/// other letter leaves stray bits in its base64, which bcrypt refuses before it has done the work.
+fn dummy(cost: u32) -> String {
+    format!("$2b${cost:02}${}", ".".repeat(53))
 }
 
 fn cost_of(hash: &str) -> Option<u32> {
@@ -221,11 +227,9 @@ mod tests {
         );
     }
 
-    /// The dummy must be a hash that bcrypt really computes, not one that it refuses to read.
     #[test]
     fn the_dummy_costs_what_a_real_hash_costs() {
-        let dummy = format!("$2b$04${}", "a".repeat(53));
-        assert!(matches!(bcrypt::verify("x", &dummy), Ok(false)));
+        assert!(matches!(bcrypt::verify("x", &dummy(4)), Ok(false)));
     }
 
     #[test]

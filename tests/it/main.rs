@@ -1,0 +1,10 @@
+//! Everything that is tested from outside: over HTTP, against real servers with their own
+//! databases, through clients named for who they are.
+
+mod support;
+
+mod architecture;
+mod guard;
+mod pages;
+mod security;
+mod sessions;

@@ -1,0 +1,346 @@
+//! Somebody at a browser: keeps cookies, finds fields by their labels, reads what a page says.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
+use scraper::{ElementRef, Html, Selector};
+
+pub struct Browser {
+    pub url: String,
+    cookies: RefCell<BTreeMap<String, String>>,
+    headers: Vec<(&'static str, String)>,
+    client: Client,
+}
+
+/// An answer, read whole. Redirects are not followed unless one says so.
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Browser {
+    /// Sends what Chromium sends with a navigation from a page of the same site.
+    pub fn at(url: &str) -> Self {
+        Self::sending(
+            url,
+            &[
+                ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+        )
+    }
+
+    /// Sends these headers and nothing else that a browser would.
+    pub fn sending(url: &str, headers: &[(&'static str, &str)]) -> Self {
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        Self {
+            url: url.to_owned(),
+            cookies: RefCell::default(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
+            client: client.build().unwrap(),
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.send(self.client.get(self.full(path)))
+    }
+
+    pub fn head(&self, path: &str) -> Reply {
+        self.send(self.client.head(self.full(path)))
+    }
+
+    /// Goes where an answer leads.
+    pub fn follow(&self, reply: &Reply) -> Reply {
+        self.get(&reply.location())
+    }
+
+    /// A form's body without a page to fill in.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = encode(fields.iter().map(|(name, value)| (*name, *value)));
+        self.post_body(path, "application/x-www-form-urlencoded", body)
+    }
+
+    pub fn post_body(&self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Reply {
+        let body: Vec<u8> = body.into();
+        self.send(
+            self.client
+                .post(self.full(path))
+                .header("content-type", content_type)
+                .body(body),
+        )
+    }
+
+    pub fn with_method(&self, method: &str, path: &str) -> Reply {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        self.send(self.client.request(method, self.full(path)))
+    }
+
+    /// Fills in the form of `page` that has a button called `button`, by the fields' labels, and
+    /// sends it. A checkbox is ticked by any value.
+    pub fn submit(&self, page: &Reply, button: &str, by_label: &[(&str, &str)]) -> Reply {
+        let (action, fields) = page.filled(button, by_label);
+        self.post(
+            &action,
+            &fields
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    pub fn sign_up(&self, username: &str, email: &str, password: &str) -> Reply {
+        let page = self.get("/signup");
+        let fields = [
+            ("Username", username),
+            ("Email address", email),
+            ("Password", password),
+        ];
+        self.submit(&page, "Create account", &fields)
+    }
+
+    pub fn sign_in(&self, login: &str, password: &str) -> Reply {
+        let page = self.get("/login");
+        let fields = [("Username or email address", login), ("Password", password)];
+        self.submit(&page, "Sign in", &fields)
+    }
+
+    pub fn sign_out(&self) -> Reply {
+        let page = self.get("/");
+        self.submit(&page, "Sign out", &[])
+    }
+
+    /// Whether the dashboard opens.
+    pub fn is_signed_in(&self) -> bool {
+        self.get("/dashboard").status == 200
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.borrow().get(name).cloned()
+    }
+
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        self.cookies
+            .borrow_mut()
+            .insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn drop_cookie(&self, name: &str) {
+        self.cookies.borrow_mut().remove(name);
+    }
+
+    /// A second browser with the same cookies: what a thief, a restored profile or another tab has.
+    pub fn copy(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            cookies: self.cookies.clone(),
+            headers: self.headers.clone(),
+            client: self.client.clone(),
+        }
+    }
+
+    /// The same person at another server.
+    pub fn moved_to(&self, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..self.copy()
+        }
+    }
+
+    /// The same, with one more header on each request.
+    pub fn with(&self, name: &'static str, value: &str) -> Self {
+        let mut copy = self.copy();
+        copy.headers.retain(|(known, _)| *known != name);
+        copy.headers.push((name, value.to_owned()));
+        copy
+    }
+
+    fn full(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    fn send(&self, mut request: RequestBuilder) -> Reply {
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let cookies: Vec<_> = self
+            .cookies
+            .borrow()
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
+        }
+        let response = request.send().expect("the server answers");
+        let reply = Reply {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().unwrap(),
+        };
+        for cookie in reply.cookies() {
+            let (pair, rest) = cookie.split_once(';').unwrap_or((&cookie, ""));
+            let (name, value) = pair.split_once('=').unwrap();
+            if rest.contains("Max-Age=0") {
+                self.drop_cookie(name);
+            } else {
+                self.set_cookie(name, value);
+            }
+        }
+        reply
+    }
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn location(&self) -> String {
+        let location = self.headers.get(LOCATION);
+        location
+            .unwrap_or_else(|| panic!("{} leads nowhere: {}", self.status, self.body))
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Every `Set-Cookie`, whole.
+    pub fn cookies(&self) -> Vec<String> {
+        self.headers
+            .get_all(SET_COOKIE)
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub fn title(&self) -> String {
+        self.text("title")
+    }
+
+    pub fn heading(&self) -> String {
+        self.text("h1")
+    }
+
+    /// The text of everything that `selector` finds, spaces folded.
+    pub fn text(&self, selector: &str) -> String {
+        let page = Html::parse_document(&self.body);
+        let found = page
+            .select(&selector_of(selector))
+            .map(text_of)
+            .collect::<Vec<_>>();
+        found.join("\n")
+    }
+
+    pub fn attribute(&self, selector: &str, name: &str) -> Option<String> {
+        let page = Html::parse_document(&self.body);
+        page.select(&selector_of(selector))
+            .next()?
+            .value()
+            .attr(name)
+            .map(str::to_owned)
+    }
+
+    /// The error summary: (field id, words).
+    pub fn errors(&self) -> Vec<(String, String)> {
+        let page = Html::parse_document(&self.body);
+        page.select(&selector_of(".errors a"))
+            .map(|link| {
+                (
+                    link.value()
+                        .attr("href")
+                        .unwrap()
+                        .trim_start_matches('#')
+                        .to_owned(),
+                    text_of(link),
+                )
+            })
+            .collect()
+    }
+
+    /// The value that a field shows, by its label.
+    pub fn value(&self, label: &str) -> String {
+        let page = Html::parse_document(&self.body);
+        let field = field_of(page.root_element(), label);
+        field.value().attr("value").unwrap_or_default().to_owned()
+    }
+
+    fn filled(&self, button: &str, by_label: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
+        let page = Html::parse_document(&self.body);
+        let form = page
+            .select(&selector_of("form"))
+            .find(|form| {
+                form.select(&selector_of("button"))
+                    .any(|b| text_of(b) == button)
+            })
+            .unwrap_or_else(|| {
+                panic!(
+                    "no form with a button {button:?} on {} {}",
+                    self.status, self.body
+                )
+            });
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for input in form.select(&selector_of("input")) {
+            let attribute = |name: &str| input.value().attr(name).unwrap_or_default().to_owned();
+            if attribute("type") != "checkbox" || input.value().attr("checked").is_some() {
+                fields.push((attribute("name"), attribute("value")));
+            }
+        }
+        for (label, value) in by_label {
+            let field = field_of(form, label);
+            let name = field.value().attr("name").unwrap().to_owned();
+            let value = match field.value().attr("type") {
+                Some("checkbox") => field.value().attr("value").unwrap_or("on").to_owned(),
+                _ => (*value).to_owned(),
+            };
+            fields.retain(|(known, _)| *known != name);
+            fields.push((name, value));
+        }
+        (form.value().attr("action").unwrap().to_owned(), fields)
+    }
+}
+
+fn field_of<'a>(within: ElementRef<'a>, label: &str) -> ElementRef<'a> {
+    let found = within
+        .select(&selector_of("label"))
+        .find(|l| text_of(*l) == label);
+    let id = found
+        .unwrap_or_else(|| panic!("no label {label:?}"))
+        .value()
+        .attr("for")
+        .unwrap()
+        .to_owned();
+    within
+        .select(&selector_of(&format!("#{id}")))
+        .next()
+        .unwrap()
+}
+
+fn selector_of(selector: &str) -> Selector {
+    Selector::parse(selector).unwrap()
+}
+
+fn text_of(element: ElementRef<'_>) -> String {
+    element
+        .text()
+        .collect::<String>()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+pub fn encode<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let all = percent_encoding::NON_ALPHANUMERIC;
+    let escape = |text| percent_encoding::utf8_percent_encode(text, all).to_string();
+    fields
+        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+        .collect::<Vec<_>>()
+        .join("&")
+}

@@ -1,0 +1,187 @@
+//! A real server on a port of its own, with a database of its own and a clock that stands still.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use diesel::{Connection, PgConnection, RunQueryDsl};
+use doorward::app::{self, Ground};
+use doorward::base::clock::Clock;
+use doorward::config::Config;
+use secrecy::ExposeSecret;
+
+use super::{Browser, NOON, PASSWORD, log};
+
+pub struct Door {
+    pub url: String,
+    pub address: SocketAddr,
+    /// The one-time link of the console.
+    pub first_administrator: Option<String>,
+    home: Arc<Home>,
+    clock: Arc<AtomicI64>,
+    settings: Vec<(String, String)>,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What outlives a restart: the data folder, and on PostgreSQL the schema.
+struct Home {
+    folder: tempfile::TempDir,
+    database: Option<Schema>,
+}
+
+struct Schema {
+    server: String,
+    name: String,
+}
+
+impl Door {
+    pub fn open() -> Self {
+        Self::with(&[])
+    }
+
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let home = Home {
+            folder: tempfile::tempdir().unwrap(),
+            database: Schema::make(),
+        };
+        let settings = settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Self::start(Arc::new(home), Arc::new(AtomicI64::new(NOON)), settings)
+    }
+
+    /// Another server on the same database, with the same secret and clock.
+    pub fn another(&self) -> Self {
+        // A token is for one issuer: both have to be reached under one name.
+        let mut settings = self.settings.clone();
+        settings.push(("base_url".into(), self.url.clone()));
+        Self::start(self.home.clone(), self.clock.clone(), settings)
+    }
+
+    /// The same server after a restart, under the same name.
+    pub fn restart(mut self) -> Self {
+        self.stop();
+        self.another()
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::at(&self.local_url())
+    }
+
+    /// A browser in which `username` has just signed up.
+    pub fn signed_up(&self, username: &str) -> Browser {
+        let browser = self.browser();
+        let reply = browser.sign_up(username, &format!("{username}@example.com"), PASSWORD);
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        browser
+    }
+
+    pub fn let_pass(&self, seconds: i64) {
+        self.clock.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.home.folder.path()
+    }
+
+    /// Where it really listens, whatever its base URL says.
+    pub fn local_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // Polled or not, the server has been told.
+            drop(self.handle.stop(false));
+            thread.join().unwrap();
+        }
+    }
+
+    fn start(home: Arc<Home>, clock: Arc<AtomicI64>, settings: Vec<(String, String)>) -> Self {
+        log::start();
+        let mut all: Vec<(&str, &str)> = vec![("passwords.bcrypt_cost", "4")];
+        let folder = home.folder.path().to_str().unwrap();
+        all.push(("data_dir", folder));
+        let url = home.database.as_ref().map(Schema::url);
+        all.extend(url.as_deref().map(|url| ("database.url", url)));
+        all.extend(
+            settings
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        );
+        let config = Config::of(&all).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (ready, is_ready) = mpsc::channel();
+        let time = Clock::Fixed(clock.clone());
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async {
+                let ground = Ground::prepare(config, time).unwrap();
+                let door = app::start(ground, listener).await.unwrap();
+                let link = door
+                    .first_administrator
+                    .map(|link| link.expose_secret().to_owned());
+                ready
+                    .send((door.base_url, link, door.server.handle()))
+                    .unwrap();
+                door.server.await.unwrap();
+            });
+        });
+        let (url, first_administrator, handle) = is_ready.recv().expect("the server starts");
+        let url = url.as_str().to_owned();
+        Self {
+            url,
+            address,
+            first_administrator,
+            home,
+            clock,
+            settings,
+            handle,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Schema {
+    /// Where `scripts/test` runs the suite on PostgreSQL.
+    fn make() -> Option<Self> {
+        let server = std::env::var("DOORWARD_TEST_DATABASE").ok()?;
+        let name = format!("door_{}", uuid::Uuid::new_v4().simple());
+        let schema = Self { server, name };
+        schema.run(&format!("CREATE SCHEMA {}", schema.name));
+        Some(schema)
+    }
+
+    fn url(&self) -> String {
+        let mark = if self.server.contains('?') { '&' } else { '?' };
+        format!("{}{mark}options=-csearch_path%3D{}", self.server, self.name)
+    }
+
+    fn run(&self, sql: &str) {
+        let mut connection = PgConnection::establish(&self.server).unwrap();
+        diesel::sql_query(sql).execute(&mut connection).unwrap();
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        self.run(&format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+/// The binary, for what only a process can show.
+pub fn binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_doorward"))
+}
