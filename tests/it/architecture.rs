@@ -1,1 +1,252 @@
+//! The house's invariants, read off the source.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the ground up: a module uses only those before it. What stands in `src/` and not here
+/// fails the test.
+const FLOORS: &[&str] = &[
+    "base",
+    "config",
+    "storage",
+    "passwords",
+    "tokens", // machinery
+    "access",
+    "accounts",
+    "sessions",
+    "sign_in",
+    "recovery", // rooms
+    "web",
+    "app",
+    "cli",
+];
+
+#[test]
+fn a_floor_uses_only_floors_below_it() {
+    let floor = |module: &str| FLOORS.iter().position(|known| *known == module);
+    for source in sources() {
+        let Some(own) = module_of(&source.path) else {
+            continue;
+        };
+        let own_floor = floor(&own).unwrap_or_else(|| panic!("{own} stands on no floor"));
+        for (line, used) in source.uses() {
+            let used_floor = floor(&used).unwrap_or_else(|| panic!("{used} stands on no floor"));
+            assert!(
+                used_floor <= own_floor,
+                "{}:{line}: {own} uses {used}",
+                source.path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn each_outside_thing_is_known_to_its_own_places_only() {
+    let allowed: &[(&str, &[&str])] = &[
+        ("actix_web", &["web/", "app.rs", "cli/mod.rs"]),
+        ("actix_session", &["web/"]),
+        ("askama", &["web/"]),
+        ("diesel", &["storage/", "/store.rs"]),
+        ("SqliteConnection", &["storage/"]),
+        ("PgConnection", &["storage/"]),
+        ("jsonwebtoken", &["tokens/"]),
+        ("bcrypt::", &["passwords/"]),
+        ("Cookie::", &["web/cookies.rs"]),
+        ("SET_COOKIE", &[]),
+    ];
+    for source in sources() {
+        let path = source.path.to_str().unwrap();
+        for (thing, places) in allowed {
+            let found = source.code().find(|(_, line)| line.contains(thing));
+            if let Some((line, _)) = found {
+                assert!(
+                    places.iter().any(|place| path.contains(place)),
+                    "{path}:{line} knows {thing}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn each_table_is_known_to_one_store() {
+    let schema = fs::read_to_string(root().join("src/storage/schema.rs")).unwrap();
+    let tables = schema
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.split_once(" ("))
+        .map(|(name, _)| name);
+    let mut known = BTreeMap::<&str, BTreeSet<PathBuf>>::new();
+    let tables: Vec<_> = tables
+        .filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        .collect();
+    assert!(tables.len() >= 4, "{tables:?}");
+    for source in sources().filter(|source| source.path.ends_with("store.rs")) {
+        for table in &tables {
+            if source.text.contains(&format!("{table}::table")) {
+                known.entry(table).or_default().insert(source.path.clone());
+            }
+        }
+    }
+    for table in tables {
+        assert_eq!(
+            known.get(table).map(BTreeSet::len),
+            Some(1),
+            "{table}: {:?}",
+            known.get(table)
+        );
+    }
+}
+
+#[test]
+fn a_url_is_listed_in_one_file_only() {
+    for source in sources() {
+        let path = source.path.to_str().unwrap();
+        let lists = [
+            "web::resource",
+            "web::scope",
+            ".route(",
+            "#[get(",
+            "#[post(",
+            ".service(",
+        ];
+        let found = source
+            .code()
+            .find(|(_, line)| lists.iter().any(|way| line.contains(way)));
+        if let Some((line, _)) = found {
+            assert!(
+                path.ends_with("web/guard/table.rs"),
+                "{path}:{line} lists a URL past the guard"
+            );
+        }
+    }
+}
+
+#[test]
+fn pages_do_not_import_each_other() {
+    let pages = [
+        "dashboard",
+        "first_administrator",
+        "home",
+        "login",
+        "logout",
+        "signup",
+    ];
+    for source in sources().filter(|source| source.path.starts_with(root().join("src/web/pages"))) {
+        for page in pages {
+            for way in [format!("super::{page}"), format!("pages::{page}")] {
+                assert!(
+                    !source.text.contains(&way),
+                    "{} uses {way}",
+                    source.path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn there_is_no_unsafe_code_and_no_global_state() {
+    for source in sources() {
+        for (line, code) in source.code() {
+            for way in [
+                "unsafe ",
+                "static mut",
+                "OnceLock",
+                "LazyLock",
+                "lazy_static",
+                "thread_local!",
+            ] {
+                assert!(
+                    !code.contains(way),
+                    "{}:{line} has {way}",
+                    source.path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn migrations_have_the_same_names_for_every_database() {
+    let names = |database: &str| -> BTreeSet<_> {
+        let folder = fs::read_dir(root().join("migrations").join(database)).unwrap();
+        folder.map(|entry| entry.unwrap().file_name()).collect()
+    };
+    assert!(!names("sqlite").is_empty());
+    assert_eq!(names("sqlite"), names("postgres"));
+}
+
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// Numbered lines that are code, and not a test of the module's own.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().take_while(|line| {
+            !line.starts_with("#[cfg(test)]") && !line.starts_with("#[cfg(all(test")
+        });
+        lines
+            .enumerate()
+            .map(|(at, line)| (at + 1, line))
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    /// Every module of this crate that is named, with the line.
+    fn uses(&self) -> Vec<(usize, String)> {
+        let named = |line: &str| -> Vec<String> {
+            let after = line.split("crate::").skip(1);
+            let word = |text: &str| {
+                text.chars()
+                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                    .collect()
+            };
+            after
+                .map(word)
+                .filter(|word: &String| !word.is_empty())
+                .collect()
+        };
+        self.code()
+            .flat_map(|(at, line)| named(line).into_iter().map(move |word| (at, word)))
+            .collect()
+    }
+}
+
+fn sources() -> impl Iterator<Item = Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(Source {
+                    text: fs::read_to_string(&path).unwrap(),
+                    path,
+                });
+            }
+        }
+    }
+    assert!(found.len() > 30);
+    found.into_iter()
+}
+
+/// The first part below `src/`; `main.rs` and `lib.rs` belong to none.
+fn module_of(path: &Path) -> Option<String> {
+    let below = path.strip_prefix(root().join("src")).unwrap();
+    let first = below
+        .iter()
+        .next()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs");
+    (!["main", "lib"].contains(&first)).then(|| first.to_owned())
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,1 +1,361 @@
+//! Who gets through which door.
 
+use std::fmt::Write;
+
+use crate::support::{Browser, Door, PASSWORD, Reply};
+
+const LINK: &str = "/dashboard?token=";
+
+fn program(door: &Door) -> Browser {
+    Browser::sending(&door.local_url(), &[("accept", "application/json")])
+}
+
+fn access_of(browser: &Browser) -> String {
+    browser.cookie("doorward_access").unwrap()
+}
+
+/// The token of a link for `login`.
+fn link_of(door: &Door, login: &str) -> String {
+    let reply = door.browser().post(
+        "/login",
+        &[
+            ("username", login),
+            ("password", PASSWORD),
+            ("deliver", "link"),
+        ],
+    );
+    assert_eq!(reply.status, 303, "{}", reply.body);
+    assert_eq!(
+        reply.cookies(),
+        Vec::<String>::new(),
+        "a link sets no cookie"
+    );
+    reply.location().strip_prefix(LINK).unwrap().to_owned()
+}
+
+fn administrator(door: &Door) -> Browser {
+    let browser = door.browser();
+    let link = door.first_administrator.as_ref().unwrap();
+    let page = browser.get(link.strip_prefix(&door.url).unwrap());
+    let fields = [
+        ("Username", "root"),
+        ("Email address", "root@example.com"),
+        ("Password", PASSWORD),
+    ];
+    let button = "Create administrator";
+    assert_eq!(browser.submit(&page, button, &fields).status, 303);
+    browser
+}
+
+#[test]
+fn every_route_answers_everyone_as_its_guard_says() {
+    let door = Door::open();
+    let administrator = administrator(&door);
+    let member = door.signed_up("ada");
+    let mut table = String::new();
+    for route in doorward::web::listed() {
+        writeln!(table, "{} {} [{:?}]", route.method, route.path, route.guard).unwrap();
+        let path = route.path.replace("{file}", "nothing");
+        let answer = |browser: &Browser| -> String {
+            // A copy, so that signing out is nobody's end.
+            let reply = match route.method {
+                "GET" => browser.copy().get(&path),
+                _ => browser.copy().post(&path, &[]),
+            };
+            let leads = reply
+                .header("location")
+                .map(|to| format!(" -> {to}"))
+                .unwrap_or_default();
+            format!("{}{leads}", reply.status)
+        };
+        let fresh_member = member_again(&door);
+        let rows = [
+            ("browser", answer(&door.browser())),
+            ("program", answer(&program(&door))),
+            (
+                "member",
+                answer(if route.path == "/logout" {
+                    &fresh_member
+                } else {
+                    &member
+                }),
+            ),
+            (
+                "administrator",
+                answer(if route.path == "/logout" {
+                    &fresh_member
+                } else {
+                    &administrator
+                }),
+            ),
+        ];
+        for (who, answer) in rows {
+            writeln!(table, "    {who:13} {answer}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+fn member_again(door: &Door) -> Browser {
+    let browser = door.browser();
+    assert_eq!(browser.sign_in("ada", PASSWORD).status, 303);
+    browser
+}
+
+#[test]
+fn a_browser_is_led_to_sign_in_and_back_to_where_it_wanted_to_go() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let browser = door.browser();
+    let refused = browser.get("/dashboard?tab=a%26b&x=%2F");
+    assert_eq!(refused.status, 303);
+    assert_eq!(
+        refused.location(),
+        "/login?next=/dashboard?tab=a%2526b%26x=%252F"
+    );
+    let page = browser.follow(&refused);
+    let fields = [("Username or email address", "ADA"), ("Password", PASSWORD)];
+    let reply = browser.submit(&page, "Sign in", &fields);
+    assert_eq!(reply.location(), "/dashboard?tab=a%26b&x=%2F");
+    assert_eq!(browser.follow(&reply).status, 200);
+}
+
+#[test]
+fn a_program_is_told_as_rfc_6750_says() {
+    let door = Door::open();
+    let without = program(&door).get("/dashboard");
+    assert_eq!(without.status, 401);
+    assert_eq!(
+        without.header("www-authenticate"),
+        Some("Bearer realm=\"Doorward\"")
+    );
+    let bad = program(&door)
+        .with("authorization", "Bearer nonsense")
+        .get("/dashboard");
+    assert_eq!(bad.status, 401);
+    let why = "Bearer realm=\"Doorward\", error=\"invalid_token\", error_description=\"the token is malformed\"";
+    assert_eq!(bad.header("www-authenticate"), Some(why));
+    // Another scheme is not a token.
+    let basic = program(&door)
+        .with("authorization", "Basic YTpi")
+        .get("/dashboard");
+    assert_eq!(
+        basic.header("www-authenticate"),
+        Some("Bearer realm=\"Doorward\"")
+    );
+}
+
+#[test]
+fn an_access_token_opens_the_dashboard_from_a_cookie_or_a_header() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let by_header = program(&door).with("authorization", &format!("bearer {}", access_of(&ada)));
+    assert_eq!(by_header.get("/dashboard").heading(), "Hello, ada");
+    assert_eq!(by_header.head("/dashboard").status, 200);
+    // A good cookie does not make up for a bad header: who sends both means the header.
+    assert_eq!(
+        ada.with("authorization", "Bearer x")
+            .get("/dashboard")
+            .status,
+        401
+    );
+}
+
+#[test]
+fn a_link_shows_its_page_and_signs_nobody_in() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let bob = door.signed_up("bob");
+    let link = link_of(&door, "ada");
+    let stranger = door.browser();
+    let shown = stranger.get(&format!("{LINK}{link}"));
+    assert_eq!(
+        (shown.status, shown.heading().as_str()),
+        (200, "Hello, ada")
+    );
+    assert_eq!(shown.cookies(), Vec::<String>::new());
+    assert_eq!(shown.text("header form"), "", "nothing to sign out of");
+    for (name, value) in [
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+        ("x-robots-tag", "noindex"),
+    ] {
+        assert_eq!(shown.header(name), Some(value));
+    }
+    assert!(!stranger.is_signed_in());
+    // Somebody else's running session stays what it was.
+    assert_eq!(bob.get(&format!("{LINK}{link}")).heading(), "Hello, ada");
+    assert_eq!(bob.get("/dashboard").heading(), "Hello, bob");
+}
+
+#[test]
+fn a_link_ends_after_150_seconds_and_says_so() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let link = link_of(&door, "ada");
+    door.let_pass(149);
+    assert_eq!(door.browser().get(&format!("{LINK}{link}")).status, 200);
+    door.let_pass(1);
+    let ended = door.browser().get(&format!("{LINK}{link}"));
+    assert_eq!(
+        (ended.status, ended.heading().as_str()),
+        (401, "This link has ended")
+    );
+    assert_eq!(
+        ended.attribute("main a", "href").unwrap(),
+        "/login?next=/dashboard"
+    );
+    assert_eq!(ended.header("referrer-policy"), Some("no-referrer"));
+    let program = program(&door).get(&format!("{LINK}{link}"));
+    assert_eq!(program.status, 401);
+    assert!(
+        program
+            .header("www-authenticate")
+            .unwrap()
+            .contains("invalid_token")
+    );
+}
+
+#[test]
+fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let (access, refresh) = (access_of(&ada), ada.cookie("doorward_refresh").unwrap());
+    let link = link_of(&door, "ada");
+    let one_time = door.first_administrator.clone().unwrap();
+    let one_time = one_time.split_once("token=").unwrap().1;
+
+    for (kind, token) in [
+        ("access", access.as_str()),
+        ("refresh", &refresh),
+        ("one-time", one_time),
+    ] {
+        assert_eq!(
+            door.browser().get(&format!("{LINK}{token}")).status,
+            400,
+            "{kind} as a link"
+        );
+    }
+    for (kind, token) in [
+        ("link", link.as_str()),
+        ("refresh", &refresh),
+        ("one-time", one_time),
+    ] {
+        let bearer = program(&door).with("authorization", &format!("Bearer {token}"));
+        assert_eq!(bearer.get("/dashboard").status, 401, "{kind} as bearer");
+        let browser = door.browser();
+        browser.set_cookie("doorward_access", token);
+        assert!(!browser.is_signed_in(), "{kind} as access cookie");
+    }
+    for (kind, token) in [
+        ("link", link.as_str()),
+        ("access", &access),
+        ("one-time", one_time),
+    ] {
+        let browser = door.browser();
+        browser.set_cookie("doorward_refresh", token);
+        assert!(!browser.is_signed_in(), "{kind} as refresh cookie");
+    }
+    for (kind, token) in [
+        ("link", link.as_str()),
+        ("access", &access),
+        ("refresh", &refresh),
+    ] {
+        let reply = door
+            .browser()
+            .get(&format!("/first-administrator?token={token}"));
+        assert_eq!(reply.status, 410, "{kind} as one-time token");
+    }
+}
+
+#[test]
+fn a_token_in_the_address_is_refused_wherever_it_does_not_belong() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let link = link_of(&door, "ada");
+    let refused = |reply: Reply| {
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));
+        assert!(!reply.body.contains(&link), "no echo");
+    };
+    for path in ["/", "/public", "/login", "/signup"] {
+        refused(door.browser().get(&format!("{path}?token={link}")));
+    }
+    refused(door.browser().post(&format!("/logout?token={link}"), &[]));
+    refused(door.browser().post(&format!("/login?token={link}"), &[]));
+    refused(door.browser().get(&format!("{LINK}{link}&token={link}")));
+    refused(door.browser().get(&format!("{LINK}{link}&%74oken=x")));
+    let both = program(&door).with("authorization", &format!("Bearer {}", access_of(&ada)));
+    refused(both.get(&format!("{LINK}{link}")));
+}
+
+#[test]
+fn a_form_from_another_site_changes_nothing() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    for (header, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let reply = ada.with(header, value).post("/logout", &[]);
+        assert_eq!(
+            (reply.status, reply.heading().as_str()),
+            (403, "This form was refused")
+        );
+    }
+    let plain = |origin: &str| {
+        let browser =
+            Browser::sending(&door.local_url(), &[("accept", "text/html")]).with("origin", origin);
+        browser.set_cookie("doorward_access", &access_of(&ada));
+        browser
+    };
+    for origin in [
+        "https://evil.test",
+        "null",
+        "http://127.0.0.1:1",
+        &door.url.replace("http:", "ftp:").replace("127", "128"),
+    ] {
+        assert_eq!(plain(origin).post("/logout", &[]).status, 403, "{origin}");
+    }
+    assert!(ada.is_signed_in());
+    assert_eq!(plain(&door.url).post("/logout", &[]).status, 303);
+    assert!(!ada.is_signed_in());
+}
+
+/// What an old browser sends on plain HTTP: no word of where the form came from.
+#[test]
+fn a_browser_that_does_not_say_where_a_form_came_from_needs_its_token() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let old = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+    let page = old.get("/login");
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    assert_eq!(
+        old.post("/login", &fields).status,
+        403,
+        "its cookie, but no token"
+    );
+    let forged = [&fields[..], &[("form_token", "forged")]].concat();
+    assert_eq!(old.post("/login", &forged).status, 403);
+    let by_label = [("Username or email address", "ada"), ("Password", PASSWORD)];
+    assert_eq!(old.submit(&page, "Sign in", &by_label).status, 303);
+    // Signed in, the token is the session's.
+    assert_eq!(old.post("/logout", &[]).status, 403);
+    assert_eq!(old.sign_out().status, 303);
+    // Somebody else's token is not mine.
+    let other = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+    let theirs = other
+        .get("/login")
+        .attribute("[name=form_token]", "value")
+        .unwrap();
+    let stolen = [&fields[..], &[("form_token", theirs.as_str())]].concat();
+    assert_eq!(old.post("/login", &stolen).status, 403);
+}
+
+#[test]
+fn a_program_without_cookies_needs_no_form_token() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let reply = program(&door).post("/login", &[("username", "ada"), ("password", PASSWORD)]);
+    assert_eq!(reply.status, 303);
+}

@@ -79,19 +79,18 @@ pub async fn admit<B: MessageBody + 'static>(
     let http = request.request().clone();
     let found = match decide(guard, &http).await {
         Ok(found) => found,
-        Err(error) => return Ok(ServiceResponse::new(http.clone(), refuse(error, &http))),
+        Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
-    if let Some(access) = found.access {
-        http.extensions_mut().insert(access);
-    }
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let mut response = match answered {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => ServiceResponse::new(http, HttpResponse::from_error(error)),
-        Err(_) => ServiceResponse::new(
-            http,
-            PageError::Fault(Fault::new("a handler panicked")).into_response(),
-        ),
+    let mut response = match (guard, found.access) {
+        (Guard::SignedInOrLink, None) => {
+            ServiceResponse::new(http.clone(), refuse(found.refused, &http))
+        }
+        (_, access) => {
+            if let Some(access) = access {
+                http.extensions_mut().insert(access);
+            }
+            answered(http, next.call(request)).await
+        }
     };
     for cookie in found.cookies {
         // The handler has the last word: signing in or out sets its own.
@@ -109,6 +108,21 @@ pub async fn admit<B: MessageBody + 'static>(
     Ok(response)
 }
 
+/// The handler's answer; a panic in it ends nothing but this request.
+async fn answered<B: MessageBody + 'static>(
+    http: HttpRequest,
+    handler: impl Future<Output = Result<ServiceResponse<B>, Error>>,
+) -> ServiceResponse<BoxBody> {
+    match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => ServiceResponse::new(http, HttpResponse::from_error(error)),
+        Err(_) => {
+            let fault = PageError::Fault(Fault::new("a handler panicked"));
+            ServiceResponse::new(http, fault.into_response())
+        }
+    }
+}
+
 async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError> {
     if let cross_origin::Verdict::Refused = cross_origin::verdict(request) {
         return Err(PageError::CrossSite);
@@ -118,23 +132,15 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
     if guard == Guard::Public {
         return Ok(Found::default());
     }
-    let found = match (link, bearer(request)?) {
-        (Some(_), Some(_)) => {
-            return Err(PageError::Tokens(
-                "It came with two tokens, one in the address and one in a header.",
-            ));
-        }
+    match (link, bearer(request)?) {
+        (Some(_), Some(_)) => Err(PageError::Tokens(
+            "It came with two tokens, one in the address and one in a header.",
+        )),
         (Some(token), None) if guard == Guard::SignedInOrLink => {
-            by_link(state, request, &token).await?
+            by_link(state, request, &token).await
         }
-        (None, Some(token)) => by_bearer(state, token).await?,
-        _ => by_cookie(state, request).await?,
-    };
-    match guard {
-        Guard::SignedInOrLink if found.access.is_none() => {
-            Err(PageError::NotSignedIn(found.refused))
-        }
-        _ => Ok(found),
+        (None, Some(token)) => by_bearer(state, token).await,
+        _ => by_cookie(state, request).await,
     }
 }
 
@@ -269,24 +275,19 @@ const QUERY_VALUE: &AsciiSet = &CONTROLS
     .add(b'\'');
 
 /// A browser that has to sign in is led there, and will be led back.
-fn refuse(error: PageError, request: &HttpRequest) -> HttpResponse {
+fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    match error {
-        PageError::NotSignedIn(_)
-            if only_looks
-                && wants_html(request.headers())
-                && bearer(request).is_ok_and(|token| token.is_none()) =>
-        {
-            let wanted = request
-                .uri()
-                .path_and_query()
-                .map_or("/", |wanted| wanted.as_str());
-            let next = utf8_percent_encode(wanted, QUERY_VALUE);
-            let mut response = HttpResponse::SeeOther();
-            response.insert_header((LOCATION, format!("/login?next={next}")));
-            response.finish()
-        }
-        error => error.into_response(),
+    if only_looks && wants_html(request.headers()) {
+        let wanted = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |wanted| wanted.as_str());
+        let next = utf8_percent_encode(wanted, QUERY_VALUE);
+        let mut response = HttpResponse::SeeOther();
+        response.insert_header((LOCATION, format!("/login?next={next}")));
+        response.finish()
+    } else {
+        PageError::NotSignedIn(why).into_response()
     }
 }
 

@@ -311,16 +311,14 @@ fn field_of<'a>(within: ElementRef<'a>, label: &str) -> ElementRef<'a> {
     let found = within
         .select(&selector_of("label"))
         .find(|l| text_of(*l) == label);
-    let id = found
-        .unwrap_or_else(|| panic!("no label {label:?}"))
-        .value()
-        .attr("for")
-        .unwrap()
-        .to_owned();
-    within
-        .select(&selector_of(&format!("#{id}")))
-        .next()
-        .unwrap()
+    let found = found.unwrap_or_else(|| panic!("no label {label:?}"));
+    match found.value().attr("for") {
+        Some(id) => within
+            .select(&selector_of(&format!("#{id}")))
+            .next()
+            .unwrap(),
+        None => found.select(&selector_of("input")).next().unwrap(),
+    }
 }
 
 fn selector_of(selector: &str) -> Selector {
