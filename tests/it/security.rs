@@ -1,1 +1,283 @@
+//! What holds on every answer, and what never shows.
 
+use doorward::base::names::{Email, NewPassword, Password, Username};
+use doorward::base::secret::InstanceSecret;
+use doorward::config::Config;
+
+use crate::support::{Browser, Door, PASSWORD, log};
+
+#[test]
+fn every_answer_has_the_headers_that_keep_a_browser_safe() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let css = ada
+        .get("/")
+        .attribute("link[rel=stylesheet]", "href")
+        .unwrap();
+    let answers = [
+        ada.get("/"),
+        ada.get("/dashboard"),
+        door.browser().get("/dashboard"),
+        door.browser().get("/nowhere"),
+        door.browser().with_method("PUT", "/login"),
+        door.browser().post("/login", &[]),
+        ada.get(&css),
+        Browser::sending(&door.local_url(), &[]).get("/dashboard"),
+    ];
+    for answer in answers {
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'")
+        );
+        assert!(!policy.contains("unsafe"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
+        assert_eq!(
+            answer.header("cross-origin-opener-policy"),
+            Some("same-origin")
+        );
+        assert_eq!(
+            answer.header("cross-origin-resource-policy"),
+            Some("same-origin")
+        );
+        assert!(answer.header("x-request-id").is_some());
+        assert_eq!(answer.header("server"), None);
+        assert_eq!(
+            answer.header("strict-transport-security"),
+            None,
+            "plain HTTP here"
+        );
+        if answer.status != 303 {
+            let content_type = answer.header("content-type").unwrap();
+            assert!(content_type.contains("charset=utf-8") || content_type == "application/json");
+        }
+        let cache = answer.header("cache-control").unwrap();
+        assert!(
+            cache == "no-store"
+                || (answer.body.contains("--accent") && cache.contains("immutable")),
+            "{cache}"
+        );
+    }
+}
+
+#[test]
+fn cookies_are_for_this_host_and_no_script() {
+    let plain = Door::open();
+    let secure = Door::with(&[
+        ("base_url", "https://door.example"),
+        ("passwords.bcrypt_cost", "10"),
+    ]);
+    for (door, prefix) in [(&plain, ""), (&secure, "__Host-")] {
+        let browser = door.browser();
+        let page = browser.get("/signup");
+        let reply = browser.sign_up("ada", "ada@example.com", PASSWORD);
+        let cookies = [page.cookies(), reply.cookies()].concat();
+        for name in ["doorward_form", "doorward_access", "doorward_refresh"] {
+            let cookie = cookies
+                .iter()
+                .find(|cookie| cookie.starts_with(&format!("{prefix}{name}=")))
+                .unwrap();
+            assert!(cookie.len() < 4096);
+            for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+                assert!(cookie.contains(part), "{part} in {cookie}");
+            }
+            assert!(!cookie.contains("Domain"));
+            assert_eq!(cookie.contains("; Secure"), !prefix.is_empty(), "{cookie}");
+        }
+        let year = (!prefix.is_empty()).then_some("max-age=31536000; includeSubDomains");
+        assert_eq!(page.header("strict-transport-security"), year);
+    }
+}
+
+#[test]
+fn the_largest_account_still_gets_a_cookie_that_browsers_keep() {
+    let door = Door::open();
+    let browser = door.browser();
+    let email = format!(
+        "{}@{}.{}.{}",
+        "a".repeat(64),
+        "b".repeat(63),
+        "c".repeat(63),
+        "d".repeat(58)
+    );
+    let page = browser.get("/signup");
+    let fields = [
+        ("Username", "u".repeat(32)),
+        ("Email address", email),
+        ("Name (optional)", "\u{10348}".repeat(100)),
+        ("Password", PASSWORD.to_owned()),
+    ];
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(label, value)| (*label, value.as_str()))
+        .collect();
+    let reply = browser.submit(&page, "Create account", &fields);
+    assert_eq!(reply.status, 303, "{}", reply.body);
+    assert!(reply.cookies().iter().all(|cookie| cookie.len() < 4096));
+    assert!(browser.is_signed_in());
+}
+
+#[test]
+fn static_files_are_cached_for_ever_under_a_name_that_changes_with_them() {
+    let door = Door::open();
+    let browser = door.browser();
+    let page = browser.get("/login");
+    for (selector, attribute, kind) in [
+        ("link[rel=stylesheet]", "href", "text/css; charset=utf-8"),
+        ("link[rel=icon]", "href", "image/svg+xml"),
+        ("script", "src", "text/javascript; charset=utf-8"),
+    ] {
+        let url = page.attribute(selector, attribute).unwrap();
+        let plain = browser.get(&url);
+        assert_eq!(
+            (plain.status, plain.header("content-type")),
+            (200, Some(kind))
+        );
+        assert_eq!(
+            plain.header("cache-control"),
+            Some("public, max-age=31536000, immutable")
+        );
+        let gzipped = browser.with("accept-encoding", "br, gzip").head(&url);
+        assert_eq!(gzipped.header("content-encoding"), Some("gzip"));
+        assert_eq!(gzipped.header("vary"), Some("Accept-Encoding"));
+    }
+    for path in [
+        "/static/",
+        "/static/app.css",
+        "/static/..%2fCargo.toml",
+        "/static/../Cargo.toml",
+        "/.git/config",
+    ] {
+        assert_eq!(browser.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn while_the_database_is_away_nobody_is_let_in_and_nothing_is_told() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    assert!(ada.is_signed_in());
+    door.sql("ALTER TABLE sessions RENAME TO away");
+    let fresh = door.browser();
+    fresh.set_cookie("doorward_refresh", &ada.cookie("doorward_refresh").unwrap());
+    let refused = fresh.get("/dashboard");
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (503, Some("30"))
+    );
+    assert!(
+        !refused.body.contains("table") && !refused.body.contains("sessions"),
+        "{}",
+        refused.body
+    );
+    let sign_in = door.browser().sign_in("ada", PASSWORD);
+    assert_eq!(
+        (sign_in.status, sign_in.heading().as_str()),
+        (500, "Something went wrong")
+    );
+    assert!(!sign_in.body.contains("away"));
+
+    // A token that is known goes on for five seconds, in which a sign-out elsewhere could be missed.
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while ada.get("/dashboard").status == 200 {
+        assert!(std::time::Instant::now() < until, "still let in");
+        std::thread::yield_now();
+    }
+    assert_eq!(ada.get("/dashboard").status, 503);
+
+    door.sql("ALTER TABLE away RENAME TO sessions");
+    while ada.get("/dashboard").status != 200 {
+        assert!(std::time::Instant::now() < until, "not let in again");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn nothing_that_holds_a_secret_prints_it() {
+    let secret = InstanceSecret::generate().to_base64().to_string();
+    let url = "postgres://canary-user:canary-pass@db/door";
+    let config = Config::of(&[("secret", &secret), ("database.url", url)]).unwrap();
+    let new = doorward::accounts::NewAccount {
+        username: Username::parse("ada").ok(),
+        email: Email::parse("ada@example.com").ok(),
+        name: None,
+        password: NewPassword::parse("canary-new-password", 12).unwrap(),
+    };
+    let printed = format!(
+        "{config:?}\n{new:?}\n{:?}\n{:?}",
+        Password::typed("canary-typed"),
+        config.secret
+    );
+    assert!(!printed.contains("canary-"), "{printed}");
+    assert!(!printed.contains(&secret), "{printed}");
+}
+
+#[test]
+fn no_secret_reaches_the_log() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let reply = door.browser().post(
+        "/login",
+        &[
+            ("username", "ada"),
+            ("password", PASSWORD),
+            ("deliver", "link"),
+        ],
+    );
+    door.browser().get(&reply.location());
+    let (access, refresh) = (
+        ada.cookie("doorward_access").unwrap(),
+        ada.cookie("doorward_refresh").unwrap(),
+    );
+    let one_time = door
+        .first_administrator
+        .as_ref()
+        .unwrap()
+        .split_once("token=")
+        .unwrap()
+        .1
+        .to_owned();
+    let link = reply.location().split_once("token=").unwrap().1.to_owned();
+    for token in [&access, &refresh, &link, &one_time] {
+        for path in [
+            format!("/dashboard?token={token}"),
+            format!("/public?token={token}"),
+            format!("/dashboard?{token}"),
+            format!("/public?{token}=1"),
+            format!("/{token}"),
+            format!("/first-administrator?token={token}"),
+        ] {
+            ada.get(&path);
+            door.browser()
+                .with("referer", &format!("http://x.test{path}"))
+                .get(&path);
+        }
+        door.browser()
+            .with("authorization", &format!("Bearer {token}"))
+            .get("/dashboard");
+        let holder = door.browser();
+        holder.set_cookie("doorward_access", token);
+        holder.set_cookie("doorward_refresh", token);
+        holder.get("/dashboard");
+        door.browser().sign_in(token, token);
+    }
+    door.browser().sign_in("ada", "canary-wrong-password");
+    let bob = door.signed_up("bob");
+    door.let_pass(3600);
+    bob.get("/dashboard");
+    let newer = bob.cookie("doorward_refresh").unwrap();
+    bob.sign_out();
+
+    let text = log::text();
+    assert!(
+        text.contains("path=\"/dashboard\" query=\"token\""),
+        "the log is being read"
+    );
+    for secret in [
+        &access, &refresh, &link, &one_time, &newer, "canary-", "eyJ",
+    ] {
+        if let Some(line) = text.lines().find(|line| line.contains(secret)) {
+            panic!("{secret} in {line}");
+        }
+    }
+}

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
-use diesel::{Connection, PgConnection, RunQueryDsl};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use doorward::app::{self, Ground};
 use doorward::base::clock::Clock;
 use doorward::config::Config;
@@ -95,6 +96,20 @@ impl Door {
         format!("http://{}", self.address)
     }
 
+    /// Meddles with the database behind the server's back.
+    pub fn sql(&self, sql: &str) {
+        match &self.home.database {
+            Some(schema) => schema.run(&format!("SET search_path TO {}; {sql}", schema.name)),
+            None => {
+                let path = self.data_dir().join("doorward.db");
+                let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                connection
+                    .batch_execute(&format!("PRAGMA busy_timeout=5000; {sql}"))
+                    .unwrap();
+            }
+        }
+    }
+
     pub fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
             // Polled or not, the server has been told.
@@ -169,9 +184,15 @@ impl Schema {
         format!("{}{mark}options=-csearch_path%3D{}", self.server, self.name)
     }
 
+    #[cfg(feature = "postgres")]
     fn run(&self, sql: &str) {
-        let mut connection = PgConnection::establish(&self.server).unwrap();
-        diesel::sql_query(sql).execute(&mut connection).unwrap();
+        let mut connection = diesel::PgConnection::establish(&self.server).unwrap();
+        connection.batch_execute(sql).unwrap();
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn run(&self, _: &str) {
+        panic!("DOORWARD_TEST_DATABASE needs the feature postgres");
     }
 }
 
