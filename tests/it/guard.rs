@@ -352,6 +352,34 @@ fn a_browser_that_does_not_say_where_a_form_came_from_needs_its_token() {
     assert_eq!(old.post("/login", &stolen).status, 403);
 }
 
+/// The page of a one-time link is under `no-referrer`, so its form comes with `Origin: null`.
+#[test]
+fn a_form_of_a_page_that_keeps_its_address_to_itself_is_taken_by_its_token() {
+    let door = Door::open();
+    let old = Browser::sending(
+        &door.local_url(),
+        &[("accept", "text/html"), ("origin", "null")],
+    );
+    let link = door.first_administrator.as_ref().unwrap();
+    let page = old.get(link.strip_prefix(&door.url).unwrap());
+    let fields = [
+        ("Username", "root"),
+        ("Email address", "root@example.com"),
+        ("Password", PASSWORD),
+    ];
+    let cookieless = Browser::sending(&door.local_url(), &[("origin", "null")]);
+    assert_eq!(
+        cookieless
+            .submit(&page, "Create administrator", &fields)
+            .status,
+        403
+    );
+    assert_eq!(
+        old.submit(&page, "Create administrator", &fields).status,
+        303
+    );
+}
+
 #[test]
 fn a_program_without_cookies_needs_no_form_token() {
     let door = Door::open();

@@ -1,8 +1,8 @@
 //! Whether a request that changes something comes from a page of ours.
 //!
 //! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, and where
-//! that is not sent (plain HTTP, older ones), `Origin`. One that sends neither has to show the
-//! form's token. A request without a cookie carries nobody's authority and needs none.
+//! that is not sent (plain HTTP, older ones), `Origin`. One that sends neither, or only that it
+//! would rather not say, has to show the form's token. A request without a cookie carries nobody's authority and needs none.
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -30,16 +30,20 @@ pub fn verdict(request: &HttpRequest) -> Verdict {
     };
     let ours = if let Some(site) = header("sec-fetch-site") {
         matches!(site, "same-origin" | "none")
-    } else if let Some(origin) = header(ORIGIN.as_str()) {
-        let host = header(HOST.as_str()).unwrap_or_default();
-        let same_host = origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| authority == host);
-        same_host || state(request).is_ok_and(|state| origin == state.base_url.as_str())
-    } else if header(COOKIE.as_str()).is_some() {
-        return Verdict::AskTheForm;
     } else {
-        true
+        match header(ORIGIN.as_str()) {
+            // What browsers send from a page under `Referrer-Policy: no-referrer`, ours too.
+            Some("null") => return Verdict::AskTheForm,
+            Some(origin) => {
+                let host = header(HOST.as_str()).unwrap_or_default();
+                let same_host = origin
+                    .split_once("://")
+                    .is_some_and(|(_, authority)| authority == host);
+                same_host || state(request).is_ok_and(|state| origin == state.base_url.as_str())
+            }
+            None if header(COOKIE.as_str()).is_some() => return Verdict::AskTheForm,
+            None => true,
+        }
     };
     if ours {
         Verdict::Ours
