@@ -2,7 +2,7 @@
 //!
 //! A session is proved by two tokens. The access token is short-lived and checked without the
 //! database while it is known here; the refresh token renews it and changes at each use. Ending
-//! the row ends both at once, on this server and, by [`live`], on every other one.
+//! the row ends both at once, on this server and, by `live`, on every other one.
 
 pub mod live;
 mod refresh;
@@ -251,34 +251,36 @@ impl Sessions {
             self.config.idle_days,
         );
         let id = presented.session;
-        let outcome = self
-            .db
-            .write(move |tx| -> Result<_, NotSignedIn> {
-                let Some(mut row) = store::lock(tx, id)? else {
-                    return Ok(Renewal::Ended);
-                };
-                if !row.lives_at(now) || !keys.is_genuine(&presented, &row.refresh_seed) {
-                    return Ok(Renewal::Ended);
-                }
-                match presented.age(row.generation, now - row.rotated_at) {
-                    refresh::Age::Current => {
-                        row.generation += 1;
-                        row.rotated_at = now;
-                        row.idle_ends_at = row.ends_at.min(now + idle_days * DAY);
-                        store::rotate(tx, &row)?;
+        let outcome =
+            self.db
+                .write(move |tx| -> Result<_, NotSignedIn> {
+                    let Some(mut row) = store::lock(tx, id)? else {
+                        return Ok(Renewal::Ended);
+                    };
+                    if !row.lives_at(now) || !keys.is_genuine(&presented, &row.refresh_seed) {
+                        return Ok(Renewal::Ended);
                     }
-                    refresh::Age::InGrace => {}
-                    refresh::Age::Reused => {
-                        store::end(tx, id, now)?;
-                        return Ok(Renewal::Reused);
+                    match presented.age(row.generation, now - row.rotated_at) {
+                        refresh::Age::Current => {
+                            row.generation += 1;
+                            row.rotated_at = now;
+                            row.idle_ends_at = row.ends_at.min(now + idle_days * DAY);
+                            store::rotate(tx, &row)?;
+                        }
+                        refresh::Age::InGrace => {}
+                        refresh::Age::Reused => {
+                            store::end(tx, id, now)?;
+                            return Ok(Renewal::Reused);
+                        }
                     }
-                }
-                Ok(crate::accounts::find(tx, row.account_id)?
-                    .map_or(Renewal::Ended, |account| Renewal::Good(account, row)))
-            })
-            .await?;
+                    Ok(crate::accounts::find(tx, row.account_id)?
+                        .map_or(Renewal::Ended, |account| {
+                            Renewal::Good(Box::new((account, row)))
+                        }))
+                })
+                .await?;
         match outcome {
-            Renewal::Good(account, row) => Ok(self.grant(&account, row)?),
+            Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
             Renewal::Ended => Err(NotSignedIn::Ended),
             Renewal::Reused => {
                 self.live.end(id, now);
@@ -332,7 +334,7 @@ impl Sessions {
 }
 
 enum Renewal {
-    Good(Account, Row),
+    Good(Box<(Account, Row)>),
     Ended,
     Reused,
 }

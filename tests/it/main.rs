@@ -1,6 +1,11 @@
 //! Everything that is tested from outside: over HTTP, against real servers with their own
 //! databases, through clients named for who they are.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests wait on the clock and read what scripts/test says"
+)]
+
 mod support;
 
 mod architecture;

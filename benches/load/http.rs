@@ -1,0 +1,125 @@
+//! A client for one request a connection: enough to sign up, sign in and look at an answer.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+pub struct Request {
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    form: Option<String>,
+}
+
+impl Request {
+    pub fn get(path: &str) -> Self {
+        // A browser's: with it, signing in answers as the pages do.
+        let headers = vec![("Accept".to_owned(), "text/html".to_owned())];
+        Self {
+            path: path.to_owned(),
+            headers,
+            form: None,
+        }
+    }
+
+    pub fn post_form(path: &str, fields: &[(&str, &str)]) -> Self {
+        let pairs: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .collect();
+        let form = Some(pairs.join("&"));
+        Self {
+            form,
+            ..Self::get(path)
+        }
+        .header("Content-Type", "application/x-www-form-urlencoded")
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn send(&self, address: SocketAddr) -> Answer {
+        self.try_send(address)
+            .unwrap_or_else(|error| panic!("{} at {address}: {error}", self.path))
+    }
+
+    pub fn try_send(&self, address: SocketAddr) -> std::io::Result<Answer> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let method = if self.form.is_some() { "POST" } else { "GET" };
+        let mut text = format!(
+            "{method} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n",
+            self.path
+        );
+        for (name, value) in &self.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if let Some(form) = &self.form {
+            text += &format!("Content-Length: {}\r\n\r\n{form}", form.len());
+        } else {
+            text += "\r\n";
+        }
+        stream.write_all(text.as_bytes())?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        Ok(Answer::parse(bytes))
+    }
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in small letters, in the order they came.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// All of it, as it came.
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn parse(bytes: Vec<u8>) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .expect("a whole head");
+        let head = std::str::from_utf8(&bytes[..end]).expect("a head of plain text");
+        let mut lines = head.split("\r\n");
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1))
+            .and_then(|status| status.parse().ok());
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        Self {
+            status: status.expect("a status"),
+            headers,
+            body: bytes[end + 4..].to_vec(),
+            bytes,
+        }
+    }
+
+    pub fn must_be(self, status: u16) -> Self {
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.bytes)
+        );
+        self
+    }
+
+    /// A cookie that was set, as `name=value`.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.headers
+            .iter()
+            .filter(|(header, _)| header == "set-cookie")
+            .filter_map(|(_, cookie)| cookie.split(';').next())
+            .find(|pair| pair.starts_with(&format!("{name}=")))
+            .map(str::to_owned)
+    }
+}
