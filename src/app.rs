@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::accounts::Accounts;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
-use crate::base::ids::RequestId;
+use crate::base::ids::KeyId;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::passwords::Passwords;
@@ -28,6 +28,7 @@ use crate::web::{self, State, Web};
 
 /// For whole headers to arrive; a body has its own time.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+const BLOCKING_THREADS: usize = 16;
 const FINISH_WITHIN_SECONDS: u64 = 10;
 
 /// What the settings lead to before anything is served: the data folder, the secret, the
@@ -139,6 +140,8 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     let state = Data::new(state);
     let server = HttpServer::new(move || web::app(state.clone()))
         .client_request_timeout(HEADERS_WITHIN)
+        // The database has fewer connections than this: more threads would only wait for one.
+        .worker_max_blocking_threads(BLOCKING_THREADS)
         .shutdown_timeout(FINISH_WITHIN_SECONDS)
         .listen(listener)
         .map_err(|error| Fault::caused("the socket", error))?
@@ -184,7 +187,7 @@ fn load_or_make_secret(path: &Path) -> Result<InstanceSecret, Fault> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(failed("read", error)),
     }
-    let draft = path.with_extension(RequestId::new().to_string());
+    let draft = path.with_extension(KeyId::new().to_string());
     let written = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -1,6 +1,8 @@
 //! Identifiers: random UUIDs (version 4), so that none can be guessed from another.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use uuid::Uuid;
 
 macro_rules! id {
@@ -49,4 +51,38 @@ id!(
     /// The `kid` of a signing key (RFC 7515, section 4.1.4).
     KeyId
 );
-id!(RequestId);
+
+/// The number of a request, for the log and for whoever asks about it. Unlike the others it
+/// protects nothing, so it may be counted: the same prefix for each request of one process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestId(u64, u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}-{:x}", self.0, self.1)
+    }
+}
+
+/// Gives out request ids without asking the operating system for each.
+#[derive(Debug)]
+pub struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    #[expect(
+        clippy::new_without_default,
+        reason = "two of them never give the same id"
+    )]
+    pub fn new() -> Self {
+        Self {
+            process: u64::from_be_bytes(super::random::bytes()),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    pub fn next(&self) -> RequestId {
+        RequestId(self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,8 +1,10 @@
 //! `doorward serve`
 
+use std::io::BufWriter;
 use std::net::TcpListener;
 
 use secrecy::ExposeSecret;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 use super::wait;
 use crate::app::{self, Ground};
@@ -10,8 +12,12 @@ use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::config::{Config, LogConfig, LogFormat};
 
+const LOG_BUFFER_BYTES: usize = 32 * 1024;
+/// Each costs memory from the start. When all are taken, requests wait: no line is lost.
+const LOG_LINES_WAITING: usize = 4096;
+
 pub fn run(config: Config) -> Result<(), Fault> {
-    start_log(&config.log);
+    let _log = start_log(&config.log);
     // Before anything is made, so that a second server on the same port touches nothing.
     let listener = TcpListener::bind(config.listen)
         .map_err(|error| Fault::caused(format!("cannot listen on {}", config.listen), error))?;
@@ -32,14 +38,21 @@ pub fn run(config: Config) -> Result<(), Fault> {
     })
 }
 
-/// Lines on stderr, so that what a person should read stands alone on stdout.
-fn start_log(config: &LogConfig) {
-    let lines = tracing_subscriber::fmt()
+/// Lines on stderr, so that what a person should read stands alone on stdout. A thread of its
+/// own writes them, many at a time when there are many; the guard writes the last ones.
+fn start_log(config: &LogConfig) -> WorkerGuard {
+    let stderr = BufWriter::with_capacity(LOG_BUFFER_BYTES, std::io::stderr());
+    let (lines, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LOG_LINES_WAITING)
+        .lossy(false)
+        .finish(stderr);
+    let log = tracing_subscriber::fmt()
         .with_max_level(config.level)
-        .with_writer(std::io::stderr)
+        .with_writer(lines)
         .with_target(false);
     match config.format {
-        LogFormat::Text => lines.with_ansi(false).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
     }
+    guard
 }

@@ -1,6 +1,7 @@
 //! Stylesheet, icon and script: carried in the binary, named by their content, cached for ever.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, Data, Path};
@@ -20,7 +21,7 @@ pub struct Assets {
 
 pub struct Asset {
     /// `/static/app.0123456789abcdef.css`
-    pub url: String,
+    pub url: Arc<str>,
     content_type: &'static str,
     plain: Bytes,
     gzipped: Bytes,
@@ -62,7 +63,7 @@ fn asset(name: &str, extension: &str, content_type: &'static str, plain: &'stati
         .and_then(|()| gzip.finish())
         .expect("writing to memory");
     Asset {
-        url: format!("/static/{name}.{fingerprint}.{extension}"),
+        url: format!("/static/{name}.{fingerprint}.{extension}").into(),
         content_type,
         plain: Bytes::from_static(plain),
         gzipped: gzipped.into(),

@@ -1,7 +1,6 @@
 //! What every answer has: an id, security headers, a line in the log.
 
 use actix_web::Error;
-use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -11,6 +10,7 @@ use actix_web::web::Data;
 use super::error::{self, PageError};
 use super::{State, query};
 use crate::base::clock::Stopwatch;
+use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -42,18 +42,20 @@ pub async fn edge<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let (id, clock) = (RequestId::new(), Stopwatch::start());
-    request.extensions_mut().insert(id);
+    let clock = Stopwatch::start();
+    let state = request.app_data::<Data<State>>().cloned();
+    let state = state.ok_or_else(|| PageError::Fault(Fault::new("a server without state")))?;
+    let id = state.web.request_ids.next();
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = error::written_out(response, id);
     let carried_token = query::values(response.request().query_string(), "token")
         .next()
         .is_some();
-    let https = response
-        .request()
-        .app_data::<Data<State>>()
-        .is_some_and(|state| state.base_url.is_https());
-    secure(response.headers_mut(), carried_token, https);
+    secure(
+        response.headers_mut(),
+        carried_token,
+        state.base_url.is_https(),
+    );
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response
             .headers_mut()

@@ -18,6 +18,7 @@ use actix_web::web::Data;
 
 use crate::accounts::Accounts;
 use crate::base::clock::Clock;
+use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::recovery::Recovery;
@@ -45,6 +46,7 @@ pub struct Web {
     assets: Assets,
     cookies: Cookies,
     form_tokens: FormTokens,
+    request_ids: RequestIds,
 }
 
 impl Web {
@@ -53,6 +55,7 @@ impl Web {
             assets: Assets::load(),
             cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),
+            request_ids: RequestIds::new(),
         }
     }
 }

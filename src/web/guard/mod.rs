@@ -223,10 +223,7 @@ async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Fo
 
 async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageError> {
     let cookies = &state.web.cookies;
-    let (access, refresh) = (
-        cookies.access(request.headers()),
-        cookies.refresh(request.headers()),
-    );
+    let access = cookies.access(request.headers());
     if let Some(access) = access {
         match state.sessions.identify(access).await {
             Ok(identity) => {
@@ -239,7 +236,7 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
             Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => {}
         }
     }
-    match refresh {
+    match cookies.refresh(request.headers()) {
         Some(refresh) => match state.sessions.renew(refresh).await {
             Ok(grant) => Ok(Found {
                 cookies: cookies.grant(&grant, state.clock.now()).into(),

@@ -1,11 +1,14 @@
 //! The dashboard: who is signed in, since when, until when, from where, and what the token says.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::{Answer, Frame, Page};
 use crate::base::clock::{UnixSeconds, for_reading, rfc3339};
 use crate::sessions::Client;
+use crate::tokens::{AccessClaims, LinkClaims};
 use crate::web::guard::Access;
 
 #[derive(Template)]
@@ -14,23 +17,23 @@ struct Dashboard<'a> {
     frame: Frame,
     greeting: &'a str,
     via_link: bool,
-    facts: Vec<Fact>,
-    claims: Vec<Claim>,
+    facts: Vec<Fact<'a>>,
+    claims: Vec<Claim<'a>>,
 }
 
-struct Fact {
+struct Fact<'a> {
     label: &'static str,
-    value: FactValue,
+    value: FactValue<'a>,
 }
 
-enum FactValue {
-    Text(String),
+enum FactValue<'a> {
+    Text(Cow<'a, str>),
     Time { iso: String, text: String },
 }
 
-struct Claim {
+struct Claim<'a> {
     name: &'static str,
-    value: String,
+    value: Cow<'a, str>,
     meaning: &'static str,
 }
 
@@ -55,10 +58,11 @@ pub async fn show(page: Page, access: Access) -> Answer {
         }
     };
     let via_link = matches!(access, Access::Link(_));
+    let frame = page.frame();
     page.show(
         StatusCode::OK,
         &Dashboard {
-            frame: page.frame(),
+            frame,
             greeting,
             via_link,
             facts,
@@ -67,27 +71,26 @@ pub async fn show(page: Page, access: Access) -> Answer {
     )
 }
 
-fn who(username: &Option<String>, email: &Option<String>, role: &str) -> Vec<Fact> {
+fn who<'a>(
+    username: &'a Option<String>,
+    email: &'a Option<String>,
+    role: &'a str,
+) -> Vec<Fact<'a>> {
     let username = username
         .iter()
-        .map(|username| text("Signed in as", username.clone()));
-    let email = email
-        .iter()
-        .map(|email| text("Email address", email.clone()));
-    username
-        .chain(email)
-        .chain([text("Role", role.to_owned())])
-        .collect()
+        .map(|username| text("Signed in as", username));
+    let email = email.iter().map(|email| text("Email address", email));
+    username.chain(email).chain([text("Role", role)]).collect()
 }
 
-fn text(label: &'static str, value: String) -> Fact {
+fn text<'a>(label: &'static str, value: impl Into<Cow<'a, str>>) -> Fact<'a> {
     Fact {
         label,
-        value: FactValue::Text(value),
+        value: FactValue::Text(value.into()),
     }
 }
 
-fn time(label: &'static str, at: UnixSeconds) -> Fact {
+fn time(label: &'static str, at: UnixSeconds) -> Fact<'static> {
     Fact {
         label,
         value: FactValue::Time {
@@ -105,13 +108,9 @@ fn from(client: &Client) -> String {
     }
 }
 
-fn access_claims(claims: &crate::tokens::AccessClaims) -> Vec<Claim> {
+fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
     let mut all = registered(&claims.iss, &claims.aud, &claims.sub, &claims.jti);
-    all.push(claim(
-        "sid",
-        claims.sid.clone(),
-        "The session it belongs to",
-    ));
+    all.push(claim("sid", &claims.sid, "The session it belongs to"));
     all.extend(times(
         claims.iat,
         claims.nbf,
@@ -124,11 +123,7 @@ fn access_claims(claims: &crate::tokens::AccessClaims) -> Vec<Claim> {
         ("name", &claims.name, "The name"),
         ("email", &claims.email, "The email address"),
     ] {
-        all.extend(
-            value
-                .iter()
-                .map(|value| claim(name, value.clone(), meaning)),
-        );
+        all.extend(value.iter().map(|value| claim(name, value, meaning)));
     }
     all.push(claim(
         "roles",
@@ -138,7 +133,7 @@ fn access_claims(claims: &crate::tokens::AccessClaims) -> Vec<Claim> {
     all
 }
 
-fn link_claims(claims: &crate::tokens::LinkClaims) -> Vec<Claim> {
+fn link_claims(claims: &LinkClaims) -> Vec<Claim<'_>> {
     let mut all = registered(&claims.iss, &claims.aud, &claims.sub, &claims.jti);
     all.extend(times(
         claims.iat,
@@ -147,16 +142,16 @@ fn link_claims(claims: &crate::tokens::LinkClaims) -> Vec<Claim> {
         claims.auth_time,
         &claims.amr,
     ));
-    all.push(claim("path", claims.path.clone(), "The one page it opens"));
+    all.push(claim("path", &claims.path, "The one page it opens"));
     all
 }
 
-fn registered(iss: &str, aud: &str, sub: &str, jti: &str) -> Vec<Claim> {
+fn registered<'a>(iss: &'a str, aud: &'a str, sub: &'a str, jti: &'a str) -> Vec<Claim<'a>> {
     vec![
-        claim("iss", iss.to_owned(), "Who issued it"),
-        claim("aud", aud.to_owned(), "Who it is for"),
-        claim("sub", sub.to_owned(), "The account it is about"),
-        claim("jti", jti.to_owned(), "Its own number"),
+        claim("iss", iss, "Who issued it"),
+        claim("aud", aud, "Who it is for"),
+        claim("sub", sub, "The account it is about"),
+        claim("jti", jti, "Its own number"),
     ]
 }
 
@@ -166,7 +161,7 @@ fn times(
     exp: UnixSeconds,
     auth_time: UnixSeconds,
     amr: &[String],
-) -> [Claim; 5] {
+) -> [Claim<'static>; 5] {
     [
         claim("iat", iat.to_string(), "Issued at"),
         claim("nbf", nbf.to_string(), "Good from"),
@@ -180,10 +175,14 @@ fn times(
     ]
 }
 
-fn claim(name: &'static str, value: String, meaning: &'static str) -> Claim {
+fn claim<'a>(
+    name: &'static str,
+    value: impl Into<Cow<'a, str>>,
+    meaning: &'static str,
+) -> Claim<'a> {
     Claim {
         name,
-        value,
+        value: value.into(),
         meaning,
     }
 }

@@ -9,6 +9,7 @@ pub mod sign_up_fields;
 pub mod signup;
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use actix_session::SessionExt;
 use actix_web::body::MessageBody;
@@ -20,6 +21,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::State;
+use super::assets::{Asset, Assets};
 use super::error::PageError;
 use super::guard::viewer;
 use crate::base::fault::Fault;
@@ -29,14 +31,15 @@ use crate::sessions::{Client, Grant};
 pub type Answer = Result<HttpResponse, PageError>;
 
 const NOTICE: &str = "notice";
+const PAGE_BYTES: usize = 6 * 1024;
 const USER_AGENT_MAX: usize = 256;
 
 /// What every page shows around its own content.
 #[derive(Default)]
 pub struct Frame {
-    pub css: String,
-    pub icon: String,
-    pub script: String,
+    pub css: Arc<str>,
+    pub icon: Arc<str>,
+    pub script: Arc<str>,
     pub viewer: Option<Viewer>,
     /// Said once, on the page after the one that did it.
     pub notice: Option<String>,
@@ -51,8 +54,8 @@ pub struct Viewer {
 impl Frame {
     pub fn of(request: &HttpRequest) -> Self {
         let web = request.app_data::<Data<State>>().map(|state| &state.web);
-        let url = |asset: fn(&super::Assets) -> &super::assets::Asset| {
-            web.map_or(String::new(), |web| asset(&web.assets).url.clone())
+        let url = |asset: fn(&Assets) -> &Asset| {
+            web.map_or_else(Arc::default, |web| asset(&web.assets).url.clone())
         };
         Self {
             css: url(|assets| &assets.stylesheet),
@@ -104,7 +107,7 @@ impl Page {
         viewer(&self.request).map(|identity| identity.session)
     }
 
-    pub fn viewer(&self) -> Option<std::sync::Arc<crate::sessions::Identity>> {
+    pub fn viewer(&self) -> Option<Arc<crate::sessions::Identity>> {
         viewer(&self.request)
     }
 
@@ -144,8 +147,10 @@ impl Page {
     }
 
     pub fn show(&self, status: StatusCode, template: &impl Template) -> Answer {
-        let html = template
-            .render()
+        // Most pages fit, so the buffer does not move as it grows.
+        let mut html = String::with_capacity(PAGE_BYTES);
+        template
+            .render_into(&mut html)
             .map_err(|error| Fault::caused("render a page", error))?;
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
