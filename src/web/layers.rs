@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use super::error::{self, PageError};
-use super::{State, query};
+use super::{State, query, unread};
 use crate::base::clock::Stopwatch;
 use crate::base::ids::RequestId;
 
@@ -39,11 +39,12 @@ const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
 ];
 
 pub async fn edge<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (id, clock) = (RequestId::new(), Stopwatch::start());
     request.extensions_mut().insert(id);
+    let rest = unread::share(&mut request);
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = error::written_out(response, id);
     let carried_token = query::values(response.request().query_string(), "token")
@@ -60,7 +61,10 @@ pub async fn edge<B: MessageBody + 'static>(
             .insert(HeaderName::from_static("x-request-id"), value);
     }
     log(&response, id, clock);
-    Ok(response)
+    Ok(match rest {
+        Some(rest) => rest.hold(response),
+        None => response,
+    })
 }
 
 fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {

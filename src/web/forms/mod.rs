@@ -4,7 +4,7 @@ pub mod token;
 
 use std::time::Duration;
 
-use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::web::{BytesMut, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use futures_util::StreamExt;
@@ -105,6 +105,11 @@ fn refuse_unread(request: &HttpRequest) -> Result<(), PageError> {
         .eq_ignore_ascii_case("application/x-www-form-urlencoded");
     if !is_form || request.headers().contains_key(CONTENT_ENCODING) {
         return Err(PageError::NotAForm);
+    }
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > FORM_MAX_BYTES) {
+        return Err(PageError::TooLarge);
     }
     Ok(())
 }
