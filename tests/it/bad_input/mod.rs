@@ -1,8 +1,11 @@
 //! What nobody should send: every answer is a clear refusal, nothing is lost, and nothing that
 //! was sent comes back from where it is secret.
 
+mod addresses;
 mod bodies;
 mod forms;
+mod races;
+mod tokens;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
