@@ -32,6 +32,8 @@ pub enum PageError {
     Malformed(&'static str),
     /// A token where none, or another one, belongs.
     Tokens(&'static str),
+    /// A form that was filled in wrongly, as (field, words); for programs, which see no page.
+    Fields(Vec<(String, String)>),
     TooLarge,
     NotAForm,
     TooSlow,
@@ -120,6 +122,13 @@ impl PageError {
                 *why,
                 HOME,
             ),
+            Self::Fields(_) => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid_fields",
+                "There is a problem",
+                "Some of what was sent will not do. Nothing was saved.",
+                None,
+            ),
             Self::TooLarge => (
                 S::PAYLOAD_TOO_LARGE,
                 "too_large",
@@ -197,6 +206,17 @@ impl PageError {
         }
     }
 
+    /// What is wrong with each field, for programs.
+    fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
+        match self {
+            Self::Fields(fields) => fields
+                .iter()
+                .map(|(field, words)| (field.clone(), words.as_str().into()))
+                .collect(),
+            _ => serde_json::Map::new(),
+        }
+    }
+
     /// What the operator has to know.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
@@ -271,7 +291,7 @@ pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> Service
         .unwrap_or(&PageError::NotFound);
     let words = error.words();
     let extra = error.header();
-    let (body, content_type) = body(response.request(), &words, id);
+    let (body, content_type) = body(response.request(), error, &words, id);
     let mut response = response.map_body(|_, _| body);
     response
         .headers_mut()
@@ -282,7 +302,12 @@ pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> Service
     response
 }
 
-fn body(request: &HttpRequest, words: &Words, id: RequestId) -> (BoxBody, &'static str) {
+fn body(
+    request: &HttpRequest,
+    error: &PageError,
+    words: &Words,
+    id: RequestId,
+) -> (BoxBody, &'static str) {
     let request_id = id.to_string();
     if wants_html(request.headers()) {
         let page = ProblemPage {
@@ -298,7 +323,7 @@ fn body(request: &HttpRequest, words: &Words, id: RequestId) -> (BoxBody, &'stat
         )
     } else {
         let json = serde_json::json!({
-            "error": words.code, "message": words.text, "request_id": request_id, "fields": {},
+            "error": words.code, "message": words.text, "request_id": request_id, "fields": error.fields(),
         });
         (json.to_string().boxed(), "application/json")
     }

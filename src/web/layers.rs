@@ -8,7 +8,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use super::error::{self, PageError};
-use super::{State, query};
+use super::{State, query, unread};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
@@ -39,13 +39,14 @@ const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
 ];
 
 pub async fn edge<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let clock = Stopwatch::start();
     let state = request.app_data::<Data<State>>().cloned();
     let state = state.ok_or_else(|| PageError::Fault(Fault::new("a server without state")))?;
     let id = state.web.request_ids.next();
+    let rest = unread::share(&mut request);
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = error::written_out(response, id);
     let carried_token = query::values(response.request().query_string(), "token")
@@ -62,7 +63,10 @@ pub async fn edge<B: MessageBody + 'static>(
             .insert(HeaderName::from_static("x-request-id"), value);
     }
     log(&response, id, clock);
-    Ok(response)
+    Ok(match rest {
+        Some(rest) => rest.hold(response),
+        None => response,
+    })
 }
 
 fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {

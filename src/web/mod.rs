@@ -9,6 +9,7 @@ mod layers;
 mod pages;
 mod query;
 mod routes;
+mod unread;
 
 use actix_web::App;
 use actix_web::body::BoxBody;

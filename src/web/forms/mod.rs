@@ -4,6 +4,7 @@ pub mod token;
 
 use std::time::Duration;
 
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::web::{BytesMut, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use futures_util::StreamExt;
@@ -75,9 +76,7 @@ impl FromRequest for Form {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            if request.content_type() != "application/x-www-form-urlencoded" {
-                return Err(PageError::NotAForm);
-            }
+            refuse_unread(&request)?;
             let body = tokio::time::timeout(FORM_WITHIN, read(payload))
                 .await
                 .map_err(|_| PageError::TooSlow)??;
@@ -97,6 +96,22 @@ impl FromRequest for Form {
             }
         })
     }
+}
+
+/// What its head says that it is no form of ours: nobody has to send its body first.
+fn refuse_unread(request: &HttpRequest) -> Result<(), PageError> {
+    let is_form = request
+        .content_type()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    if !is_form || request.headers().contains_key(CONTENT_ENCODING) {
+        return Err(PageError::NotAForm);
+    }
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > FORM_MAX_BYTES) {
+        return Err(PageError::TooLarge);
+    }
+    Ok(())
 }
 
 async fn read(mut payload: Payload) -> Result<BytesMut, PageError> {
@@ -120,10 +135,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// With what was typed. Never for a secret.
+    /// With what was typed, less what cannot be: HTML has no way to write control characters.
+    /// Never for a secret.
     pub fn kept(text: &str) -> Self {
+        let printable = text.trim().chars().filter(|c| !c.is_control());
         Self {
-            value: text.trim().to_owned(),
+            value: printable.collect(),
             error: None,
         }
     }

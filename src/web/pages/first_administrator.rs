@@ -1,10 +1,9 @@
 //! The one-time link of the console, which makes the first administrator.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::sign_up_fields::SignUpFields;
-use super::{Answer, Frame, Page};
+use super::{Answer, DASHBOARD, Frame, Page};
 use crate::recovery::{LinkError, Purpose};
 use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
@@ -36,7 +35,7 @@ pub async fn show(page: Page) -> Answer {
     {
         return Err(PageError::OneTimeLinkEnded);
     }
-    form(&page, StatusCode::OK, token, SignUpFields::default())
+    form(&page, token, SignUpFields::default())
 }
 
 pub async fn submit(page: Page, sent: Form) -> Answer {
@@ -71,25 +70,23 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
                 .sign_in
                 .let_in(&account, page.client(), page.session())
                 .await?;
-            return page.let_in(&grant, "/dashboard");
+            return page.let_in(&grant, DASHBOARD);
         }
         Some(Err(LinkError::Ended)) => return Err(PageError::OneTimeLinkEnded),
         Some(Err(LinkError::SignUp(error))) => fields.note(error)?,
         None => {}
     }
-    form(&page, StatusCode::UNPROCESSABLE_ENTITY, token, fields)
+    form(&page, token, fields)
 }
 
-fn form(page: &Page, status: StatusCode, token: String, fields: SignUpFields) -> Answer {
-    page.show(
-        status,
-        &FirstAdministrator {
-            frame: page.frame(),
-            form_token: page.form_token(),
-            token,
-            viewer_name: page.viewer().map(|identity| identity.greeting().to_owned()),
-            min_length: page.config.passwords.min_length,
-            fields,
-        },
-    )
+fn form(page: &Page, token: String, fields: SignUpFields) -> Answer {
+    let form = FirstAdministrator {
+        frame: page.frame(),
+        form_token: page.form_token(),
+        token,
+        viewer_name: page.viewer().map(|identity| identity.greeting().to_owned()),
+        min_length: page.config.passwords.min_length,
+        fields,
+    };
+    page.show_form(&form, &form.errors())
 }

@@ -1,9 +1,8 @@
 //! Sign in.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::{Answer, Frame, Page, next_or_dashboard};
+use super::{Answer, DASHBOARD, Frame, Page, next_page};
 use crate::base::names::Password;
 use crate::config::SignupMode;
 use crate::sessions::Stay;
@@ -12,7 +11,7 @@ use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
 
 /// The one page that a link can open so far.
-const LINKED_PAGE: &str = "/dashboard";
+const LINKED_PAGE: &str = DASHBOARD;
 
 #[derive(Template, Default)]
 #[template(path = "pages/login.html")]
@@ -46,30 +45,28 @@ impl Login {
 }
 
 pub async fn show(page: Page) -> Answer {
-    let next = page.query("next");
+    let next = next_page(page.query("next").as_deref());
     if page.session().is_some() {
-        return Ok(page.go(next_or_dashboard(next.as_deref())));
+        return Ok(page.go(next.as_deref().unwrap_or(DASHBOARD)));
     }
-    form(
-        &page,
-        StatusCode::OK,
-        Login {
-            next,
-            deliver: page.query("deliver"),
-            frame: page.frame_with_notice(),
-            ..Login::default()
-        },
-    )
+    let blank = Login {
+        next,
+        deliver: known_way(page.query("deliver"))?,
+        frame: page.frame_with_notice(),
+        ..Login::default()
+    };
+    form(&page, blank)
 }
 
 pub async fn submit(page: Page, sent: Form) -> Answer {
     let mut again = Login {
         frame: page.frame(),
-        next: sent.find("next").map(str::to_owned),
-        deliver: sent
-            .find("deliver")
-            .map(str::to_owned)
-            .or_else(|| page.query("deliver")),
+        next: next_page(sent.find("next")),
+        deliver: known_way(
+            sent.find("deliver")
+                .map(str::to_owned)
+                .or_else(|| page.query("deliver")),
+        )?,
         stay: sent.find("stay").is_some(),
         login: Field::kept(sent.text("username")),
         ..Login::default()
@@ -81,17 +78,12 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
         again.password.refuse("Enter your password");
     }
     if !again.errors().is_empty() {
-        return form(&page, StatusCode::UNPROCESSABLE_ENTITY, again);
+        return form(&page, again);
     }
-    let delivery = match again.deliver.as_deref() {
-        Some("link") => Delivery::Link {
+    let delivery = match again.deliver {
+        Some(_) => Delivery::Link {
             path: LINKED_PAGE.to_owned(),
         },
-        Some(_) => {
-            return Err(PageError::Malformed(
-                "There is no such way to deliver a token: use deliver=link, or none.",
-            ));
-        }
         None => Delivery::Session {
             stay: if again.stay {
                 Stay::SignedIn
@@ -107,25 +99,32 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
         .with_password(page.client(), &again.login.value, &password, delivery)
         .await?
     {
-        Outcome::SignedIn(grant) => page.let_in(&grant, next_or_dashboard(again.next.as_deref())),
+        Outcome::SignedIn(grant) => page.let_in(&grant, again.next.as_deref().unwrap_or(DASHBOARD)),
         Outcome::Link(token) => Ok(page.go(&format!("{LINKED_PAGE}?token={token}"))),
         Outcome::Refused => {
             again.refused =
                 Some("That name and password do not match. Check both and try again.".to_owned());
-            form(&page, StatusCode::UNPROCESSABLE_ENTITY, again)
+            form(&page, again)
         }
         Outcome::Busy => Err(PageError::Busy),
     }
 }
 
-fn form(page: &Page, status: StatusCode, login: Login) -> Answer {
-    let signup_open = page.config.signup.mode == SignupMode::Open;
-    page.show(
-        status,
-        &Login {
-            form_token: page.form_token(),
-            signup_open,
-            ..login
-        },
-    )
+/// The only way besides the cookies.
+fn known_way(deliver: Option<String>) -> Result<Option<String>, PageError> {
+    match deliver.as_deref() {
+        None | Some("link") => Ok(deliver),
+        Some(_) => Err(PageError::Malformed(
+            "There is no such way to deliver a token: use deliver=link, or none.",
+        )),
+    }
+}
+
+fn form(page: &Page, login: Login) -> Answer {
+    let form = Login {
+        form_token: page.form_token(),
+        signup_open: page.config.signup.mode == SignupMode::Open,
+        ..login
+    };
+    page.show_form(&form, &form.errors())
 }

@@ -22,7 +22,8 @@ use askama::Template;
 
 use super::State;
 use super::assets::{Asset, Assets};
-use super::error::PageError;
+use super::error::{PageError, wants_html};
+use super::forms::FieldError;
 use super::guard::viewer;
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
@@ -157,6 +158,20 @@ impl Page {
         Ok(response.body(html.boxed()))
     }
 
+    /// A form, blank or with what is wrong with it. A program is told that alone.
+    pub fn show_form(&self, form: &impl Template, errors: &[FieldError<'_>]) -> Answer {
+        if errors.is_empty() {
+            self.show(StatusCode::OK, form)
+        } else if wants_html(self.request.headers()) {
+            self.show(StatusCode::UNPROCESSABLE_ENTITY, form)
+        } else {
+            let fields = errors
+                .iter()
+                .map(|error| (error.id.to_owned(), error.text.to_owned()));
+            Err(PageError::Fields(fields.collect()))
+        }
+    }
+
     /// 303, so that the browser asks for the next page by GET.
     pub fn go(&self, to: &str) -> HttpResponse {
         let mut response = HttpResponse::SeeOther();
@@ -213,8 +228,10 @@ impl FromRequest for Page {
     }
 }
 
-/// A page of this site to go on to, or the dashboard.
-pub fn next_or_dashboard(next: Option<&str>) -> &str {
-    next.and_then(super::query::local_path)
-        .unwrap_or("/dashboard")
+/// Where somebody goes who was not on the way to another page.
+pub const DASHBOARD: &str = "/dashboard";
+
+/// The page of this site that somebody was on the way to. What leads elsewhere is not kept.
+pub fn next_page(asked: Option<&str>) -> Option<String> {
+    asked.and_then(super::query::local_path).map(str::to_owned)
 }

@@ -1,10 +1,9 @@
 //! Sign up.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::sign_up_fields::SignUpFields;
-use super::{Answer, Frame, Page, next_or_dashboard};
+use super::{Answer, DASHBOARD, Frame, Page, next_page};
 use crate::config::SignupMode;
 use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
@@ -29,19 +28,15 @@ pub async fn show(page: Page) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
         return Err(PageError::SignUpClosed);
     }
-    form(
-        &page,
-        StatusCode::OK,
-        page.query("next"),
-        SignUpFields::default(),
-    )
+    let next = next_page(page.query("next").as_deref());
+    form(&page, next, SignUpFields::default())
 }
 
 pub async fn submit(page: Page, sent: Form) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
         return Err(PageError::SignUpClosed);
     }
-    let next = sent.find("next").map(str::to_owned);
+    let next = next_page(sent.find("next"));
     let (mut fields, new) = SignUpFields::read(&sent, page.config.passwords.min_length);
     if let Some(new) = new {
         match page
@@ -49,22 +44,20 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
             .sign_up(page.client(), new, page.session())
             .await
         {
-            Ok(grant) => return page.let_in(&grant, next_or_dashboard(next.as_deref())),
+            Ok(grant) => return page.let_in(&grant, next.as_deref().unwrap_or(DASHBOARD)),
             Err(error) => fields.note(error)?,
         }
     }
-    form(&page, StatusCode::UNPROCESSABLE_ENTITY, next, fields)
+    form(&page, next, fields)
 }
 
-fn form(page: &Page, status: StatusCode, next: Option<String>, fields: SignUpFields) -> Answer {
-    page.show(
-        status,
-        &SignUp {
-            frame: page.frame(),
-            form_token: page.form_token(),
-            next,
-            min_length: page.config.passwords.min_length,
-            fields,
-        },
-    )
+fn form(page: &Page, next: Option<String>, fields: SignUpFields) -> Answer {
+    let form = SignUp {
+        frame: page.frame(),
+        form_token: page.form_token(),
+        next,
+        min_length: page.config.passwords.min_length,
+        fields,
+    };
+    page.show_form(&form, &form.errors())
 }

@@ -1,0 +1,67 @@
+//! Bodies without a declared length that nobody reads to their end.
+//!
+//! When an answer is ready before such a body is, and nobody holds what is left of it any more,
+//! actix reads on until its end, which may never come, and keeps the connection for as long.
+//! While somebody does hold it, actix closes the connection behind the answer instead.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::HttpMessage;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::TRANSFER_ENCODING;
+use actix_web::web::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
+
+/// What is left of a body.
+pub struct Rest(Rc<RefCell<Payload>>);
+
+/// `None` for a body with a length, or none: actix counts those.
+pub fn share(request: &mut ServiceRequest) -> Option<Rest> {
+    if !request.headers().contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    let body = Rc::new(RefCell::new(request.take_payload()));
+    let shared = body.clone();
+    request.set_payload(Payload::Stream {
+        payload: Box::pin(poll_fn(move |cx| shared.borrow_mut().poll_next_unpin(cx))),
+    });
+    Some(Rest(body))
+}
+
+impl Rest {
+    /// Holds it until the answer is on its way.
+    pub fn hold(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        response.map_body(|_, answer| {
+            Answer {
+                answer,
+                _rest: self,
+            }
+            .boxed()
+        })
+    }
+}
+
+struct Answer {
+    answer: BoxBody,
+    _rest: Rest,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.answer).poll_next(cx)
+    }
+}
