@@ -142,6 +142,8 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         .client_request_timeout(HEADERS_WITHIN)
         // The database has fewer connections than this: more threads would only wait for one.
         .worker_max_blocking_threads(BLOCKING_THREADS)
+        // Who hangs up is not worked for any more.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(FINISH_WITHIN_SECONDS)
         .listen(listener)
         .map_err(|error| Fault::caused("the socket", error))?

@@ -78,9 +78,10 @@ impl Email {
         &self.0
     }
 
-    /// What must be unique: the address without regard to case.
+    /// What must be unique: the address without regard to case. Letter by letter, because a
+    /// sigma at the end of a word would turn into another small letter than elsewhere.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        self.0.chars().flat_map(char::to_lowercase).collect()
     }
 }
 
@@ -235,6 +236,8 @@ mod tests {
             Email::parse("ADA@Example.COM").unwrap().key(),
             "ada@example.com"
         );
+        let key = |text| Email::parse(text).unwrap().key();
+        assert_eq!(key("ΑΣ@x"), key("ασ@x"));
     }
 
     #[test]

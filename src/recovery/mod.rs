@@ -10,7 +10,7 @@ use crate::accounts::{self, Account, Accounts, NewAccount, SignUpError};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{self, AnyConnection, Db};
 
 /// The link that makes the first administrator, printed at the start.
 pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
@@ -134,6 +134,8 @@ fn use_up_first_administrator(
     hash: &[u8],
     now: UnixSeconds,
 ) -> Result<Role, LinkError> {
+    // Two links at once would each wait for the other's row.
+    storage::one_at_a_time(tx).map_err(|error| Fault::from(error))?;
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
         && !accounts::has_administrator(tx)?
     {

@@ -44,22 +44,25 @@ impl Key {
 
 struct Ended {
     at: HashMap<SessionId, UnixSeconds>,
-    seen: Stopwatch,
+    /// When the table was last read, by the clock and by what cannot be set.
+    read_at: UnixSeconds,
+    read: Stopwatch,
 }
 
 impl Live {
     /// Reads what has ended lately, and keeps reading until nobody holds the result any more.
     pub async fn watch(db: Db, clock: Clock, access_seconds: i64) -> Result<Arc<Self>, Fault> {
+        let never = clock.now() - access_seconds;
         let live = Arc::new(Self {
             verified: quick_cache::sync::Cache::new(TOKENS_KEPT),
             ended: RwLock::new(Ended {
                 at: HashMap::new(),
-                seen: Stopwatch::start(),
+                read_at: never,
+                read: Stopwatch::start(),
             }),
             access_seconds,
         });
-        live.look(&db, clock.now(), access_seconds + OVERLAP_SECONDS)
-            .await?;
+        live.look(&db, clock.now()).await?;
         tokio::spawn(keep_looking(Arc::downgrade(&live), db, clock));
         Ok(live)
     }
@@ -77,7 +80,7 @@ impl Live {
     /// When the database has been away for too long to know.
     pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
-        if ended.seen.elapsed() > BLIND_AFTER {
+        if ended.read.elapsed() > BLIND_AFTER {
             return Err(Fault::new(
                 "the database is away: whether sessions have ended is not known",
             ));
@@ -94,17 +97,33 @@ impl Live {
             .insert(session, now);
     }
 
-    async fn look(&self, db: &Db, now: UnixSeconds, back: i64) -> Result<(), Fault> {
+    /// Reads what has ended since the last look, however long ago that was.
+    async fn look(&self, db: &Db, now: UnixSeconds) -> Result<(), Fault> {
         let started = Stopwatch::start();
-        let lately = db
-            .read(move |db| store::ended_since(db, now - back))
-            .await?;
+        let before = self
+            .ended
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .read_at;
+        let since = before.min(now) - OVERLAP_SECONDS;
+        let looking = db.read(move |db| store::ended_since(db, since));
+        let lately = tokio::time::timeout(BLIND_AFTER, looking)
+            .await
+            .unwrap_or_else(|_| Err(Fault::new("the database does not answer")))?;
         let oldest = now - self.access_seconds - OVERLAP_SECONDS;
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
         ended.at.extend(lately);
-        // Its tokens have all expired by then.
-        ended.at.retain(|_, at| *at >= oldest);
-        ended.seen = started;
+        let old: Vec<_> = ended
+            .at
+            .extract_if(|_, at| *at < oldest)
+            .map(|(id, _)| id)
+            .collect();
+        if !old.is_empty() {
+            // Its tokens have expired. Should the clock go back, the row will have to be asked.
+            self.verified
+                .retain(|_, identity| !old.contains(&identity.session));
+        }
+        (ended.read_at, ended.read) = (now, started);
         Ok(())
     }
 }
@@ -114,7 +133,7 @@ async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(live) = live.upgrade() else { return };
-        if let Err(fault) = live.look(&db, clock.now(), OVERLAP_SECONDS).await {
+        if let Err(fault) = live.look(&db, clock.now()).await {
             tracing::error!(%fault, "ended sessions cannot be read");
             continue;
         }

@@ -167,34 +167,39 @@ impl Sessions {
         stay: Stay,
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
-        let now = self.clock.now();
-        let ends_at = now
-            + match stay {
-                Stay::ThisVisit => SHORT_SESSION_HOURS * 3600,
-                Stay::SignedIn => self.config.absolute_days * DAY,
-            };
-        let row = Row {
-            id: SessionId::new(),
-            account_id: account.id,
-            created_at: now,
-            idle_ends_at: self.idle_end(now, ends_at),
-            ends_at,
-            ended_at: None,
-            stay,
-            client,
-            refresh_seed: crate::base::random::bytes(),
-            generation: 0,
-            rotated_at: now,
-        };
-        let inserted = row.clone();
-        self.db
+        let (clock, config, account_id) = (self.clock.clone(), self.config.clone(), account.id);
+        let row = self
+            .db
             .write(move |tx| {
-                store::insert(tx, &inserted)?;
-                before.map_or(Ok(()), |id| store::end(tx, id, now))
+                // Read here, where nobody has to wait any more.
+                let now = clock.now();
+                let ends_at = now
+                    + match stay {
+                        Stay::ThisVisit => SHORT_SESSION_HOURS * 3600,
+                        Stay::SignedIn => config.absolute_days * DAY,
+                    };
+                let row = Row {
+                    id: SessionId::new(),
+                    account_id,
+                    created_at: now,
+                    idle_ends_at: idle_end(now, ends_at, &config),
+                    ends_at,
+                    ended_at: None,
+                    stay,
+                    client,
+                    refresh_seed: crate::base::random::bytes(),
+                    generation: 0,
+                    rotated_at: now,
+                };
+                store::insert(tx, &row)?;
+                if let Some(id) = before {
+                    store::end(tx, id, now)?;
+                }
+                Ok::<_, Fault>(row)
             })
             .await?;
         if let Some(id) = before {
-            self.live.end(id, now);
+            self.live.end(id, row.created_at);
         }
         self.grant(account, row)
     }
@@ -245,32 +250,38 @@ impl Sessions {
     /// [`NotSignedIn`].
     pub async fn renew(&self, refresh: &str) -> Result<Grant, NotSignedIn> {
         let presented = refresh::Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
-        let (now, keys, idle_days) = (
-            self.clock.now(),
+        let (clock, keys, config) = (
+            self.clock.clone(),
             self.refresh.clone(),
-            self.config.idle_days,
+            self.config.clone(),
         );
         let id = presented.session;
+        // A forgery is told by reading: it never waits for a turn to write.
+        let known = self.db.read(move |db| store::find(db, id)).await?;
+        if !known.is_some_and(|row| keys.is_genuine(&presented, &row.refresh_seed)) {
+            return Err(NotSignedIn::Ended);
+        }
         let outcome =
             self.db
                 .write(move |tx| -> Result<_, NotSignedIn> {
                     let Some(mut row) = store::lock(tx, id)? else {
                         return Ok(Renewal::Ended);
                     };
-                    if !row.lives_at(now) || !keys.is_genuine(&presented, &row.refresh_seed) {
+                    let now = clock.now();
+                    if !row.lives_at(now) {
                         return Ok(Renewal::Ended);
                     }
                     match presented.age(row.generation, now - row.rotated_at) {
                         refresh::Age::Current => {
                             row.generation += 1;
                             row.rotated_at = now;
-                            row.idle_ends_at = row.ends_at.min(now + idle_days * DAY);
+                            row.idle_ends_at = idle_end(now, row.ends_at, &config);
                             store::rotate(tx, &row)?;
                         }
                         refresh::Age::InGrace => {}
                         refresh::Age::Reused => {
                             store::end(tx, id, now)?;
-                            return Ok(Renewal::Reused);
+                            return Ok(Renewal::Reused(now));
                         }
                     }
                     Ok(crate::accounts::find(tx, row.account_id)?
@@ -282,8 +293,8 @@ impl Sessions {
         match outcome {
             Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
             Renewal::Ended => Err(NotSignedIn::Ended),
-            Renewal::Reused => {
-                self.live.end(id, now);
+            Renewal::Reused(at) => {
+                self.live.end(id, at);
                 tracing::warn!(session = %id, "a refresh token was used twice: its session is ended");
                 Err(NotSignedIn::Ended)
             }
@@ -296,14 +307,16 @@ impl Sessions {
     /// # Errors
     /// When the database is away; then the session goes on.
     pub async fn end(&self, id: SessionId) -> Result<(), Fault> {
-        let now = self.clock.now();
-        self.db.write(move |tx| store::end(tx, id, now)).await?;
-        self.live.end(id, now);
+        let clock = self.clock.clone();
+        let at = self
+            .db
+            .write(move |tx| {
+                let now = clock.now();
+                store::end(tx, id, now).map(|()| now)
+            })
+            .await?;
+        self.live.end(id, at);
         Ok(())
-    }
-
-    fn idle_end(&self, now: UnixSeconds, ends_at: UnixSeconds) -> UnixSeconds {
-        ends_at.min(now + self.config.idle_days * DAY)
     }
 
     fn grant(&self, account: &Account, row: Row) -> Result<Grant, Fault> {
@@ -333,10 +346,15 @@ impl Sessions {
     }
 }
 
+fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> UnixSeconds {
+    ends_at.min(now + config.idle_days * DAY)
+}
+
 enum Renewal {
     Good(Box<(Account, Row)>),
     Ended,
-    Reused,
+    /// And ended for it, at this time.
+    Reused(UnixSeconds),
 }
 
 fn identity(claims: AccessClaims, row: Row) -> Result<Identity, NotSignedIn> {

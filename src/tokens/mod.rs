@@ -73,6 +73,14 @@ pub trait Purpose: Serialize + DeserializeOwned {
     const TYP: &str;
     fn parties(&self) -> (&str, &str);
     fn times(&self) -> Times;
+    fn lives(lives: &Lives) -> i64;
+}
+
+/// How long a token of each purpose lives at most, in seconds.
+#[derive(Clone, Copy)]
+pub struct Lives {
+    pub access: i64,
+    pub link: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -83,7 +91,7 @@ pub struct Times {
 }
 
 macro_rules! purpose {
-    ($claims:ty, $typ:literal) => {
+    ($claims:ty, $typ:literal, $lives:ident) => {
         impl Purpose for $claims {
             const TYP: &str = $typ;
             fn parties(&self) -> (&str, &str) {
@@ -96,12 +104,15 @@ macro_rules! purpose {
                     exp: self.exp,
                 }
             }
+            fn lives(lives: &Lives) -> i64 {
+                lives.$lives
+            }
         }
     };
 }
 
-purpose!(AccessClaims, "at+jwt");
-purpose!(LinkClaims, "link+jwt");
+purpose!(AccessClaims, "at+jwt", access);
+purpose!(LinkClaims, "link+jwt", link);
 
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -137,8 +148,7 @@ pub struct Tokens {
     issuer: Arc<str>,
     clock: Clock,
     key: Arc<SigningKey>,
-    access_seconds: i64,
-    link_seconds: i64,
+    lives: Lives,
 }
 
 impl Tokens {
@@ -161,14 +171,16 @@ impl Tokens {
             issuer: issuer.into(),
             clock,
             key: Arc::new(key),
-            access_seconds: config.access_minutes * 60,
-            link_seconds: config.link_seconds,
+            lives: Lives {
+                access: config.access_minutes * 60,
+                link: config.link_seconds,
+            },
         })
     }
 
     /// How long an access token lives at most, in seconds.
     pub fn access_seconds(&self) -> i64 {
-        self.access_seconds
+        self.lives.access
     }
 
     /// An access token and what it says. It ends with its session at the latest.
@@ -191,7 +203,7 @@ impl Tokens {
             jti: TokenId::new().to_string(),
             iat: now,
             nbf: now,
-            exp: session_ends.min(now + self.access_seconds),
+            exp: session_ends.min(now + self.lives.access),
             auth_time,
             amr: vec!["pwd".to_owned()],
             username: subject.username.map(str::to_owned),
@@ -215,7 +227,7 @@ impl Tokens {
             jti: TokenId::new().to_string(),
             iat: now,
             nbf: now,
-            exp: now + self.link_seconds,
+            exp: now + self.lives.link,
             auth_time: now,
             amr: vec!["pwd".to_owned()],
             path: path.to_owned(),
@@ -307,12 +319,15 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Refused::Early`] or [`Refused::Expired`].
-    pub fn check_times(&self, claims: &impl Purpose) -> Result<(), Refused> {
+    pub fn check_times<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
         let (times, now) = (claims.times(), self.clock.now());
         if times.iat > now || times.nbf > now {
             return Err(Refused::Early);
         }
-        if times.exp <= now {
+        // Also of a token from when tokens lived longer: what has ended is remembered for as long
+        // as today's tokens live.
+        let longest = times.iat.saturating_add(C::lives(&self.lives));
+        if times.exp.min(longest) <= now {
             return Err(Refused::Expired);
         }
         Ok(())
@@ -337,8 +352,10 @@ mod tests {
             issuer: "http://door.test".into(),
             clock: Clock::Fixed(time.clone()),
             key: Arc::new(SigningKey::generate().unwrap().0),
-            access_seconds: 900,
-            link_seconds: 150,
+            lives: Lives {
+                access: 900,
+                link: 150,
+            },
         };
         (tokens, time)
     }

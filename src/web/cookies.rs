@@ -3,12 +3,14 @@
 use actix_session::SessionMiddleware;
 use actix_session::config::{CookieContentSecurity, PersistentSession};
 use actix_session::storage::CookieSessionStore;
+use actix_web::HttpResponse;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, Key, SameSite};
 use actix_web::http::header::{COOKIE, HeaderMap};
 use secrecy::ExposeSecret;
 
 use crate::base::clock::UnixSeconds;
+use crate::base::fault::Fault;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::sessions::{Grant, Stay};
 
@@ -96,6 +98,20 @@ impl Cookies {
             )
             .build()
     }
+}
+
+/// # Errors
+/// When a cookie cannot be written as a header, which none of ours is.
+pub fn add<'a>(
+    response: &mut HttpResponse,
+    cookies: impl IntoIterator<Item = Cookie<'a>>,
+) -> Result<(), Fault> {
+    for cookie in cookies {
+        response
+            .add_cookie(&cookie)
+            .map_err(|error| Fault::caused("set a cookie", error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Without parsing every cookie into a jar, which shows in a profile.

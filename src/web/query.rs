@@ -54,14 +54,16 @@ pub fn loggable_path(path: &str) -> Cow<'_, str> {
     parts.join("/").into()
 }
 
-/// `next` as somebody sent it, if it is a page of this site: a path, and nothing that a browser
-/// would take for another host.
+/// `next` as somebody sent it, if it is a page of this site: a path, nothing that a browser would
+/// take for another host, and no token, which could show a page of somebody else's.
 pub fn local_path(next: &str) -> Option<&str> {
     let plain = next.len() <= 2000
         && next
             .bytes()
             .all(|b| (0x21..0x7f).contains(&b) && b != b'\\');
-    (plain && next.starts_with('/') && !next.starts_with("//")).then_some(next)
+    let query = next.split_once('?').map_or("", |(_, query)| query);
+    let local = plain && next.starts_with('/') && !next.starts_with("//");
+    (local && values(query, "token").next().is_none()).then_some(next)
 }
 
 #[cfg(test)]
@@ -108,6 +110,8 @@ mod tests {
             "/\tx",
             "/a b",
             "javascript:alert(1)",
+            "/dashboard?token=x",
+            "/dashboard?a=b&%74oken=x",
             "/é",
             &long,
         ] {

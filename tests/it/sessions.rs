@@ -264,3 +264,58 @@ fn what_the_sign_in_page_shows_to_somebody_signed_in_is_the_way_on() {
     assert_eq!(ada.get("/login").location(), "/dashboard");
     assert_eq!(ada.get("/login?next=/public").location(), "/public");
 }
+
+#[test]
+fn a_sign_out_elsewhere_is_not_missed_while_the_database_is_away() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let known = only_access(&ada);
+    assert!(known.is_signed_in());
+    door.sql("ALTER TABLE sessions RENAME TO away");
+    door.let_pass(10);
+    let at = crate::support::NOON + 10;
+    door.sql(&format!("UPDATE away SET ended_at = {at}"));
+    door.let_pass(5 * MINUTE);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let wait_for = |status: u16| {
+        while known.get("/dashboard").status != status {
+            assert!(std::time::Instant::now() < until, "never {status}");
+            std::thread::yield_now();
+        }
+    };
+    wait_for(503);
+    door.sql("ALTER TABLE away RENAME TO sessions");
+    wait_for(303);
+}
+
+#[test]
+fn a_token_from_when_tokens_lived_longer_lives_as_long_as_todays() {
+    let long = Door::with(&[("tokens.access_minutes", "60")]);
+    let short = long.another_with(&[("tokens.access_minutes", "1")]);
+    let ada = only_access(&long.signed_up("ada"));
+    let there = ada.moved_to(&short.local_url());
+    long.let_pass(59);
+    assert!(there.is_signed_in());
+    long.let_pass(1);
+    assert!(!there.is_signed_in());
+    assert!(ada.is_signed_in());
+}
+
+#[test]
+fn a_late_answer_does_not_take_a_new_session_away() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let before = ada.copy();
+    ada.sign_out();
+    let open = before.get("/public").cookies();
+    assert!(
+        open.iter()
+            .all(|cookie| cookie.starts_with("doorward_form=")),
+        "{open:?}"
+    );
+    assert_eq!(
+        before.get("/dashboard").cookies().len(),
+        2,
+        "where it refuses, they go"
+    );
+}

@@ -18,6 +18,7 @@ use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
 const FORM_MAX_BYTES: usize = 16 * 1024;
+const FIELDS_MAX: usize = 32;
 const FORM_WITHIN: Duration = Duration::from_secs(15);
 
 /// The fields of a posted form, sent from a page of ours.
@@ -46,6 +47,9 @@ impl Form {
         {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let (name, value) = (decode(halves.next())?, decode(halves.next())?);
+            if fields.len() == FIELDS_MAX {
+                return Err(PageError::TooLarge);
+            }
             if fields.iter().any(|(field, _)| *field == name) {
                 return Err(PageError::Malformed(
                     "A field was sent twice. Nothing was saved.",
@@ -199,5 +203,8 @@ mod tests {
         ] {
             assert!(Form::parse(bad).is_err(), "{bad:?}");
         }
+        let many: Vec<_> = (0..33).map(|n| format!("f{n}=")).collect();
+        assert!(Form::parse(many[..32].join("&").as_bytes()).is_ok());
+        assert!(Form::parse(many.join("&").as_bytes()).is_err());
     }
 }

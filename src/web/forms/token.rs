@@ -41,14 +41,15 @@ impl FormTokens {
         token
     }
 
-    /// Whether `sent` is the token of this browser. A form that was opened before signing in
-    /// may be sent after it.
+    /// Whether `sent` is the token of this browser. Of somebody signed in, their session's alone
+    /// will do: on plain HTTP another port of this host could have planted an anonymous one.
     pub fn is_ours(&self, request: &HttpRequest, sent: &str) -> bool {
-        let equal = |token: String| {
-            constant_time::verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok()
+        let ours = match viewer(request) {
+            Some(identity) => Some(self.of_session(identity.session)),
+            None => request.get_session().get::<String>(KEY).ok().flatten(),
         };
-        let anonymous = request.get_session().get::<String>(KEY).ok().flatten();
-        let signed_in = viewer(request).map(|identity| self.of_session(identity.session));
-        anonymous.is_some_and(equal) || signed_in.is_some_and(equal)
+        ours.is_some_and(|token| {
+            constant_time::verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok()
+        })
     }
 }

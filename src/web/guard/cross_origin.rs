@@ -34,13 +34,16 @@ pub fn verdict(request: &HttpRequest) -> Verdict {
         match header(ORIGIN.as_str()) {
             // What browsers send from a page under `Referrer-Policy: no-referrer`, ours too.
             Some("null") => return Verdict::AskTheForm,
-            Some(origin) => {
-                let host = header(HOST.as_str()).unwrap_or_default();
-                let same_host = origin
-                    .split_once("://")
-                    .is_some_and(|(_, authority)| authority == host);
-                same_host || state(request).is_ok_and(|state| origin == state.base_url.as_str())
-            }
+            // Nobody said what our address is: then it is the one that was asked for.
+            Some(origin) => state(request).is_ok_and(|state| match &state.config.base_url {
+                Some(base_url) => origin == base_url.as_str(),
+                None => {
+                    Some(origin)
+                        == header(HOST.as_str())
+                            .map(|host| format!("http://{host}"))
+                            .as_deref()
+                }
+            }),
             None if header(COOKIE.as_str()).is_some() => return Verdict::AskTheForm,
             None => true,
         }

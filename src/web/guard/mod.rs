@@ -64,7 +64,10 @@ struct Found {
     access: Option<Access>,
     /// Why a token that came is not good.
     refused: Option<String>,
-    cookies: Vec<Cookie<'static>>,
+    /// Of a session that was renewed.
+    new_cookies: Vec<Cookie<'static>>,
+    /// To take away those that are good for nothing.
+    dead_cookies: Vec<Cookie<'static>>,
 }
 
 /// Runs before the handler of a route, and around it.
@@ -81,30 +84,30 @@ pub async fn admit<B: MessageBody + 'static>(
         Ok(found) => found,
         Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
-    let mut response = match (guard, found.access) {
+    let (mut response, cookies) = match (guard, found.access) {
         (Guard::SignedInOrLink, None) => {
-            ServiceResponse::new(http.clone(), refuse(found.refused, &http))
+            let refused = ServiceResponse::new(http.clone(), refuse(found.refused, &http));
+            // Only here: an answer that comes late on an open page must not take away what a
+            // new sign in has set meanwhile.
+            (refused, found.dead_cookies)
         }
         (_, access) => {
             if let Some(access) = access {
                 http.extensions_mut().insert(access);
             }
-            answered(http, next.call(request)).await
+            (answered(http, next.call(request)).await, found.new_cookies)
         }
     };
-    for cookie in found.cookies {
-        // The handler has the last word: signing in or out sets its own.
-        if !response
-            .response()
-            .cookies()
-            .any(|set| set.name() == cookie.name())
-        {
-            response
-                .response_mut()
-                .add_cookie(&cookie)
-                .map_err(Error::from)?;
-        }
-    }
+    // The handler has the last word: signing in or out sets its own.
+    let taken: Vec<_> = response
+        .response()
+        .cookies()
+        .map(|set| set.name().to_owned())
+        .collect();
+    let cookies = cookies
+        .into_iter()
+        .filter(|cookie| !taken.iter().any(|name| name == cookie.name()));
+    super::cookies::add(response.response_mut(), cookies).map_err(PageError::from)?;
     Ok(response)
 }
 
@@ -179,12 +182,11 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, PageError> {
     if headers.next().is_some() {
         return Err(PageError::Tokens("It came with two Authorization headers."));
     }
-    Ok(header
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim()))
+    let value = header.to_str().unwrap_or_default();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    // What cannot be read was meant for us, more likely than not; it will not be a good token.
+    let ours = scheme.is_empty() || scheme.eq_ignore_ascii_case("bearer");
+    Ok(ours.then(|| token.trim()))
 }
 
 async fn by_bearer(state: &State, token: &str) -> Result<Found, PageError> {
@@ -236,27 +238,26 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
             Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => {}
         }
     }
-    match cookies.refresh(request.headers()) {
+    let refused = match cookies.refresh(request.headers()) {
         Some(refresh) => match state.sessions.renew(refresh).await {
-            Ok(grant) => Ok(Found {
-                cookies: cookies.grant(&grant, state.clock.now()).into(),
-                access: Some(Access::Session(grant.identity)),
-                refused: None,
-            }),
-            Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
-            Err(refused) => Ok(Found {
-                refused: Some(refused.to_string()),
-                cookies: cookies.clear().into(),
-                access: None,
-            }),
+            Ok(grant) => {
+                return Ok(Found {
+                    new_cookies: cookies.grant(&grant, state.clock.now()).into(),
+                    access: Some(Access::Session(grant.identity)),
+                    ..Found::default()
+                });
+            }
+            Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+            Err(refused) => refused,
         },
-        None if access.is_some() => Ok(Found {
-            refused: Some(NotSignedIn::Ended.to_string()),
-            cookies: cookies.clear().into(),
-            access: None,
-        }),
-        None => Ok(Found::default()),
-    }
+        None if access.is_some() => NotSignedIn::Ended,
+        None => return Ok(Found::default()),
+    };
+    Ok(Found {
+        refused: Some(refused.to_string()),
+        dead_cookies: cookies.clear().into(),
+        ..Found::default()
+    })
 }
 
 /// What must be escaped in the value of a query key.

@@ -22,6 +22,7 @@ use askama::Template;
 
 use super::State;
 use super::assets::{Asset, Assets};
+use super::cookies;
 use super::error::{PageError, wants_html};
 use super::forms::FieldError;
 use super::guard::viewer;
@@ -115,7 +116,10 @@ impl Page {
     /// Where the request comes from: the nearest address that is not a proxy of ours.
     pub fn client(&self) -> Client {
         let trusted = &self.state.config.proxies;
-        let peer = self.request.peer_addr().map(|peer| peer.ip());
+        let peer = self
+            .request
+            .peer_addr()
+            .map(|peer| peer.ip().to_canonical());
         let forwarded = self
             .request
             .headers()
@@ -188,21 +192,13 @@ impl Page {
     /// Sets the session's cookies and goes on.
     pub fn let_in(&self, grant: &Grant, to: &str) -> Answer {
         let mut response = self.go(to);
-        for cookie in self.state.web.cookies.grant(grant, self.state.clock.now()) {
-            response
-                .add_cookie(&cookie)
-                .map_err(|error| Fault::caused("set a cookie", error.to_string()))?;
-        }
+        let cookies = &self.state.web.cookies;
+        cookies::add(&mut response, cookies.grant(grant, self.state.clock.now()))?;
         Ok(response)
     }
 
     pub fn forget_cookies(&self, response: &mut HttpResponse) -> Result<(), Fault> {
-        for cookie in self.state.web.cookies.clear() {
-            response
-                .add_cookie(&cookie)
-                .map_err(|error| Fault::caused("clear a cookie", error.to_string()))?;
-        }
-        Ok(())
+        cookies::add(response, self.state.web.cookies.clear())
     }
 }
 

@@ -59,9 +59,17 @@ impl Door {
 
     /// Another server on the same database, with the same secret and clock.
     pub fn another(&self) -> Self {
+        self.another_with(&[])
+    }
+
+    pub fn another_with(&self, settings: &[(&str, &str)]) -> Self {
+        let own = settings
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         // A token is for one issuer: both have to be reached under one name.
         let mut settings = self.settings.clone();
         settings.push(("base_url".into(), self.url.clone()));
+        settings.extend(own);
         Self::start(self.home.clone(), self.clock.clone(), settings)
     }
 
