@@ -1,5 +1,7 @@
 //! The binary, as somebody at a shell or an init system meets it.
 
+mod help;
+mod serve;
 mod settings;
 
 use std::collections::BTreeMap;
