@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -76,7 +76,10 @@ impl Ground {
 /// A server that has its address and serves once it is awaited.
 pub struct Ready {
     pub server: Server,
+    /// Where it really listens, whatever its base URL says.
+    pub address: SocketAddr,
     pub base_url: BaseUrl,
+    pub db: Db,
     /// Opens the page that makes the first administrator; `None` when there is one.
     pub first_administrator: Option<SecretString>,
 }
@@ -111,7 +114,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     )
     .await?;
     let sessions = Sessions::open(
-        db,
+        db.clone(),
         clock.clone(),
         tokens.clone(),
         &secret,
@@ -150,7 +153,9 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         .run();
     Ok(Ready {
         server,
+        address,
         base_url,
+        db,
         first_administrator,
     })
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use clap::Subcommand;
 
-use super::wait;
+use super::{say, wait};
 use crate::access::Role;
 use crate::accounts::{NewAccount, SignUpError};
 use crate::app::Ground;
@@ -18,13 +18,15 @@ use crate::passwords::HashError;
 pub enum Command {
     /// Add an account; the password is read from a prompt, or from the first line of stdin
     Add {
+        /// Needed unless there is an email address
         #[arg(long, required_unless_present = "email")]
         username: Option<String>,
+        /// Where to reach them, and to sign in with
         #[arg(long)]
         email: Option<String>,
         /// What the site calls them
-        #[arg(long, default_value = "")]
-        name: String,
+        #[arg(long)]
+        name: Option<String>,
         /// May manage every other account
         #[arg(long)]
         administrator: bool,
@@ -48,7 +50,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                     .map(|text| given(Username::parse(&text)))
                     .transpose()?,
                 email: email.map(|text| given(Email::parse(&text))).transpose()?,
-                name: given(PersonName::parse(&name))?,
+                name: given(PersonName::parse(name.as_deref().unwrap_or_default()))?,
                 password: given(NewPassword::parse(&read_password()?, min_length))?,
             };
             let role = if administrator {
@@ -57,17 +59,17 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 Role::Member
             };
             let account = wait(async { ground.accounts.sign_up(new, role).await.map_err(words) })?;
-            println!(
+            say(format_args!(
                 "Added {} ({}), {}.",
                 account.greeting(),
                 account.role.as_str(),
                 account.id
-            );
+            ));
         }
         Command::List => {
             for account in wait(ground.accounts.list())? {
                 let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-                println!(
+                say(format_args!(
                     "{}\t{}\t{}\t{}\t{}\t{}",
                     account.id,
                     or_none(account.username),
@@ -75,7 +77,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                     account.role.as_str(),
                     rfc3339(account.created_at),
                     or_none(account.name),
-                );
+                ));
             }
         }
     }

@@ -25,7 +25,10 @@ pub fn show(config: &Config) -> Result<(), Fault> {
         } else {
             format!("{:?}", shown.value)
         };
-        println!("{:keys$} = {value:values$}  # {}", shown.key, shown.source);
+        super::say(format_args!(
+            "{:keys$} = {value:values$}  # {}",
+            shown.key, shown.source
+        ));
     }
     Ok(())
 }

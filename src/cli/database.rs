@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use super::say;
 use crate::app::Ground;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
@@ -10,7 +11,7 @@ use crate::storage::{self, Location};
 
 pub fn migrate(config: Config) -> Result<(), Fault> {
     Ground::prepare(config, Clock::System)?;
-    println!("The database is up to date.");
+    say("The database is up to date.");
     Ok(())
 }
 
@@ -22,7 +23,7 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     // Makes what may be missing, so that a reset also serves as a first start.
     drop(Ground::prepare(config, Clock::System)?);
     storage::reset(&location)?;
-    println!("The database is empty and up to date.");
+    say("The database is empty and up to date.");
     Ok(())
 }
 

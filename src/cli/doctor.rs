@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::wait;
+use super::{say, wait};
 use crate::app::Ground;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
@@ -13,22 +13,22 @@ use crate::storage::Location;
 use crate::tokens::Tokens;
 
 pub fn run(config: &Config) -> Result<(), Fault> {
-    println!("ok    settings");
+    say("ok    settings");
     let mut failed = false;
     let mut tell = |what: &str, found: Result<Option<String>, String>| match found {
-        Ok(None) => println!("ok    {what}"),
-        Ok(Some(advice)) => println!("warn  {what}: {advice}"),
+        Ok(None) => say(format_args!("ok    {what}")),
+        Ok(Some(advice)) => say(format_args!("warn  {what}: {advice}")),
         Err(wrong) => {
             failed = true;
-            println!("FAIL  {what}: {wrong}");
+            say(format_args!("FAIL  {what}: {wrong}"));
         }
     };
     tell("address", Ok(exposed_without_https(config)));
     if !config.data_dir.exists() {
-        println!(
+        say(format_args!(
             "warn  data folder: {} is made on the first start",
             config.data_dir.display()
-        );
+        ));
         return Ok(());
     }
     tell("data folder", private(&config.data_dir));

@@ -7,6 +7,8 @@ mod database;
 mod doctor;
 mod serve;
 
+use std::fmt::Display;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,7 +22,8 @@ use crate::config::{Config, Flags};
     name = "doorward",
     version,
     about = "A small, fast login server",
-    infer_subcommands = false
+    infer_subcommands = false,
+    after_help = "Settings come from doorward.toml, .env, the environment (DOORWARD_TOPIC__KEY) and flags; of two, the later counts."
 )]
 struct Cli {
     #[command(flatten)]
@@ -29,9 +32,8 @@ struct Cli {
     command: Option<Command>,
 }
 
-/// Where settings come from. Without flags: `doorward.toml`, then `.env`, then the environment
-/// (`DOORWARD_TOPIC__KEY`).
 #[derive(Args)]
+#[command(next_help_heading = "Settings")]
 struct Settings {
     /// Read this settings file instead of doorward.toml
     #[arg(long, global = true, value_name = "FILE")]
@@ -98,10 +100,10 @@ pub fn run() -> ExitCode {
     }) {
         Ok(config) => config,
         Err(problems) => {
-            eprintln!("doorward: the settings are not right:");
-            for problem in problems {
-                eprintln!("  {problem}");
-            }
+            complain(format_args!(
+                "the settings are not right:\n  {}",
+                problems.join("\n  ")
+            ));
             return ExitCode::from(2);
         }
     };
@@ -116,10 +118,19 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("doorward: {fault}");
+            complain(fault);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line for the person who called. Who has closed the other end has read enough.
+fn say(line: impl Display) {
+    writeln!(std::io::stdout(), "{line}").ok();
+}
+
+fn complain(line: impl Display) {
+    writeln!(std::io::stderr(), "doorward: {line}").ok();
 }
 
 /// Runs what a command waits for.

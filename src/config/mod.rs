@@ -5,6 +5,7 @@
 
 mod reader;
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use reader::{Given, Reader};
+use reader::{Given, PREFIX, Reader};
 pub use reader::{Shown, Source};
 
 use crate::base::names::PASSWORD_MAX;
@@ -154,24 +155,31 @@ impl Config {
         let mut given = Given::default();
         let path = flags.file.as_deref().unwrap_or(Path::new("doorward.toml"));
         match std::fs::read_to_string(path) {
-            Ok(text) => given
-                .add_toml(path, &text)
-                .map_err(|problem| vec![problem])?,
+            Ok(text) => given.add_toml(path, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && flags.file.is_none() => {}
-            Err(error) => return Err(vec![format!("{}: {error}", path.display())]),
+            Err(error) => given.problem(format!("{}: {error}", path.display())),
         }
         match dotenvy::from_path_iter(".env") {
-            Ok(lines) => {
-                let variables: Result<Vec<_>, _> = lines.collect();
+            Ok(lines) => match lines.collect::<Result<Vec<_>, _>>() {
+                Ok(variables) => given.add_variables(Source::DotEnv, variables.into_iter()),
                 // The parser's message quotes the line, which may hold a secret.
-                let variables =
-                    variables.map_err(|_| vec![".env: a line is not NAME=value".to_owned()])?;
-                given.add_variables(Source::DotEnv, variables.into_iter());
-            }
+                Err(_) => given.problem(".env: a line is not NAME=value".to_owned()),
+            },
             Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(vec![format!(".env: {error}")]),
+            Err(error) => given.problem(format!(".env: {error}")),
         }
-        given.add_variables(Source::Environment, environment());
+        for (name, value) in environment() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => {
+                    given.add_variables(Source::Environment, [(name, value)].into_iter());
+                }
+                (Ok(name), Err(_)) if name.starts_with(PREFIX) => {
+                    given.problem(format!("{name} (from environment): expected UTF-8 text"));
+                }
+                // Not ours.
+                _ => {}
+            }
+        }
         Self::from_flags(given, flags.set)
     }
 
@@ -225,8 +233,8 @@ impl Config {
             database_url: r.take_secret(
                 "database.url",
                 "(an SQLite file in data_dir)",
-                "sqlite:PATH or postgres://…",
-                |text| (!text.is_empty()).then(|| SecretString::from(text)),
+                "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME, its parts percent-encoded",
+                |text| is_database_url(text).then(|| SecretString::from(text)),
             ),
             signup: SignupConfig {
                 mode: r.take("signup.mode", "open", "open or closed", |text| match text {
@@ -295,9 +303,25 @@ impl Config {
     clippy::disallowed_methods,
     reason = "this is where the environment is read"
 )]
-fn environment() -> impl Iterator<Item = (String, String)> {
+fn environment() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Whether it can be taken at its word. `sqlite://…` is somebody else's spelling of a path, an
+/// SQLite database in memory would be another one for each connection, and with an `@` or `/`
+/// left over in a password the database's own client would quote a part of it as the host.
+fn is_database_url(text: &str) -> bool {
+    match text.split_once(':') {
+        Some(("sqlite", path)) => !path.is_empty() && !path.starts_with("//") && path != ":memory:",
+        Some(("postgres" | "postgresql", rest)) => {
+            let authority = rest
+                .strip_prefix("//")
+                .and_then(|rest| rest.split(['/', '?']).next());
+            authority.is_some_and(|authority| authority.matches('@').count() <= 1)
+                && Url::parse(text).is_ok()
+        }
+        _ => false,
+    }
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {
@@ -347,12 +371,10 @@ mod tests {
     #[test]
     fn a_later_source_wins_over_an_earlier_one() {
         let mut given = Given::default();
-        given
-            .add_toml(
-                Path::new("d.toml"),
-                "listen = '127.0.0.1:1'\n[tokens]\naccess_minutes = 1",
-            )
-            .unwrap();
+        given.add_toml(
+            Path::new("d.toml"),
+            "listen = '127.0.0.1:1'\n[tokens]\naccess_minutes = 1",
+        );
         let variable = ("DOORWARD_TOKENS__ACCESS_MINUTES".to_owned(), "2".to_owned());
         given.add_variables(
             Source::Environment,
@@ -370,6 +392,32 @@ mod tests {
             ("passwords.bcrypt_cost", "9"),
         ];
         assert!(Config::of(&weak).is_err());
+    }
+
+    #[test]
+    fn a_database_url_says_what_it_means() {
+        for good in [
+            "sqlite:doors.db",
+            "sqlite:/var/lib/doors.db",
+            "postgres://",
+            "postgres://u:p%40%2F@[::1]:5432/doors?sslmode=require",
+            "postgresql:///doors?host=/run/postgresql",
+        ] {
+            assert!(is_database_url(good), "{good}");
+        }
+        for bad in [
+            "",
+            "doors.db",
+            "sqlite:",
+            "sqlite://doors.db",
+            "sqlite::memory:",
+            "mysql://u:p@host/doors",
+            "postgres:doors",
+            "postgres://u:p@q@host/doors",
+            "postgres://u:p/q@host/doors",
+        ] {
+            assert!(!is_database_url(bad), "{bad}");
+        }
     }
 
     #[test]

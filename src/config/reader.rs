@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-const PREFIX: &str = "DOORWARD_";
+/// Of every variable in the environment that is ours.
+pub const PREFIX: &str = "DOORWARD_";
 
 /// Where a value came from; a later one wins over an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,43 +37,54 @@ pub struct Shown {
     pub source: Source,
 }
 
-/// Everything that was given, before anything is understood.
+/// Everything that was given, before anything is understood, and what could not be read.
 #[derive(Default)]
-pub struct Given(BTreeMap<String, (String, Source)>);
+pub struct Given {
+    values: BTreeMap<String, (String, Source)>,
+    problems: Vec<String>,
+}
 
 impl Given {
     /// The text of a `doorward.toml`: tables of numbers, texts, switches, and lists of them.
-    pub fn add_toml(&mut self, path: &Path, text: &str) -> Result<(), String> {
-        let table: toml::Table = toml::from_str(text)
+    pub fn add_toml(&mut self, path: &Path, text: &str) {
+        match toml::from_str(text) {
+            Ok(table) => self.add_table(&Source::File(path.to_owned()), "", table),
             // The parser's long form quotes the line, which may hold a secret.
-            .map_err(|error| format!("{}: {}", path.display(), error.message()))?;
-        self.add_table(&Source::File(path.to_owned()), "", table)
-    }
-
-    fn add_table(
-        &mut self,
-        source: &Source,
-        prefix: &str,
-        table: toml::Table,
-    ) -> Result<(), String> {
-        for (key, value) in table {
-            let key = format!("{prefix}{key}");
-            match value {
-                toml::Value::Table(inner) => self.add_table(source, &format!("{key}."), inner)?,
-                toml::Value::Array(items) => {
-                    let items: Option<Vec<_>> = items.iter().map(scalar).collect();
-                    let items =
-                        items.ok_or_else(|| format!("{source}: {key}: not a plain list"))?;
-                    self.add(key, items.join(","), source.clone());
-                }
-                value => {
-                    let value = scalar(&value)
-                        .ok_or_else(|| format!("{source}: {key}: not a plain value"))?;
-                    self.add(key, value, source.clone());
-                }
+            Err(error) => {
+                let before = error.span().and_then(|span| text.get(..span.start));
+                let line = before.unwrap_or_default().matches('\n').count() + 1;
+                self.problem(format!(
+                    "{}, line {line}: {}",
+                    path.display(),
+                    error.message()
+                ));
             }
         }
-        Ok(())
+    }
+
+    fn add_table(&mut self, source: &Source, prefix: &str, table: toml::Table) {
+        for (key, value) in table {
+            let key = format!("{prefix}{key}");
+            let plain = match value {
+                toml::Value::Table(inner) => {
+                    self.add_table(source, &format!("{key}."), inner);
+                    continue;
+                }
+                toml::Value::Array(items) => {
+                    let items: Option<Vec<_>> = items.iter().map(scalar).collect();
+                    items.map(|items| items.join(","))
+                }
+                value => scalar(&value),
+            };
+            match plain {
+                Some(value) => self.add(key, value, source.clone()),
+                None => self.problem(format!("{key} (from {source}): expected a plain value")),
+            }
+        }
+    }
+
+    pub fn problem(&mut self, problem: String) {
+        self.problems.push(problem);
     }
 
     /// Variables of the environment: those that begin with `DOORWARD_`, `__` for the dot.
@@ -93,7 +105,7 @@ impl Given {
     }
 
     pub fn add(&mut self, key: String, value: String, source: Source) {
-        self.0.insert(key, (value, source));
+        self.values.insert(key, (value, source));
     }
 }
 
@@ -115,9 +127,9 @@ pub struct Reader {
 impl Reader {
     pub fn new(given: Given) -> Self {
         Self {
-            given: given.0,
+            given: given.values,
             shown: Vec::new(),
-            problems: Vec::new(),
+            problems: given.problems,
         }
     }
 

@@ -91,6 +91,19 @@ fn begin(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
+/// Moves what stands in SQLite's log into the file of the database, as far as nobody reads it.
+pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(connection) => {
+            use diesel::connection::SimpleConnection;
+            connection.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => Ok(()),
+    }
+}
+
 /// Lets one process at a time go on until its transaction ends, also where a write transaction
 /// alone does not. For what is done once in the life of an instance.
 pub fn one_at_a_time(connection: &mut AnyConnection) -> QueryResult<()> {

@@ -145,6 +145,15 @@ impl Db {
         .await
     }
 
+    /// For the end of a server, so that a copy of its database's file is whole.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn settle(&self) -> Result<(), Fault> {
+        self.read(|connection| Ok(dialect::settle(connection)?))
+            .await
+    }
+
     async fn run<T, E>(
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,

@@ -100,5 +100,5 @@ fn log(response: &ServiceResponse, id: RequestId, clock: Stopwatch) {
     if let Some(fault) = error.and_then(PageError::fault) {
         tracing::error!(%id, fault = %fault, at = fault.place(), "fault");
     }
-    tracing::info!(%id, method = request.method().as_str(), path = ?path, query, status, ms, "request");
+    tracing::info!(%id, method = request.method().as_str(), path = &*path, query, status, ms, "request");
 }

@@ -35,7 +35,8 @@ struct Home {
     database: Option<Schema>,
 }
 
-struct Schema {
+/// A corner of the PostgreSQL server that `scripts/test` started, gone with its owner.
+pub struct Schema {
     server: String,
     name: String,
 }
@@ -178,8 +179,8 @@ impl Drop for Door {
 }
 
 impl Schema {
-    /// Where `scripts/test` runs the suite on PostgreSQL.
-    fn make() -> Option<Self> {
+    /// `None` where the suite runs on SQLite.
+    pub fn make() -> Option<Self> {
         let server = std::env::var("DOORWARD_TEST_DATABASE").ok()?;
         let name = format!("door_{}", uuid::Uuid::new_v4().simple());
         let schema = Self { server, name };
@@ -187,7 +188,7 @@ impl Schema {
         Some(schema)
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         let mark = if self.server.contains('?') { '&' } else { '?' };
         format!("{}{mark}options=-csearch_path%3D{}", self.server, self.name)
     }

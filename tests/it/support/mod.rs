@@ -6,7 +6,7 @@ pub mod log;
 pub mod raw;
 
 pub use browser::{Browser, Reply};
-pub use door::Door;
+pub use door::{Door, Schema, binary};
 
 /// Every password in the tests begins with this word, so that a log can be searched for it.
 pub const PASSWORD: &str = "canary-brine-lamp-44";
