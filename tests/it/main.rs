@@ -9,6 +9,7 @@
 mod support;
 
 mod architecture;
+mod chromium;
 mod guard;
 mod pages;
 mod security;
