@@ -3,8 +3,10 @@
 //! `scripts/test` says in `DOORWARD_TEST_…` where the tools are. One that is not there fails the
 //! tests, unless `DOORWARD_TEST_WITHOUT` names it.
 
+mod page_checks;
 mod window;
 
+mod gallery;
 mod journeys;
 mod traps;
 
