@@ -10,6 +10,7 @@ mod support;
 
 mod architecture;
 mod bad_input;
+mod chromium;
 mod commands;
 mod guard;
 mod pages;

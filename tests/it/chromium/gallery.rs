@@ -1,0 +1,253 @@
+//! Every page in every state: photographed on a phone and on a desktop, by light and by dark, and
+//! looked at by programs.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::left_out;
+use super::page_checks::{bring_axe, html_errors, low_controls, overflow, violations};
+use super::window::Chromium;
+use crate::support::{Browser, Door, PASSWORD};
+
+const NARROWEST: u32 = 320;
+const PHONE: (u32, u32) = (360, 740);
+const DESKTOP: (u32, u32) = (1200, 900);
+
+#[test]
+fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
+    let door = Door::open();
+    let Some(mut gallery) = Gallery::of(&door) else {
+        return;
+    };
+    open_to_everyone(&mut gallery);
+    signing_up(&mut gallery);
+    signing_in(&mut gallery);
+    behind_the_door(&mut gallery, &door);
+    first_administrator(&mut gallery, &door);
+    problems(&mut gallery, &door);
+    gallery.close();
+}
+
+fn open_to_everyone(gallery: &mut Gallery) {
+    gallery.open("/");
+    gallery.keep("home-out");
+    gallery.open("/public");
+    gallery.keep("public-out");
+}
+
+fn signing_up(gallery: &mut Gallery) {
+    gallery.open("/signup?next=/dashboard");
+    gallery.keep("sign-up-empty");
+    gallery
+        .chromium
+        .fill_all(&[("Username", "ada lovelace"), ("Password", "canary")]);
+    gallery.chromium.press("Create account");
+    gallery.keep("sign-up-errors");
+}
+
+fn signing_in(gallery: &mut Gallery) {
+    gallery.open("/login?next=/dashboard");
+    gallery.keep("sign-in-empty");
+    gallery.chromium.press("Sign in");
+    gallery.keep("sign-in-errors");
+    gallery
+        .chromium
+        .fill_all(&[("Username or email address", "ada"), ("Password", PASSWORD)]);
+    gallery.chromium.press("Sign in");
+    gallery.keep("sign-in-refused");
+    gallery.chromium.fill("Password", PASSWORD);
+    gallery.chromium.click("button", "Show");
+    gallery.keep("sign-in-shown");
+}
+
+/// The names are as long as they can be, without a space to break them at.
+fn behind_the_door(gallery: &mut Gallery, door: &Door) {
+    let (username, name) = ("W".repeat(32), "W".repeat(100));
+    let email = format!("{}@{}.example.com", "w".repeat(64), "w".repeat(63));
+    gallery.open("/signup");
+    gallery.chromium.fill_all(&[
+        ("Username", &username),
+        ("Email address", &email),
+        ("Name (optional)", &name),
+        ("Password", PASSWORD),
+    ]);
+    gallery.chromium.press("Create account");
+    gallery.keep("dashboard-long");
+    gallery.chromium.press("Sign out");
+    gallery.keep("home-signed-out");
+
+    door.browser().sign_up("ada", "ada@example.com", PASSWORD);
+    gallery.sign_in("/login");
+    gallery.keep("dashboard-session");
+    gallery.open("/");
+    gallery.keep("home-in");
+    gallery.open("/public");
+    gallery.keep("public-in");
+    gallery.chromium.forget_cookies();
+
+    gallery.sign_in("/login?deliver=link");
+    gallery.keep("dashboard-link");
+    door.let_pass(151);
+    gallery.chromium.reload();
+    gallery.keep("link-ended");
+}
+
+fn first_administrator(gallery: &mut Gallery, door: &Door) {
+    let link = door.first_administrator.as_ref().unwrap();
+    gallery.open(link);
+    gallery.keep("first-administrator-empty");
+    gallery.chromium.press("Create administrator");
+    gallery.keep("first-administrator-errors");
+    gallery.sign_in("/login");
+    gallery.open(link);
+    gallery.keep("first-administrator-signed-in");
+    gallery.chromium.forget_cookies();
+    gallery.open("/first-administrator?token=used-up");
+    gallery.keep("one-time-link-ended");
+}
+
+fn problems(gallery: &mut Gallery, door: &Door) {
+    gallery.open("/nowhere");
+    gallery.keep("not-found");
+    gallery.open("/?token=misplaced");
+    gallery.keep("misplaced-token");
+    gallery.open("/logout");
+    gallery.keep("method-not-allowed");
+
+    let closed = Door::with(&[("signup.mode", "closed")]);
+    gallery.open(&format!("{}/signup", closed.url));
+    gallery.keep("sign-up-closed");
+
+    gallery.open("data:text/html,<form method=post><button>Send</button></form>");
+    gallery
+        .chromium
+        .evaluate(&format!("document.forms[0].action = '{}/logout'", door.url));
+    gallery.chromium.press("Send");
+    gallery.keep("refused");
+
+    gallery.sign_in("/login");
+    door.let_pass(16 * 60);
+    door.sql("ALTER TABLE sessions RENAME TO away");
+    gallery.open("/dashboard");
+    gallery.keep("unavailable");
+    gallery.chromium.forget_cookies();
+    door.sql("ALTER TABLE accounts RENAME TO gone");
+    gallery.sign_in("/login");
+    gallery.keep("something-went-wrong");
+}
+
+struct Gallery {
+    chromium: Chromium,
+    has_axe: bool,
+    folder: PathBuf,
+    pages: Vec<(String, String)>,
+    findings: Vec<String>,
+}
+
+impl Gallery {
+    fn of(door: &Door) -> Option<Self> {
+        let chromium = Chromium::at(&door.url)?;
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        let has_axe = bring_axe(&chromium);
+        Some(Self {
+            chromium,
+            has_axe,
+            folder,
+            pages: Vec::new(),
+            findings: Vec::new(),
+        })
+    }
+
+    fn open(&self, place: &str) {
+        self.chromium.open(place);
+    }
+
+    fn sign_in(&self, at: &str) {
+        self.open(at);
+        self.chromium
+            .fill_all(&[("Username or email address", "ada"), ("Password", PASSWORD)]);
+        self.chromium.press("Sign in");
+    }
+
+    /// Keeps pictures of the page that is open, and what is wrong with it.
+    fn keep(&mut self, name: &str) {
+        let chromium = &self.chromium;
+        let mut found = chromium.complaints();
+        found.extend(overflow(chromium, NARROWEST));
+        for (width, height) in [PHONE, DESKTOP] {
+            chromium.resize(width, height);
+            found.extend(low_controls(chromium));
+            for scheme in ["light", "dark"] {
+                chromium.prefer_colours(scheme);
+                let picture = self.folder.join(format!("{name}-{width}-{scheme}.png"));
+                fs::write(picture, chromium.photograph()).unwrap();
+                if self.has_axe {
+                    found.extend(violations(chromium));
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        self.findings
+            .extend(found.into_iter().map(|what| format!("{name}: {what}")));
+        self.pages.push((name.to_owned(), chromium.source()));
+    }
+
+    fn close(mut self) {
+        self.findings.extend(html_errors(&self.pages));
+        assert!(self.findings.is_empty(), "{}", self.findings.join("\n"));
+    }
+}
+
+/// Or a check that has stopped to look would be taken for a page without a fault.
+#[test]
+fn the_checks_see_what_is_wrong() {
+    let Some(chromium) = Chromium::at("") else {
+        return;
+    };
+    let has_axe = bring_axe(&chromium);
+    chromium.open(
+        "data:text/html,<!doctype html><html lang=en><title>Pale</title>\
+         <h1 style='color:silver;width:400px'>Pale</h1><p><button>OK</button><img src=x></p>",
+    );
+    assert!(overflow(&chromium, NARROWEST).is_some());
+    assert_eq!(
+        low_controls(&chromium),
+        ["lower than 44px: <button>OK</button>"]
+    );
+    if has_axe {
+        let found = violations(&chromium).join("\n");
+        assert!(found.contains("color-contrast: <h1"), "{found}");
+        assert!(found.contains("image-alt: <img"), "{found}");
+    }
+    let html = "<!doctype html><html lang=en><title>Pale</title><p><img src=x></p>";
+    let found = html_errors(&[("pale".to_owned(), html.to_owned())]);
+    assert!(left_out("vnu") || found[0].contains("alt"), "{found:?}");
+}
+
+#[test]
+fn signing_in_weighs_little() {
+    let door = Door::open();
+    let browser = Browser::at(&door.url).with("accept-encoding", "gzip");
+    let page = browser.get("/login");
+    let weight = |path: String| {
+        let reply = browser.with_method("HEAD", &path);
+        reply
+            .header("content-length")
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
+    let stylesheet = weight(page.attribute("link[rel=stylesheet]", "href").unwrap());
+    assert!(stylesheet < 4000, "{stylesheet} bytes of CSS");
+    let headers: usize = page
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    let others = weight(page.attribute("script", "src").unwrap())
+        + weight(page.attribute("img", "src").unwrap());
+    let whole = headers + page.body.len() + stylesheet + others;
+    assert!(whole < 10_000, "{whole} bytes");
+}

@@ -1,0 +1,220 @@
+//! From signing up to signing out, as people go.
+
+use thirtyfour::Key;
+
+use super::window::Chromium;
+use crate::support::{Door, PASSWORD};
+
+#[test]
+fn somebody_signs_up_and_out_and_in_again_and_lands_where_they_wanted_to_go() {
+    let door = Door::open();
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/signup");
+    assert!(chromium.shows("button", "Show"));
+    chromium.fill("Password", PASSWORD);
+    chromium.click("button", "Show");
+    assert_eq!(chromium.attribute("Password", "type").unwrap(), "text");
+    there_and_back(&chromium);
+    assert_eq!(chromium.complaints(), [""; 0]);
+}
+
+#[test]
+fn the_same_works_with_javascript_switched_off() {
+    let door = Door::open();
+    let Some(chromium) = Chromium::without_scripts(&door.url) else {
+        return;
+    };
+    chromium.open("/signup");
+    assert!(chromium.source().contains("<script src="));
+    assert!(!chromium.shows("button", "Show"), "scripts run");
+    there_and_back(&chromium);
+}
+
+/// From the empty page for signing up, by mouse and keyboard.
+fn there_and_back(chromium: &Chromium) {
+    chromium.fill_all(&[
+        ("Username", "ada"),
+        ("Email address", "ada@example.com"),
+        ("Name (optional)", "Ada Lovelace"),
+        ("Password", PASSWORD),
+    ]);
+    chromium.press("Create account");
+    assert_eq!(chromium.path(), "/dashboard");
+    assert_eq!(chromium.heading(), "Hello, Ada Lovelace");
+
+    chromium.press("Sign out");
+    assert_eq!(chromium.path(), "/");
+    assert_eq!(chromium.text(".notice"), "You are signed out.");
+
+    chromium.open("/dashboard?from=afar");
+    assert_eq!(chromium.heading(), "Sign in");
+    chromium.fill("Username or email address", "ada");
+    chromium.fill("Password", PASSWORD);
+    chromium.tick("Stay signed in");
+    chromium.press("Sign in");
+    assert_eq!(chromium.path(), "/dashboard?from=afar");
+    assert_eq!(chromium.heading(), "Hello, Ada Lovelace");
+}
+
+#[test]
+fn the_keyboard_alone_is_enough() {
+    let door = Door::open();
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/signup");
+    assert_eq!(
+        stops(&chromium),
+        [
+            "Skip to the content",
+            "Doorward",
+            "Username",
+            "Email address",
+            "Name (optional)",
+            "Password",
+            "Show password",
+            "Create account",
+            "Sign in",
+        ]
+    );
+
+    chromium.open("/signup");
+    tab_to(&chromium, "Create account");
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    assert_eq!(chromium.focus(), "There is a problem");
+    tab_to(&chromium, "Enter an email address");
+    chromium.strike(Key::Enter);
+    assert_eq!(chromium.focus(), "Email address");
+    chromium.strike("ada@example.com");
+    tab_to(&chromium, "Password");
+    chromium.strike(PASSWORD);
+    tab_to(&chromium, "Show password");
+    chromium.strike(Key::Space);
+    assert_eq!(chromium.attribute("Password", "type").unwrap(), "text");
+    // Round the page, by its end.
+    tab_to(&chromium, "Username");
+    chromium.strike("ada");
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    assert_eq!(chromium.heading(), "Hello, ada");
+
+    assert_eq!(
+        stops(&chromium),
+        ["Skip to the content", "Doorward", "ada", "Sign out"]
+    );
+    tab_to(&chromium, "Sign out");
+    chromium.turn_page(|| chromium.strike(Key::Space));
+    assert_eq!(chromium.text(".notice"), "You are signed out.");
+
+    tab_to(&chromium, "Sign in");
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    tab_to(&chromium, "Username or email address");
+    chromium.strike("ada");
+    tab_to(&chromium, "Password");
+    chromium.strike(PASSWORD);
+    tab_to(&chromium, "Stay signed in");
+    chromium.strike(Key::Space);
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    assert_eq!(chromium.heading(), "Hello, ada");
+}
+
+/// What Tab stops at, in its order, from the start of the page to its end.
+fn stops(chromium: &Chromium) -> Vec<String> {
+    let next = || {
+        chromium.strike(Key::Tab);
+        Some(chromium.focus()).filter(|words| !words.is_empty())
+    };
+    std::iter::from_fn(next).take(50).collect()
+}
+
+fn tab_to(chromium: &Chromium, words: &str) {
+    for _ in 0..20 {
+        chromium.strike(Key::Tab);
+        if chromium.focus() == words {
+            return;
+        }
+    }
+    panic!("Tab never comes to {words:?}");
+}
+
+#[test]
+fn a_link_opens_the_dashboard_for_a_while_and_signs_nobody_in() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login?deliver=link");
+    sign_in(&chromium);
+    assert!(
+        chromium.path().starts_with("/dashboard?token=ey"),
+        "{}",
+        chromium.path()
+    );
+    assert_eq!(chromium.heading(), "Hello, ada");
+    assert_eq!(chromium.cookies(), ["doorward_form"]);
+    chromium.open("/dashboard");
+    assert_eq!(chromium.heading(), "Sign in");
+
+    chromium.back();
+    chromium.follow("Sign in");
+    assert_eq!(
+        chromium.evaluate("return document.referrer"),
+        "",
+        "the token is told on"
+    );
+
+    chromium.back();
+    door.let_pass(149);
+    chromium.reload();
+    assert_eq!(chromium.heading(), "Hello, ada");
+    door.let_pass(1);
+    chromium.reload();
+    assert_eq!(chromium.heading(), "This link has ended");
+    chromium.follow("Sign in");
+    sign_in(&chromium);
+    assert_eq!(chromium.path(), "/dashboard");
+    assert_eq!(chromium.complaints(), [""; 0]);
+}
+
+#[test]
+fn whoever_comes_back_after_the_token_has_ended_goes_on() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login");
+    sign_in(&chromium);
+    door.let_pass(16 * 60);
+    chromium.open("/dashboard");
+    assert_eq!(chromium.heading(), "Hello, ada");
+
+    door.let_pass(16 * 60);
+    chromium.press("Sign out");
+    assert_eq!(chromium.text(".notice"), "You are signed out.");
+    chromium.open("/dashboard");
+    assert_eq!(chromium.heading(), "Sign in");
+}
+
+#[test]
+fn going_back_after_signing_out_shows_nothing() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login");
+    sign_in(&chromium);
+    chromium.press("Sign out");
+    chromium.back();
+    assert_eq!(chromium.path(), "/login?next=/dashboard");
+    assert_eq!(chromium.heading(), "Sign in");
+}
+
+fn sign_in(chromium: &Chromium) {
+    chromium.fill("Username or email address", "ada");
+    chromium.fill("Password", PASSWORD);
+    chromium.press("Sign in");
+}
