@@ -94,7 +94,7 @@ fn whoever_is_refused_before_the_end_of_an_endless_body_is_hung_up_on() {
     ]
     .map(|(status, head)| {
         let mut wire = Wire::to(door.address);
-        wire.say(head + "transfer-encoding: chunked\r\n\r\n" + &chunk);
+        wire.say(head + "transfer-encoding: chunked\r\n\r\n" + chunk.as_str());
         (status, wire)
     });
     for (status, wire) in &mut wires {
@@ -120,13 +120,13 @@ fn a_body_cut_off_half_way_is_refused_and_changes_nothing() {
         format!("{chunk}x\r\n"),
     ] {
         let mut wire = Wire::to(door.address);
-        wire.say(form_head("/signup") + &rest);
+        wire.say(form_head("/signup") + rest.as_str());
         wire.say_no_more();
         let answer = wire.hear();
         assert_eq!(status_of(&answer), "400", "{answer}");
         assert!(answer.contains("It broke off half-way. Nothing was saved."));
         let mut wire = Wire::to(door.address);
-        wire.say(form_head("/signup") + &rest);
+        wire.say(form_head("/signup") + rest.as_str());
         drop(wire);
     }
     lives_on(&door);
@@ -142,7 +142,9 @@ fn a_client_that_leaves_before_the_answer_keeps_what_it_sent() {
     let door = Door::open();
     let body = format!("username=ada&email=ada%40example.com&password={PASSWORD}");
     let mut wire = Wire::to(door.address);
-    wire.say(form_head("/signup") + &format!("content-length: {}\r\n\r\n{body}", body.len()));
+    wire.say(
+        form_head("/signup") + format!("content-length: {}\r\n\r\n{body}", body.len()).as_str(),
+    );
     drop(wire);
     // It may or may not have been heard: either way the name can be had or used.
     let reply = door.browser().sign_up("ada", "ada@example.com", PASSWORD);
