@@ -17,9 +17,7 @@ pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
         #[cfg(feature = "postgres")]
         Location::Postgres(url) => {
             use secrecy::ExposeSecret;
-            Ok(AnyConnection::Postgres(PgConnection::establish(
-                url.expose_secret(),
-            )?))
+            connect_postgres(url.expose_secret()).map(AnyConnection::Postgres)
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         other => Err(format!(
@@ -27,6 +25,37 @@ pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
             other.describe()
         )
         .into()),
+    }
+}
+
+/// A server that has gone silent is given up after some seconds; libpq alone would wait for as
+/// long as the kernel does. What the URL itself says of a time counts.
+#[cfg(feature = "postgres")]
+fn connect_postgres(url: &str) -> Result<PgConnection, Failed> {
+    use diesel::connection::SimpleConnection;
+
+    let mut url = url.to_owned();
+    for (key, value) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000")] {
+        if !url.contains(key) {
+            let mark = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{mark}{key}={value}"));
+        }
+    }
+    let mut connection = PgConnection::establish(&url).map_err(repeatable)?;
+    connection.batch_execute("SET statement_timeout = '10s'")?;
+    Ok(connection)
+}
+
+/// libpq quotes what it cannot read of a URL, which may be a part of the password. What it says
+/// of a connection that it tried to make names host, port and user only.
+#[cfg(feature = "postgres")]
+fn repeatable(error: ConnectionError) -> Failed {
+    let tried = ["connection to server", "could not translate host name"];
+    match error {
+        ConnectionError::BadConnection(words) if tried.iter().any(|tried| words.starts_with(tried)) => {
+            words.trim_end().replace('\n', " ").into()
+        }
+        _ => "database.url cannot be read: percent-encode what is special in its user, password and parameters".into(),
     }
 }
 
@@ -38,12 +67,18 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
 
     use diesel::connection::SimpleConnection;
 
-    // SQLite would make it readable for everyone; its WAL takes over the mode of this file.
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
+    // SQLite would make it readable for everyone; its WAL takes over the mode of this file. One
+    // that exists must not be opened: closing it again drops every POSIX lock that this process
+    // has on it, and another process then deletes the WAL under our other connections.
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
         .mode(0o600)
-        .open(path)?;
+        .open(path);
+    match made {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
     let path = path
         .to_str()
         .ok_or("the path of the database is not UTF-8")?;
@@ -112,6 +147,8 @@ pub fn one_at_a_time(connection: &mut AnyConnection) -> QueryResult<()> {
         AnyConnection::Sqlite(_) => Ok(()),
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {
+            // Waiting for one's turn, and a migration of a large table, may take its time.
+            diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
             // Any number will do as long as it is ours: "doorward" in ASCII.
             diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
                 .execute(connection)

@@ -18,11 +18,10 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 
 /// For a page unless its handler says otherwise. `same-origin`, not `no-referrer`: that one makes
 /// browsers send `Origin: null` with our own forms.
-const HEADERS: [(HeaderName, &str); 7] = [
+const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "same-origin"),
-    (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
     (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
     (
@@ -83,6 +82,9 @@ fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
     if https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+        // Browsers ignore it on plain HTTP, and say so on the console of each page.
+        let alone = HeaderValue::from_static("same-origin");
+        headers.insert(header::CROSS_ORIGIN_OPENER_POLICY, alone);
     }
 }
 

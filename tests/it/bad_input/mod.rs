@@ -68,7 +68,6 @@ fn is_well_dressed(reply: &Reply) {
         ("content-security-policy", "default-src 'none'"),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", ""),
-        ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", ""),
         ("cache-control", "no-store"),

@@ -3,7 +3,6 @@
 pub mod browser;
 pub mod door;
 pub mod log;
-pub mod raw;
 
 pub use browser::{Browser, Reply};
 pub use door::{Door, Schema, binary};
