@@ -135,7 +135,7 @@ fn use_up_first_administrator(
     now: UnixSeconds,
 ) -> Result<Role, LinkError> {
     // Two links at once would each wait for the other's row.
-    storage::one_at_a_time(tx).map_err(|error| Fault::from(error))?;
+    storage::one_at_a_time(tx)?;
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
         && !accounts::has_administrator(tx)?
     {

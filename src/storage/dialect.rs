@@ -96,10 +96,11 @@ pub fn write_transaction<T, E: From<Fault>>(
     work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
-    begin(connection).map_err(Fault::from)?;
+    begin(connection).map_err(|error| Fault::caused("begin a transaction", error))?;
     match work(connection) {
         Ok(value) => {
-            Manager::commit_transaction(connection).map_err(Fault::from)?;
+            Manager::commit_transaction(connection)
+                .map_err(|error| Fault::caused("commit", error))?;
             Ok(value)
         }
         Err(error) => {
@@ -141,7 +142,7 @@ pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
 
 /// Lets one process at a time go on until its transaction ends, also where a write transaction
 /// alone does not. For what is done once in the life of an instance.
-pub fn one_at_a_time(connection: &mut AnyConnection) -> QueryResult<()> {
+pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
         AnyConnection::Sqlite(_) => Ok(()),
@@ -151,8 +152,8 @@ pub fn one_at_a_time(connection: &mut AnyConnection) -> QueryResult<()> {
             diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
             // Any number will do as long as it is ours: "doorward" in ASCII.
             diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
-                .execute(connection)
-                .map(drop)
+                .execute(connection)?;
+            Ok(())
         }
     }
 }
