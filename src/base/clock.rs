@@ -72,6 +72,13 @@ pub fn for_reading(at: UnixSeconds) -> String {
     )
 }
 
+/// `22 November 2026, 01:18:18 UTC`, for what ends within minutes.
+pub fn for_reading_to_the_second(at: UnixSeconds) -> String {
+    let (_, time) = parts(at);
+    let seconds = format!(":{:02} UTC", time.second());
+    for_reading(at).replace(" UTC", &seconds)
+}
+
 fn parts(at: UnixSeconds) -> (time::Date, time::Time) {
     let moment =
         time::OffsetDateTime::from_unix_timestamp(at).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
@@ -86,5 +93,9 @@ mod tests {
     fn a_moment_is_written_for_machines_and_for_people() {
         assert_eq!(rfc3339(1_795_310_298), "2026-11-22T01:18:18Z");
         assert_eq!(for_reading(1_795_310_298), "22 November 2026, 01:18 UTC");
+        assert_eq!(
+            for_reading_to_the_second(1_795_310_298),
+            "22 November 2026, 01:18:18 UTC"
+        );
     }
 }

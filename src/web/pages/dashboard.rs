@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::{Answer, Frame, Page};
-use crate::base::clock::{UnixSeconds, for_reading, rfc3339};
+use crate::base::clock::{UnixSeconds, for_reading, for_reading_to_the_second, rfc3339};
 use crate::sessions::Client;
 use crate::tokens::{AccessClaims, LinkClaims};
 use crate::web::guard::Access;
@@ -52,7 +52,13 @@ pub async fn show(page: Page, access: Access) -> Answer {
             let (account, claims) = (&reader.account, &reader.claims);
             let mut facts = who(&account.username, &account.email, account.role.as_str());
             facts.push(time("Signed in", claims.auth_time));
-            facts.push(time("This link ends", claims.exp));
+            facts.push(Fact {
+                label: "This link ends",
+                value: FactValue::Time {
+                    iso: rfc3339(claims.exp),
+                    text: for_reading_to_the_second(claims.exp),
+                },
+            });
             facts.push(text("From", from(&page.client())));
             (account.greeting(), facts, link_claims(claims))
         }
