@@ -38,12 +38,18 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
 
     use diesel::connection::SimpleConnection;
 
-    // SQLite would make it readable for everyone; its WAL takes over the mode of this file.
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
+    // SQLite would make it readable for everyone; its WAL takes over the mode of this file. One
+    // that exists must not be opened: closing it again drops every POSIX lock that this process
+    // has on it, and another process then deletes the WAL under our other connections.
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
         .mode(0o600)
-        .open(path)?;
+        .open(path);
+    match made {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
     let path = path
         .to_str()
         .ok_or("the path of the database is not UTF-8")?;

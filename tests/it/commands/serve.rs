@@ -199,6 +199,32 @@ fn no_account_that_was_acknowledged_is_lost_when_it_is_killed() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_keeps_its_lock_on_the_database_however_many_connections_it_opens() {
+    use std::os::unix::fs::MetadataExt;
+
+    let place = Place::on_sqlite();
+    let serving = place.serve();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let url = serving.url();
+            scope.spawn(move || assert!(signs_up(&url, &format!("ada-{n}"))));
+        }
+    });
+    // Without it, whoever else closes the database takes the log away from under the server,
+    // and with it every account that is still there alone.
+    let file = std::fs::metadata(place.path("data/doorward.db"))
+        .unwrap()
+        .ino();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let (pid, inode) = (format!(" {} ", serving.child.id()), format!(":{file} "));
+    let held = locks
+        .lines()
+        .any(|lock| lock.contains(&pid) && lock.contains(&inode));
+    assert!(held, "{locks}");
+}
+
 /// Whether the server has said that there is such an account now; it may be gone half-way.
 fn signs_up(url: &str, name: &str) -> bool {
     use std::io::{Read, Write};
@@ -238,7 +264,8 @@ fn servers_that_start_at_once_on_an_empty_folder_share_its_secret_and_key() {
     );
     let token = format!("Bearer {}", browser.cookie("doorward_access").unwrap());
     for serving in &servings {
-        assert!(browser.moved_to(&serving.url()).is_signed_in());
+        let seen = browser.moved_to(&serving.url()).get("/dashboard");
+        assert_eq!(seen.status, 200, "{:?}", seen.headers);
         let program = Browser::sending(&serving.url(), &[("authorization", &token)]);
         assert_eq!(program.get("/dashboard").status, 200);
         assert_eq!(serving.browser().sign_in("ada", PASSWORD).status, 303);
