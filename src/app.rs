@@ -1,10 +1,10 @@
 //! The composition root: from settings to a running server.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::HttpServer;
@@ -48,15 +48,13 @@ impl Ground {
     /// # Errors
     /// When one of them cannot be made or is damaged.
     pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
+        let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
         make_data_dir(&config.data_dir)?;
         let secret = match &config.secret {
             Some(secret) => secret.clone(),
-            None => load_or_make_secret(&config.data_dir.join("secret"))?,
+            None => load_or_make_secret(&config, &location)?,
         };
-        let db = Db::open(Location::parse(
-            config.database_url.as_ref(),
-            &config.data_dir,
-        )?)?;
+        let db = Db::open(location)?;
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
         let accounts = Accounts::new(db.clone(), clock.clone(), passwords.clone());
         let recovery = Recovery::new(db.clone(), clock.clone(), accounts.clone());
@@ -155,7 +153,11 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     })
 }
 
-fn make_data_dir(folder: &Path) -> Result<(), Fault> {
+/// Only its owner may look into the data folder.
+///
+/// # Errors
+/// When it is not there and cannot be made.
+pub fn make_data_dir(folder: &Path) -> Result<(), Fault> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -168,27 +170,74 @@ fn make_data_dir(folder: &Path) -> Result<(), Fault> {
         })
 }
 
-/// The secret in its file, 0600. Two servers that start at once end up with the same one: it is
-/// written elsewhere and put in place whole, unless there is one already.
-fn load_or_make_secret(path: &Path) -> Result<InstanceSecret, Fault> {
-    let failed = |what: &str, error| {
-        Fault::caused(
-            format!("the secret {} cannot be {what}", path.display()),
-            error,
-        )
-    };
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            return InstanceSecret::parse(&text).ok_or_else(|| {
+/// Where the secret is kept unless it is a setting.
+pub fn secret_file(config: &Config) -> PathBuf {
+    config.data_dir.join("secret")
+}
+
+/// The secret in its file; `None` without one.
+///
+/// # Errors
+/// When the file cannot be read, or what is in it is no secret.
+pub fn find_secret(path: &Path) -> Result<Option<InstanceSecret>, Fault> {
+    match fs::read(path) {
+        Ok(bytes) => {
+            let secret = String::from_utf8(bytes).ok();
+            let secret = secret.and_then(|text| InstanceSecret::parse(&text));
+            secret.map(Some).ok_or_else(|| {
                 Fault::new(format!(
                     "the secret {} is damaged: it must hold at least 32 bytes as base64. Restore it from your backup",
                     path.display()
                 ))
-            });
+            })
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(failed("read", error)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Fault::caused(
+            format!("the secret {} cannot be read", path.display()),
+            error,
+        )),
     }
+}
+
+/// The secret in its file, which is made unless there is a database already: that one hangs on
+/// another secret.
+fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceSecret, Fault> {
+    let path = secret_file(config);
+    if let Some(secret) = find_secret(&path)? {
+        return Ok(secret);
+    }
+    if !database.has_content() {
+        make_missing_secret(config)?;
+    }
+    // Another server may have made it, and a database behind it, since it was looked for.
+    find_secret(&path)?.ok_or_else(|| {
+        Fault::new(format!(
+            "the secret {} is missing, and there is a database that was made with it ({}). Restore it from your backup",
+            path.display(),
+            database.describe()
+        ))
+    })
+}
+
+/// Makes the file of the secret, 0600, unless there is one, or the secret is a setting. Of two
+/// servers at once, one makes it: it is written elsewhere and put in place whole.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn make_missing_secret(config: &Config) -> Result<(), Fault> {
+    if config.secret.is_some() {
+        return Ok(());
+    }
+    let path = secret_file(config);
+    place_secret(&path).map_err(|error| {
+        Fault::caused(
+            format!("the secret {} cannot be made", path.display()),
+            error,
+        )
+    })
+}
+
+fn place_secret(path: &Path) -> io::Result<()> {
     let draft = path.with_extension(RequestId::new().to_string());
     let written = fs::OpenOptions::new()
         .write(true)
@@ -202,9 +251,7 @@ fn load_or_make_secret(path: &Path) -> Result<InstanceSecret, Fault> {
     let placed = written.and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft).ok();
     match placed {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed("made", error)),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
-    load_or_make_secret(path)
 }

@@ -13,6 +13,7 @@ use crate::base::fault::Fault;
 use crate::base::names::{Email, NewPassword, PersonName, Refusal, Username};
 use crate::config::Config;
 use crate::passwords::HashError;
+use crate::tokens::Tokens;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -44,6 +45,8 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             name,
             administrator,
         } => {
+            // A hash under another secret than the server's would be good for nothing.
+            wait(Tokens::check_secret(&ground.db, &ground.secret))?;
             let min_length = ground.config.passwords.min_length;
             let new = NewAccount {
                 username: username

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use super::say;
-use crate::app::Ground;
+use crate::app::{self, Ground};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::config::Config;
@@ -20,9 +20,10 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     if !yes && !is_meant(&location.describe())? {
         return Err(Fault::new("nothing was deleted"));
     }
-    // Makes what may be missing, so that a reset also serves as a first start.
-    drop(Ground::prepare(config, Clock::System)?);
+    app::make_data_dir(&config.data_dir)?;
     storage::reset(&location)?;
+    // A lost one may be replaced now: what hung on it is gone.
+    app::make_missing_secret(&config)?;
     say("The database is empty and up to date.");
     Ok(())
 }

@@ -1,41 +1,38 @@
 //! `doorward doctor`: looks, and changes nothing.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::{say, wait};
-use crate::app::Ground;
-use crate::base::clock::Clock;
+use crate::app;
 use crate::base::fault::Fault;
 use crate::config::{BaseUrl, Config};
-use crate::storage::Location;
+use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 
+/// Fine; or what could be better; or what is wrong.
+type Found = Result<Option<String>, Fault>;
+
 pub fn run(config: &Config) -> Result<(), Fault> {
-    say("ok    settings");
     let mut failed = false;
-    let mut tell = |what: &str, found: Result<Option<String>, String>| match found {
-        Ok(None) => say(format_args!("ok    {what}")),
-        Ok(Some(advice)) => say(format_args!("warn  {what}: {advice}")),
-        Err(wrong) => {
-            failed = true;
-            say(format_args!("FAIL  {what}: {wrong}"));
+    for (what, found) in [
+        ("settings", Ok(None)),
+        ("address", Ok(exposed_without_https(config))),
+        ("data folder", data_dir(config)),
+        ("secret", secret(config)),
+        ("database and signing key", database(config)),
+    ] {
+        match found {
+            Ok(None) => say(format_args!("ok    {what}")),
+            Ok(Some(advice)) => say(format_args!("warn  {what}: {advice}")),
+            Err(wrong) => {
+                failed = true;
+                say(format_args!("FAIL  {what}: {wrong}"));
+            }
         }
-    };
-    tell("address", Ok(exposed_without_https(config)));
-    if !config.data_dir.exists() {
-        say(format_args!(
-            "warn  data folder: {} is made on the first start",
-            config.data_dir.display()
-        ));
-        return Ok(());
     }
-    tell("data folder", private(&config.data_dir));
-    if config.secret.is_none() && config.data_dir.join("secret").exists() {
-        tell("secret", private(&config.data_dir.join("secret")));
-    }
-    tell("database and signing key", database(config));
     if failed {
         Err(Fault::new("something is wrong, see above"))
     } else {
@@ -49,9 +46,36 @@ fn exposed_without_https(config: &Config) -> Option<String> {
         .then(|| "others can reach it without https: set base_url to the https:// address of the proxy in front".to_owned())
 }
 
-fn private(path: &Path) -> Result<Option<String>, String> {
+fn data_dir(config: &Config) -> Found {
+    let folder = &config.data_dir;
+    match fs::metadata(folder) {
+        Ok(found) if !found.is_dir() => {
+            Err(Fault::new(format!("{} is not a folder", folder.display())))
+        }
+        Ok(_) => private(folder),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(made_later(folder)),
+        Err(error) => Err(Fault::caused(folder.display().to_string(), error)),
+    }
+}
+
+fn secret(config: &Config) -> Found {
+    if config.secret.is_some() {
+        return Ok(None);
+    }
+    let path = app::secret_file(config);
+    match app::find_secret(&path)? {
+        Some(_) => private(&path),
+        None => Ok(made_later(&path)),
+    }
+}
+
+fn made_later(path: &Path) -> Option<String> {
+    Some(format!("{} is made on the first start", path.display()))
+}
+
+fn private(path: &Path) -> Found {
     let mode = fs::metadata(path)
-        .map_err(|error| error.to_string())?
+        .map_err(|error| Fault::caused(path.display().to_string(), error))?
         .permissions()
         .mode();
     Ok((mode & 0o077 != 0).then(|| {
@@ -63,25 +87,25 @@ fn private(path: &Path) -> Result<Option<String>, String> {
     }))
 }
 
-fn database(config: &Config) -> Result<Option<String>, String> {
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)
-        .map_err(|fault| fault.to_string())?;
+fn database(config: &Config) -> Found {
+    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
     if let Location::Sqlite(path) = &location
-        && !path.exists()
+        && !location.has_content()
     {
+        return Ok(made_later(path));
+    }
+    let (db, pending) = Db::look(location)?;
+    if pending > 0 {
         return Ok(Some(format!(
-            "{} is made on the first start",
-            path.display()
+            "{pending} migrations are made on the next start"
         )));
     }
-    let opened = Ground::prepare(config.clone(), Clock::System).and_then(|ground| {
-        wait(Tokens::open(
-            &ground.db,
-            Clock::System,
-            &ground.secret,
-            "doctor",
-            &config.tokens,
-        ))
-    });
-    opened.map(|_| None).map_err(|fault| fault.to_string())
+    let secret = match &config.secret {
+        Some(secret) => Some(secret.clone()),
+        None => app::find_secret(&app::secret_file(config))?,
+    };
+    let secret = secret
+        .ok_or_else(|| Fault::new("there is one, but not the secret that it was made with"))?;
+    wait(Tokens::check_secret(&db, &secret))?;
+    Ok(None)
 }

@@ -17,9 +17,8 @@ pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
         #[cfg(feature = "postgres")]
         Location::Postgres(url) => {
             use secrecy::ExposeSecret;
-            Ok(AnyConnection::Postgres(PgConnection::establish(
-                url.expose_secret(),
-            )?))
+            let connection = PgConnection::establish(url.expose_secret()).map_err(repeatable)?;
+            Ok(AnyConnection::Postgres(connection))
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         other => Err(format!(
@@ -27,6 +26,19 @@ pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
             other.describe()
         )
         .into()),
+    }
+}
+
+/// libpq quotes what it cannot read of a URL, which may be a part of the password. What it says
+/// of a connection that it tried to make names host, port and user only.
+#[cfg(feature = "postgres")]
+fn repeatable(error: ConnectionError) -> Failed {
+    let tried = ["connection to server", "could not translate host name"];
+    match error {
+        ConnectionError::BadConnection(words) if tried.iter().any(|tried| words.starts_with(tried)) => {
+            words.trim_end().replace('\n', " ").into()
+        }
+        _ => "database.url cannot be read: percent-encode what is special in its user, password and parameters".into(),
     }
 }
 

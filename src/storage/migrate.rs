@@ -38,6 +38,33 @@ pub fn reset(connection: &mut AnyConnection) -> Result<(), Fault> {
     })
 }
 
+/// How many migrations are still to come.
+pub fn pending(connection: &mut AnyConnection) -> Result<usize, Fault> {
+    let mut found = None;
+    // Rolled back, because diesel makes the table of the history in order to read it.
+    let only_looked: Result<(), Fault> = alone(connection, |connection| {
+        found = Some(match connection {
+            #[cfg(feature = "sqlite")]
+            AnyConnection::Sqlite(connection) => to_come(connection, SQLITE)?,
+            #[cfg(feature = "postgres")]
+            AnyConnection::Postgres(connection) => to_come(connection, POSTGRES)?,
+        });
+        Err("only looked".into())
+    });
+    found.map_or_else(|| only_looked.map(|()| 0), Ok)
+}
+
+fn to_come<DB: diesel::backend::Backend>(
+    connection: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+) -> Result<usize, Failed>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    refuse_a_newer_schema(connection, &source)?;
+    Ok(connection.pending_migrations(source)?.len())
+}
+
 fn alone(
     connection: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> Result<(), Failed>,

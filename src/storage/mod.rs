@@ -62,6 +62,14 @@ impl Location {
         }
     }
 
+    /// Whether something has been written there; a server cannot be asked this way.
+    pub fn has_content(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => std::fs::metadata(path).is_ok_and(|file| file.len() > 0),
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// What an operator may read: no password, no user.
     pub fn describe(&self) -> String {
         match self {
@@ -84,15 +92,21 @@ impl Db {
     /// # Errors
     /// When the database cannot be reached, is no database, or a migration fails.
     pub fn open(location: Location) -> Result<Self, Fault> {
-        let described = location.describe();
-        let failed = |error| {
-            Fault::caused(
-                format!("the database cannot be opened ({described})"),
-                error,
-            )
-        };
-        let mut connection = dialect::connect(&location).map_err(failed)?;
-        migrate::run(&mut connection)?;
+        migrate::run(&mut connect(&location)?)?;
+        Ok(Self::with_pool(location))
+    }
+
+    /// Connects and changes nothing; with the number of migrations that are still to come,
+    /// before which the tables may not be there.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn look(location: Location) -> Result<(Self, usize), Fault> {
+        let pending = migrate::pending(&mut connect(&location)?)?;
+        Ok((Self::with_pool(location), pending))
+    }
+
+    fn with_pool(location: Location) -> Self {
         let writer = matches!(location, Location::Sqlite(_)).then(Arc::default);
         let pool = r2d2::Pool::builder()
             .max_size(POOL_SIZE)
@@ -100,7 +114,7 @@ impl Db {
             .connection_timeout(POOL_WAIT)
             .error_handler(Box::new(LogPoolErrors))
             .build_unchecked(Manager(location));
-        Ok(Self { pool, writer })
+        Self { pool, writer }
     }
 
     /// Runs queries that change nothing.
@@ -174,14 +188,21 @@ impl Db {
     }
 }
 
-/// The same for a command that runs alone: a migrated connection without a pool.
+/// Deletes everything in the database and makes its tables anew.
 ///
 /// # Errors
 /// As [`Db::open`].
 pub fn reset(location: &Location) -> Result<(), Fault> {
-    let mut connection = dialect::connect(location)
-        .map_err(|error| Fault::caused("the database cannot be opened", error))?;
-    migrate::reset(&mut connection)
+    migrate::reset(&mut connect(location)?)
+}
+
+fn connect(location: &Location) -> Result<AnyConnection, Fault> {
+    dialect::connect(location).map_err(|error| {
+        Fault::caused(
+            format!("the database cannot be opened ({})", location.describe()),
+            error,
+        )
+    })
 }
 
 impl From<DieselError> for Fault {

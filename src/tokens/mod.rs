@@ -166,6 +166,16 @@ impl Tokens {
         })
     }
 
+    /// Whether this is the secret that the database was made with, as far as can be told: a
+    /// database without a key takes any.
+    ///
+    /// # Errors
+    /// When it is not, or the database is away.
+    pub async fn check_secret(db: &Db, secret: &InstanceSecret) -> Result<(), Fault> {
+        let seal = key::Seal::new(secret);
+        db.read(move |db| store::find(db, &seal).map(drop)).await
+    }
+
     /// How long an access token lives at most, in seconds.
     pub fn access_seconds(&self) -> i64 {
         self.access_seconds

@@ -1,0 +1,150 @@
+use super::Place;
+use crate::support::PASSWORD;
+
+const ADA: [&str; 6] = [
+    "account",
+    "add",
+    "--username",
+    "Ada",
+    "--email",
+    "Ada@example.com",
+];
+
+#[test]
+fn an_account_is_added_with_the_password_from_stdin() {
+    let place = Place::new();
+    let added = place
+        .tell(
+            &[&ADA[..], &["--name", "Ada Lovelace"]].concat(),
+            format!("{PASSWORD}\r\nignored\n"),
+        )
+        .well();
+    assert!(
+        added.starts_with("Added Ada Lovelace (member), "),
+        "{added}"
+    );
+    let added = place
+        .tell(
+            &[
+                "account",
+                "add",
+                "--email",
+                "root@example.com",
+                "--administrator",
+            ],
+            PASSWORD,
+        )
+        .well();
+    assert!(
+        added.starts_with("Added root@example.com (administrator), "),
+        "{added}"
+    );
+
+    let listed = place.run(&["account", "list"]).well();
+    let columns: Vec<Vec<_>> = listed
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    assert_eq!(columns.len(), 2, "{listed}");
+    let without_times = |row: &[&str]| [row[1], row[2], row[3], row[5]].map(str::to_owned);
+    let mut rows = [without_times(&columns[0]), without_times(&columns[1])];
+    rows.sort();
+    assert_eq!(rows[0], ["-", "root@example.com", "administrator", "-"]);
+    assert_eq!(
+        rows[1],
+        ["Ada", "Ada@example.com", "member", "Ada Lovelace"]
+    );
+
+    let mut serving = place.serve();
+    assert_eq!(serving.browser().sign_in("ada", PASSWORD).status, 303);
+    assert!(serving.line().starts_with("Doorward is ready at "));
+    let (_, stdout, _) = serving.end();
+    assert_eq!(stdout, "", "there is an administrator");
+}
+
+#[test]
+fn an_account_can_be_added_while_the_server_runs() {
+    let place = Place::new();
+    let serving = place.serve();
+    place.tell(&ADA, PASSWORD).well();
+    assert_eq!(
+        serving
+            .browser()
+            .sign_in("ada@example.com", PASSWORD)
+            .status,
+        303
+    );
+}
+
+#[test]
+fn an_account_that_will_not_do_is_refused_in_the_words_of_the_page() {
+    let place = Place::new();
+    place.tell(&ADA, PASSWORD).well();
+    for (arguments, typed, words) in [
+        (
+            &["--username", "ADA"][..],
+            PASSWORD,
+            "that username is taken",
+        ),
+        (
+            &["--email", "ada@EXAMPLE.com"],
+            PASSWORD,
+            "that email address is taken",
+        ),
+        (
+            &["--username", "bob"],
+            "canary",
+            "Password must be 12 characters or more",
+        ),
+        (&["--username", "bob"], "", "Enter a password"),
+        (&["--username", "bob"], "\n", "Enter a password"),
+        (
+            &["--username", "bob"],
+            "passwordpassword",
+            "that password is easy to guess",
+        ),
+        (
+            &["--username", "bob-the-builder"],
+            "bob-the-builder",
+            "that password is easy to guess",
+        ),
+        (&["--username", "a b"], PASSWORD, "Username must begin with"),
+        (&["--username", ""], PASSWORD, "Enter a username"),
+        (
+            &["--email", "nowhere"],
+            PASSWORD,
+            "Enter an email address in the correct format",
+        ),
+        (
+            &["--username", "bob", "--name", "a\nb"],
+            PASSWORD,
+            "Name must be plain text on one line",
+        ),
+    ] {
+        let stderr = place
+            .tell(&[&["account", "add"], arguments].concat(), typed)
+            .ill(1);
+        assert!(stderr.contains(words), "{words} in {stderr}");
+    }
+    let stderr = place
+        .tell(
+            &["account", "add", "--username", "bob"],
+            b"canary\xff-brine-lamp-44\n",
+        )
+        .ill(1);
+    assert!(stderr.contains("UTF-8"), "{stderr}");
+    assert_eq!(place.run(&["account", "list"]).well().lines().count(), 1);
+}
+
+#[test]
+fn an_account_is_not_added_under_another_secret_than_the_servers() {
+    let mut place = Place::new();
+    place.serve().end();
+    place.set(
+        "DOORWARD_SECRET",
+        "YW5vdGhlciBzZWNyZXQsIGFub3RoZXIgc2VjcmV0ISE=",
+    );
+    let stderr = place.tell(&ADA, PASSWORD).ill(1);
+    assert!(stderr.contains("under another secret"), "{stderr}");
+    assert_eq!(place.run(&["account", "list"]).well(), "");
+}

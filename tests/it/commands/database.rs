@@ -1,0 +1,80 @@
+use super::Place;
+use crate::support::PASSWORD;
+
+const ADA: [&str; 4] = ["account", "add", "--username", "ada"];
+
+#[test]
+fn migrating_twice_is_as_good_as_once() {
+    let place = Place::new();
+    for _ in 0..2 {
+        assert_eq!(
+            place.run(&["migrate"]).well(),
+            "The database is up to date.\n"
+        );
+    }
+    place.tell(&ADA, PASSWORD).well();
+    place.run(&["migrate"]).well();
+    assert_eq!(place.run(&["account", "list"]).well().lines().count(), 1);
+}
+
+#[test]
+fn nothing_is_deleted_while_nobody_is_there_to_say_yes() {
+    let place = Place::new();
+    place.tell(&ADA, PASSWORD).well();
+    for typed in ["", "yes\n"] {
+        let stderr = place.tell(&["reset-db"], typed).ill(1);
+        assert!(stderr.contains("say --yes"), "{stderr}");
+    }
+    assert_eq!(place.run(&["account", "list"]).well().lines().count(), 1);
+}
+
+#[test]
+fn resetting_empties_the_database_and_the_next_start_is_a_first_one() {
+    let place = Place::new();
+    place
+        .tell(&[&ADA[..], &["--administrator"]].concat(), PASSWORD)
+        .well();
+    let session = {
+        let serving = place.serve();
+        let browser = serving.browser();
+        browser.sign_in("ada", PASSWORD);
+        assert!(browser.is_signed_in());
+        browser
+    };
+    let secret = std::fs::read(place.path("data/secret")).unwrap();
+    assert_eq!(
+        place.run(&["reset-db", "--yes"]).well(),
+        "The database is empty and up to date.\n"
+    );
+    assert_eq!(place.run(&["account", "list"]).well(), "");
+    assert_eq!(std::fs::read(place.path("data/secret")).unwrap(), secret);
+    let mut serving = place.serve();
+    assert!(!session.moved_to(&serving.url()).is_signed_in());
+    let link = serving.administrator_link();
+    assert_eq!(serving.browser().get(&link).status, 200);
+}
+
+#[test]
+fn resetting_an_empty_folder_makes_what_is_missing() {
+    let place = Place::new();
+    place.run(&["reset-db", "--yes"]).well();
+    assert!(place.path("data/secret").exists());
+    place.serve().end();
+}
+
+#[test]
+fn resetting_is_the_way_out_when_the_secret_is_lost() {
+    let place = Place::new();
+    place.tell(&ADA, PASSWORD).well();
+    place.serve().end();
+    std::fs::remove_file(place.path("data/secret")).unwrap();
+    place.run(&["reset-db", "--yes"]).well();
+    let serving = place.serve();
+    assert_eq!(
+        serving
+            .browser()
+            .sign_up("ada", "ada@example.com", PASSWORD)
+            .status,
+        303
+    );
+}
