@@ -10,7 +10,7 @@ use crate::accounts::{self, Account, Accounts, NewAccount, SignUpError};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{self, AnyConnection, Db};
 
 /// The link that makes the first administrator, printed at the start.
 pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
@@ -128,12 +128,14 @@ impl Recovery {
     }
 }
 
-/// An administrator may have come by another way since the link was printed.
+/// An administrator may have come by another way since the link was printed. One at a time:
+/// whoever uses a link takes all others away, and two who do would wait for each other.
 fn use_up_first_administrator(
     tx: &mut AnyConnection,
     hash: &[u8],
     now: UnixSeconds,
 ) -> Result<Role, LinkError> {
+    storage::one_at_a_time(tx).map_err(Fault::from)?;
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
         && !accounts::has_administrator(tx)?
     {

@@ -10,3 +10,4 @@ mod guard;
 mod pages;
 mod security;
 mod sessions;
+mod storage;
