@@ -18,7 +18,9 @@ use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 
 /// What is left of a body.
-pub struct Rest(Rc<RefCell<Payload>>);
+pub struct Rest {
+    _body: Rc<RefCell<Payload>>,
+}
 
 /// `None` for a body with a length, or none: actix counts those.
 pub fn share(request: &mut ServiceRequest) -> Option<Rest> {
@@ -30,7 +32,7 @@ pub fn share(request: &mut ServiceRequest) -> Option<Rest> {
     request.set_payload(Payload::Stream {
         payload: Box::pin(poll_fn(move |cx| shared.borrow_mut().poll_next_unpin(cx))),
     });
-    Some(Rest(body))
+    Some(Rest { _body: body })
 }
 
 impl Rest {

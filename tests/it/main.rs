@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod commands;
 mod guard;
+mod logs;
 mod pages;
 mod security;
 mod sessions;

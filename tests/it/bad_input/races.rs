@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use super::CANARY;
-use crate::support::{Browser, Door, PASSWORD, Reply};
+use crate::support::{Door, PASSWORD, Reply};
 
 /// Everybody is ready before anybody begins.
 fn at_once<T: Send>(

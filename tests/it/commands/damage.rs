@@ -3,8 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
-use super::{Place, Ran};
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, Place, Ran};
 
 /// With a server's data in it, and an account.
 fn used() -> Place {
