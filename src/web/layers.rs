@@ -93,6 +93,7 @@ fn log(response: &ServiceResponse, id: RequestId, clock: Stopwatch) {
     let request = response.request();
     let status = response.status().as_u16();
     let ms = clock.elapsed().as_micros() as f64 / 1000.0;
+    let method = query::loggable_method(request.method().as_str());
     let path = query::loggable_path(request.path());
     let query = query::names(request.query_string());
     let error = response
@@ -102,5 +103,5 @@ fn log(response: &ServiceResponse, id: RequestId, clock: Stopwatch) {
     if let Some(fault) = error.and_then(PageError::fault) {
         tracing::error!(%id, fault = %fault, at = fault.place(), "fault");
     }
-    tracing::info!(%id, method = request.method().as_str(), path = &*path, query, status, ms, "request");
+    tracing::info!(%id, method, path = &*path, query, status, ms, "request");
 }

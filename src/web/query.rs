@@ -54,6 +54,16 @@ pub fn loggable_path(path: &str) -> Cow<'_, str> {
     parts.join("/").into()
 }
 
+/// A method as it may be logged: a longer word than any method is not one, and could be a token.
+pub fn loggable_method(method: &str) -> &str {
+    const METHOD_MAX: usize = 20;
+    if method.len() <= METHOD_MAX {
+        method
+    } else {
+        "…"
+    }
+}
+
 /// `next` as somebody sent it, if it is a page of this site: a path, nothing that a browser would
 /// take for another host, and no token, which could show a page of somebody else's.
 pub fn local_path(next: &str) -> Option<&str> {

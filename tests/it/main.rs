@@ -13,6 +13,8 @@ mod bad_input;
 mod chromium;
 mod commands;
 mod guard;
+mod logs;
 mod pages;
 mod security;
 mod sessions;
+mod storage;

@@ -280,9 +280,13 @@ fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
             .uri()
             .path_and_query()
             .map_or("/", |wanted| wanted.as_str());
-        let next = utf8_percent_encode(wanted, QUERY_VALUE);
+        // What would not be followed afterwards need not be remembered.
+        let login = match query::local_path(wanted) {
+            Some(next) => format!("/login?next={}", utf8_percent_encode(next, QUERY_VALUE)),
+            None => "/login".to_owned(),
+        };
         let mut response = HttpResponse::SeeOther();
-        response.insert_header((LOCATION, format!("/login?next={next}")));
+        response.insert_header((LOCATION, login));
         response.finish()
     } else {
         PageError::NotSignedIn(why).into_response()

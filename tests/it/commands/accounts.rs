@@ -1,5 +1,4 @@
-use super::Place;
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, Place};
 
 const ADA: [&str; 6] = [
     "account",

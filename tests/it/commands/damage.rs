@@ -3,8 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
-use super::{Place, Ran};
-use crate::support::PASSWORD;
+use crate::support::{PASSWORD, Place, Ran};
 
 /// With a server's data in it, and an account.
 fn used() -> Place {
@@ -62,6 +61,7 @@ fn a_data_folder_that_cannot_be_made() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_data_folder_that_cannot_be_written_to() {
     let place = Place::on_sqlite();

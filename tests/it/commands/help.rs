@@ -1,4 +1,4 @@
-use super::Place;
+use crate::support::{Place, Ran};
 
 #[test]
 fn every_command_says_what_it_does() {
@@ -67,7 +67,7 @@ fn whoever_stops_reading_has_read_enough() {
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let ran = super::Ran::of(place.command(arguments).stdout(writer));
+        let ran = Ran::of(place.command(arguments).stdout(writer));
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
     }
 }

@@ -1,13 +1,13 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
-use super::{Place, Serving, mode};
-use crate::support::{Browser, PASSWORD, binary};
+use crate::support::{Browser, PASSWORD, Place, Serving, binary};
 
 #[test]
 fn without_a_command_it_serves_and_says_where() {
@@ -199,6 +199,7 @@ fn no_account_that_was_acknowledged_is_lost_when_it_is_killed() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_server_keeps_its_lock_on_the_database_however_many_connections_it_opens() {
     use std::os::unix::fs::MetadataExt;
@@ -287,4 +288,10 @@ fn it_serves_although_nobody_listens_to_it() {
     assert_eq!(serving.browser().get("/").status, 200);
     serving.signal(Signal::TERM);
     assert_eq!(serving.rest().0.code(), Some(0));
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

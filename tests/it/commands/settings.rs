@@ -1,4 +1,4 @@
-use super::Place;
+use crate::support::{Place, Ran};
 
 const SECRET: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmFyeQ==";
 
@@ -179,7 +179,7 @@ fn everything_that_is_wrong_is_told_at_once_and_no_secret_with_it() {
     place.variables.remove("DOORWARD_PASSWORDS__BCRYPT_COST");
     let mut command = place.command(&["--set", "signup.mode=maybe", "--set", "colour=x"]);
     command.env("DOORWARD_DATA_DIR", std::ffi::OsStr::from_bytes(b"\xff"));
-    let ran = super::Ran::of(&mut command);
+    let ran = Ran::of(&mut command);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(ran.stderr);
     assert!(!place.path("data").exists());

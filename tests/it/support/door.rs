@@ -100,6 +100,11 @@ impl Door {
         self.home.folder.path()
     }
 
+    /// `None` where it is a file in the data folder.
+    pub fn database_url(&self) -> Option<String> {
+        self.home.database.as_ref().map(Schema::url)
+    }
+
     /// Where it really listens, whatever its base URL says.
     pub fn local_url(&self) -> String {
         format!("http://{}", self.address)

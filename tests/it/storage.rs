@@ -1,0 +1,222 @@
+//! The schema and its history, on every database; and what several servers on one of them need.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use doorward::storage::{self, Db, Location};
+use secrecy::SecretString;
+
+use crate::support::{Door, PASSWORD, Schema};
+
+/// A database without a server, gone with its owner.
+struct Empty {
+    folder: tempfile::TempDir,
+    schema: Option<Schema>,
+}
+
+impl Empty {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            schema: Schema::make(),
+        }
+    }
+
+    fn location(&self) -> Location {
+        let url = self
+            .schema
+            .as_ref()
+            .map(|schema| SecretString::from(schema.url()));
+        Location::parse(url.as_ref(), self.folder.path()).unwrap()
+    }
+
+    /// Every table, index and column, as the database tells it.
+    fn tables(&self) -> Vec<String> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            line: String,
+        }
+        let rows: Vec<Row> = match &self.schema {
+            Some(schema) => {
+                let mut connection = PgConnection::establish(&schema.url()).unwrap();
+                diesel::sql_query(
+                    "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable) AS line
+                     FROM information_schema.columns WHERE table_schema = current_schema()
+                     UNION SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY line",
+                )
+                .load(&mut connection)
+            }
+            None => {
+                let path = self.folder.path().join("doorward.db");
+                let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                diesel::sql_query("SELECT coalesce(sql, name) AS line FROM sqlite_schema ORDER BY line")
+                    .load(&mut connection)
+            }
+        }
+        .unwrap();
+        rows.into_iter().map(|row| row.line).collect()
+    }
+}
+
+/// The migrations of each database: names, and what stands in them.
+fn migrations() -> BTreeMap<String, BTreeMap<String, [String; 2]>> {
+    let names_in = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let of = |database: &String| {
+        let folder = root.join(database);
+        let steps = names_in(&folder).into_iter().map(|name| {
+            let step = |file| fs::read_to_string(folder.join(&name).join(file)).unwrap();
+            let steps = [step("up.sql"), step("down.sql")];
+            (name, steps)
+        });
+        steps.collect()
+    };
+    names_in(&root)
+        .into_iter()
+        .map(|database| (database.clone(), of(&database)))
+        .collect()
+}
+
+#[test]
+fn every_database_has_the_same_migrations_and_each_leads_both_ways() {
+    let all = migrations();
+    assert!(all.len() > 1, "{:?}", all.keys());
+    let names = |database: &str| all[database].keys().collect::<Vec<_>>();
+    for (database, steps) in &all {
+        assert_eq!(names(database), names("sqlite"), "{database}");
+        for (name, [up, down]) in steps {
+            assert!(
+                !up.trim().is_empty() && !down.trim().is_empty(),
+                "{database}/{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_schema_goes_up_down_and_up_again_and_is_the_same() {
+    let database = Empty::new();
+    drop(Db::open(database.location()).unwrap());
+    let first = database.tables();
+    assert!(first.len() > 5, "{first:?}");
+    for _ in 0..2 {
+        storage::reset(&database.location()).unwrap();
+        assert_eq!(database.tables(), first);
+        // Nothing is left to do.
+        drop(Db::open(database.location()).unwrap());
+        assert_eq!(database.tables(), first);
+    }
+}
+
+#[test]
+fn looking_at_a_database_says_what_is_to_come_and_changes_nothing() {
+    let database = Empty::new();
+    let before = database.tables();
+    let (_, pending) = Db::look(database.location()).unwrap();
+    assert_eq!(pending, migrations()["sqlite"].len());
+    assert_eq!(database.tables(), before);
+    drop(Db::open(database.location()).unwrap());
+    assert_eq!(Db::look(database.location()).unwrap().1, 0);
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let database = Empty::new();
+    drop(Db::open(database.location()).unwrap());
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')";
+    match &database.schema {
+        Some(schema) => PgConnection::establish(&schema.url())
+            .unwrap()
+            .batch_execute(newer),
+        None => {
+            let path = database.folder.path().join("doorward.db");
+            SqliteConnection::establish(path.to_str().unwrap())
+                .unwrap()
+                .batch_execute(newer)
+        }
+    }
+    .unwrap();
+    let before = database.tables();
+    let refusals = [
+        Db::open(database.location()).map(drop),
+        Db::look(database.location()).map(drop),
+        storage::reset(&database.location()),
+    ];
+    for refused in refusals {
+        let fault = refused.unwrap_err().to_string();
+        assert!(fault.contains("29991231000000"), "{fault}");
+    }
+    assert_eq!(database.tables(), before);
+}
+
+#[test]
+fn servers_that_start_at_once_make_one_schema() {
+    let database = Empty::new();
+    std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| Db::open(database.location()).map(drop)))
+            .collect();
+        for start in starts {
+            start.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(Db::look(database.location()).unwrap().1, 0);
+}
+
+/// What holds back two servers until both are at the same point: only PostgreSQL lets one hold
+/// a single row.
+#[test]
+fn two_links_that_are_used_at_once_do_not_lock_each_other_out_on_postgresql() {
+    let door = Door::open();
+    let Some(url) = door.database_url() else {
+        return;
+    };
+    let (one, two) = (door.another(), door.another());
+    let mut holder = PgConnection::establish(&url).unwrap();
+    // The link of the first server: all others go with the one that is used.
+    holder
+        .batch_execute("BEGIN; SELECT 1 FROM one_time_tokens ORDER BY ctid LIMIT 1 FOR UPDATE")
+        .unwrap();
+    let members = [(one.signed_up("ada"), &one), (two.signed_up("bob"), &two)];
+    let statuses = std::thread::scope(|scope| {
+        let uses = members.map(|(member, server)| {
+            let link = server.first_administrator.clone().unwrap();
+            let token = link.split_once("token=").unwrap().1.to_owned();
+            scope.spawn(move || {
+                member
+                    .post("/first-administrator", &[("token", &token)])
+                    .status
+            })
+        });
+        let mut watch = PgConnection::establish(&url).unwrap();
+        while waiting(&mut watch) < 2 {}
+        holder.batch_execute("ROLLBACK").unwrap();
+        let mut statuses = uses.map(|used| used.join().unwrap());
+        statuses.sort();
+        statuses
+    });
+    assert_eq!(statuses, [303, 410]);
+    assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 303);
+}
+
+/// How many transactions on this schema's tables, or behind one that is, wait for a lock.
+fn waiting(connection: &mut PgConnection) -> i64 {
+    diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
+        "(WITH RECURSIVE ours AS (
+            SELECT pid FROM pg_locks WHERE relation = 'one_time_tokens'::regclass AND pid <> pg_backend_pid()
+            UNION SELECT waits.pid FROM pg_stat_activity AS waits, ours WHERE ours.pid = ANY (pg_blocking_pids(waits.pid))
+        ) SELECT count(DISTINCT pid) FROM ours WHERE cardinality(pg_blocking_pids(pid)) > 0)",
+    ))
+    .get_result(connection)
+    .unwrap()
+}
