@@ -5,6 +5,7 @@ mod account;
 mod config;
 mod database;
 mod doctor;
+mod log;
 mod serve;
 
 use std::fmt::Display;

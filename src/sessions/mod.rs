@@ -212,7 +212,10 @@ impl Sessions {
         let key = live::Key::of(access);
         let identity = match self.live.find(&key) {
             Some(identity) => identity,
-            None => self.live.keep(key, Arc::new(self.load(access).await?)),
+            // Boxed, so that the way of a known token stays small.
+            None => self
+                .live
+                .keep(key, Arc::new(Box::pin(self.load(access)).await?)),
         };
         // Of a token that is known, too: it may have expired, and its session ended.
         self.tokens.check_times(&identity.claims)?;

@@ -116,10 +116,15 @@ pub fn add<'a>(
 
 /// Without parsing every cookie into a jar, which shows in a profile.
 fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
+    let pairs = headers
         .get_all(COOKIE)
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii_start().strip_prefix(name.as_bytes())?;
+        std::str::from_utf8(pair.strip_prefix(b"=")?).ok()
+    });
+    values
+        .next()
+        .map(str::trim_end)
         .filter(|value| !value.is_empty())
 }

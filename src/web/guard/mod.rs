@@ -140,7 +140,7 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
             "It came with two tokens, one in the address and one in a header.",
         )),
         (Some(token), None) if guard == Guard::SignedInOrLink => {
-            by_link(state, request, &token).await
+            by_link(state, request, &token).boxed_local().await
         }
         (None, Some(token)) => by_bearer(state, token).await,
         _ => by_cookie(state, request).await,
@@ -239,7 +239,7 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
         }
     }
     let refused = match cookies.refresh(request.headers()) {
-        Some(refresh) => match state.sessions.renew(refresh).await {
+        Some(refresh) => match state.sessions.renew(refresh).boxed_local().await {
             Ok(grant) => {
                 return Ok(Found {
                     new_cookies: cookies.grant(&grant, state.clock.now()).into(),
