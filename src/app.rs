@@ -28,7 +28,10 @@ use crate::web::{self, State, Web};
 
 /// For whole headers to arrive; a body has its own time.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-const BLOCKING_THREADS: usize = 16;
+/// For each worker. They wait for the database, which has eight connections; each costs memory.
+const BLOCKING_THREADS: usize = 4;
+/// For each connection. A page with its headers fits.
+const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 const FINISH_WITHIN_SECONDS: u64 = 10;
 
 /// What the settings lead to before anything is served: the data folder, the secret, the
@@ -141,8 +144,8 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     let state = Data::new(state);
     let server = HttpServer::new(move || web::app(state.clone()))
         .client_request_timeout(HEADERS_WITHIN)
-        // The database has fewer connections than this: more threads would only wait for one.
         .worker_max_blocking_threads(BLOCKING_THREADS)
+        .h1_write_buffer_size(WRITE_BUFFER_BYTES)
         // Who hangs up is not worked for any more.
         .h1_allow_half_closed(false)
         .shutdown_timeout(FINISH_WITHIN_SECONDS)
