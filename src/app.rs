@@ -122,7 +122,12 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         config.sessions.clone(),
     )
     .await?;
-    let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), tokens);
+    let sign_in = SignIn::new(
+        accounts.clone(),
+        passwords,
+        sessions.clone(),
+        tokens.clone(),
+    );
     let first_administrator = recovery.first_administrator().await?.map(|token| {
         SecretString::from(format!(
             "{}/first-administrator?token={}",
@@ -137,6 +142,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         clock,
         accounts,
         sessions,
+        tokens,
         sign_in,
         recovery,
         web,

@@ -5,6 +5,7 @@ mod account;
 mod config;
 mod database;
 mod doctor;
+mod keys;
 mod log;
 mod serve;
 
@@ -65,6 +66,9 @@ enum Command {
     /// Accounts: add one, list all
     #[command(subcommand)]
     Account(account::Command),
+    /// Signing keys: list them, let the next one sign
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Settings: show what is in force, and where it comes from
     #[command(subcommand)]
     Config(config::Command),
@@ -113,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Migrate => database::migrate(config),
         Command::ResetDb { yes } => database::reset(config, yes),
         Command::Account(command) => account::run(command, config),
+        Command::Keys(command) => keys::run(command, config),
         Command::Config(config::Command::Show) => config::show(&config),
         Command::Doctor => doctor::run(&config),
     };

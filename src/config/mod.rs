@@ -59,8 +59,38 @@ pub struct PasswordsConfig {
 
 #[derive(Clone, Debug)]
 pub struct TokensConfig {
+    pub algorithm: SigningAlgorithm,
+    /// Of `HS256`: what is shared with those who verify.
+    pub hmac_secret: Option<SecretString>,
     pub access_minutes: i64,
     pub link_seconds: i64,
+}
+
+/// By which tokens are signed (RFC 7518, section 3.1; RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    EdDsa,
+    Es256,
+    Rs256,
+    Hs256,
+}
+
+impl SigningAlgorithm {
+    pub const ALL: [Self; 4] = [Self::EdDsa, Self::Es256, Self::Rs256, Self::Hs256];
+
+    /// As a token's header names it, exactly.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+            Self::Hs256 => "HS256",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -253,6 +283,18 @@ impl Config {
                 bcrypt_cost: r.take("passwords.bcrypt_cost", "12", "4 to 18", within(4, 18)),
             },
             tokens: TokensConfig {
+                algorithm: r.take(
+                    "tokens.algorithm",
+                    "EdDSA",
+                    "EdDSA, ES256, RS256 or HS256",
+                    SigningAlgorithm::parse,
+                ),
+                hmac_secret: r.take_secret(
+                    "tokens.hmac_secret",
+                    "(for HS256 only)",
+                    "32 bytes or more that nobody can guess, as `openssl rand -base64 48` makes them",
+                    |text| is_strong_secret(text).then(|| SecretString::from(text)),
+                ),
                 access_minutes: r.take("tokens.access_minutes", "15", "1 to 60", within(1, 60)),
                 link_seconds: r.take("tokens.link_seconds", "150", "10 to 3600", within(10, 3600)),
             },
@@ -294,6 +336,10 @@ impl Config {
         {
             r.problem("passwords.bcrypt_cost: at least 10 where base_url is https://".to_owned());
         }
+        if config.tokens.algorithm == SigningAlgorithm::Hs256 && config.tokens.hmac_secret.is_none()
+        {
+            r.problem("tokens.hmac_secret: HS256 needs it, 32 bytes or more".to_owned());
+        }
         config.shown = r.finish()?;
         Ok(config)
     }
@@ -322,6 +368,15 @@ fn is_database_url(text: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// At least as long as the hash (RFC 7518, section 3.2), and not a word written again and again:
+/// whoever has one token can try secrets for as long as they like.
+fn is_strong_secret(text: &str) -> bool {
+    let mut different = text.as_bytes().to_vec();
+    different.sort_unstable();
+    different.dedup();
+    text.len() >= 32 && different.len() >= 10
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {
@@ -418,6 +473,23 @@ mod tests {
         ] {
             assert!(!is_database_url(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_weak_hmac_secret_stops_the_start() {
+        let with = |secret: &str| {
+            Config::of(&[
+                ("tokens.algorithm", "HS256"),
+                ("tokens.hmac_secret", secret),
+            ])
+        };
+        assert!(with("canary-Zk4mQ8vR1tX6yB3nC9pL2wS7").is_err(), "31 bytes");
+        assert!(with("canary-Zk4mQ8vR1tX6yB3nC9pL2wS75").is_ok());
+        assert!(with(&"changeme".repeat(8)).is_err());
+        assert!(with("").is_err());
+        assert!(Config::of(&[("tokens.algorithm", "HS256")]).is_err());
+        assert!(Config::of(&[("tokens.algorithm", "none")]).is_err());
+        assert!(Config::of(&[("tokens.algorithm", "eddsa")]).is_err());
     }
 
     #[test]

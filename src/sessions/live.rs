@@ -1,7 +1,7 @@
 //! What this server knows of sessions without asking the database: verified tokens, and which
 //! sessions have ended.
 //!
-//! Another server's sign-outs are read twice a second. When the database has been away for
+//! Another server's sign-outs are read twice a second, and its changes of the keys with them. When the database has been away for
 //! longer than [`BLIND_AFTER`], nobody is let in: a session that was ended elsewhere must not
 //! go on here. Only what could still be alive is held.
 
@@ -16,6 +16,7 @@ use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::storage::Db;
+use crate::tokens::Tokens;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub const BLIND_AFTER: Duration = Duration::from_secs(5);
@@ -26,7 +27,8 @@ const TOKENS_KEPT: usize = 2_000;
 const FORGET_AFTER_DAYS: i64 = 30;
 
 pub struct Live {
-    verified: quick_cache::sync::Cache<Key, Arc<Identity>>,
+    /// With the version of the key ring by which each was verified.
+    verified: quick_cache::sync::Cache<Key, (u64, Arc<Identity>)>,
     ended: RwLock<Ended>,
     access_seconds: i64,
 }
@@ -51,7 +53,8 @@ struct Ended {
 
 impl Live {
     /// Reads what has ended lately, and keeps reading until nobody holds the result any more.
-    pub async fn watch(db: Db, clock: Clock, access_seconds: i64) -> Result<Arc<Self>, Fault> {
+    pub async fn watch(db: Db, clock: Clock, tokens: Tokens) -> Result<Arc<Self>, Fault> {
+        let access_seconds = tokens.access_seconds();
         let never = clock.now() - access_seconds;
         let live = Arc::new(Self {
             verified: quick_cache::sync::Cache::new(TOKENS_KEPT),
@@ -63,16 +66,18 @@ impl Live {
             access_seconds,
         });
         live.look(&db, clock.now()).await?;
-        tokio::spawn(keep_looking(Arc::downgrade(&live), db, clock));
+        tokio::spawn(keep_looking(Arc::downgrade(&live), db, clock, tokens));
         Ok(live)
     }
 
-    pub fn find(&self, key: &Key) -> Option<Arc<Identity>> {
-        self.verified.get(key)
+    /// Who holds the token, if it was verified by this version of the key ring.
+    pub fn find(&self, key: &Key, keys_version: u64) -> Option<Arc<Identity>> {
+        let (version, identity) = self.verified.get(key)?;
+        (version == keys_version).then_some(identity)
     }
 
-    pub fn keep(&self, key: Key, identity: Arc<Identity>) -> Arc<Identity> {
-        self.verified.insert(key, identity.clone());
+    pub fn keep(&self, key: Key, keys_version: u64, identity: Arc<Identity>) -> Arc<Identity> {
+        self.verified.insert(key, (keys_version, identity.clone()));
         identity
     }
 
@@ -121,14 +126,14 @@ impl Live {
         if !old.is_empty() {
             // Its tokens have expired. Should the clock go back, the row will have to be asked.
             self.verified
-                .retain(|_, identity| !old.contains(&identity.session));
+                .retain(|_, (_, identity)| !old.contains(&identity.session));
         }
         (ended.read_at, ended.read) = (now, started);
         Ok(())
     }
 }
 
-async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock) {
+async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock, tokens: Tokens) {
     let mut since_forgetting: Option<Stopwatch> = None;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -136,6 +141,9 @@ async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock) {
         if let Err(fault) = live.look(&db, clock.now()).await {
             tracing::error!(%fault, "ended sessions cannot be read");
             continue;
+        }
+        if let Err(fault) = tokens.keep_keys(&db).await {
+            tracing::error!(%fault, "the signing keys cannot be read");
         }
         if since_forgetting.is_none_or(|since| since.elapsed() > Duration::from_secs(3600)) {
             let moment = clock.now() - FORGET_AFTER_DAYS * 86_400;

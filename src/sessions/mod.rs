@@ -144,7 +144,7 @@ impl Sessions {
         secret: &InstanceSecret,
         config: SessionsConfig,
     ) -> Result<Self, Fault> {
-        let live = Live::watch(db.clone(), clock.clone(), tokens.access_seconds()).await?;
+        let live = Live::watch(db.clone(), clock.clone(), tokens.clone()).await?;
         Ok(Self {
             db,
             clock,
@@ -209,13 +209,13 @@ impl Sessions {
     /// # Errors
     /// [`NotSignedIn`]; also when it cannot be known whether the session still lives.
     pub async fn identify(&self, access: &str) -> Result<Arc<Identity>, NotSignedIn> {
-        let key = live::Key::of(access);
-        let identity = match self.live.find(&key) {
+        let (key, version) = (live::Key::of(access), self.tokens.keys_version());
+        let identity = match self.live.find(&key, version) {
             Some(identity) => identity,
             // Boxed, so that the way of a known token stays small.
             None => self
                 .live
-                .keep(key, Arc::new(Box::pin(self.load(access)).await?)),
+                .keep(key, version, Arc::new(Box::pin(self.load(access)).await?)),
         };
         // Of a token that is known, too: it may have expired, and its session ended.
         self.tokens.check_times(&identity.claims)?;

@@ -38,6 +38,7 @@ diesel::table! {
         public_key -> Binary,
         sealed_private_key -> Binary,
         created_at -> BigInt,
+        active_at -> BigInt,
     }
 }
 

@@ -1,39 +1,97 @@
 //! A signing key, and how its private part is kept.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
+};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::base::secret::{InstanceSecret, Purpose};
+use crate::config::SigningAlgorithm;
 
+/// 128 bits of security (NIST SP 800-57, part 1, table 2).
+const RSA_SIZE: KeySize = KeySize::Rsa3072;
+/// Before the key itself in the PKCS#8 of an RSA key of this size: version and algorithm
+/// (RFC 5208, section 5). The JWT library takes what is inside (PKCS#1).
+const RSA_PKCS8_HEAD: usize = 26;
+
+/// A key has one algorithm for its whole life (RFC 8725, section 3.1).
 pub struct SigningKey {
     id: KeyId,
-    public: Vec<u8>,
+    algorithm: SigningAlgorithm,
     signing: EncodingKey,
     verifying: DecodingKey,
+    /// What others verify with (RFC 7517). An HMAC key has no such part.
+    public: Option<Jwk>,
 }
 
 impl SigningKey {
-    /// A new one, and its private part in PKCS#8 (version 1, RFC 5208).
-    pub fn generate() -> Result<(Self, Zeroizing<Vec<u8>>), Fault> {
-        let random = aws_lc_rs::rand::SystemRandom::new();
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&random)
-            .map_err(|error| Fault::caused("make a signing key", error))?;
-        let pkcs8 = Zeroizing::new(pkcs8.as_ref().to_vec());
-        Ok((Self::read(KeyId::new(), &pkcs8)?, pkcs8))
+    /// A new private key, as [`SigningKey::read`] takes it.
+    ///
+    /// # Errors
+    /// When the algorithm has a secret instead, or no randomness can be had.
+    pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let failed = |error| Fault::caused("make a signing key", error);
+        let random = SystemRandom::new();
+        let private = match algorithm {
+            // Version 1 of PKCS#8: the JWT library reads no other.
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&random)
+                .map_err(failed)?
+                .as_ref()
+                .to_vec(),
+            SigningAlgorithm::Es256 => {
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+                    .map_err(failed)?
+                    .as_ref()
+                    .to_vec()
+            }
+            SigningAlgorithm::Rs256 => {
+                let pair = RsaKeyPair::generate(RSA_SIZE).map_err(failed)?;
+                let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
+                pkcs8.as_ref()[RSA_PKCS8_HEAD..].to_vec()
+            }
+            SigningAlgorithm::Hs256 => return Err(Fault::new("an HMAC secret is not made here")),
+        };
+        Ok(Zeroizing::new(private))
     }
 
-    pub fn read(id: KeyId, pkcs8: &[u8]) -> Result<Self, Fault> {
-        let pair = Ed25519KeyPair::from_pkcs8(pkcs8)
-            .map_err(|error| Fault::caused("the signing key is damaged", error))?;
-        let public = pair.public_key().as_ref().to_vec();
+    /// # Errors
+    /// When it is no private key of this algorithm.
+    pub fn read(id: KeyId, algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
+        let damaged = |error| Fault::caused("a signing key is damaged", error);
+        let signing = match algorithm {
+            SigningAlgorithm::EdDsa => EncodingKey::from_ed_der(private),
+            SigningAlgorithm::Es256 => EncodingKey::from_ec_der(private),
+            SigningAlgorithm::Rs256 => EncodingKey::from_rsa_der(private),
+            SigningAlgorithm::Hs256 => EncodingKey::from_secret(private),
+        };
+        let public = match algorithm {
+            // For an HMAC key this would hold the secret itself.
+            SigningAlgorithm::Hs256 => None,
+            _ => {
+                let mut jwk =
+                    Jwk::from_encoding_key(&signing, jwt_algorithm(algorithm)).map_err(damaged)?;
+                jwk.common.key_id = Some(id.to_string());
+                jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+                Some(jwk)
+            }
+        };
+        let verifying = match &public {
+            Some(jwk) => DecodingKey::from_jwk(jwk).map_err(damaged)?,
+            None => DecodingKey::from_secret(private),
+        };
         Ok(Self {
             id,
-            signing: EncodingKey::from_ed_der(pkcs8),
-            verifying: DecodingKey::from_ed_der(&public),
+            algorithm,
+            signing,
+            verifying,
             public,
         })
     }
@@ -42,9 +100,12 @@ impl SigningKey {
         self.id
     }
 
-    /// A key has one algorithm (RFC 8725, section 3.1).
-    pub fn algorithm(&self) -> Algorithm {
-        Algorithm::EdDSA
+    pub fn algorithm(&self) -> SigningAlgorithm {
+        self.algorithm
+    }
+
+    pub fn jwt_algorithm(&self) -> Algorithm {
+        jwt_algorithm(self.algorithm)
     }
 
     pub fn signing(&self) -> &EncodingKey {
@@ -55,8 +116,17 @@ impl SigningKey {
         &self.verifying
     }
 
-    pub fn public_bytes(&self) -> &[u8] {
-        &self.public
+    pub fn public(&self) -> Option<&Jwk> {
+        self.public.as_ref()
+    }
+}
+
+fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
+        SigningAlgorithm::Hs256 => Algorithm::HS256,
     }
 }
 
@@ -106,19 +176,42 @@ mod tests {
     #[test]
     fn a_sealed_key_opens_under_its_own_secret_and_id_only() {
         let (seal, id) = (Seal::new(&InstanceSecret::generate()), KeyId::new());
-        let (key, private) = SigningKey::generate().unwrap();
+        let private = SigningKey::generate(SigningAlgorithm::EdDsa).unwrap();
         let sealed = seal.close(id, &private).unwrap();
-        let opened = seal.open(id, &sealed).unwrap();
-        assert_eq!(
-            SigningKey::read(id, &opened).unwrap().public_bytes(),
-            key.public_bytes()
-        );
+        assert_eq!(*seal.open(id, &sealed).unwrap(), *private);
         assert!(seal.open(KeyId::new(), &sealed).is_err());
-        assert!(
-            Seal::new(&InstanceSecret::generate())
-                .open(id, &sealed)
-                .is_err()
-        );
+        let stranger = Seal::new(&InstanceSecret::generate());
+        assert!(stranger.open(id, &sealed).is_err());
         assert!(seal.open(id, &sealed[..NONCE_LEN - 1]).is_err());
+    }
+
+    #[test]
+    fn what_is_published_of_a_key_is_never_what_it_signs_with() {
+        for algorithm in [
+            SigningAlgorithm::EdDsa,
+            SigningAlgorithm::Es256,
+            SigningAlgorithm::Rs256,
+        ] {
+            let private = SigningKey::generate(algorithm).unwrap();
+            let key = SigningKey::read(KeyId::new(), algorithm, &private).unwrap();
+            let published = serde_json::to_value(key.public()).unwrap();
+            let parts: Vec<_> = published.as_object().unwrap().keys().collect();
+            for private_part in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                assert!(!parts.iter().any(|part| *part == private_part), "{parts:?}");
+            }
+            assert_eq!(published["use"], "sig");
+            assert_eq!(published["kid"], key.id().to_string());
+            assert_eq!(published["alg"], algorithm.as_str());
+        }
+        let hmac = SigningKey::read(KeyId::new(), SigningAlgorithm::Hs256, &[7; 32]).unwrap();
+        assert!(hmac.public().is_none());
+    }
+
+    #[test]
+    fn a_key_of_one_algorithm_is_not_read_as_one_of_another() {
+        let private = SigningKey::generate(SigningAlgorithm::EdDsa).unwrap();
+        for other in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
+            assert!(SigningKey::read(KeyId::new(), other, &private).is_err());
+        }
     }
 }

@@ -5,14 +5,15 @@
 //! here trusts the defaults of the JWT library. Knows no session and no account: that a good
 //! token's session still lives is decided above.
 
+mod claims;
 mod key;
+mod ring;
 mod store;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::{Algorithm, Header, Validation};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::{Header, Validation};
 
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
@@ -20,99 +21,14 @@ use crate::base::ids::{AccountId, KeyId, SessionId, TokenId};
 use crate::base::secret::InstanceSecret;
 use crate::config::TokensConfig;
 use crate::storage::Db;
-use key::SigningKey;
+pub use claims::{AccessClaims, LinkClaims, ShareClaims};
+use claims::{LONGEST_SECONDS, Lives, Purpose};
+use key::{Seal, SigningKey};
+use ring::Ring;
+pub use ring::{Before, KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PublicKeys};
 
 /// So that a cookie with a token stays within the 4096 bytes that browsers keep.
 pub const TOKEN_MAX_BYTES: usize = 3800;
-
-/// Opens the guarded pages for the holder of a session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AccessClaims {
-    pub iss: String,
-    pub aud: String,
-    /// The account.
-    pub sub: String,
-    /// The session that the token belongs to, and ends with.
-    pub sid: String,
-    pub jti: String,
-    pub iat: UnixSeconds,
-    pub nbf: UnixSeconds,
-    pub exp: UnixSeconds,
-    /// When the person last proved who they are.
-    pub auth_time: UnixSeconds,
-    /// By what (RFC 8176).
-    pub amr: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    pub roles: Vec<String>,
-}
-
-/// Shows one page, read-only, to whoever holds the link.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LinkClaims {
-    pub iss: String,
-    pub aud: String,
-    pub sub: String,
-    pub jti: String,
-    pub iat: UnixSeconds,
-    pub nbf: UnixSeconds,
-    pub exp: UnixSeconds,
-    pub auth_time: UnixSeconds,
-    pub amr: Vec<String>,
-    /// The one path that it opens.
-    pub path: String,
-}
-
-/// A purpose of a token: tokens of one are never taken for another's.
-pub trait Purpose: Serialize + DeserializeOwned {
-    /// The header's `typ` (RFC 8725, section 3.11), compared exactly.
-    const TYP: &str;
-    fn parties(&self) -> (&str, &str);
-    fn times(&self) -> Times;
-    fn lives(lives: &Lives) -> i64;
-}
-
-/// How long a token of each purpose lives at most, in seconds.
-#[derive(Clone, Copy)]
-pub struct Lives {
-    pub access: i64,
-    pub link: i64,
-}
-
-#[derive(Clone, Copy)]
-pub struct Times {
-    pub iat: UnixSeconds,
-    pub nbf: UnixSeconds,
-    pub exp: UnixSeconds,
-}
-
-macro_rules! purpose {
-    ($claims:ty, $typ:literal, $lives:ident) => {
-        impl Purpose for $claims {
-            const TYP: &str = $typ;
-            fn parties(&self) -> (&str, &str) {
-                (&self.iss, &self.aud)
-            }
-            fn times(&self) -> Times {
-                Times {
-                    iat: self.iat,
-                    nbf: self.nbf,
-                    exp: self.exp,
-                }
-            }
-            fn lives(lives: &Lives) -> i64 {
-                lives.$lives
-            }
-        }
-    };
-}
-
-purpose!(AccessClaims, "at+jwt", access);
-purpose!(LinkClaims, "link+jwt", link);
 
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,15 +63,22 @@ pub struct Subject<'a> {
 pub struct Tokens {
     issuer: Arc<str>,
     clock: Clock,
-    key: Arc<SigningKey>,
     lives: Lives,
+    keys: Arc<Keys>,
+}
+
+/// The ring as it was last read.
+struct Keys {
+    seal: Seal,
+    ring: RwLock<Arc<Ring>>,
+    version: AtomicU64,
 }
 
 impl Tokens {
-    /// With the key from the database; the first server that comes by makes it.
+    /// With the keys from the database, after it was given those that the settings ask for.
     ///
     /// # Errors
-    /// When the database is away, or the key in it was sealed under another secret.
+    /// When the database is away, or a key in it was sealed under another secret.
     pub async fn open(
         db: &Db,
         clock: Clock,
@@ -163,18 +86,25 @@ impl Tokens {
         issuer: &str,
         config: &TokensConfig,
     ) -> Result<Self, Fault> {
-        let (seal, made_at) = (key::Seal::new(secret), clock.now());
-        let key = db
-            .write(move |tx| store::load_or_make(tx, &seal, made_at))
+        let (now, asked) = (clock.now(), config.clone());
+        let seal = Seal::new(secret);
+        let ring = db
+            .write(move |tx| ring::adopt(tx, &seal, &asked, now))
             .await?;
+        let lives = Lives {
+            access: config.access_minutes * 60,
+            link: config.link_seconds,
+            share: LONGEST_SECONDS,
+        };
         Ok(Self {
             issuer: issuer.into(),
             clock,
-            key: Arc::new(key),
-            lives: Lives {
-                access: config.access_minutes * 60,
-                link: config.link_seconds,
-            },
+            lives,
+            keys: Arc::new(Keys {
+                seal: Seal::new(secret),
+                ring: RwLock::new(Arc::new(ring)),
+                version: AtomicU64::new(0),
+            }),
         })
     }
 
@@ -184,8 +114,80 @@ impl Tokens {
     /// # Errors
     /// When it is not, or the database is away.
     pub async fn check_secret(db: &Db, secret: &InstanceSecret) -> Result<(), Fault> {
-        let seal = key::Seal::new(secret);
-        db.read(move |db| store::find(db, &seal).map(drop)).await
+        let seal = Seal::new(secret);
+        db.read(move |db| store::load(db, &seal).map(drop)).await
+    }
+
+    /// Reads the ring again, and makes its next key when it is time.
+    ///
+    /// # Errors
+    /// When the database is away, or a key in it was sealed under another secret.
+    pub async fn keep_keys(&self, db: &Db) -> Result<(), Fault> {
+        let (ring, now) = (self.ring(), self.clock.now());
+        let is_due = ring.is_due(now);
+        let same = db
+            .read(move |db| Ok::<_, Fault>(ring.is(&store::list(db)?)))
+            .await?;
+        if same && !is_due {
+            return Ok(());
+        }
+        let keys = self.keys.clone();
+        let ring = db
+            .write(move |tx| ring::keep_up(tx, &keys.seal, now))
+            .await?;
+        *self
+            .keys
+            .ring
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        self.keys.version.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    /// The ring in the database, for an operator.
+    ///
+    /// # Errors
+    /// When there is none yet, or as [`Tokens::keep_keys`].
+    pub async fn list_keys(
+        db: &Db,
+        clock: &Clock,
+        secret: &InstanceSecret,
+    ) -> Result<Vec<ListedKey>, Fault> {
+        let (seal, now) = (Seal::new(secret), clock.now());
+        db.read(move |db| Ok(Ring::load(db, &seal)?.list(now)))
+            .await
+    }
+
+    /// Lets the next key sign, in place of the active one.
+    ///
+    /// # Errors
+    /// When the key is a secret that others share, or as [`Tokens::list_keys`].
+    pub async fn rotate_keys(
+        db: &Db,
+        clock: &Clock,
+        secret: &InstanceSecret,
+        before: Before,
+    ) -> Result<Vec<ListedKey>, Fault> {
+        let (seal, now) = (Seal::new(secret), clock.now());
+        db.write(move |tx| Ok(ring::rotate(tx, &seal, before, now)?.list(now)))
+            .await
+    }
+
+    /// Changes whenever the ring has: what was verified before must be verified again.
+    pub fn keys_version(&self) -> u64 {
+        self.keys.version.load(Ordering::Acquire)
+    }
+
+    pub fn public_keys(&self) -> PublicKeys {
+        self.ring().published().clone()
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.keys
+            .ring
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// How long an access token lives at most, in seconds.
@@ -244,6 +246,30 @@ impl Tokens {
         })
     }
 
+    /// A token that opens one shared thing to whoever holds it, for at most thirty days.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn issue_share(
+        &self,
+        account: AccountId,
+        path: &str,
+        seconds: i64,
+    ) -> Result<(String, ShareClaims), Fault> {
+        let now = self.clock.now();
+        let claims = ShareClaims {
+            iss: self.issuer.to_string(),
+            aud: self.issuer.to_string(),
+            sub: account.to_string(),
+            jti: TokenId::new().to_string(),
+            iat: now,
+            nbf: now,
+            exp: now + seconds.min(self.lives.share),
+            path: path.to_owned(),
+        };
+        Ok((self.sign(&claims)?, claims))
+    }
+
     /// # Errors
     /// Why it is not accepted.
     pub fn verify_access(&self, token: &str) -> Result<AccessClaims, Refused> {
@@ -256,11 +282,19 @@ impl Tokens {
         self.verify(token)
     }
 
+    /// # Errors
+    /// Why it is not accepted. What it opens, and whether that still is, is left to ask.
+    pub fn verify_share(&self, token: &str) -> Result<ShareClaims, Refused> {
+        self.verify(token)
+    }
+
     fn sign<C: Purpose>(&self, claims: &C) -> Result<String, Fault> {
-        let mut header = Header::new(self.key.algorithm());
+        let ring = self.ring();
+        let key = ring.active(self.clock.now());
+        let mut header = Header::new(key.jwt_algorithm());
         header.typ = Some(C::TYP.to_owned());
-        header.kid = Some(self.key.id().to_string());
-        let token = jsonwebtoken::encode(&header, claims, self.key.signing())
+        header.kid = Some(key.id().to_string());
+        let token = jsonwebtoken::encode(&header, claims, key.signing())
             .map_err(|error| Fault::caused("sign a token", error))?;
         if token.len() > TOKEN_MAX_BYTES {
             return Err(Fault::new(format!(
@@ -288,32 +322,14 @@ impl Tokens {
             .as_deref()
             .and_then(KeyId::parse)
             .ok_or(Refused::Key)?;
-        if kid != self.key.id() || header.alg != self.key.algorithm() {
+        let ring = self.ring();
+        let key = ring.find(kid, self.clock.now()).ok_or(Refused::Key)?;
+        if header.alg != key.jwt_algorithm() {
             return Err(Refused::Key);
         }
-        let claims = self.checked_signature::<C>(token, self.key.algorithm())?;
+        let claims = checked_signature::<C>(token, key)?;
         self.check(&claims)?;
         Ok(claims)
-    }
-
-    /// The signature and nothing else: what is in the claims is checked by [`Tokens::check`],
-    /// with our clock.
-    fn checked_signature<C: Purpose>(
-        &self,
-        token: &str,
-        algorithm: Algorithm,
-    ) -> Result<C, Refused> {
-        let mut only_signature = Validation::new(algorithm);
-        only_signature.required_spec_claims.clear();
-        only_signature.validate_exp = false;
-        only_signature.validate_nbf = false;
-        only_signature.validate_aud = false;
-        jsonwebtoken::decode(token, self.key.verifying(), &only_signature)
-            .map(|data| data.claims)
-            .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::InvalidSignature => Refused::Signature,
-                _ => Refused::Malformed,
-            })
     }
 
     /// RFC 7519, section 4.1, with no leeway; every claim is required by its type.
@@ -344,27 +360,58 @@ impl Tokens {
     }
 }
 
+/// The signature and nothing else: what is in the claims is checked by [`Tokens::check`], with
+/// our clock.
+fn checked_signature<C: Purpose>(token: &str, key: &SigningKey) -> Result<C, Refused> {
+    let mut only_signature = Validation::new(key.jwt_algorithm());
+    only_signature.required_spec_claims.clear();
+    only_signature.validate_exp = false;
+    only_signature.validate_nbf = false;
+    only_signature.validate_aud = false;
+    jsonwebtoken::decode(token, key.verifying(), &only_signature)
+        .map(|data| data.claims)
+        .map_err(|error| match error.kind() {
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => Refused::Signature,
+            _ => Refused::Malformed,
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::Algorithm;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::SigningAlgorithm;
 
     const NOW: UnixSeconds = 1_800_000_000;
 
     fn tokens() -> (Tokens, Arc<AtomicI64>) {
+        tokens_by(SigningAlgorithm::EdDsa, &[NOW])
+    }
+
+    /// With keys that sign from these times on.
+    fn tokens_by(
+        algorithm: SigningAlgorithm,
+        active_at: &[UnixSeconds],
+    ) -> (Tokens, Arc<AtomicI64>) {
         let time = Arc::new(AtomicI64::new(NOW));
         let tokens = Tokens {
             issuer: "http://door.test".into(),
             clock: Clock::Fixed(time.clone()),
-            key: Arc::new(SigningKey::generate().unwrap().0),
+            keys: Arc::new(Keys {
+                seal: Seal::new(&InstanceSecret::generate()),
+                ring: RwLock::new(Arc::new(ring::tests::ring(algorithm, active_at))),
+                version: AtomicU64::new(0),
+            }),
             lives: Lives {
                 access: 900,
                 link: 150,
+                share: LONGEST_SECONDS,
             },
         };
         (tokens, time)
@@ -388,11 +435,13 @@ mod tests {
 
     /// Signs with our key whatever a forger who had it would like to say.
     fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
-        let mut header = Header::new(Algorithm::EdDSA);
+        let ring = tokens.ring();
+        let key = ring.active(NOW);
+        let mut header = Header::new(key.jwt_algorithm());
         header.typ = Some("at+jwt".into());
-        header.kid = Some(tokens.key.id().to_string());
+        header.kid = Some(key.id().to_string());
         change(&mut header);
-        jsonwebtoken::encode(&header, claims, tokens.key.signing()).unwrap()
+        jsonwebtoken::encode(&header, claims, key.signing()).unwrap()
     }
 
     #[test]
@@ -411,6 +460,46 @@ mod tests {
     }
 
     #[test]
+    fn each_algorithm_signs_what_it_verifies_and_nothing_of_another() {
+        let all = SigningAlgorithm::ALL.map(|algorithm| tokens_by(algorithm, &[NOW]).0);
+        for signer in &all {
+            let (token, claims) = access(signer);
+            for verifier in &all {
+                let verified = verifier.verify_access(&token);
+                if std::ptr::eq(signer, verifier) {
+                    assert_eq!(verified.as_ref(), Ok(&claims));
+                } else {
+                    assert_eq!(verified, Err(Refused::Key));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_outlives_the_key_that_signed_it_and_no_more() {
+        let (tokens, time) = tokens_by(SigningAlgorithm::EdDsa, &[NOW, NOW + 60]);
+        let share = |seconds| {
+            let path = "/s/1";
+            tokens
+                .issue_share(AccountId::new(), path, seconds)
+                .unwrap()
+                .0
+        };
+        let (short, long) = (share(600), share(10 * LONGEST_SECONDS));
+        time.store(NOW + 60, Ordering::Relaxed);
+        let newer = share(600);
+        let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid;
+        assert_ne!(kid(&short), kid(&newer), "the next key signs now");
+        assert!(tokens.verify_share(&short).is_ok());
+        time.store(NOW + LONGEST_SECONDS - 1, Ordering::Relaxed);
+        assert!(tokens.verify_share(&long).is_ok());
+        time.store(NOW + LONGEST_SECONDS, Ordering::Relaxed);
+        assert_eq!(tokens.verify_share(&long), Err(Refused::Expired));
+        time.store(NOW + 60 + LONGEST_SECONDS, Ordering::Relaxed);
+        assert_eq!(tokens.verify_share(&long), Err(Refused::Key));
+    }
+
+    #[test]
     fn a_token_ends_with_its_session() {
         let (tokens, _) = tokens();
         let (_, claims) = tokens
@@ -422,13 +511,23 @@ mod tests {
     #[test]
     fn a_token_of_one_purpose_never_passes_for_another() {
         let (tokens, _) = tokens();
+        let access = access(&tokens).0;
         let link = tokens.issue_link(AccountId::new(), "/dashboard").unwrap();
-        assert_eq!(tokens.verify_access(&link).err(), Some(Refused::Kind));
-        assert_eq!(
-            tokens.verify_link(&access(&tokens).0).err(),
-            Some(Refused::Kind)
-        );
-        assert!(tokens.verify_link(&link).is_ok());
+        let (share, _) = tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap();
+        for (kind, token) in ["access", "link", "share"]
+            .iter()
+            .zip([&access, &link, &share])
+        {
+            let verified = [
+                ("access", tokens.verify_access(token).err()),
+                ("link", tokens.verify_link(token).err()),
+                ("share", tokens.verify_share(token).err()),
+            ];
+            for (door, refused) in verified {
+                let expected = (door != *kind).then_some(Refused::Kind);
+                assert_eq!(refused, expected, "{kind} at the door of {door}");
+            }
+        }
     }
 
     #[test]
@@ -516,7 +615,7 @@ mod tests {
         let (tokens, _) = tokens();
         let (token, claims) = access(&tokens);
         let (stranger, _) = self::tokens();
-        let ours = tokens.key.id().to_string();
+        let ours = tokens.ring().active(NOW).id().to_string();
         let claims = serde_json::to_value(claims).unwrap();
         let strange = forge(&stranger, &claims, |header| header.kid = Some(ours.clone()));
         assert_eq!(
@@ -524,9 +623,14 @@ mod tests {
             Some(Refused::Signature)
         );
 
+        // What RFC 8725, section 2.1 warns of: the public key, taken for an HMAC secret.
+        let public = serde_json::to_value(tokens.ring().active(NOW).public()).unwrap();
+        let public = URL_SAFE_NO_PAD
+            .decode(public["x"].as_str().unwrap())
+            .unwrap();
         let mut header = Header::new(Algorithm::HS256);
         (header.typ, header.kid) = (Some("at+jwt".into()), Some(ours.clone()));
-        let public_key = jsonwebtoken::EncodingKey::from_secret(tokens.key.public_bytes());
+        let public_key = jsonwebtoken::EncodingKey::from_secret(&public);
         let confused = jsonwebtoken::encode(&header, &claims, &public_key).unwrap();
         assert_eq!(tokens.verify_access(&confused).err(), Some(Refused::Key));
 

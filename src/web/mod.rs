@@ -5,6 +5,7 @@ mod cookies;
 mod error;
 mod forms;
 mod guard;
+mod jwks;
 mod layers;
 mod pages;
 mod query;
@@ -25,6 +26,7 @@ use crate::config::{BaseUrl, Config};
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::sign_in::SignIn;
+use crate::tokens::Tokens;
 use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
@@ -37,6 +39,7 @@ pub struct State {
     pub clock: Clock,
     pub accounts: Accounts,
     pub sessions: Sessions,
+    pub tokens: Tokens,
     pub sign_in: SignIn,
     pub recovery: Recovery,
     pub web: Web,

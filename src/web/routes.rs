@@ -5,7 +5,7 @@ use actix_web::web::ServiceConfig;
 use super::guard::Guard::{OneTime, Open, Public, SignedInOrLink};
 use super::guard::{Listed, Routes};
 use super::pages::{dashboard, first_administrator, home, login, logout, signup};
-use super::{State, assets};
+use super::{State, assets, jwks};
 
 fn routes(routes: &mut Routes<'_>) {
     // Pages
@@ -25,6 +25,7 @@ fn routes(routes: &mut Routes<'_>) {
     });
 
     // Machines
+    routes.at("/.well-known/jwks.json", |at| at.get(Public, jwks::serve));
     routes.at("/static/{file}", |at| at.get(Public, assets::serve));
 }
 

@@ -6,14 +6,6 @@ use crate::support::{Browser, Door, PASSWORD, Reply};
 
 const LINK: &str = "/dashboard?token=";
 
-fn program(door: &Door) -> Browser {
-    Browser::sending(&door.local_url(), &[("accept", "application/json")])
-}
-
-fn access_of(browser: &Browser) -> String {
-    browser.cookie("doorward_access").unwrap()
-}
-
 /// The token of a link for `login`.
 fn link_of(door: &Door, login: &str) -> String {
     let reply = door.browser().post(
@@ -71,7 +63,7 @@ fn every_route_answers_everyone_as_its_guard_says() {
         let fresh_member = member_again(&door);
         let rows = [
             ("browser", answer(&door.browser())),
-            ("program", answer(&program(&door))),
+            ("program", answer(&door.program(None))),
             (
                 "member",
                 answer(if route.path == "/logout" {
@@ -123,20 +115,22 @@ fn a_browser_is_led_to_sign_in_and_back_to_where_it_wanted_to_go() {
 #[test]
 fn a_program_is_told_as_rfc_6750_says() {
     let door = Door::open();
-    let without = program(&door).get("/dashboard");
+    let without = door.program(None).get("/dashboard");
     assert_eq!(without.status, 401);
     assert_eq!(
         without.header("www-authenticate"),
         Some("Bearer realm=\"Doorward\"")
     );
-    let bad = program(&door)
+    let bad = door
+        .program(None)
         .with("authorization", "Bearer nonsense")
         .get("/dashboard");
     assert_eq!(bad.status, 401);
     let why = "Bearer realm=\"Doorward\", error=\"invalid_token\", error_description=\"the token is malformed\"";
     assert_eq!(bad.header("www-authenticate"), Some(why));
     // Another scheme is not a token.
-    let basic = program(&door)
+    let basic = door
+        .program(None)
         .with("authorization", "Basic YTpi")
         .get("/dashboard");
     assert_eq!(
@@ -149,7 +143,9 @@ fn a_program_is_told_as_rfc_6750_says() {
 fn an_access_token_opens_the_dashboard_from_a_cookie_or_a_header() {
     let door = Door::open();
     let ada = door.signed_up("ada");
-    let by_header = program(&door).with("authorization", &format!("bearer {}", access_of(&ada)));
+    let by_header = door
+        .program(None)
+        .with("authorization", &format!("bearer {}", ada.access()));
     assert_eq!(by_header.get("/dashboard").heading(), "Hello, ada");
     assert_eq!(by_header.head("/dashboard").status, 200);
     // A good cookie does not make up for a bad header: who sends both means the header.
@@ -206,7 +202,7 @@ fn a_link_ends_after_150_seconds_and_says_so() {
         "/login?next=/dashboard"
     );
     assert_eq!(ended.header("referrer-policy"), Some("no-referrer"));
-    let program = program(&door).get(&format!("{LINK}{link}"));
+    let program = door.program(None).get(&format!("{LINK}{link}"));
     assert_eq!(program.status, 401);
     assert!(
         program
@@ -220,7 +216,7 @@ fn a_link_ends_after_150_seconds_and_says_so() {
 fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let door = Door::open();
     let ada = door.signed_up("ada");
-    let (access, refresh) = (access_of(&ada), ada.cookie("doorward_refresh").unwrap());
+    let (access, refresh) = (ada.access(), ada.cookie("doorward_refresh").unwrap());
     let link = link_of(&door, "ada");
     let one_time = door.first_administrator.clone().unwrap();
     let one_time = one_time.split_once("token=").unwrap().1;
@@ -241,7 +237,9 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         ("refresh", &refresh),
         ("one-time", one_time),
     ] {
-        let bearer = program(&door).with("authorization", &format!("Bearer {token}"));
+        let bearer = door
+            .program(None)
+            .with("authorization", &format!("Bearer {token}"));
         assert_eq!(bearer.get("/dashboard").status, 401, "{kind} as bearer");
         let browser = door.browser();
         browser.set_cookie("doorward_access", token);
@@ -285,7 +283,9 @@ fn a_token_in_the_address_is_refused_wherever_it_does_not_belong() {
     refused(door.browser().post(&format!("/login?token={link}"), &[]));
     refused(door.browser().get(&format!("{LINK}{link}&token={link}")));
     refused(door.browser().get(&format!("{LINK}{link}&%74oken=x")));
-    let both = program(&door).with("authorization", &format!("Bearer {}", access_of(&ada)));
+    let both = door
+        .program(None)
+        .with("authorization", &format!("Bearer {}", ada.access()));
     refused(both.get(&format!("{LINK}{link}")));
 }
 
@@ -306,7 +306,7 @@ fn a_form_from_another_site_changes_nothing() {
     let plain = |origin: &str| {
         let browser =
             Browser::sending(&door.local_url(), &[("accept", "text/html")]).with("origin", origin);
-        browser.set_cookie("doorward_access", &access_of(&ada));
+        browser.set_cookie("doorward_access", &ada.access());
         browser
     };
     for origin in [
@@ -384,6 +384,8 @@ fn a_form_of_a_page_that_keeps_its_address_to_itself_is_taken_by_its_token() {
 fn a_program_without_cookies_needs_no_form_token() {
     let door = Door::open();
     door.signed_up("ada");
-    let reply = program(&door).post("/login", &[("username", "ada"), ("password", PASSWORD)]);
+    let reply = door
+        .program(None)
+        .post("/login", &[("username", "ada"), ("password", PASSWORD)]);
     assert_eq!(reply.status, 303);
 }

@@ -13,6 +13,7 @@ mod bad_input;
 mod chromium;
 mod commands;
 mod guard;
+mod keys;
 mod logs;
 mod pages;
 mod security;

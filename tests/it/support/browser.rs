@@ -33,6 +33,15 @@ impl Browser {
         )
     }
 
+    /// Something else than a browser: it asks for JSON, and holds this access token if any.
+    pub fn program(url: &str, bearer: Option<&str>) -> Self {
+        let program = Self::sending(url, &[("accept", "application/json")]);
+        match bearer {
+            Some(token) => program.with("authorization", &format!("Bearer {token}")),
+            None => program,
+        }
+    }
+
     /// Sends these headers and nothing else that a browser would.
     pub fn sending(url: &str, headers: &[(&'static str, &str)]) -> Self {
         let client = Client::builder()
@@ -120,6 +129,11 @@ impl Browser {
     /// Whether the dashboard opens.
     pub fn is_signed_in(&self) -> bool {
         self.get("/dashboard").status == 200
+    }
+
+    /// The access token that it holds.
+    pub fn access(&self) -> String {
+        self.cookie("doorward_access").expect("signed in")
     }
 
     pub fn cookie(&self, name: &str) -> Option<String> {
@@ -219,6 +233,10 @@ impl Reply {
             .iter()
             .map(|value| value.to_str().unwrap().to_owned())
             .collect()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
     }
 
     pub fn title(&self) -> String {

@@ -75,13 +75,22 @@ impl Door {
     }
 
     /// The same server after a restart, under the same name.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    pub fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
         self.stop();
-        self.another()
+        self.another_with(settings)
     }
 
     pub fn browser(&self) -> Browser {
         Browser::at(&self.local_url())
+    }
+
+    /// A program without a token, or with this one.
+    pub fn program(&self, bearer: Option<&str>) -> Browser {
+        Browser::program(&self.local_url(), bearer)
     }
 
     /// A browser in which `username` has just signed up.
@@ -112,16 +121,11 @@ impl Door {
 
     /// Meddles with the database behind the server's back.
     pub fn sql(&self, sql: &str) {
-        match &self.home.database {
-            Some(schema) => schema.run(&format!("SET search_path TO {}; {sql}", schema.name)),
-            None => {
-                let path = self.data_dir().join("doorward.db");
-                let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-                connection
-                    .batch_execute(&format!("PRAGMA busy_timeout=5000; {sql}"))
-                    .unwrap();
-            }
-        }
+        meddle(
+            &self.home.database,
+            &self.data_dir().join("doorward.db"),
+            sql,
+        );
     }
 
     pub fn stop(&mut self) {
@@ -213,6 +217,16 @@ impl Schema {
 impl Drop for Schema {
     fn drop(&mut self) {
         self.run(&format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+pub fn meddle(database: &Option<Schema>, file: &Path, sql: &str) {
+    match database {
+        Some(schema) => schema.run(&format!("SET search_path TO {}; {sql}", schema.name)),
+        None => SqliteConnection::establish(file.to_str().unwrap())
+            .unwrap()
+            .batch_execute(&format!("PRAGMA busy_timeout=5000; {sql}"))
+            .unwrap(),
     }
 }
 

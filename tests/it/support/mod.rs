@@ -13,3 +13,13 @@ pub use place::{Place, Ran, Serving};
 pub const PASSWORD: &str = "canary-brine-lamp-44";
 /// What the clock of a test's server shows when it opens.
 pub const NOON: i64 = 1_800_000_000;
+
+/// Until it is so; only what has gone wrong is waited for that long.
+#[track_caller]
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "never: {what}");
+        std::thread::yield_now();
+    }
+}

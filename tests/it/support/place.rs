@@ -14,6 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::door::meddle;
 use super::{Browser, Schema, binary};
 
 /// Only a server that has gone wrong is waited for that long.
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Place {
     pub folder: TempDir,
     pub variables: BTreeMap<String, String>,
-    _database: Option<Schema>,
+    database: Option<Schema>,
 }
 
 /// How a command ended.
@@ -45,8 +46,8 @@ impl Place {
     /// On the database that the suite runs on.
     pub fn new() -> Self {
         let mut place = Self::on_sqlite();
-        place._database = Schema::make();
-        let url = place._database.as_ref().map(Schema::url);
+        place.database = Schema::make();
+        let url = place.database.as_ref().map(Schema::url);
         place
             .variables
             .extend(url.map(|url| ("DOORWARD_DATABASE__URL".to_owned(), url)));
@@ -60,7 +61,7 @@ impl Place {
         Self {
             folder: tempfile::tempdir().unwrap(),
             variables: [path, cost].into(),
-            _database: None,
+            database: None,
         }
     }
 
@@ -113,6 +114,11 @@ impl Place {
     pub fn serve_with(&self, arguments: &[&str]) -> Serving {
         let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         Serving::start(&mut self.command(&all))
+    }
+
+    /// Meddles with the database behind the back of whoever serves.
+    pub fn sql(&self, sql: &str) {
+        meddle(&self.database, &self.path("data/doorward.db"), sql);
     }
 
     /// Everything in the data folder but SQLite's own log: the names, and in short what stands

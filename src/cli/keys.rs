@@ -1,0 +1,65 @@
+//! `doorward keys`
+
+use clap::Subcommand;
+
+use super::{say, wait};
+use crate::app::Ground;
+use crate::base::clock::{Clock, rfc3339};
+use crate::base::fault::Fault;
+use crate::config::Config;
+use crate::tokens::{Before, KeyState, ListedKey, Tokens};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the signing keys: id, algorithm, state, since or from when, believed until
+    List,
+    /// Let the next key sign; what the one before signed is good until it ends
+    Rotate {
+        /// Also refuse, at once, whatever the keys before have signed; for when one is stolen
+        #[arg(long)]
+        revoke: bool,
+    },
+}
+
+pub fn run(command: Command, config: Config) -> Result<(), Fault> {
+    let Ground {
+        db, clock, secret, ..
+    } = Ground::prepare(config, Clock::System)?;
+    match command {
+        Command::List => list(&wait(Tokens::list_keys(&db, &clock, &secret))?),
+        Command::Rotate { revoke } => {
+            let before = if revoke {
+                Before::Revoke
+            } else {
+                Before::Retire
+            };
+            let known = wait(Tokens::rotate_keys(&db, &clock, &secret, before))?;
+            let now = clock.now();
+            let waiting = known
+                .iter()
+                .find(|key| key.state == KeyState::Next && key.active_at < now + 3600);
+            match waiting {
+                Some(key) => say(format_args!(
+                    "The next key has not been published for long enough: it signs from {}.",
+                    rfc3339(key.active_at)
+                )),
+                None => say("The next key signs now. Running servers see it within a second."),
+            }
+            list(&known);
+        }
+    }
+    Ok(())
+}
+
+fn list(keys: &[ListedKey]) {
+    for key in keys {
+        let ends = key.ends_at.map_or_else(|| "-".to_owned(), rfc3339);
+        say(format_args!(
+            "{}\t{}\t{}\t{}\t{ends}",
+            key.id,
+            key.algorithm.as_str(),
+            key.state.as_str(),
+            rfc3339(key.active_at),
+        ));
+    }
+}

@@ -1,0 +1,116 @@
+//! What tokens say: one claims type a purpose.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::base::clock::UnixSeconds;
+
+/// Opens the guarded pages for the holder of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    pub iss: String,
+    pub aud: String,
+    /// The account.
+    pub sub: String,
+    /// The session that the token belongs to, and ends with.
+    pub sid: String,
+    pub jti: String,
+    pub iat: UnixSeconds,
+    pub nbf: UnixSeconds,
+    pub exp: UnixSeconds,
+    /// When the person last proved who they are.
+    pub auth_time: UnixSeconds,
+    /// By what (RFC 8176).
+    pub amr: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    pub roles: Vec<String>,
+}
+
+/// Shows one page, read-only, to whoever holds the link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinkClaims {
+    pub iss: String,
+    pub aud: String,
+    pub sub: String,
+    pub jti: String,
+    pub iat: UnixSeconds,
+    pub nbf: UnixSeconds,
+    pub exp: UnixSeconds,
+    pub auth_time: UnixSeconds,
+    pub amr: Vec<String>,
+    /// The one path that it opens.
+    pub path: String,
+}
+
+/// Opens one shared thing, `/s/{id}`, to whoever holds the link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShareClaims {
+    pub iss: String,
+    pub aud: String,
+    /// The account that shares it.
+    pub sub: String,
+    pub jti: String,
+    pub iat: UnixSeconds,
+    pub nbf: UnixSeconds,
+    pub exp: UnixSeconds,
+    /// The one path that it opens.
+    pub path: String,
+}
+
+/// A purpose of a token: tokens of one are never taken for another's.
+pub trait Purpose: Serialize + DeserializeOwned {
+    /// The header's `typ` (RFC 8725, section 3.11), compared exactly.
+    const TYP: &str;
+    fn parties(&self) -> (&str, &str);
+    fn times(&self) -> Times;
+    fn lives(lives: &Lives) -> i64;
+}
+
+/// How long a token of each purpose lives at most, in seconds.
+#[derive(Clone, Copy)]
+pub struct Lives {
+    pub access: i64,
+    pub link: i64,
+    pub share: i64,
+}
+
+/// No token lives longer, whatever the settings say: a key is believed for that long after it
+/// last signed.
+pub const LONGEST_SECONDS: i64 = 30 * 86_400;
+
+#[derive(Clone, Copy)]
+pub struct Times {
+    pub iat: UnixSeconds,
+    pub nbf: UnixSeconds,
+    pub exp: UnixSeconds,
+}
+
+macro_rules! purpose {
+    ($claims:ty, $typ:literal, $lives:ident) => {
+        impl Purpose for $claims {
+            const TYP: &str = $typ;
+            fn parties(&self) -> (&str, &str) {
+                (&self.iss, &self.aud)
+            }
+            fn times(&self) -> Times {
+                Times {
+                    iat: self.iat,
+                    nbf: self.nbf,
+                    exp: self.exp,
+                }
+            }
+            fn lives(lives: &Lives) -> i64 {
+                lives.$lives
+            }
+        }
+    };
+}
+
+purpose!(AccessClaims, "at+jwt", access);
+purpose!(LinkClaims, "link+jwt", link);
+purpose!(ShareClaims, "share+jwt", share);

@@ -1,0 +1,364 @@
+//! The key ring: which key signs, which will, and which are still believed.
+//!
+//! Every server of a database shares it. A key's state follows from the time alone: it is
+//! *next* until its `active_at`, *active* until its successor's, then *retired* until the last
+//! token that it can have signed has ended, and then forgotten. There is always a next key, so
+//! that whoever keeps our public keys has it long before it signs.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use jsonwebtoken::jwk::JwkSet;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::claims::LONGEST_SECONDS;
+use super::key::{Seal, SigningKey};
+use super::store;
+use crate::base::clock::UnixSeconds;
+use crate::base::fault::Fault;
+use crate::base::ids::KeyId;
+use crate::config::{SigningAlgorithm, TokensConfig};
+use crate::storage::{self, AnyConnection};
+
+/// How long a key signs.
+pub const KEY_DAYS: i64 = 90;
+/// For how long others may keep our public keys before they ask again.
+pub const PUBLISHED_SECONDS: i64 = 300;
+/// A key is known for that long before it signs, even when somebody is in a hurry.
+const AHEAD_SECONDS: i64 = 2 * PUBLISHED_SECONDS;
+const DAY: i64 = 86_400;
+
+pub struct RingKey {
+    pub key: SigningKey,
+    pub private: Zeroizing<Vec<u8>>,
+    pub created_at: UnixSeconds,
+    pub active_at: UnixSeconds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    Next,
+    Active,
+    Retired,
+}
+
+impl KeyState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// A key as an operator sees it.
+#[derive(Clone, Debug)]
+pub struct ListedKey {
+    pub id: KeyId,
+    pub algorithm: SigningAlgorithm,
+    pub state: KeyState,
+    pub active_at: UnixSeconds,
+    /// From when nothing that it signed is believed; `None` while it has no successor.
+    pub ends_at: Option<UnixSeconds>,
+}
+
+/// What happens to the keys before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// They are believed until what they signed has ended.
+    Retire,
+    /// Nothing that they signed is believed any more.
+    Revoke,
+}
+
+/// The public keys as they are published (RFC 7517, section 5).
+#[derive(Clone, Debug)]
+pub struct PublicKeys {
+    pub json: Arc<str>,
+    /// Changes with what is in it.
+    pub etag: Arc<str>,
+}
+
+/// Never empty.
+pub struct Ring {
+    keys: Vec<RingKey>,
+    published: PublicKeys,
+}
+
+impl Ring {
+    /// # Errors
+    /// When there is no key in the database.
+    pub fn load(db: &mut AnyConnection, seal: &Seal) -> Result<Self, Fault> {
+        Self::of(store::load(db, seal)?)
+    }
+
+    /// Of keys in the order of their `active_at`.
+    pub fn of(keys: Vec<RingKey>) -> Result<Self, Fault> {
+        if keys.is_empty() {
+            return Err(Fault::new(
+                "there are no signing keys yet: a server makes them when it first starts",
+            ));
+        }
+        let public = keys.iter().filter_map(|key| key.key.public().cloned());
+        let set = JwkSet {
+            keys: public.collect(),
+        };
+        let json = serde_json::to_string(&set)
+            .map_err(|error| Fault::caused("write the public keys", error))?;
+        let digest = digest::digest(&digest::SHA256, json.as_bytes());
+        let etag: String = digest.as_ref()[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let published = PublicKeys {
+            json: json.into(),
+            etag: format!("\"{etag}\"").into(),
+        };
+        Ok(Self { keys, published })
+    }
+
+    pub fn is(&self, listed: &[(String, UnixSeconds)]) -> bool {
+        let same = |(key, (id, active_at)): (&RingKey, &(String, UnixSeconds))| {
+            key.active_at == *active_at && key.key.id().to_string() == *id
+        };
+        self.keys.len() == listed.len() && self.keys.iter().zip(listed).all(same)
+    }
+
+    pub fn published(&self) -> &PublicKeys {
+        &self.published
+    }
+
+    /// The key that signs.
+    pub fn active(&self, now: UnixSeconds) -> &SigningKey {
+        &self.keys[self.active_at(now)].key
+    }
+
+    /// A key that is believed. The next one is, too: another server may know already that it
+    /// signs.
+    pub fn find(&self, id: KeyId, now: UnixSeconds) -> Option<&SigningKey> {
+        let at = self.keys.iter().position(|key| key.key.id() == id)?;
+        (!self.has_ended(at, now)).then(|| &self.keys[at].key)
+    }
+
+    pub fn list(&self, now: UnixSeconds) -> Vec<ListedKey> {
+        let active = self.active_at(now);
+        let keys = self.keys.iter().enumerate();
+        keys.map(|(at, key)| ListedKey {
+            id: key.key.id(),
+            algorithm: key.key.algorithm(),
+            state: match at {
+                _ if at > active => KeyState::Next,
+                _ if at == active => KeyState::Active,
+                _ => KeyState::Retired,
+            },
+            active_at: key.active_at,
+            ends_at: self.ends_at(at),
+        })
+        .collect()
+    }
+
+    /// Where the active key stands: the last that is due. Should the clock have gone back before
+    /// all of them, the first.
+    fn active_at(&self, now: UnixSeconds) -> usize {
+        let due = self.keys.iter().rposition(|key| key.active_at <= now);
+        due.unwrap_or(0)
+    }
+
+    fn ends_at(&self, at: usize) -> Option<UnixSeconds> {
+        let successor = self.keys.get(at + 1)?;
+        Some(successor.active_at + LONGEST_SECONDS)
+    }
+
+    fn has_ended(&self, at: usize, now: UnixSeconds) -> bool {
+        self.ends_at(at).is_some_and(|end| end <= now)
+    }
+
+    /// Whether [`keep_up`] has something to do.
+    pub fn is_due(&self, now: UnixSeconds) -> bool {
+        self.has_ended(0, now) || self.lacks_next(now)
+    }
+
+    /// A secret that others share is changed by those who share it, so it has no next.
+    fn lacks_next(&self, now: UnixSeconds) -> bool {
+        let active = self.active_at(now);
+        active + 1 == self.keys.len()
+            && self.keys[active].key.algorithm() != SigningAlgorithm::Hs256
+    }
+}
+
+/// Makes what the settings ask for: the first key, a key of another algorithm, a shared secret.
+/// It signs at once; what was going to be next is taken away.
+pub fn adopt(
+    tx: &mut AnyConnection,
+    seal: &Seal,
+    config: &TokensConfig,
+    now: UnixSeconds,
+) -> Result<Ring, Fault> {
+    storage::one_at_a_time(tx)?;
+    let keys = store::load(tx, seal)?;
+    let ring = Ring::of(keys).ok();
+    let fits = ring.as_ref().is_some_and(|ring| {
+        let active = &ring.keys[ring.active_at(now)];
+        active.key.algorithm() == config.algorithm
+            && (config.algorithm != SigningAlgorithm::Hs256
+                || config.hmac_secret.as_ref().is_some_and(|secret| {
+                    secret.expose_secret().as_bytes() == active.private.as_slice()
+                }))
+    });
+    if !fits {
+        // Two keys never begin to sign in the same second: the order would be lost.
+        let before = ring.as_ref().map(|ring| &ring.keys[ring.active_at(now)]);
+        if let Some(before) = before.filter(|before| before.active_at >= now) {
+            store::set_active_at(tx, before.key.id(), now - 1)?;
+        }
+        for next in ring
+            .iter()
+            .flat_map(|ring| &ring.keys[ring.active_at(now) + 1..])
+        {
+            store::delete(tx, next.key.id())?;
+        }
+        let new = match (config.algorithm, &config.hmac_secret) {
+            (SigningAlgorithm::Hs256, Some(secret)) => shared(secret, now)?,
+            (algorithm, _) => made(algorithm, now, now)?,
+        };
+        store::insert(tx, seal, &new)?;
+    }
+    keep_up(tx, seal, now)
+}
+
+/// Forgets the keys whose last token has ended, and sees to it that there is a next one.
+pub fn keep_up(tx: &mut AnyConnection, seal: &Seal, now: UnixSeconds) -> Result<Ring, Fault> {
+    storage::one_at_a_time(tx)?;
+    let ring = Ring::load(tx, seal)?;
+    if !ring.is_due(now) {
+        return Ok(ring);
+    }
+    for (at, key) in ring.keys.iter().enumerate() {
+        if ring.has_ended(at, now) {
+            store::delete(tx, key.key.id())?;
+        }
+    }
+    if ring.lacks_next(now) {
+        let active = &ring.keys[ring.active_at(now)];
+        let due = active.active_at + KEY_DAYS * DAY;
+        let next = made(active.key.algorithm(), now, due.max(now + AHEAD_SECONDS))?;
+        store::insert(tx, seal, &next)?;
+    }
+    Ring::load(tx, seal)
+}
+
+/// Lets the next key sign: now, or as soon as it has been published for long enough. With
+/// [`Before::Revoke`] now in any case, and the others are forgotten.
+///
+/// # Errors
+/// When there is nothing to change: no key yet, or a secret that others share.
+pub fn rotate(
+    tx: &mut AnyConnection,
+    seal: &Seal,
+    before: Before,
+    now: UnixSeconds,
+) -> Result<Ring, Fault> {
+    let ring = keep_up(tx, seal, now)?;
+    let Some(next) = ring.keys.get(ring.active_at(now) + 1) else {
+        return Err(Fault::new(
+            "the key is a secret that others share: change tokens.hmac_secret here and there, \
+             and start the server again",
+        ));
+    };
+    let active_at = match before {
+        Before::Retire => now.max(next.created_at + AHEAD_SECONDS),
+        Before::Revoke => now,
+    };
+    store::set_active_at(tx, next.key.id(), active_at)?;
+    if before == Before::Revoke {
+        for key in ring.keys.iter().filter(|key| key.key.id() != next.key.id()) {
+            store::delete(tx, key.key.id())?;
+        }
+    }
+    keep_up(tx, seal, now)
+}
+
+fn made(
+    algorithm: SigningAlgorithm,
+    now: UnixSeconds,
+    active_at: UnixSeconds,
+) -> Result<RingKey, Fault> {
+    ring_key(algorithm, SigningKey::generate(algorithm)?, now, active_at)
+}
+
+fn shared(secret: &SecretString, now: UnixSeconds) -> Result<RingKey, Fault> {
+    let private = Zeroizing::new(secret.expose_secret().as_bytes().to_vec());
+    ring_key(SigningAlgorithm::Hs256, private, now, now)
+}
+
+fn ring_key(
+    algorithm: SigningAlgorithm,
+    private: Zeroizing<Vec<u8>>,
+    created_at: UnixSeconds,
+    active_at: UnixSeconds,
+) -> Result<RingKey, Fault> {
+    Ok(RingKey {
+        key: SigningKey::read(KeyId::new(), algorithm, &private)?,
+        private,
+        created_at,
+        active_at,
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    const NOW: UnixSeconds = 1_800_000_000;
+
+    /// Of new keys that sign from these times on.
+    pub fn ring(algorithm: SigningAlgorithm, active_at: &[UnixSeconds]) -> Ring {
+        let keys = active_at.iter().map(|at| {
+            let private = match algorithm {
+                SigningAlgorithm::Hs256 => {
+                    Zeroizing::new(crate::base::random::bytes::<32>().to_vec())
+                }
+                _ => SigningKey::generate(algorithm).unwrap(),
+            };
+            ring_key(algorithm, private, *at, *at).unwrap()
+        });
+        Ring::of(keys.collect()).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_next_then_active_then_retired_then_forgotten() {
+        let ring = ring(SigningAlgorithm::EdDsa, &[NOW, NOW + 1000]);
+        let states = |at| {
+            let listed = ring.list(at);
+            (listed[0].state, listed[1].state)
+        };
+        assert_eq!(states(NOW), (KeyState::Active, KeyState::Next));
+        assert_eq!(states(NOW + 999), (KeyState::Active, KeyState::Next));
+        assert_eq!(states(NOW + 1000), (KeyState::Retired, KeyState::Active));
+        let first = ring.keys[0].key.id();
+        assert_eq!(ring.active(NOW + 999).id(), first);
+        assert_ne!(ring.active(NOW + 1000).id(), first);
+        let end = NOW + 1000 + LONGEST_SECONDS;
+        assert!(ring.find(first, end - 1).is_some());
+        assert!(ring.find(first, end).is_none());
+        assert!(ring.find(KeyId::new(), NOW).is_none());
+    }
+
+    #[test]
+    fn the_next_key_is_believed_before_it_signs_and_a_clock_that_went_back_signs_with_the_first() {
+        let ring = ring(SigningAlgorithm::EdDsa, &[NOW, NOW + 1000]);
+        assert!(ring.find(ring.keys[1].key.id(), NOW).is_some());
+        assert_eq!(ring.active(NOW - 5).id(), ring.keys[0].key.id());
+    }
+
+    #[test]
+    fn the_public_keys_hold_every_key_but_a_shared_secret() {
+        let two = ring(SigningAlgorithm::Es256, &[NOW, NOW + 1000]);
+        let json: serde_json::Value = serde_json::from_str(&two.published().json).unwrap();
+        assert_eq!(json["keys"].as_array().unwrap().len(), 2);
+        let shared = ring(SigningAlgorithm::Hs256, &[NOW]);
+        assert_eq!(&*shared.published().json, r#"{"keys":[]}"#);
+    }
+}
