@@ -122,12 +122,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         config.sessions.clone(),
     )
     .await?;
-    let sign_in = SignIn::new(
-        accounts.clone(),
-        passwords,
-        sessions.clone(),
-        tokens.clone(),
-    );
+    let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), clock.clone());
     let first_administrator = recovery.first_administrator().await?.map(|token| {
         SecretString::from(format!(
             "{}/first-administrator?token={}",

@@ -13,7 +13,7 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Email, Login, NewPassword, PersonName, Username};
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
-pub use store::{find, has_administrator, set_role};
+pub use store::{delete, disable, enable, find, forget, has_administrator, set_password, set_role};
 
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -23,6 +23,23 @@ pub struct Account {
     pub name: Option<String>,
     pub role: Role,
     pub created_at: UnixSeconds,
+    pub state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Active,
+    /// Nobody can sign in to it.
+    Disabled,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 impl Account {
@@ -60,6 +77,18 @@ pub enum SignUpError {
     Taken { username: bool, email: bool },
     #[error(transparent)]
     Password(#[from] HashError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an account was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// Nobody could manage the others any more.
+    #[error("this is the last administrator")]
+    LastAdministrator,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -157,6 +186,30 @@ impl Accounts {
         self.db
             .read(move |db| store::find_credentials(db, &login))
             .await
+    }
+
+    /// What the password of somebody signed in is checked against.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn find_credentials_of(&self, id: AccountId) -> Result<Option<Credentials>, Fault> {
+        self.db
+            .read(move |db| store::find_credentials_of(db, id))
+            .await
+    }
+
+    /// Hashes a password that takes the place of another.
+    ///
+    /// # Errors
+    /// As [`Accounts::prepare`].
+    pub async fn prepare_password(
+        &self,
+        account: &Account,
+        password: &NewPassword,
+    ) -> Result<PasswordHash, HashError> {
+        let personal = [&account.username, &account.email, &account.name];
+        let personal = personal.into_iter().flatten().cloned().collect();
+        self.passwords.hash_new(password, personal).await
     }
 
     /// # Errors

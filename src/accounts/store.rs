@@ -2,14 +2,15 @@
 
 use diesel::prelude::*;
 
-use super::{Account, Credentials, NotAdded, Prepared, SignUpError};
+use super::{Account, Credentials, NotAdded, Prepared, Refused, SignUpError, State};
 use crate::access::Role;
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Login, PersonName, Username};
 use crate::passwords::PasswordHash;
 use crate::storage::schema::accounts;
-use crate::storage::{AnyConnection, is_taken};
+use crate::storage::{self, AnyConnection, is_taken};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts)]
@@ -20,6 +21,7 @@ struct Row {
     name: Option<String>,
     role: String,
     created_at: i64,
+    disabled_at: Option<i64>,
 }
 
 impl Row {
@@ -32,6 +34,11 @@ impl Row {
             role: Role::parse(&self.role)
                 .ok_or_else(|| Fault::new("an account with an unknown role"))?,
             created_at: self.created_at,
+            state: if self.disabled_at.is_some() {
+                State::Disabled
+            } else {
+                State::Active
+            },
         })
     }
 }
@@ -49,6 +56,7 @@ pub fn insert<E>(
         name: new.name.as_ref().map(PersonName::as_str).map(str::to_owned),
         role,
         created_at: prepared.created_at,
+        state: State::Active,
     };
     diesel::insert_into(accounts::table)
         .values((
@@ -96,13 +104,28 @@ pub fn find_credentials(
     login: &Login,
 ) -> Result<Option<Credentials>, Fault> {
     let query = accounts::table.select((Row::as_select(), accounts::password_hash));
-    let found: Option<(Row, String)> = match login {
+    let found = match login {
         Login::Username(name) => query
             .filter(accounts::username_key.eq(name.key()))
             .first(db),
         Login::Email(email) => query.filter(accounts::email_key.eq(email.key())).first(db),
-    }
-    .optional()?;
+    };
+    credentials(found.optional()?)
+}
+
+pub fn find_credentials_of(
+    db: &mut AnyConnection,
+    id: AccountId,
+) -> Result<Option<Credentials>, Fault> {
+    let found = accounts::table
+        .select((Row::as_select(), accounts::password_hash))
+        .filter(accounts::id.eq(id.to_string()))
+        .filter(accounts::deleted_at.is_null())
+        .first(db);
+    credentials(found.optional()?)
+}
+
+fn credentials(found: Option<(Row, String)>) -> Result<Option<Credentials>, Fault> {
     found
         .map(|(row, hash)| {
             Ok(Credentials {
@@ -113,10 +136,13 @@ pub fn find_credentials(
         .transpose()
 }
 
+/// # Errors
+/// When the database is away.
 pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
     let row: Option<Row> = accounts::table
         .select(Row::as_select())
-        .find(id.to_string())
+        .filter(accounts::id.eq(id.to_string()))
+        .filter(accounts::deleted_at.is_null())
         .first(db)
         .optional()?;
     row.map(Row::account).transpose()
@@ -125,32 +151,125 @@ pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fa
 pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {
     let rows: Vec<Row> = accounts::table
         .select(Row::as_select())
+        .filter(accounts::deleted_at.is_null())
         .order((accounts::created_at, accounts::id))
         .load(db)?;
     rows.into_iter().map(Row::account).collect()
 }
 
+/// Whether somebody can manage the others: an administrator who is not disabled.
+///
+/// # Errors
+/// When the database is away.
 pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
     let count: i64 = accounts::table
         .filter(accounts::role.eq(Role::Administrator.as_str()))
+        .filter(accounts::disabled_at.is_null())
+        .filter(accounts::deleted_at.is_null())
         .count()
         .get_result(db)?;
     Ok(count > 0)
 }
 
-/// `None` when there is no such account any more.
+/// What their sessions' tokens say is no longer so: whoever calls this ends them.
+///
+/// # Errors
+/// [`Refused`].
+pub fn set_role(tx: &mut AnyConnection, id: AccountId, role: Role) -> Result<Account, Refused> {
+    change(tx, id, |tx| {
+        diesel::update(accounts::table.find(id.to_string()))
+            .set(accounts::role.eq(role.as_str()))
+            .execute(tx)
+    })?;
+    find(tx, id)?.ok_or(Refused::NoSuchAccount)
+}
+
+/// A disabled account can do nothing, and keeps everything. Whoever calls this ends its sessions.
+///
+/// # Errors
+/// [`Refused`].
+pub fn disable(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Refused> {
+    change(tx, id, |tx| {
+        diesel::update(accounts::table.find(id.to_string()))
+            .set(accounts::disabled_at.eq(now))
+            .execute(tx)
+    })
+}
+
+/// # Errors
+/// [`Refused`].
+pub fn enable(tx: &mut AnyConnection, id: AccountId) -> Result<(), Refused> {
+    change(tx, id, |tx| {
+        diesel::update(accounts::table.find(id.to_string()))
+            .set(accounts::disabled_at.eq(None::<i64>))
+            .execute(tx)
+    })
+}
+
+/// Takes away all that is known of somebody; their names are free again at once. The bare row
+/// stays until [`forget`], so that every server hears that its sessions have ended. Whoever
+/// calls this ends them.
+///
+/// # Errors
+/// [`Refused`].
+pub fn delete(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Refused> {
+    change(tx, id, |tx| {
+        let none = None::<String>;
+        diesel::update(accounts::table.find(id.to_string()))
+            .set((
+                accounts::deleted_at.eq(now),
+                accounts::username.eq(&none),
+                accounts::username_key.eq(&none),
+                accounts::email.eq(&none),
+                accounts::email_key.eq(&none),
+                accounts::name.eq(&none),
+                accounts::password_hash.eq(""),
+            ))
+            .execute(tx)
+    })
+}
+
+/// Takes away the rows of accounts that were deleted before `moment`.
 ///
 /// # Errors
 /// When the database is away.
-pub fn set_role(
+pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
+    diesel::delete(accounts::table.filter(accounts::deleted_at.lt(moment))).execute(tx)?;
+    Ok(())
+}
+
+/// Changes the account, unless nobody could manage the others afterwards who could before.
+fn change(
     tx: &mut AnyConnection,
     id: AccountId,
-    role: Role,
-) -> Result<Option<Account>, Fault> {
+    change: impl FnOnce(&mut AnyConnection) -> QueryResult<usize>,
+) -> Result<(), Refused> {
+    // Two administrators who demote each other at once must not both succeed.
+    storage::one_at_a_time(tx)?;
+    if find(tx, id)?.is_none() {
+        return Err(Refused::NoSuchAccount);
+    }
+    let before = has_administrator(tx)?;
+    change(tx).map_err(Fault::from)?;
+    if before && !has_administrator(tx)? {
+        return Err(Refused::LastAdministrator);
+    }
+    Ok(())
+}
+
+/// Sets a hash that was made of a new password. Whoever calls this ends the sessions.
+///
+/// # Errors
+/// When the database is away.
+pub fn set_password(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    new: &PasswordHash,
+) -> Result<(), Fault> {
     diesel::update(accounts::table.find(id.to_string()))
-        .set(accounts::role.eq(role.as_str()))
+        .set(accounts::password_hash.eq(new.as_str()))
         .execute(tx)?;
-    find(tx, id)
+    Ok(())
 }
 
 pub fn replace_hash(

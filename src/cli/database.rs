@@ -1,8 +1,6 @@
 //! `doorward migrate`, `doorward reset-db`
 
-use std::io::{BufRead, IsTerminal, Write};
-
-use super::say;
+use super::{confirmed, say};
 use crate::app::{self, Ground};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
@@ -17,7 +15,11 @@ pub fn migrate(config: Config) -> Result<(), Fault> {
 
 pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
-    if !yes && !is_meant(&location.describe())? {
+    let question = format!(
+        "Delete every account and session in the database ({})?",
+        location.describe()
+    );
+    if !yes && !confirmed(&question)? {
         return Err(Fault::new("nothing was deleted"));
     }
     app::make_data_dir(&config.data_dir)?;
@@ -26,20 +28,4 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     app::make_missing_secret(&config)?;
     say("The database is empty and up to date.");
     Ok(())
-}
-
-fn is_meant(database: &str) -> Result<bool, Fault> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Fault::new(
-            "nobody is there to ask: say --yes to delete everything in the database",
-        ));
-    }
-    print!("Delete every account and session in the database ({database})? Type yes: ");
-    std::io::stdout().flush().ok();
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Fault::caused("read the answer", error))?;
-    Ok(answer.trim() == "yes")
 }

@@ -10,7 +10,7 @@ mod log;
 mod serve;
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,7 +63,7 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Accounts: add one, list all
+    /// Accounts: add, list, change, disable, delete, sign out
     #[command(subcommand)]
     Account(account::Command),
     /// Signing keys: list them, let the next one sign
@@ -133,6 +133,23 @@ pub fn run() -> ExitCode {
 /// Prints a line for the person who called. Who has closed the other end has read enough.
 fn say(line: impl Display) {
     writeln!(std::io::stdout(), "{line}").ok();
+}
+
+/// Asks before something is deleted.
+fn confirmed(question: &str) -> Result<bool, Fault> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Fault::new(
+            "nobody is there to ask: say --yes to delete without a question",
+        ));
+    }
+    print!("{question} Type yes: ");
+    std::io::stdout().flush().ok();
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Fault::caused("read the answer", error))?;
+    Ok(answer.trim() == "yes")
 }
 
 fn complain(line: impl Display) {

@@ -6,10 +6,11 @@ use aws_lc_rs::digest;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Accounts, NewAccount, SignUpError};
+use crate::accounts::{self, Account, Accounts, NewAccount, Refused, SignUpError};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
+use crate::sessions::{EndReason, Sessions};
 use crate::storage::{self, AnyConnection, Db};
 
 /// The link that makes the first administrator, printed at the start.
@@ -115,14 +116,19 @@ impl Recovery {
     /// As [`Recovery::sign_up_first_administrator`].
     pub async fn make_first_administrator(
         &self,
+        sessions: &Sessions,
         token: &str,
         id: AccountId,
     ) -> Result<Account, LinkError> {
-        let (hash, now) = (hash(token), self.clock.now());
-        self.db
-            .write(move |tx| {
+        let hash = hash(token);
+        // What they hold does not say what they are now.
+        sessions
+            .revoke(id, None, EndReason::Account, move |tx, now| {
                 let role = use_up_first_administrator(tx, &hash, now)?;
-                accounts::set_role(tx, id, role)?.ok_or(LinkError::Ended)
+                accounts::set_role(tx, id, role).map_err(|refused| match refused {
+                    Refused::Fault(fault) => fault.into(),
+                    Refused::NoSuchAccount | Refused::LastAdministrator => LinkError::Ended,
+                })
             })
             .await
     }

@@ -12,10 +12,11 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 
 use super::{Identity, store};
+use crate::accounts;
 use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
-use crate::storage::Db;
+use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -147,7 +148,11 @@ async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock, tokens: Tokens) {
         }
         if since_forgetting.is_none_or(|since| since.elapsed() > Duration::from_secs(3600)) {
             let moment = clock.now() - FORGET_AFTER_DAYS * 86_400;
-            if let Err(fault) = db.write(move |tx| store::forget(tx, moment)).await {
+            let forget = move |tx: &mut AnyConnection| {
+                store::forget(tx, moment)?;
+                accounts::forget(tx, moment)
+            };
+            if let Err(fault) = db.write(forget).await {
                 tracing::error!(%fault, "old sessions cannot be forgotten");
             }
             since_forgetting = Some(Stopwatch::start());

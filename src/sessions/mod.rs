@@ -4,76 +4,44 @@
 //! database while it is known here; the refresh token renews it and changes at each use. Ending
 //! the row ends both at once, on this server and, by `live`, on every other one.
 
-pub mod live;
+mod client;
+mod links;
+mod live;
 mod refresh;
 mod store;
 
+use std::fmt;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use crate::access::Role;
-use crate::accounts::Account;
+use crate::accounts::{self, Account, State};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
-use crate::storage::Db;
-use crate::tokens::{AccessClaims, LinkClaims, Refused, Subject, Tokens};
+use crate::storage::{AnyConnection, Db};
+use crate::tokens::{AccessClaims, Refused, Subject, Tokens};
+pub use client::Client;
+pub use links::LinkReader;
 use live::Live;
 use refresh::Refresh;
 use store::Row;
 
 /// For those who do not ask to stay signed in.
 pub const SHORT_SESSION_HOURS: i64 = 12;
+/// How long it counts that somebody has just proved who they are.
+pub const RECENT_MINUTES: i64 = 10;
 const DAY: i64 = 86_400;
+const HOUR: i64 = 3600;
 
 /// Whether a session outlives the browser's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stay {
     ThisVisit,
     SignedIn,
-}
-
-/// Where a request comes from, as far as it can be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    pub address: String,
-    pub user_agent: String,
-}
-
-impl Client {
-    /// `Firefox on Linux`, as far as its user agent says.
-    pub fn device(&self) -> Option<String> {
-        let says = |words: &[(&str, &'static str)]| {
-            words
-                .iter()
-                .find(|(mark, _)| self.user_agent.contains(mark))
-                .map(|(_, name)| *name)
-        };
-        // The order matters: Edge also calls itself Chrome, Chrome also Safari, Android also Linux.
-        let browser = says(&[
-            ("Edg", "Edge"),
-            ("OPR/", "Opera"),
-            ("Firefox/", "Firefox"),
-            ("Chrome/", "Chrome"),
-            ("Safari/", "Safari"),
-            ("curl/", "curl"),
-        ])?;
-        let system = says(&[
-            ("Android", "Android"),
-            ("iPhone", "iPhone"),
-            ("iPad", "iPad"),
-            ("Windows", "Windows"),
-            ("Mac OS X", "macOS"),
-            ("Linux", "Linux"),
-        ]);
-        Some(system.map_or_else(
-            || browser.to_owned(),
-            |system| format!("{browser} on {system}"),
-        ))
-    }
 }
 
 /// Who a request is from: proved by a good access token of a live session.
@@ -83,12 +51,26 @@ pub struct Identity {
     pub session: SessionId,
     pub role: Role,
     pub claims: AccessClaims,
+    pub session_started: UnixSeconds,
     pub session_ends: UnixSeconds,
     /// Where the session was started.
     pub client: Client,
 }
 
 impl Identity {
+    /// Whether they have proved who they are within the last ten minutes.
+    pub fn is_recent(&self, now: UnixSeconds) -> bool {
+        // Neither is a moment that the clock has not reached.
+        (0..RECENT_MINUTES * 60).contains(&(now - self.claims.auth_time))
+    }
+
+    /// What they sign in with.
+    pub fn login(&self) -> &str {
+        let claims = &self.claims;
+        let login = claims.username.as_deref().or(claims.email.as_deref());
+        login.unwrap_or_default()
+    }
+
     /// What to call them, as [`Account::greeting`].
     pub fn greeting(&self) -> &str {
         let claims = &self.claims;
@@ -107,6 +89,97 @@ pub struct Grant {
     pub stay: Stay,
     pub session_ends: UnixSeconds,
     pub identity: Arc<Identity>,
+}
+
+/// Why a session ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    SignedOut,
+    /// Another one was started in the same browser.
+    Replaced,
+    /// From another session of the same account.
+    FromElsewhere,
+    /// A refresh token was used again: somebody has a copy.
+    Reuse,
+    PasswordChanged,
+    /// The account was changed, disabled or deleted, or the operator wanted it.
+    Account,
+}
+
+impl EndReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed_out",
+            Self::Replaced => "replaced",
+            Self::FromElsewhere => "from_elsewhere",
+            Self::Reuse => "reuse",
+            Self::PasswordChanged => "password_changed",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: SessionId,
+    /// Where it was started.
+    pub client: Client,
+    pub created_at: UnixSeconds,
+    /// To the hour.
+    pub last_seen_at: UnixSeconds,
+    pub ends_at: UnixSeconds,
+}
+
+/// The sessions before this one, when they are listed from the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub created_at: UnixSeconds,
+    pub id: SessionId,
+}
+
+impl Cursor {
+    /// What [`fmt::Display`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (created_at, id) = text.split_once('.')?;
+        Some(Self {
+            created_at: created_at.parse().ok()?,
+            id: SessionId::parse(id)?,
+        })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_at, self.id)
+    }
+}
+
+/// Sessions that were ended in a transaction which is not committed yet.
+#[must_use = "servers that know their tokens have to hear of it"]
+pub struct Ended {
+    sessions: Vec<SessionId>,
+    at: UnixSeconds,
+}
+
+/// Ends every session of an account but `keep`, and every link to it, in the caller's transaction.
+///
+/// # Errors
+/// When the database is away.
+pub fn end_all(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    keep: Option<SessionId>,
+    now: UnixSeconds,
+    why: EndReason,
+) -> Result<Ended, Fault> {
+    let mut sessions = store::living(tx, account)?;
+    sessions.retain(|id| Some(*id) != keep);
+    for id in &sessions {
+        store::end(tx, *id, now, why)?;
+    }
+    store::forget_links_of(tx, account)?;
+    Ok(Ended { sessions, at: now })
 }
 
 /// Why a token opens nothing.
@@ -173,31 +246,20 @@ impl Sessions {
             .write(move |tx| {
                 // Read here, where nobody has to wait any more.
                 let now = clock.now();
-                let ends_at = now
-                    + match stay {
-                        Stay::ThisVisit => SHORT_SESSION_HOURS * 3600,
-                        Stay::SignedIn => config.absolute_days * DAY,
-                    };
-                let row = Row {
-                    id: SessionId::new(),
-                    account_id,
-                    created_at: now,
-                    idle_ends_at: idle_end(now, ends_at, &config),
-                    ends_at,
-                    ended_at: None,
-                    stay,
-                    client,
-                    refresh_seed: crate::base::random::bytes(),
-                    generation: 0,
-                    rotated_at: now,
-                };
-                store::insert(tx, &row)?;
-                if let Some(id) = before {
-                    store::end(tx, id, now)?;
-                }
+                let row = Row::new(account_id, client, stay, now, now, &config);
+                replace(tx, &row, before)?;
                 Ok::<_, Fault>(row)
             })
             .await?;
+        self.started(account, row, before)
+    }
+
+    fn started(
+        &self,
+        account: &Account,
+        row: Row,
+        before: Option<SessionId>,
+    ) -> Result<Grant, Fault> {
         if let Some(id) = before {
             self.live.end(id, row.created_at);
         }
@@ -237,14 +299,6 @@ impl Sessions {
         identity(claims, row.ok_or(NotSignedIn::Ended)?)
     }
 
-    /// What a link's token says. A link belongs to no session, and ends with its time alone.
-    ///
-    /// # Errors
-    /// Why it is not accepted.
-    pub fn link(&self, token: &str) -> Result<LinkClaims, Refused> {
-        self.tokens.verify_link(token)
-    }
-
     /// New tokens for a refresh token. Parallel requests with the same one get the same
     /// successor for ten seconds; after that an old one is taken for stolen and ends the
     /// session (RFC 9700, section 4.14.2).
@@ -264,35 +318,40 @@ impl Sessions {
         if !known.is_some_and(|row| keys.is_genuine(&presented, &row.refresh_seed)) {
             return Err(NotSignedIn::Ended);
         }
-        let outcome =
-            self.db
-                .write(move |tx| -> Result<_, NotSignedIn> {
-                    let Some(mut row) = store::lock(tx, id)? else {
-                        return Ok(Renewal::Ended);
-                    };
-                    let now = clock.now();
-                    if !row.lives_at(now) {
-                        return Ok(Renewal::Ended);
-                    }
-                    match presented.age(row.generation, now - row.rotated_at) {
-                        refresh::Age::Current => {
-                            row.generation += 1;
-                            row.rotated_at = now;
-                            row.idle_ends_at = idle_end(now, row.ends_at, &config);
-                            store::rotate(tx, &row)?;
+        let outcome = self
+            .db
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let Some(mut row) = store::lock(tx, id)? else {
+                    return Ok(Renewal::Ended);
+                };
+                let now = clock.now();
+                if !row.lives_at(now) {
+                    return Ok(Renewal::Ended);
+                }
+                match presented.age(row.generation, now - row.rotated_at) {
+                    refresh::Age::Current => {
+                        row.generation += 1;
+                        row.rotated_at = now;
+                        row.idle_ends_at = idle_end(now, row.ends_at, &config);
+                        // A session in use is renewed four times an hour.
+                        if now - row.last_seen_at >= HOUR {
+                            row.last_seen_at = now;
                         }
-                        refresh::Age::InGrace => {}
-                        refresh::Age::Reused => {
-                            store::end(tx, id, now)?;
-                            return Ok(Renewal::Reused(now));
-                        }
+                        store::renew(tx, &row)?;
                     }
-                    Ok(crate::accounts::find(tx, row.account_id)?
-                        .map_or(Renewal::Ended, |account| {
-                            Renewal::Good(Box::new((account, row)))
-                        }))
-                })
-                .await?;
+                    refresh::Age::InGrace => {}
+                    refresh::Age::Reused => {
+                        store::end(tx, id, now, EndReason::Reuse)?;
+                        return Ok(Renewal::Reused(now));
+                    }
+                }
+                Ok(
+                    active(tx, row.account_id)?.map_or(Renewal::Ended, |account| {
+                        Renewal::Good(Box::new((account, row)))
+                    }),
+                )
+            })
+            .await?;
         match outcome {
             Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
             Renewal::Ended => Err(NotSignedIn::Ended),
@@ -304,22 +363,135 @@ impl Sessions {
         }
     }
 
+    /// New tokens of the same session for somebody who has just proved again who they are.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub async fn prove_again(&self, id: SessionId) -> Result<Grant, NotSignedIn> {
+        let clock = self.clock.clone();
+        let (account, row) = self
+            .db
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let now = clock.now();
+                let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let mut row = row.ok_or(NotSignedIn::Ended)?;
+                row.verified_at = now;
+                row.generation += 1;
+                row.rotated_at = now;
+                store::renew(tx, &row)?;
+                let account = active(tx, row.account_id)?.ok_or(NotSignedIn::Ended)?;
+                Ok((account, row))
+            })
+            .await?;
+        Ok(self.grant(&account, row)?)
+    }
+
+    /// The sessions of an account that go on, the latest first, and where the next page begins.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn list(
+        &self,
+        account: AccountId,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, Option<Cursor>), Fault> {
+        let now = self.clock.now();
+        let mut found = self
+            .db
+            .read(move |db| store::list(db, account, now, after, limit + 1))
+            .await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| more).map(|last| Cursor {
+            created_at: last.created_at,
+            id: last.id,
+        });
+        Ok((found, last))
+    }
+
+    /// A session of this account that goes on.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn find(&self, account: AccountId, id: SessionId) -> Result<Option<Listed>, Fault> {
+        let now = self.clock.now();
+        let row = self.db.read(move |db| store::find(db, id)).await?;
+        Ok(row
+            .filter(|row| row.account_id == account && row.lives_at(now))
+            .map(Row::listed))
+    }
+
+    /// When a session of this account last ended because a token of it was used twice.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn last_reuse(&self, account: AccountId) -> Result<Option<UnixSeconds>, Fault> {
+        self.db
+            .read(move |db| store::last_end(db, account, EndReason::Reuse))
+            .await
+    }
+
     /// Ends a session. When this returns, no token of it is accepted here any more, nor after
     /// a restart, and within a second on no other server.
     ///
     /// # Errors
     /// When the database is away; then the session goes on.
-    pub async fn end(&self, id: SessionId) -> Result<(), Fault> {
+    pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
         let clock = self.clock.clone();
         let at = self
             .db
             .write(move |tx| {
                 let now = clock.now();
-                store::end(tx, id, now).map(|()| now)
+                store::end(tx, id, now, why).map(|()| now)
             })
             .await?;
         self.live.end(id, at);
         Ok(())
+    }
+
+    /// Ends every session of an account but `keep`, and every link to it.
+    ///
+    /// # Errors
+    /// When the database is away; then all go on.
+    pub async fn end_all(
+        &self,
+        account: AccountId,
+        keep: Option<SessionId>,
+        why: EndReason,
+    ) -> Result<(), Fault> {
+        self.revoke(account, keep, why, |_, _| Ok(())).await
+    }
+
+    /// Makes a change to an account after which none of its sessions may go on, but for `keep`:
+    /// all in one transaction.
+    ///
+    /// # Errors
+    /// What `change` returns; then nothing has ended.
+    pub async fn revoke<T, E>(
+        &self,
+        account: AccountId,
+        keep: Option<SessionId>,
+        why: EndReason,
+        change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let clock = self.clock.clone();
+        let (changed, ended) = self
+            .db
+            .write(move |tx| -> Result<_, E> {
+                let now = clock.now();
+                let changed = change(tx, now)?;
+                Ok((changed, end_all(tx, account, keep, now, why)?))
+            })
+            .await?;
+        for id in ended.sessions {
+            self.live.end(id, ended.at);
+        }
+        Ok(changed)
     }
 
     fn grant(&self, account: &Account, row: Row) -> Result<Grant, Fault> {
@@ -332,7 +504,7 @@ impl Sessions {
         };
         let (access, claims) =
             self.tokens
-                .issue_access(&subject, row.id, row.created_at, row.ends_at)?;
+                .issue_access(&subject, row.id, row.verified_at, row.ends_at)?;
         let (stay, session_ends) = (row.stay, row.ends_at);
         let refresh = self
             .refresh
@@ -353,6 +525,20 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
     ends_at.min(now + config.idle_days * DAY)
 }
 
+/// Starts a session, and ends the one that the same browser had.
+fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<(), Fault> {
+    store::insert(tx, new)?;
+    match before {
+        Some(id) => store::end(tx, id, new.created_at, EndReason::Replaced),
+        None => Ok(()),
+    }
+}
+
+/// An account that may be signed in to.
+fn active(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
+    Ok(accounts::find(db, id)?.filter(|account| account.state == State::Active))
+}
+
 enum Renewal {
     Good(Box<(Account, Row)>),
     Ended,
@@ -367,6 +553,7 @@ fn identity(claims: AccessClaims, row: Row) -> Result<Identity, NotSignedIn> {
         session: row.id,
         role: role.ok_or(Refused::Malformed)?,
         claims,
+        session_started: row.created_at,
         session_ends: row.ends_at,
         client: row.client,
     })

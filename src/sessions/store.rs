@@ -1,14 +1,16 @@
-//! The table of sessions.
+//! The tables of sessions and of links.
 
 use diesel::prelude::*;
 
+use super::links::Row as LinkRow;
 use super::refresh::Seed;
-use super::{Client, Stay};
+use super::{Client, Cursor, DAY, EndReason, HOUR, Listed, SHORT_SESSION_HOURS, Stay, idle_end};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
-use crate::base::ids::{AccountId, SessionId};
+use crate::base::ids::{AccountId, SessionId, TokenId};
+use crate::config::SessionsConfig;
 use crate::storage::AnyConnection;
-use crate::storage::schema::sessions;
+use crate::storage::schema::{links, sessions};
 
 #[derive(Clone)]
 pub struct Row {
@@ -23,9 +25,53 @@ pub struct Row {
     pub refresh_seed: Seed,
     pub generation: i64,
     pub rotated_at: UnixSeconds,
+    /// When its owner last proved who they are.
+    pub verified_at: UnixSeconds,
+    pub last_seen_at: UnixSeconds,
 }
 
 impl Row {
+    /// Of a session that begins now.
+    pub fn new(
+        account_id: AccountId,
+        client: Client,
+        stay: Stay,
+        now: UnixSeconds,
+        verified_at: UnixSeconds,
+        config: &SessionsConfig,
+    ) -> Self {
+        let ends_at = now
+            + match stay {
+                Stay::ThisVisit => SHORT_SESSION_HOURS * HOUR,
+                Stay::SignedIn => config.absolute_days * DAY,
+            };
+        Self {
+            id: SessionId::new(),
+            account_id,
+            created_at: now,
+            idle_ends_at: idle_end(now, ends_at, config),
+            ends_at,
+            ended_at: None,
+            stay,
+            client,
+            refresh_seed: crate::base::random::bytes(),
+            generation: 0,
+            rotated_at: now,
+            verified_at,
+            last_seen_at: now,
+        }
+    }
+
+    pub fn listed(self) -> Listed {
+        Listed {
+            id: self.id,
+            client: self.client,
+            created_at: self.created_at,
+            last_seen_at: self.last_seen_at,
+            ends_at: self.ends_at,
+        }
+    }
+
     pub fn lives_at(&self, now: UnixSeconds) -> bool {
         self.ended_at.is_none() && now < self.idle_ends_at && now < self.ends_at
     }
@@ -46,6 +92,9 @@ struct Stored {
     refresh_seed: Vec<u8>,
     generation: i64,
     rotated_at: i64,
+    verified_at: i64,
+    last_seen_at: i64,
+    end_reason: Option<String>,
 }
 
 impl Stored {
@@ -69,6 +118,8 @@ impl Stored {
             refresh_seed: self.refresh_seed.try_into().ok()?,
             generation: self.generation,
             rotated_at: self.rotated_at,
+            verified_at: self.verified_at,
+            last_seen_at: self.last_seen_at,
         })
     }
 }
@@ -87,6 +138,9 @@ pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
         refresh_seed: row.refresh_seed.to_vec(),
         generation: row.generation,
         rotated_at: row.rotated_at,
+        verified_at: row.verified_at,
+        last_seen_at: row.last_seen_at,
+        end_reason: None,
     };
     diesel::insert_into(sessions::table)
         .values(stored)
@@ -96,13 +150,69 @@ pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
 
 pub fn find(db: &mut AnyConnection, id: SessionId) -> Result<Option<Row>, Fault> {
     let stored: Option<Stored> = sessions::table.find(id.to_string()).first(db).optional()?;
+    stored.map(read).transpose()
+}
+
+fn read(stored: Stored) -> Result<Row, Fault> {
     stored
-        .map(|stored| {
-            stored
-                .row()
-                .ok_or_else(|| Fault::new("a damaged session row"))
-        })
-        .transpose()
+        .row()
+        .ok_or_else(|| Fault::new("a damaged session row"))
+}
+
+/// Those that go on, the latest first.
+pub fn list(
+    db: &mut AnyConnection,
+    account: AccountId,
+    now: UnixSeconds,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Vec<Listed>, Fault> {
+    let before = after.map_or((i64::MAX, String::new()), |after| {
+        (after.created_at, after.id.to_string())
+    });
+    let stored: Vec<Stored> = sessions::table
+        .filter(sessions::account_id.eq(account.to_string()))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::ends_at.gt(now))
+        .filter(sessions::idle_ends_at.gt(now))
+        .filter(
+            sessions::created_at.lt(before.0).or(sessions::created_at
+                .eq(before.0)
+                .and(sessions::id.gt(before.1))),
+        )
+        .order((sessions::created_at.desc(), sessions::id))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(db)?;
+    stored
+        .into_iter()
+        .map(|stored| read(stored).map(Row::listed))
+        .collect()
+}
+
+/// Every session of an account that has not been ended.
+pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionId>, Fault> {
+    let ids: Vec<String> = sessions::table
+        .select(sessions::id)
+        .filter(sessions::account_id.eq(account.to_string()))
+        .filter(sessions::ended_at.is_null())
+        .load(db)?;
+    Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
+}
+
+/// When a session of this account last ended for this reason.
+pub fn last_end(
+    db: &mut AnyConnection,
+    account: AccountId,
+    why: EndReason,
+) -> Result<Option<UnixSeconds>, Fault> {
+    let at: Option<Option<i64>> = sessions::table
+        .select(sessions::ended_at)
+        .filter(sessions::account_id.eq(account.to_string()))
+        .filter(sessions::end_reason.eq(why.as_str()))
+        .order(sessions::ended_at.desc())
+        .first(db)
+        .optional()?;
+    Ok(at.flatten())
 }
 
 /// The row, and nobody else's hands on it until the transaction ends. An update that changes
@@ -114,24 +224,35 @@ pub fn lock(tx: &mut AnyConnection, id: SessionId) -> Result<Option<Row>, Fault>
     find(tx, id)
 }
 
-pub fn rotate(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
+/// What changes when a session is renewed or proved again.
+pub fn renew(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
     diesel::update(sessions::table.find(row.id.to_string()))
         .set((
             sessions::generation.eq(row.generation),
             sessions::rotated_at.eq(row.rotated_at),
             sessions::idle_ends_at.eq(row.idle_ends_at),
+            sessions::verified_at.eq(row.verified_at),
+            sessions::last_seen_at.eq(row.last_seen_at),
         ))
         .execute(tx)?;
     Ok(())
 }
 
-pub fn end(tx: &mut AnyConnection, id: SessionId, now: UnixSeconds) -> Result<(), Fault> {
+pub fn end(
+    tx: &mut AnyConnection,
+    id: SessionId,
+    now: UnixSeconds,
+    why: EndReason,
+) -> Result<(), Fault> {
     diesel::update(
         sessions::table
             .find(id.to_string())
             .filter(sessions::ended_at.is_null()),
     )
-    .set(sessions::ended_at.eq(now))
+    .set((
+        sessions::ended_at.eq(now),
+        sessions::end_reason.eq(why.as_str()),
+    ))
     .execute(tx)?;
     Ok(())
 }
@@ -153,5 +274,68 @@ pub fn ended_since(
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
     diesel::delete(sessions::table.filter(sessions::ends_at.lt(moment))).execute(tx)?;
     diesel::delete(sessions::table.filter(sessions::ended_at.lt(moment))).execute(tx)?;
+    Ok(())
+}
+
+pub fn insert_link(tx: &mut AnyConnection, link: &LinkRow) -> Result<(), Fault> {
+    diesel::insert_into(links::table)
+        .values((
+            links::id.eq(link.id.to_string()),
+            links::account_id.eq(link.account.to_string()),
+            links::session_id.eq(link.session.map(|id| id.to_string())),
+            links::ends_at.eq(link.ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// A link that was not used up.
+pub fn find_link(db: &mut AnyConnection, jti: &str) -> Result<Option<LinkRow>, Fault> {
+    let found: Option<(String, String, Option<String>, i64)> = links::table
+        .select((
+            links::id,
+            links::account_id,
+            links::session_id,
+            links::ends_at,
+        ))
+        .filter(links::id.eq(jti))
+        .filter(links::used_at.is_null())
+        .first(db)
+        .optional()?;
+    let row = |(id, account, session, ends_at): (String, String, Option<String>, i64)| {
+        Some(LinkRow {
+            id: TokenId::parse(&id)?,
+            account: AccountId::parse(&account)?,
+            session: match session {
+                Some(id) => Some(SessionId::parse(&id)?),
+                None => None,
+            },
+            ends_at,
+        })
+    };
+    found
+        .map(|found| row(found).ok_or_else(|| Fault::new("a damaged link row")))
+        .transpose()
+}
+
+/// `false`: somebody else was first. Of any number at once, the database lets one change the row.
+pub fn use_link_up(tx: &mut AnyConnection, jti: &str, now: UnixSeconds) -> Result<bool, Fault> {
+    let unused = links::table
+        .filter(links::id.eq(jti))
+        .filter(links::used_at.is_null());
+    Ok(diesel::update(unused)
+        .set(links::used_at.eq(now))
+        .execute(tx)?
+        == 1)
+}
+
+pub fn forget_links_of(tx: &mut AnyConnection, account: AccountId) -> Result<(), Fault> {
+    diesel::delete(links::table.filter(links::account_id.eq(account.to_string()))).execute(tx)?;
+    Ok(())
+}
+
+/// Those that have run out.
+pub fn forget_links(tx: &mut AnyConnection, now: UnixSeconds) -> Result<(), Fault> {
+    diesel::delete(links::table.filter(links::ends_at.lt(now))).execute(tx)?;
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! The front door: everything between a typed name and a session.
 
 use crate::access::Role;
-use crate::accounts::{Account, Accounts, NewAccount, SignUpError};
+use crate::accounts::{self, Account, Accounts, NewAccount, SignUpError, State};
+use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
-use crate::base::names::{Login, Password};
-use crate::passwords::{Busy, Passwords, Verdict};
-use crate::sessions::{Client, Grant, Sessions, Stay};
-use crate::tokens::Tokens;
+use crate::base::names::{Login, NewPassword, Password};
+use crate::passwords::{Busy, HashError, Passwords, Verdict};
+use crate::sessions::{Client, EndReason, Grant, Identity, NotSignedIn, Sessions, Stay};
 
 /// How somebody wants to be let in.
 #[derive(Clone, Debug)]
@@ -31,26 +31,40 @@ pub enum Outcome {
     Busy,
 }
 
+/// Why a password was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error("the current password is another one")]
+    Wrong,
+    #[error("the session has ended")]
+    Ended,
+    #[error(transparent)]
+    New(#[from] HashError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+enum Checked {
+    Right(Box<Account>),
+    Wrong,
+    Busy,
+}
+
 #[derive(Clone)]
 pub struct SignIn {
     accounts: Accounts,
     passwords: Passwords,
     sessions: Sessions,
-    tokens: Tokens,
+    clock: Clock,
 }
 
 impl SignIn {
-    pub fn new(
-        accounts: Accounts,
-        passwords: Passwords,
-        sessions: Sessions,
-        tokens: Tokens,
-    ) -> Self {
+    pub fn new(accounts: Accounts, passwords: Passwords, sessions: Sessions, clock: Clock) -> Self {
         Self {
             accounts,
             passwords,
             sessions,
-            tokens,
+            clock,
         }
     }
 
@@ -75,6 +89,7 @@ impl SignIn {
             Ok(verdict) => (verdict, account),
             Err(Busy) => return Ok(Outcome::Busy),
         };
+        let account = account.filter(|account| account.state == State::Active);
         let (Verdict::Right | Verdict::RightButOld, Some(account)) = (&verdict, account) else {
             return Ok(Outcome::Refused);
         };
@@ -88,8 +103,79 @@ impl SignIn {
             Delivery::Session { stay, before } => {
                 Outcome::SignedIn(self.sessions.start(&account, client, stay, before).await?)
             }
-            Delivery::Link { path } => Outcome::Link(self.tokens.issue_link(account.id, &path)?),
+            Delivery::Link { path } => {
+                let now = self.clock.now();
+                let (token, _) = self
+                    .sessions
+                    .issue_link(account.id, None, &path, now)
+                    .await?;
+                Outcome::Link(token)
+            }
         })
+    }
+
+    /// Lets somebody who is signed in prove again who they are: new tokens of the same session.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn prove_again(
+        &self,
+        identity: &Identity,
+        password: &Password,
+    ) -> Result<Outcome, Fault> {
+        match self.check(identity, password).await? {
+            Checked::Right(_) => match self.sessions.prove_again(identity.session).await {
+                Ok(grant) => Ok(Outcome::SignedIn(grant)),
+                Err(NotSignedIn::Fault(fault)) => Err(fault),
+                Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Ok(Outcome::Refused),
+            },
+            Checked::Wrong => Ok(Outcome::Refused),
+            Checked::Busy => Ok(Outcome::Busy),
+        }
+    }
+
+    /// Changes the password of somebody who is signed in and knows it. Every other session of
+    /// theirs ends, and every link; this one gets new tokens.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn change_password(
+        &self,
+        identity: &Identity,
+        current: &Password,
+        new: &NewPassword,
+    ) -> Result<Grant, ChangeError> {
+        let account = match self.check(identity, current).await? {
+            Checked::Right(account) => account,
+            Checked::Wrong => return Err(ChangeError::Wrong),
+            Checked::Busy => return Err(HashError::from(Busy).into()),
+        };
+        let hash = self.accounts.prepare_password(&account, new).await?;
+        let (id, keep) = (account.id, Some(identity.session));
+        self.sessions
+            .revoke(id, keep, EndReason::PasswordChanged, move |tx, _| {
+                accounts::set_password(tx, id, &hash)
+            })
+            .await?;
+        match self.sessions.prove_again(identity.session).await {
+            Ok(grant) => Ok(grant),
+            Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
+            Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Err(ChangeError::Ended),
+        }
+    }
+
+    async fn check(&self, identity: &Identity, password: &Password) -> Result<Checked, Fault> {
+        let found = self.accounts.find_credentials_of(identity.account).await?;
+        let (account, hash) = found.map(|found| (found.account, found.hash)).unzip();
+        Ok(
+            match (self.passwords.verify(password, hash).await, account) {
+                (Err(Busy), _) => Checked::Busy,
+                (Ok(Verdict::Right | Verdict::RightButOld), Some(account)) => {
+                    Checked::Right(Box::new(account))
+                }
+                _ => Checked::Wrong,
+            },
+        )
     }
 
     /// Makes an account and lets its owner in.

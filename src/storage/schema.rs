@@ -11,6 +11,8 @@ diesel::table! {
         password_hash -> Text,
         role -> Text,
         created_at -> BigInt,
+        disabled_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
     }
 }
 
@@ -28,6 +30,9 @@ diesel::table! {
         refresh_seed -> Binary,
         generation -> BigInt,
         rotated_at -> BigInt,
+        verified_at -> BigInt,
+        last_seen_at -> BigInt,
+        end_reason -> Nullable<Text>,
     }
 }
 
@@ -47,5 +52,15 @@ diesel::table! {
         hash -> Binary,
         purpose -> Text,
         ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    links (id) {
+        id -> Text,
+        account_id -> Text,
+        session_id -> Nullable<Text>,
+        ends_at -> BigInt,
+        used_at -> Nullable<BigInt>,
     }
 }

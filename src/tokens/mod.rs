@@ -226,24 +226,32 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// A token that shows `path` to whoever holds it, for somebody who has just signed in.
+    /// A token that shows `path` to whoever holds it, made by somebody who last proved at
+    /// `auth_time` who they are.
     ///
     /// # Errors
     /// When signing fails.
-    pub fn issue_link(&self, account: AccountId, path: &str) -> Result<String, Fault> {
+    pub fn issue_link(
+        &self,
+        id: TokenId,
+        account: AccountId,
+        path: &str,
+        auth_time: UnixSeconds,
+    ) -> Result<(String, LinkClaims), Fault> {
         let now = self.clock.now();
-        self.sign(&LinkClaims {
+        let claims = LinkClaims {
             iss: self.issuer.to_string(),
             aud: self.issuer.to_string(),
             sub: account.to_string(),
-            jti: TokenId::new().to_string(),
+            jti: id.to_string(),
             iat: now,
             nbf: now,
             exp: now + self.lives.link,
-            auth_time: now,
+            auth_time,
             amr: vec!["pwd".to_owned()],
             path: path.to_owned(),
-        })
+        };
+        Ok((self.sign(&claims)?, claims))
     }
 
     /// A token that opens one shared thing to whoever holds it, for at most thirty days.
@@ -512,7 +520,9 @@ mod tests {
     fn a_token_of_one_purpose_never_passes_for_another() {
         let (tokens, _) = tokens();
         let access = access(&tokens).0;
-        let link = tokens.issue_link(AccountId::new(), "/dashboard").unwrap();
+        let (link, _) = tokens
+            .issue_link(TokenId::new(), AccountId::new(), "/dashboard", NOW)
+            .unwrap();
         let (share, _) = tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap();
         for (kind, token) in ["access", "link", "share"]
             .iter()

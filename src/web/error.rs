@@ -5,13 +5,14 @@ use std::fmt;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::pages::Frame;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
+use crate::sessions::RECENT_MINUTES;
 
 /// Everything that ends a request other than as was asked for.
 #[derive(Debug)]
@@ -21,6 +22,10 @@ pub enum PageError {
     MethodNotAllowed(String),
     /// No good token; `Some`: why the one that came is not.
     NotSignedIn(Option<String>),
+    /// A name and a password that do not match, from a program.
+    SignInRefused,
+    /// Signed in, but not lately enough for what was asked.
+    NotRecent,
     /// A link that showed a page once.
     LinkEnded,
     /// A one-time link that was used up, or never was.
@@ -28,6 +33,8 @@ pub enum PageError {
     /// A form sent from a page that is not ours.
     CrossSite,
     SignUpClosed,
+    /// Nobody could manage the others any more.
+    LastAdministrator,
     /// A request that can't be understood, and why.
     Malformed(&'static str),
     /// A token where none, or another one, belongs.
@@ -35,7 +42,8 @@ pub enum PageError {
     /// A form that was filled in wrongly, as (field, words); for programs, which see no page.
     Fields(Vec<(String, String)>),
     TooLarge,
-    NotAForm,
+    /// With the media type that would do.
+    MediaType(&'static str),
     TooSlow,
     Busy,
     /// What must be known to decide is not: the answer is no.
@@ -79,6 +87,21 @@ impl PageError {
                 "This page is for people who are signed in.",
                 SIGN_IN,
             ),
+            Self::SignInRefused => (
+                S::UNAUTHORIZED,
+                "sign_in_refused",
+                "Not signed in",
+                "That name and password do not match.",
+                SIGN_IN,
+            ),
+            Self::NotRecent => (
+                S::UNAUTHORIZED,
+                "not_recent",
+                "Confirm that it is you",
+                "For this the password has to have been given within the last ten minutes. \
+                 Nothing was changed.",
+                Some(("/account/verify", "Confirm")),
+            ),
             Self::LinkEnded => (
                 S::UNAUTHORIZED,
                 "link_ended",
@@ -108,6 +131,14 @@ impl PageError {
                 "New accounts are made by the administrator of this site.",
                 SIGN_IN,
             ),
+            Self::LastAdministrator => (
+                S::CONFLICT,
+                "last_administrator",
+                "You are the last administrator",
+                "Nobody could manage the other accounts any more. Nothing was changed. \
+                 Make somebody else an administrator first.",
+                Some(("/account", "Go to your account")),
+            ),
             Self::Malformed(why) => (
                 S::BAD_REQUEST,
                 "malformed",
@@ -136,11 +167,15 @@ impl PageError {
                 "What was sent is larger than this page takes. Nothing was saved. Go back and shorten it.",
                 HOME,
             ),
-            Self::NotAForm => (
+            Self::MediaType(taken) => (
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "That could not be read",
-                "This page takes forms as application/x-www-form-urlencoded. Nothing was saved.",
+                if taken.ends_with("json") {
+                    "This address takes JSON, sent as application/json. Nothing was saved."
+                } else {
+                    "This page takes forms as application/x-www-form-urlencoded. Nothing was saved."
+                },
                 HOME,
             ),
             Self::TooSlow => (
@@ -196,6 +231,23 @@ impl PageError {
                     HeaderValue::from_str(&format!("Bearer realm=\"Doorward\"{error}")).ok()?;
                 Some((header::WWW_AUTHENTICATE, value))
             }
+            Self::SignInRefused => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"Doorward\""),
+            )),
+            // RFC 9470, section 3.
+            Self::NotRecent => {
+                let value = format!(
+                    "Bearer realm=\"Doorward\", error=\"insufficient_user_authentication\", max_age={}",
+                    RECENT_MINUTES * 60
+                );
+                Some((
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_str(&value).ok()?,
+                ))
+            }
+            // RFC 9110, section 15.5.16.
+            Self::MediaType(taken) => Some((header::ACCEPT, HeaderValue::from_static(taken))),
             Self::LinkEnded => Some((
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"Doorward\", error=\"invalid_token\""),
@@ -264,12 +316,13 @@ struct ProblemPage {
     request_id: String,
 }
 
-/// Whether the request is a browser's: it asks for HTML.
-pub fn wants_html(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::ACCEPT)
+/// Whether the answer is for a person: the request asks for HTML, and not the API for it.
+pub fn is_for_a_person(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(header::ACCEPT);
+    let html = accept
         .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
+        .is_some_and(|accept| accept.contains("text/html"));
+    html && !request.path().starts_with("/api/")
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.
@@ -309,7 +362,7 @@ fn body(
     id: RequestId,
 ) -> (BoxBody, &'static str) {
     let request_id = id.to_string();
-    if wants_html(request.headers()) {
+    if is_for_a_person(request) {
         let page = ProblemPage {
             frame: Frame::of(request),
             title: words.title,

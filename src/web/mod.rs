@@ -1,6 +1,8 @@
 //! Floor 4: the only one that knows HTTP, HTML and cookies.
 
+mod api;
 mod assets;
+mod client;
 mod cookies;
 mod error;
 mod forms;

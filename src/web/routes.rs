@@ -2,9 +2,13 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::guard::Guard::{OneTime, Open, Public, SignedInOrLink};
-use super::guard::{Listed, Routes};
-use super::pages::{dashboard, first_administrator, home, login, logout, signup};
+use super::api;
+use super::guard::Guard::{OneTime, Open, Public, Recent, SignedIn, SignedInOrLink};
+use super::guard::{Guard, Listed, Routes};
+use super::pages::{
+    account, continue_link, dashboard, first_administrator, home, login, logout, password,
+    sessions, signup, verify,
+};
 use super::{State, assets, jwks};
 
 fn routes(routes: &mut Routes<'_>) {
@@ -17,12 +21,53 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/login", |at| {
         at.get(Open, login::show).post(Open, login::submit)
     });
+    routes.at("/login/continue", |at| at.post(Open, continue_link::submit));
     routes.at("/logout", |at| at.post(Open, logout::submit));
     routes.at("/dashboard", |at| at.get(SignedInOrLink, dashboard::show));
+    routes.at("/account", |at| at.get(SignedIn, account::show));
+    routes.at("/account/password", |at| {
+        at.get(SignedIn, password::show)
+            .post(SignedIn, password::submit)
+    });
+    routes.at("/account/verify", |at| {
+        at.get(SignedIn, verify::show)
+            .post(SignedIn, verify::submit)
+    });
+    routes.at("/account/sessions", |at| at.get(SignedIn, sessions::show));
+    routes.at("/account/sessions/others", |at| {
+        at.get(SignedIn, sessions::ask_to_end_others)
+            .post(SignedIn, sessions::end_others)
+    });
+    routes.at("/account/sessions/{id}", |at| {
+        at.get(SignedIn, sessions::ask_to_end)
+            .post(SignedIn, sessions::end)
+    });
+    routes.at("/account/delete", |at| {
+        at.get(Recent, account::ask_to_delete)
+            .post(Recent, account::delete)
+    });
     routes.at("/first-administrator", |at| {
         at.get(OneTime, first_administrator::show)
             .post(Open, first_administrator::submit)
     });
+
+    // Programs
+    routes.at("/api/sessions", |at| {
+        at.post(Public, api::sessions::start)
+            .get(SignedIn, api::sessions::list)
+            .delete(SignedIn, api::sessions::end_all)
+    });
+    routes.at("/api/sessions/current", |at| {
+        at.delete(SignedIn, api::sessions::end_current)
+    });
+    routes.at("/api/sessions/{id}", |at| {
+        at.get(SignedIn, api::sessions::show)
+            .delete(SignedIn, api::sessions::end)
+    });
+    routes.at("/api/tokens/refresh", |at| {
+        at.post(Public, api::tokens::refresh)
+    });
+    routes.at("/api/links", |at| at.post(Recent, api::links::make));
 
     // Machines
     routes.at("/.well-known/jwks.json", |at| at.get(Public, jwks::serve));
@@ -38,4 +83,11 @@ pub fn listed() -> Vec<Listed> {
     let mut table = Routes::list_only();
     routes(&mut table);
     table.listed
+}
+
+/// Whether a link can show the page at this path.
+pub fn takes_links(path: &str) -> bool {
+    listed()
+        .iter()
+        .any(|route| route.guard == Guard::SignedInOrLink && route.path == path)
 }

@@ -125,12 +125,17 @@ fn a_url_is_listed_in_one_file_only() {
 #[test]
 fn pages_do_not_import_each_other() {
     let pages = [
+        "account",
+        "continue_link",
         "dashboard",
         "first_administrator",
         "home",
         "login",
         "logout",
+        "password",
+        "sessions",
         "signup",
+        "verify",
     ];
     for source in sources().filter(|source| source.path.starts_with(root().join("src/web/pages"))) {
         for page in pages {

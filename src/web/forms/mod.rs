@@ -17,9 +17,10 @@ use super::guard::cross_origin::{self, Verdict};
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
-const FORM_MAX_BYTES: usize = 16 * 1024;
+const FORM: &str = "application/x-www-form-urlencoded";
+const BODY_MAX_BYTES: usize = 16 * 1024;
 const FIELDS_MAX: usize = 32;
-const FORM_WITHIN: Duration = Duration::from_secs(15);
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The fields of a posted form, sent from a page of ours.
 pub struct Form(Vec<(String, String)>);
@@ -73,46 +74,69 @@ fn decode(half: Option<&[u8]>) -> Result<String, PageError> {
         .map_err(|_| PageError::Malformed("What was sent is not UTF-8 text. Nothing was saved."))
 }
 
+/// A form that may come from anywhere: its page has to ask before it does anything.
+pub struct Unproven {
+    pub form: Form,
+    /// Whether it is known to come from a page of ours.
+    pub is_ours: bool,
+}
+
 impl FromRequest for Form {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let unproven = Unproven::from_request(request, payload);
+        Box::pin(async move {
+            let Unproven { form, is_ours } = unproven.await?;
+            is_ours.then_some(form).ok_or(PageError::CrossSite)
+        })
+    }
+}
+
+impl FromRequest for Unproven {
     type Error = PageError;
     type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            refuse_unread(&request)?;
-            let body = tokio::time::timeout(FORM_WITHIN, read(payload))
-                .await
-                .map_err(|_| PageError::TooSlow)??;
-            let form = Self::parse(&body)?;
+            let form = Form::parse(&body_of(&request, payload, FORM).await?)?;
             let state = request
                 .app_data::<Data<State>>()
                 .ok_or_else(|| Fault::new("a server without state"))?;
-            let refused = cross_origin::verdict(&request) != Verdict::Ours
-                && !state
-                    .web
-                    .form_tokens
-                    .is_ours(&request, form.text("form_token"));
-            if refused {
-                Err(PageError::CrossSite)
-            } else {
-                Ok(form)
-            }
+            let tokens = &state.web.form_tokens;
+            let is_ours = cross_origin::verdict(&request) == Verdict::Ours
+                || tokens.is_ours(&request, form.text("form_token"));
+            Ok(Self { form, is_ours })
         })
     }
 }
 
-/// What its head says that it is no form of ours: nobody has to send its body first.
-fn refuse_unread(request: &HttpRequest) -> Result<(), PageError> {
-    let is_form = request
-        .content_type()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    if !is_form || request.headers().contains_key(CONTENT_ENCODING) {
-        return Err(PageError::NotAForm);
+/// The whole body of a request that is of this media type, and of a size that is meant.
+///
+/// # Errors
+/// When it is not, is too large or too slow, or breaks off.
+pub async fn body_of(
+    request: &HttpRequest,
+    payload: Payload,
+    media_type: &'static str,
+) -> Result<BytesMut, PageError> {
+    refuse_unread(request, media_type)?;
+    tokio::time::timeout(BODY_WITHIN, read(payload))
+        .await
+        .map_err(|_| PageError::TooSlow)?
+}
+
+/// What its head says that it is nothing for us: nobody has to send its body first.
+fn refuse_unread(request: &HttpRequest, media_type: &'static str) -> Result<(), PageError> {
+    let fits = request.content_type().eq_ignore_ascii_case(media_type);
+    if !fits || request.headers().contains_key(CONTENT_ENCODING) {
+        return Err(PageError::MediaType(media_type));
     }
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > FORM_MAX_BYTES) {
+    if length.is_some_and(|length: usize| length > BODY_MAX_BYTES) {
         return Err(PageError::TooLarge);
     }
     Ok(())
@@ -123,7 +147,7 @@ async fn read(mut payload: Payload) -> Result<BytesMut, PageError> {
     while let Some(chunk) = payload.next().await {
         let chunk =
             chunk.map_err(|_| PageError::Malformed("It broke off half-way. Nothing was saved."))?;
-        if body.len() + chunk.len() > FORM_MAX_BYTES {
+        if body.len() + chunk.len() > BODY_MAX_BYTES {
             return Err(PageError::TooLarge);
         }
         body.extend_from_slice(&chunk);

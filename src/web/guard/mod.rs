@@ -22,13 +22,12 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::error::{PageError, wants_html};
+use super::error::{PageError, is_for_a_person};
 use super::{State, query};
-use crate::accounts::Account;
 use crate::base::fault::Fault;
-use crate::base::ids::AccountId;
-use crate::sessions::{Identity, NotSignedIn};
-use crate::tokens::LinkClaims;
+use crate::sessions::{Identity, LinkReader, NotSignedIn};
+use crate::tokens::Refused;
+use cross_origin::Verdict;
 pub use table::{Listed, Routes};
 
 /// Who may use a route.
@@ -42,13 +41,10 @@ pub enum Guard {
     OneTime,
     /// Who is signed in, or holds a link to this very path (`?token=`, GET and HEAD).
     SignedInOrLink,
-}
-
-/// Who somebody is who came by a link.
-#[derive(Debug)]
-pub struct LinkReader {
-    pub account: Account,
-    pub claims: LinkClaims,
+    /// Who is signed in.
+    SignedIn,
+    /// Who is signed in and has proved within ten minutes who they are.
+    Recent,
 }
 
 /// How a request proved who it is from.
@@ -85,11 +81,15 @@ pub async fn admit<B: MessageBody + 'static>(
         Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
     let (mut response, cookies) = match (guard, found.access) {
-        (Guard::SignedInOrLink, None) => {
+        (Guard::SignedInOrLink | Guard::SignedIn | Guard::Recent, None) => {
             let refused = ServiceResponse::new(http.clone(), refuse(found.refused, &http));
             // Only here: an answer that comes late on an open page must not take away what a
             // new sign in has set meanwhile.
             (refused, found.dead_cookies)
+        }
+        (Guard::Recent, Some(Access::Session(identity))) if !is_recent(&identity, &http) => {
+            let refused = ServiceResponse::new(http.clone(), ask_again(&http));
+            (refused, found.new_cookies)
         }
         (_, access) => {
             if let Some(access) = access {
@@ -127,8 +127,11 @@ async fn answered<B: MessageBody + 'static>(
 }
 
 async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError> {
-    if let cross_origin::Verdict::Refused = cross_origin::verdict(request) {
-        return Err(PageError::CrossSite);
+    match cross_origin::verdict(request) {
+        Verdict::Ours => {}
+        // The handler reads the form.
+        Verdict::AskTheForm if *request.method() == Method::POST => {}
+        Verdict::AskTheForm | Verdict::Refused => return Err(PageError::CrossSite),
     }
     let state = state(request)?;
     let link = query_token(guard, request)?;
@@ -202,23 +205,21 @@ async fn by_bearer(state: &State, token: &str) -> Result<Found, PageError> {
 }
 
 async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Found, PageError> {
-    let claims = match state.sessions.link(token) {
-        Ok(claims) => claims,
-        Err(crate::tokens::Refused::Expired) => return Err(PageError::LinkEnded),
-        Err(_) => return Err(PageError::Tokens("The token in it is not a good link.")),
+    let reader = match state.sessions.read_link(token).await {
+        Ok(reader) => reader,
+        Err(NotSignedIn::Ended | NotSignedIn::Token(Refused::Expired)) => {
+            return Err(PageError::LinkEnded);
+        }
+        Err(NotSignedIn::Token(_)) => {
+            return Err(PageError::Tokens("The token in it is not a good link."));
+        }
+        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
     };
-    if claims.path != request.path() {
+    if reader.claims.path != request.path() {
         return Err(PageError::Tokens("The token in it is for another page."));
     }
-    let id = AccountId::parse(&claims.sub).ok_or(PageError::LinkEnded)?;
-    let account = state
-        .accounts
-        .find(id)
-        .await
-        .map_err(PageError::Unavailable)?
-        .ok_or(PageError::LinkEnded)?;
     Ok(Found {
-        access: Some(Access::Link(Arc::new(LinkReader { account, claims }))),
+        access: Some(Access::Link(Arc::new(reader))),
         ..Found::default()
     })
 }
@@ -275,22 +276,40 @@ const QUERY_VALUE: &AsciiSet = &CONTROLS
 /// A browser that has to sign in is led there, and will be led back.
 fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    if only_looks && wants_html(request.headers()) {
-        let wanted = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |wanted| wanted.as_str());
-        // What would not be followed afterwards need not be remembered.
-        let login = match query::local_path(wanted) {
-            Some(next) => format!("/login?next={}", utf8_percent_encode(next, QUERY_VALUE)),
-            None => "/login".to_owned(),
-        };
-        let mut response = HttpResponse::SeeOther();
-        response.insert_header((LOCATION, login));
-        response.finish()
+    if only_looks && is_for_a_person(request) {
+        lead("/login", request)
     } else {
         PageError::NotSignedIn(why).into_response()
     }
+}
+
+fn is_recent(identity: &Identity, request: &HttpRequest) -> bool {
+    state(request).is_ok_and(|state| identity.is_recent(state.clock.now()))
+}
+
+/// Leads a browser to where the password is asked for, and back. What was posted is not done;
+/// the page that it came from is where it leads back to.
+fn ask_again(request: &HttpRequest) -> HttpResponse {
+    if is_for_a_person(request) {
+        lead("/account/verify", request)
+    } else {
+        PageError::NotRecent.into_response()
+    }
+}
+
+fn lead(to: &str, request: &HttpRequest) -> HttpResponse {
+    let wanted = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |wanted| wanted.as_str());
+    // What would not be followed afterwards need not be remembered.
+    let location = match query::local_path(wanted) {
+        Some(next) => format!("{to}?next={}", utf8_percent_encode(next, QUERY_VALUE)),
+        None => to.to_owned(),
+    };
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((LOCATION, location));
+    response.finish()
 }
 
 /// For handlers behind [`Guard::SignedInOrLink`]: they can learn who somebody is from nowhere
@@ -303,6 +322,20 @@ impl FromRequest for Access {
         let access = request.extensions().get::<Access>().cloned();
         std::future::ready(access.ok_or_else(|| {
             PageError::Fault(Fault::new("a page behind no guard asks who is there"))
+        }))
+    }
+}
+
+/// For handlers behind [`Guard::SignedIn`] and [`Guard::Recent`].
+pub struct SignedIn(pub Arc<Identity>);
+
+impl FromRequest for SignedIn {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(viewer(request).map(Self).ok_or_else(|| {
+            PageError::Fault(Fault::new("a page behind no guard asks who is signed in"))
         }))
     }
 }

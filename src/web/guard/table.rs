@@ -1,6 +1,6 @@
 //! The table of routes: a way to list a URL that cannot be used without a guard.
 
-use actix_web::guard::{Any, Get, Head, Post};
+use actix_web::guard::{Any, Delete, Get, Head, Post};
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, resource, to};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
@@ -94,6 +94,15 @@ impl At<'_> {
         self.list("POST", guard, Route::new().guard(Post()), handler)
     }
 
+    pub fn delete<F, Args>(self, guard: Guard, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.list("DELETE", guard, Route::new().guard(Delete()), handler)
+    }
+
     fn list<F, Args>(mut self, method: &'static str, guard: Guard, route: Route, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -107,8 +116,14 @@ impl At<'_> {
         });
         let Some(state) = self.state else { return self };
         let mut route = route.to(handler);
-        // Pages that somebody uses before they are signed in keep a little state of theirs.
-        if matches!(guard, Guard::Open | Guard::OneTime) {
+        // The form token of somebody who is not signed in, and a message for the next page.
+        let is_page = !self.path.starts_with("/api/");
+        if is_page
+            && matches!(
+                guard,
+                Guard::Open | Guard::OneTime | Guard::SignedIn | Guard::Recent
+            )
+        {
             route = route.wrap(state.web.cookies.anonymous());
         }
         // Wrapped last, so it runs first.

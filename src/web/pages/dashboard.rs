@@ -16,7 +16,8 @@ use crate::web::guard::Access;
 struct Dashboard<'a> {
     frame: Frame,
     greeting: &'a str,
-    via_link: bool,
+    /// The token of the link that opened it.
+    link: Option<String>,
     facts: Vec<Fact<'a>>,
     claims: Vec<Claim<'a>>,
 }
@@ -42,7 +43,7 @@ pub async fn show(page: Page, access: Access) -> Answer {
         Access::Session(identity) => {
             let claims = &identity.claims;
             let mut facts = who(&claims.username, &claims.email, identity.role.as_str());
-            facts.push(time("Signed in", claims.auth_time));
+            facts.push(time("Signed in", identity.session_started));
             facts.push(time("This token ends", claims.exp));
             facts.push(time("This session ends", identity.session_ends));
             facts.push(text("From", from(&identity.client)));
@@ -63,14 +64,17 @@ pub async fn show(page: Page, access: Access) -> Answer {
             (account.greeting(), facts, link_claims(claims))
         }
     };
-    let via_link = matches!(access, Access::Link(_));
+    let link = match access {
+        Access::Link(_) => page.query("token"),
+        Access::Session(_) => None,
+    };
     let frame = page.frame();
     page.show(
         StatusCode::OK,
         &Dashboard {
             frame,
             greeting,
-            via_link,
+            link,
             facts,
             claims,
         },

@@ -51,7 +51,7 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
     let made = match page.viewer() {
         Some(identity) => Some(
             page.recovery
-                .make_first_administrator(&token, identity.account)
+                .make_first_administrator(&page.sessions, &token, identity.account)
                 .await,
         ),
         None => {

@@ -4,6 +4,7 @@ use actix_web::http::header::HeaderName;
 use actix_web::http::header::HeaderValue;
 
 use super::{Answer, Page};
+use crate::sessions::EndReason;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
 
@@ -13,7 +14,7 @@ use crate::web::forms::Form;
 pub async fn submit(page: Page, _: Form) -> Answer {
     if let Some(session) = page.session() {
         page.sessions
-            .end(session)
+            .end(session, EndReason::SignedOut)
             .await
             .map_err(PageError::Unavailable)?;
     }

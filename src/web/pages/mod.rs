@@ -1,12 +1,18 @@
 //! HTML pages: a struct a template, beside its handler.
 
+pub mod account;
+mod confirm;
+pub mod continue_link;
 pub mod dashboard;
 pub mod first_administrator;
 pub mod home;
 pub mod login;
 pub mod logout;
+pub mod password;
+pub mod sessions;
 pub mod sign_up_fields;
 pub mod signup;
+pub mod verify;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,7 +21,7 @@ use actix_session::SessionExt;
 use actix_web::body::MessageBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
@@ -23,7 +29,7 @@ use askama::Template;
 use super::State;
 use super::assets::{Asset, Assets};
 use super::cookies;
-use super::error::{PageError, wants_html};
+use super::error::{PageError, is_for_a_person};
 use super::forms::FieldError;
 use super::guard::viewer;
 use crate::base::fault::Fault;
@@ -32,9 +38,10 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, PageError>;
 
+const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
+     that do not belong together";
 const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;
-const USER_AGENT_MAX: usize = 256;
 
 /// What every page shows around its own content.
 #[derive(Default)]
@@ -113,42 +120,13 @@ impl Page {
         viewer(&self.request)
     }
 
-    /// Where the request comes from: the nearest address that is not a proxy of ours.
     pub fn client(&self) -> Client {
-        let trusted = &self.state.config.proxies;
-        let peer = self
-            .request
-            .peer_addr()
-            .map(|peer| peer.ip().to_canonical());
-        let forwarded = self
-            .request
-            .headers()
-            .get_all("x-forwarded-for")
-            .filter_map(|value| value.to_str().ok());
-        let hops: Vec<_> = forwarded
-            .flat_map(|value| value.split(','))
-            .map(|hop| hop.trim().parse().ok())
-            .collect();
-        let mut address = peer;
-        for hop in hops.into_iter().rev() {
-            match address {
-                Some(known) if trusted.trusts(known) && hop.is_some() => address = hop,
-                _ => break,
-            }
-        }
-        let agent = self
-            .request
-            .headers()
-            .get(USER_AGENT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        Client {
-            address: address.map_or_else(
-                || "unknown".to_owned(),
-                |address| address.to_canonical().to_string(),
-            ),
-            user_agent: agent.chars().take(USER_AGENT_MAX).collect(),
-        }
+        super::client::of(&self.request, &self.state)
+    }
+
+    /// A part of the path, by its name in the route.
+    pub fn path_part(&self, name: &str) -> &str {
+        self.request.match_info().get(name).unwrap_or_default()
     }
 
     pub fn show(&self, status: StatusCode, template: &impl Template) -> Answer {
@@ -166,7 +144,7 @@ impl Page {
     pub fn show_form(&self, form: &impl Template, errors: &[FieldError<'_>]) -> Answer {
         if errors.is_empty() {
             self.show(StatusCode::OK, form)
-        } else if wants_html(self.request.headers()) {
+        } else if is_for_a_person(&self.request) {
             self.show(StatusCode::UNPROCESSABLE_ENTITY, form)
         } else {
             let fields = errors
@@ -184,9 +162,14 @@ impl Page {
     }
 
     pub fn go_with_notice(&self, to: &str, notice: &str) -> HttpResponse {
+        self.leave_notice(notice);
+        self.go(to)
+    }
+
+    /// For the next page to say.
+    pub fn leave_notice(&self, notice: &str) {
         // A message that cannot be kept is not worth failing for.
         self.request.get_session().insert(NOTICE, notice).ok();
-        self.go(to)
     }
 
     /// Sets the session's cookies and goes on.

@@ -50,17 +50,20 @@ impl SignUpFields {
         match error {
             SignUpError::Taken { username, email } => {
                 if username {
-                    self.username.refuse("This username is taken. Choose another one");
+                    self.username
+                        .refuse("This username is taken. Choose another one");
                 }
                 if email {
-                    self.email.refuse("There is an account with this email address. Use another one, or sign in");
+                    self.email.refuse(
+                        "There is an account with this email address. Use another one, or sign in",
+                    );
                 }
             }
-            SignUpError::Password(HashError::Weak) => self.password.refuse(
-                "This password is easy to guess. Use a longer one, such as a few words that do not belong together",
-            ),
+            SignUpError::Password(HashError::Weak) => self.password.refuse(super::WEAK_PASSWORD),
             SignUpError::Password(HashError::Busy(_)) => return Err(PageError::Busy),
-            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => return Err(fault.into()),
+            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
+                return Err(fault.into());
+            }
         }
         Ok(())
     }

@@ -45,13 +45,16 @@ fn an_account_is_added_with_the_password_from_stdin() {
         .map(|line| line.split('\t').collect())
         .collect();
     assert_eq!(columns.len(), 2, "{listed}");
-    let without_times = |row: &[&str]| [row[1], row[2], row[3], row[5]].map(str::to_owned);
+    let without_times = |row: &[&str]| [row[1], row[2], row[3], row[4], row[6]].map(str::to_owned);
     let mut rows = [without_times(&columns[0]), without_times(&columns[1])];
     rows.sort();
-    assert_eq!(rows[0], ["-", "root@example.com", "administrator", "-"]);
+    assert_eq!(
+        rows[0],
+        ["-", "root@example.com", "administrator", "active", "-"]
+    );
     assert_eq!(
         rows[1],
-        ["Ada", "Ada@example.com", "member", "Ada Lovelace"]
+        ["Ada", "Ada@example.com", "member", "active", "Ada Lovelace"]
     );
 
     let mut serving = place.serve();

@@ -1,0 +1,46 @@
+//! Links that show a page to whoever holds them.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Json, json};
+use crate::web::State;
+use crate::web::error::PageError;
+use crate::web::guard::SignedIn;
+use crate::web::routes::takes_links;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLink {
+    /// The page that it shows.
+    path: String,
+}
+
+#[derive(Serialize)]
+struct Made {
+    url: String,
+    expires_in: i64,
+}
+
+pub async fn make(state: Data<State>, who: SignedIn, Json(new): Json<NewLink>) -> Answer {
+    if !takes_links(&new.path) {
+        let words = "There is no page at this path that a link can show.".to_owned();
+        return Err(PageError::Fields(vec![("path".to_owned(), words)]));
+    }
+    let claims = &who.0.claims;
+    let (token, link) = state
+        .sessions
+        .issue_link(
+            who.0.account,
+            Some(who.0.session),
+            &new.path,
+            claims.auth_time,
+        )
+        .await?;
+    let made = Made {
+        url: format!("{}{}?token={token}", state.base_url.as_str(), new.path),
+        expires_in: link.exp - link.iat,
+    };
+    json(StatusCode::CREATED, &made)
+}

@@ -1,0 +1,94 @@
+//! The JSON API: handlers beside what they take and answer.
+
+pub mod links;
+pub mod sessions;
+pub mod tokens;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use futures_util::future::LocalBoxFuture;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::PageError;
+use super::forms;
+use super::guard::cross_origin::{self, Verdict};
+use crate::base::clock::UnixSeconds;
+use crate::base::fault::Fault;
+use crate::sessions::Grant;
+
+pub type Answer = Result<HttpResponse, PageError>;
+
+const JSON: &str = "application/json";
+/// A longer name of a field is not said again.
+const NAME_MAX: usize = 40;
+
+/// A body of JSON, read strictly: no field that is not known, none twice.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            // JSON has no form token: cookies count only from where browsers say where they are.
+            if cross_origin::verdict(&request) != Verdict::Ours {
+                return Err(PageError::CrossSite);
+            }
+            let body = forms::body_of(&request, payload, JSON).await?;
+            serde_json::from_slice(&body).map(Self).map_err(unreadable)
+        })
+    }
+}
+
+/// The parser's own message may quote a value, which may be a secret.
+fn unreadable(error: serde_json::Error) -> PageError {
+    if !error.is_data() {
+        return PageError::Malformed("The body is not JSON. Nothing was saved.");
+    }
+    let message = error.to_string();
+    let named = |before: &str| {
+        let name = message.strip_prefix(before)?.split('`').next()?;
+        (name.len() <= NAME_MAX).then(|| name.to_owned())
+    };
+    let fields = [
+        ("missing field `", "is missing"),
+        ("unknown field `", "is not taken here"),
+        ("duplicate field `", "is there twice"),
+    ];
+    let found = fields
+        .iter()
+        .find_map(|(before, words)| Some((named(before)?, (*words).to_owned())));
+    PageError::Fields(found.into_iter().collect())
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    let text =
+        serde_json::to_string(body).map_err(|error| Fault::caused("write an answer", error))?;
+    Ok(HttpResponse::build(status).content_type(JSON).body(text))
+}
+
+/// What a program holds that is signed in (RFC 6749, section 5.1).
+#[derive(Serialize)]
+struct Granted<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    refresh_token: &'a str,
+}
+
+fn granted(status: StatusCode, grant: &Grant, now: UnixSeconds) -> Answer {
+    json(
+        status,
+        &Granted {
+            access_token: grant.access.expose_secret(),
+            token_type: "Bearer",
+            expires_in: grant.identity.claims.exp - now,
+            refresh_token: grant.refresh.expose_secret(),
+        },
+    )
+}

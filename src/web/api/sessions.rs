@@ -1,0 +1,176 @@
+//! Sessions for programs: a thing that is made, listed and ended.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Json, granted, json};
+use crate::base::clock::rfc3339;
+use crate::base::ids::SessionId;
+use crate::base::names::Password;
+use crate::sessions::{Cursor, EndReason, Identity, Listed, Stay};
+use crate::sign_in::{Delivery, Outcome};
+use crate::web::error::PageError;
+use crate::web::guard::SignedIn;
+use crate::web::{State, client};
+
+const PAGE: usize = 50;
+
+/// By `username` or `email`: one of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    username: Option<String>,
+    email: Option<String>,
+    password: String,
+    /// As "Stay signed in" on the page.
+    #[serde(default)]
+    stay: bool,
+}
+
+pub async fn start(
+    request: HttpRequest,
+    state: Data<State>,
+    Json(new): Json<NewSession>,
+) -> Answer {
+    let ((Some(login), None) | (None, Some(login))) = (new.username, new.email) else {
+        let words = "Send either username or email.".to_owned();
+        return Err(PageError::Fields(vec![("username".to_owned(), words)]));
+    };
+    let delivery = Delivery::Session {
+        stay: if new.stay {
+            Stay::SignedIn
+        } else {
+            Stay::ThisVisit
+        },
+        before: None,
+    };
+    let (client, password) = (client::of(&request, &state), Password::typed(&new.password));
+    match state
+        .sign_in
+        .with_password(client, &login, &password, delivery)
+        .await?
+    {
+        Outcome::SignedIn(grant) => granted(StatusCode::CREATED, &grant, state.clock.now()),
+        Outcome::Link(_) | Outcome::Refused => Err(PageError::SignInRefused),
+        Outcome::Busy => Err(PageError::Busy),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Sessions {
+    items: Vec<Item>,
+    /// What `after` has to be for the next ones.
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    id: String,
+    current: bool,
+    device: Option<String>,
+    address: String,
+    created_at: String,
+    last_seen_at: String,
+    ends_at: String,
+}
+
+impl Item {
+    fn of(session: Listed, who: &Identity) -> Self {
+        Self {
+            id: session.id.to_string(),
+            current: session.id == who.session,
+            device: session.client.device(),
+            address: session.client.address,
+            created_at: rfc3339(session.created_at),
+            last_seen_at: rfc3339(session.last_seen_at),
+            ends_at: rfc3339(session.ends_at),
+        }
+    }
+}
+
+pub async fn list(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    paging: Result<Query<Paging>, actix_web::Error>,
+) -> Answer {
+    let unknown = PageError::Malformed("There is no such page of the list.");
+    let Ok(Query(Paging { after })) = paging else {
+        return Err(unknown);
+    };
+    let after = match after {
+        Some(text) => Some(Cursor::parse(&text).ok_or(unknown)?),
+        None => None,
+    };
+    let (found, next) = state.sessions.list(who.account, after, PAGE).await?;
+    let list = Sessions {
+        items: found
+            .into_iter()
+            .map(|session| Item::of(session, &who))
+            .collect(),
+        next: next.map(|cursor| cursor.to_string()),
+    };
+    json(StatusCode::OK, &list)
+}
+
+pub async fn show(state: Data<State>, SignedIn(who): SignedIn, id: Path<String>) -> Answer {
+    let found = find(&state, &who, &id).await?;
+    json(StatusCode::OK, &Item::of(found, &who))
+}
+
+pub async fn end(state: Data<State>, SignedIn(who): SignedIn, id: Path<String>) -> Answer {
+    let found = find(&state, &who, &id).await?;
+    let why = if found.id == who.session {
+        EndReason::SignedOut
+    } else {
+        EndReason::FromElsewhere
+    };
+    state.sessions.end(found.id, why).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+pub async fn end_current(state: Data<State>, SignedIn(who): SignedIn) -> Answer {
+    state
+        .sessions
+        .end(who.session, EndReason::SignedOut)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Except {
+    except: Option<String>,
+}
+
+/// Signs out everywhere, or with `except=current` everywhere else.
+pub async fn end_all(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    except: Result<Query<Except>, actix_web::Error>,
+) -> Answer {
+    let keep = match except.map(Query::into_inner) {
+        Ok(Except { except: None }) => None,
+        Ok(Except { except: Some(word) }) if word == "current" => Some(who.session),
+        _ => return Err(PageError::Malformed("Only except=current is known here.")),
+    };
+    state
+        .sessions
+        .end_all(who.account, keep, EndReason::FromElsewhere)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Somebody else's is not found, as one that is not there.
+async fn find(state: &State, who: &Identity, id: &str) -> Result<Listed, PageError> {
+    let id = SessionId::parse(id).ok_or(PageError::NotFound)?;
+    let found = state.sessions.find(who.account, id).await?;
+    found.ok_or(PageError::NotFound)
+}

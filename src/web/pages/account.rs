@@ -1,0 +1,77 @@
+//! Somebody's own account: what is known of them, and the way to change it or leave.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::confirm::{self, Confirm};
+use super::{Answer, Frame, Page};
+use crate::accounts::{self, Account, Refused};
+use crate::base::clock::{for_reading, rfc3339};
+use crate::base::fault::Fault;
+use crate::sessions::EndReason;
+use crate::web::error::PageError;
+use crate::web::forms::Form;
+use crate::web::guard::SignedIn;
+
+#[derive(Template)]
+#[template(path = "pages/account/overview.html")]
+struct Overview<'a> {
+    frame: Frame,
+    account: &'a Account,
+    since_iso: String,
+    since: String,
+}
+
+pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let account = page.accounts.find(who.account).await?;
+    let account = account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?;
+    page.show(
+        StatusCode::OK,
+        &Overview {
+            frame: page.frame_with_notice(),
+            since_iso: rfc3339(account.created_at),
+            since: for_reading(account.created_at),
+            account: &account,
+        },
+    )
+}
+
+pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let claims = &who.claims;
+    let facts = [
+        ("Username", &claims.username),
+        ("Email address", &claims.email),
+    ];
+    let facts = facts.into_iter();
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Delete your account",
+            text: "Everything that is yours here goes with it, and you are signed out everywhere. \
+                   Nobody can bring it back.",
+            facts: facts
+                .filter_map(|(label, value)| Some((label, value.clone()?)))
+                .collect(),
+            action: "/account/delete",
+            button: "Delete my account",
+            back: "/account",
+        },
+    )
+}
+
+pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    let id = who.account;
+    page.sessions
+        .revoke(id, None, EndReason::Account, move |tx, now| {
+            accounts::delete(tx, id, now)
+        })
+        .await
+        .map_err(|refused| match refused {
+            Refused::LastAdministrator => PageError::LastAdministrator,
+            Refused::NoSuchAccount => PageError::NotFound,
+            Refused::Fault(fault) => fault.into(),
+        })?;
+    let mut response = page.go_with_notice("/", "Your account is deleted.");
+    page.forget_cookies(&mut response)?;
+    Ok(response)
+}

@@ -1,0 +1,60 @@
+//! "Continue signed in": uses a link up for a session in this browser.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::{Answer, Frame, Page};
+use crate::sessions::NotSignedIn;
+use crate::web::error::PageError;
+use crate::web::forms::Unproven;
+
+#[derive(Template)]
+#[template(path = "pages/continue_link.html")]
+struct Ask<'a> {
+    frame: Frame,
+    form_token: String,
+    token: &'a str,
+    /// Whose link it is.
+    name: &'a str,
+    /// Who is signed in here now, and as which session.
+    instead_of: Option<(&'a str, String)>,
+}
+
+/// Nobody is signed in as somebody else without being asked: not by a form that may have been
+/// sent from elsewhere, and not in place of another person.
+pub async fn submit(page: Page, Unproven { form, is_ours }: Unproven) -> Answer {
+    let token = form.text("token");
+    let reader = page.sessions.read_link(token).await.map_err(refused)?;
+    let viewer = page.viewer();
+    let another = viewer
+        .as_deref()
+        .filter(|viewer| viewer.account != reader.account.id)
+        .map(|viewer| (viewer.greeting(), viewer.session.to_string()));
+    let agreed = match &another {
+        Some((_, session)) => form.text("instead_of") == session,
+        None => true,
+    };
+    if !is_ours || !agreed {
+        let ask = Ask {
+            frame: page.frame(),
+            form_token: page.form_token(),
+            token,
+            name: reader.account.greeting(),
+            instead_of: another,
+        };
+        return page.show(StatusCode::OK, &ask);
+    }
+    let grant = page
+        .sessions
+        .continue_link(token, page.client(), page.session())
+        .await
+        .map_err(refused)?;
+    page.let_in(&grant, &reader.claims.path)
+}
+
+fn refused(why: NotSignedIn) -> PageError {
+    match why {
+        NotSignedIn::Fault(fault) => PageError::Unavailable(fault),
+        NotSignedIn::Ended | NotSignedIn::Token(_) => PageError::LinkEnded,
+    }
+}

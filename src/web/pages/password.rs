@@ -1,0 +1,71 @@
+//! Change the password.
+
+use askama::Template;
+
+use super::{Answer, Frame, Page};
+use crate::base::names::{NewPassword, Password};
+use crate::passwords::HashError;
+use crate::sign_in::ChangeError;
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::guard::SignedIn;
+
+#[derive(Template)]
+#[template(path = "pages/account/password.html")]
+struct ChangePassword<'a> {
+    frame: Frame,
+    form_token: String,
+    /// For password managers.
+    login: &'a str,
+    min_length: usize,
+    current: Field,
+    new: Field,
+}
+
+impl ChangePassword<'_> {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[("current", &self.current), ("new", &self.new)])
+    }
+}
+
+pub async fn show(page: Page, who: SignedIn) -> Answer {
+    form(&page, &who, Field::default(), Field::default())
+}
+
+pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
+    let (mut current, mut new) = (Field::default(), Field::default());
+    let min_length = page.config.passwords.min_length;
+    let parsed = new.note(NewPassword::parse(sent.text("new"), min_length));
+    if sent.text("current").is_empty() {
+        current.refuse("Enter your current password");
+    }
+    if let (Some(parsed), None) = (parsed, &current.error) {
+        let typed = Password::typed(sent.text("current"));
+        match page.sign_in.change_password(&who.0, &typed, &parsed).await {
+            Ok(grant) => {
+                page.leave_notice("Your password is changed. You are signed out everywhere else.");
+                return page.let_in(&grant, "/account");
+            }
+            Err(ChangeError::Wrong) => current.refuse("This is not your current password"),
+            Err(ChangeError::New(HashError::Weak)) => new.refuse(super::WEAK_PASSWORD),
+            Err(ChangeError::New(HashError::Busy(_))) => return Err(PageError::Busy),
+            Err(ChangeError::Ended) => return Err(PageError::NotSignedIn(None)),
+            Err(ChangeError::New(HashError::Fault(fault)) | ChangeError::Fault(fault)) => {
+                return Err(fault.into());
+            }
+        }
+    }
+    form(&page, &who, current, new)
+}
+
+fn form(page: &Page, SignedIn(who): &SignedIn, current: Field, new: Field) -> Answer {
+    let form = ChangePassword {
+        frame: page.frame(),
+        form_token: page.form_token(),
+        login: who.login(),
+        min_length: page.config.passwords.min_length,
+        current,
+        new,
+    };
+    page.show_form(&form, &form.errors())
+}

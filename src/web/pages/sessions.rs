@@ -1,0 +1,142 @@
+//! Where somebody is signed in, and the way to end that.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::confirm::{self, Confirm};
+use super::{Answer, Frame, Page};
+use crate::base::clock::{for_reading, rfc3339};
+use crate::base::ids::SessionId;
+use crate::sessions::{Cursor, EndReason, Listed};
+use crate::web::error::PageError;
+use crate::web::forms::Form;
+use crate::web::guard::SignedIn;
+
+const HERE: &str = "/account/sessions";
+const OTHERS: &str = "/account/sessions/others";
+const SHOWN: usize = 50;
+
+#[derive(Template)]
+#[template(path = "pages/account/sessions.html")]
+struct Sessions {
+    frame: Frame,
+    rows: Vec<Row>,
+    /// Where the older ones are.
+    next: Option<String>,
+    /// When a session last ended because a token of it was used twice.
+    reuse: Option<String>,
+}
+
+struct Row {
+    id: String,
+    is_this: bool,
+    device: String,
+    address: String,
+    started_iso: String,
+    started: String,
+    seen_iso: String,
+    seen: String,
+}
+
+impl Row {
+    fn of(session: Listed, this: SessionId) -> Self {
+        Self {
+            id: session.id.to_string(),
+            is_this: session.id == this,
+            device: device(&session),
+            started_iso: rfc3339(session.created_at),
+            started: for_reading(session.created_at),
+            seen_iso: rfc3339(session.last_seen_at),
+            seen: for_reading(session.last_seen_at),
+            address: session.client.address,
+        }
+    }
+}
+
+fn device(session: &Listed) -> String {
+    let known = session.client.device();
+    known.unwrap_or_else(|| "Unknown device".to_owned())
+}
+
+pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let after = page.query("after");
+    let after = match after {
+        Some(text) => Some(Cursor::parse(&text).ok_or(PageError::NotFound)?),
+        None => None,
+    };
+    let (found, next) = page.sessions.list(who.account, after, SHOWN).await?;
+    let reuse = page.sessions.last_reuse(who.account).await?;
+    let rows = found.into_iter();
+    page.show(
+        StatusCode::OK,
+        &Sessions {
+            frame: page.frame_with_notice(),
+            rows: rows.map(|row| Row::of(row, who.session)).collect(),
+            next: next.map(|cursor| format!("{HERE}?after={cursor}")),
+            reuse: reuse.map(for_reading),
+        },
+    )
+}
+
+pub async fn ask_to_end(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let session = find(&page, &who).await?;
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Sign out this device",
+            text: "Whoever uses it has to sign in again.",
+            facts: vec![
+                ("Device", device(&session)),
+                ("From", session.client.address.clone()),
+                ("Signed in", for_reading(session.created_at)),
+                ("Last seen", for_reading(session.last_seen_at)),
+            ],
+            action: &format!("{HERE}/{}", session.id),
+            button: "Sign out this device",
+            back: HERE,
+        },
+    )
+}
+
+pub async fn end(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    let session = find(&page, &who).await?;
+    if session.id == who.session {
+        page.sessions.end(session.id, EndReason::SignedOut).await?;
+        let mut response = page.go_with_notice("/", "You are signed out.");
+        page.forget_cookies(&mut response)?;
+        return Ok(response);
+    }
+    page.sessions
+        .end(session.id, EndReason::FromElsewhere)
+        .await?;
+    Ok(page.go_with_notice(HERE, "The device is signed out."))
+}
+
+pub async fn ask_to_end_others(page: Page, _: SignedIn) -> Answer {
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Sign out everywhere else",
+            text: "Every device but this one has to sign in again, and links to your pages end.",
+            facts: Vec::new(),
+            action: OTHERS,
+            button: "Sign out everywhere else",
+            back: HERE,
+        },
+    )
+}
+
+pub async fn end_others(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    let keep = Some(who.session);
+    page.sessions
+        .end_all(who.account, keep, EndReason::FromElsewhere)
+        .await?;
+    Ok(page.go_with_notice(HERE, "You are signed out everywhere else."))
+}
+
+/// Somebody else's is not found, as one that is not there.
+async fn find(page: &Page, who: &crate::sessions::Identity) -> Result<Listed, PageError> {
+    let id = SessionId::parse(page.path_part("id")).ok_or(PageError::NotFound)?;
+    let found = page.sessions.find(who.account, id).await?;
+    found.ok_or(PageError::NotFound)
+}

@@ -1,0 +1,64 @@
+//! The password once more, before something that a session alone is not trusted with.
+
+use askama::Template;
+
+use super::{Answer, Frame, Page, next_page};
+use crate::base::names::Password;
+use crate::sign_in::Outcome;
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::guard::SignedIn;
+
+#[derive(Template)]
+#[template(path = "pages/account/verify.html")]
+struct Verify<'a> {
+    frame: Frame,
+    form_token: String,
+    next: Option<String>,
+    /// For password managers.
+    login: &'a str,
+    password: Field,
+}
+
+impl Verify<'_> {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[("password", &self.password)])
+    }
+}
+
+pub async fn show(page: Page, who: SignedIn) -> Answer {
+    let next = next_page(page.query("next").as_deref());
+    if who.0.is_recent(page.clock.now()) {
+        return Ok(page.go(next.as_deref().unwrap_or("/account")));
+    }
+    form(&page, &who, next, Field::default())
+}
+
+pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
+    let next = next_page(sent.find("next"));
+    let mut password = Field::default();
+    if sent.text("password").is_empty() {
+        password.refuse("Enter your password");
+        return form(&page, &who, next, password);
+    }
+    let typed = Password::typed(sent.text("password"));
+    match page.sign_in.prove_again(&who.0, &typed).await? {
+        Outcome::SignedIn(grant) => page.let_in(&grant, next.as_deref().unwrap_or("/account")),
+        Outcome::Busy => Err(PageError::Busy),
+        Outcome::Refused | Outcome::Link(_) => {
+            password.refuse("This is not your password");
+            form(&page, &who, next, password)
+        }
+    }
+}
+
+fn form(page: &Page, SignedIn(who): &SignedIn, next: Option<String>, password: Field) -> Answer {
+    let form = Verify {
+        frame: page.frame(),
+        form_token: page.form_token(),
+        next,
+        login: who.login(),
+        password,
+    };
+    page.show_form(&form, &form.errors())
+}
