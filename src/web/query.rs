@@ -65,15 +65,17 @@ pub fn loggable_method(method: &str) -> &str {
 }
 
 /// `next` as somebody sent it, if it is a page of this site: a path, nothing that a browser would
-/// take for another host, and no token, which could show a page of somebody else's.
+/// take for another host, and no token, which could show a page of somebody else's. Nor what
+/// would not be logged: it could be a token put in the wrong place.
 pub fn local_path(next: &str) -> Option<&str> {
     let plain = next.len() <= 2000
         && next
             .bytes()
             .all(|b| (0x21..0x7f).contains(&b) && b != b'\\');
-    let query = next.split_once('?').map_or("", |(_, query)| query);
+    let (path, query) = next.split_once('?').unwrap_or((next, ""));
     let local = plain && next.starts_with('/') && !next.starts_with("//");
-    (local && values(query, "token").next().is_none()).then_some(next)
+    let known = loggable_path(path) == path && !names(query).contains('…');
+    (local && known && values(query, "token").next().is_none()).then_some(next)
 }
 
 #[cfg(test)]
@@ -122,6 +124,7 @@ mod tests {
             "javascript:alert(1)",
             "/dashboard?token=x",
             "/dashboard?a=b&%74oken=x",
+            "/dashboard?eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.e30.c2ln",
             "/é",
             &long,
         ] {

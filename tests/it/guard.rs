@@ -211,54 +211,90 @@ fn a_link_ends_after_150_seconds_and_says_so() {
 fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let door = Door::open();
     let ada = door.signed_up("ada");
-    let (access, refresh) = (ada.access(), ada.cookie("doorward_refresh").unwrap());
-    let link = link_of(&door, "ada");
     let one_time = door.first_administrator.clone().unwrap();
-    let one_time = one_time.split_once("token=").unwrap().1;
-
-    for (kind, token) in [
-        ("access", access.as_str()),
-        ("refresh", &refresh),
-        ("one-time", one_time),
-    ] {
-        assert_eq!(
-            door.browser().get(&format!("{LINK}{token}")).status,
-            400,
-            "{kind} as a link"
-        );
-    }
-    for (kind, token) in [
-        ("link", link.as_str()),
-        ("refresh", &refresh),
-        ("one-time", one_time),
-    ] {
-        let bearer = door
-            .program(None)
-            .with("authorization", &format!("Bearer {token}"));
-        assert_eq!(bearer.get("/dashboard").status, 401, "{kind} as bearer");
+    let kinds = [
+        ("access", ada.access()),
+        ("refresh", ada.cookie("doorward_refresh").unwrap()),
+        ("link", link_of(&door, "ada")),
+        (
+            "one-time",
+            one_time.split_once("token=").unwrap().1.to_owned(),
+        ),
+        (
+            "form",
+            ada.get("/")
+                .attribute("[name=form_token]", "value")
+                .unwrap(),
+        ),
+        ("none", "nonsense".to_owned()),
+    ];
+    let with_cookie = |name: &str, token: &str| {
         let browser = door.browser();
-        browser.set_cookie("doorward_access", token);
-        assert!(!browser.is_signed_in(), "{kind} as access cookie");
+        browser.set_cookie(name, token);
+        browser.get("/dashboard").status
+    };
+    let refresh = |token: &str| {
+        let body = serde_json::json!({ "refresh_token": token }).to_string();
+        let path = "/api/tokens/refresh";
+        door.program(None)
+            .post_body(path, "application/json", body)
+            .status
+    };
+    let post =
+        |path: &str, name: &str, token: &str| door.browser().post(path, &[(name, token)]).status;
+    // Where a token is shown, which kind opens it, and what all others get. What uses its
+    // token up comes after what only looks.
+    type Show<'a> = &'a dyn Fn(&str) -> u16;
+    let doors: [(&str, &str, u16, u16, Show<'_>); 9] = [
+        ("bearer", "access", 200, 401, &|token| {
+            door.program(Some(token)).get("/dashboard").status
+        }),
+        ("bearer of the API", "access", 200, 401, &|token| {
+            door.program(Some(token)).get("/api/sessions").status
+        }),
+        ("access cookie", "access", 200, 303, &|token| {
+            with_cookie("doorward_access", token)
+        }),
+        ("refresh cookie", "refresh", 200, 303, &|token| {
+            with_cookie("doorward_refresh", token)
+        }),
+        ("refresh body", "refresh", 200, 401, &refresh),
+        ("address of the dashboard", "link", 200, 400, &|token| {
+            door.browser().get(&format!("{LINK}{token}")).status
+        }),
+        ("continue", "link", 303, 401, &|token| {
+            post("/login/continue", "token", token)
+        }),
+        (
+            "address of a one-time page",
+            "one-time",
+            200,
+            410,
+            &|token| {
+                door.browser()
+                    .get(&format!("/first-administrator?token={token}"))
+                    .status
+            },
+        ),
+        ("form of a one-time page", "one-time", 422, 410, &|token| {
+            post("/first-administrator", "token", token)
+        }),
+    ];
+    for (place, opened_by, opened, refused, show) in doors {
+        for (kind, token) in &kinds {
+            let expected = if *kind == opened_by { opened } else { refused };
+            assert_eq!(show(token), expected, "{kind} at {place}");
+        }
     }
-    for (kind, token) in [
-        ("link", link.as_str()),
-        ("access", &access),
-        ("one-time", one_time),
-    ] {
-        let browser = door.browser();
-        browser.set_cookie("doorward_refresh", token);
-        assert!(!browser.is_signed_in(), "{kind} as refresh cookie");
-    }
-    for (kind, token) in [
-        ("link", link.as_str()),
-        ("access", &access),
-        ("refresh", &refresh),
-    ] {
-        let reply = door
-            .browser()
-            .get(&format!("/first-administrator?token={token}"));
-        assert_eq!(reply.status, 410, "{kind} as one-time token");
-    }
+    // Not even its own door takes it twice over, or in two places.
+    let access = format!("Bearer {}, Bearer {}", kinds[0].1, kinds[0].1);
+    let twice = door.program(None).with("authorization", &access);
+    assert_eq!(twice.get("/dashboard").status, 401);
+    // An account's page is for sessions alone: no link opens it.
+    let link = door
+        .browser()
+        .get(&format!("/account?token={}", kinds[2].1));
+    assert_eq!(link.status, 400);
 }
 
 #[test]

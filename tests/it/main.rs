@@ -8,14 +8,18 @@
 
 mod support;
 
+mod account;
+mod api;
 mod architecture;
 mod bad_input;
 mod chromium;
 mod commands;
 mod guard;
 mod keys;
+mod links;
 mod logs;
 mod pages;
+mod revocation;
 mod security;
 mod sessions;
 mod storage;

@@ -23,6 +23,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     signing_up(&mut gallery);
     signing_in(&mut gallery);
     behind_the_door(&mut gallery, &door);
+    own_account(&mut gallery, &door);
     first_administrator(&mut gallery, &door);
     problems(&mut gallery, &door);
     gallery.close();
@@ -90,6 +91,50 @@ fn behind_the_door(gallery: &mut Gallery, door: &Door) {
     door.let_pass(151);
     gallery.chromium.reload();
     gallery.keep("link-ended");
+}
+
+fn own_account(gallery: &mut Gallery, door: &Door) {
+    gallery.sign_in("/login?deliver=link");
+    door.browser()
+        .with("user-agent", "Mozilla/5.0 (iPhone) Safari/604")
+        .sign_in("ada", PASSWORD);
+    door.let_pass(60);
+    gallery.chromium.press("Continue signed in");
+    gallery.keep("dashboard-after-link");
+    gallery.open("/account");
+    gallery.keep("account");
+    door.sql(
+        "UPDATE sessions SET end_reason = 'reuse', ended_at = created_at WHERE user_agent = ''",
+    );
+    gallery.open("/account/sessions");
+    gallery.keep("sessions");
+    gallery.open("/account/sessions/others");
+    gallery.keep("sessions-end-others");
+    gallery.open("/account/password");
+    gallery.keep("password-empty");
+    gallery.chromium.press("Change password");
+    gallery.keep("password-errors");
+    gallery.open("/account/delete");
+    gallery.keep("delete-account");
+    door.let_pass(10 * 60);
+    gallery.open("/account/delete");
+    gallery.keep("verify-empty");
+    gallery.chromium.press("Confirm");
+    gallery.keep("verify-errors");
+    gallery.chromium.forget_cookies();
+
+    door.browser().sign_up("bob", "bob@example.com", PASSWORD);
+    gallery.open("/login?deliver=link");
+    gallery
+        .chromium
+        .fill_all(&[("Username or email address", "bob"), ("Password", PASSWORD)]);
+    gallery.chromium.press("Sign in");
+    let link = gallery.chromium.path();
+    gallery.sign_in("/login");
+    gallery.open(&link);
+    gallery.chromium.press("Continue signed in");
+    gallery.keep("continue-as-another");
+    gallery.chromium.forget_cookies();
 }
 
 fn first_administrator(gallery: &mut Gallery, door: &Door) {

@@ -101,7 +101,13 @@ fn the_keyboard_alone_is_enough() {
 
     assert_eq!(
         stops(&chromium),
-        ["Skip to the content", "Doorward", "ada", "Sign out"]
+        [
+            "Skip to the content",
+            "Doorward",
+            "ada",
+            "Account",
+            "Sign out"
+        ]
     );
     tab_to(&chromium, "Sign out");
     chromium.turn_page(|| chromium.strike(Key::Space));
@@ -217,4 +223,50 @@ fn sign_in(chromium: &Chromium) {
     chromium.fill("Username or email address", "ada");
     chromium.fill("Password", PASSWORD);
     chromium.press("Sign in");
+}
+
+#[test]
+fn a_link_signs_in_once_on_a_button_and_leaves_no_token_in_the_address() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login?deliver=link");
+    sign_in(&chromium);
+    let link = chromium.path();
+    chromium.press("Continue signed in");
+    assert_eq!(chromium.path(), "/dashboard");
+    assert_eq!(chromium.heading(), "Hello, ada");
+    chromium.open(&link);
+    assert_eq!(chromium.heading(), "This link has ended");
+    chromium.open("/account/sessions");
+    assert!(chromium.text("tbody").contains("Chrome on Linux"));
+}
+
+#[test]
+fn somebody_changes_their_password_after_proving_who_they_are_and_leaves() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let Some(chromium) = Chromium::without_scripts(&door.url) else {
+        return;
+    };
+    chromium.open("/login");
+    sign_in(&chromium);
+    chromium.follow("Account");
+    chromium.follow("Change your password");
+    let new = format!("{PASSWORD}-and-more");
+    chromium.fill_all(&[("Current password", PASSWORD), ("New password", &new)]);
+    chromium.press("Change password");
+    assert_eq!(chromium.path(), "/account");
+    door.let_pass(10 * 60);
+    chromium.follow("Delete your account");
+    assert_eq!(chromium.heading(), "Confirm that it is you");
+    chromium.fill("Password", &new);
+    chromium.press("Confirm");
+    assert_eq!(chromium.heading(), "Delete your account");
+    chromium.press("Delete my account");
+    assert_eq!(chromium.text(".notice"), "Your account is deleted.");
+    chromium.open("/dashboard");
+    assert_eq!(chromium.heading(), "Sign in");
 }

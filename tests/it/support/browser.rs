@@ -290,6 +290,12 @@ impl Reply {
         field.value().attr("value").unwrap_or_default().to_owned()
     }
 
+    /// The value that a field shows, by its name; empty without one.
+    pub fn value_of(&self, name: &str) -> String {
+        self.attribute(&format!("[name='{name}']"), "value")
+            .unwrap_or_default()
+    }
+
     fn filled(&self, button: &str, by_label: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
         let page = Html::parse_document(&self.body);
         let form = page

@@ -1,0 +1,396 @@
+//! Somebody's own account: where they are signed in, the password, and leaving.
+
+use crate::support::{Browser, Door, PASSWORD, Reply};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const NEW_PASSWORD: &str = "canary-gravel-mitten-otter";
+
+fn signed_in(door: &Door, agent: &str) -> Browser {
+    let browser = door.browser().with("user-agent", agent);
+    assert_eq!(browser.sign_in("ada", PASSWORD).status, 303);
+    browser
+}
+
+/// The rows of the page, as text.
+fn rows(page: &Reply) -> Vec<String> {
+    let text = page.text("tbody tr");
+    text.lines().map(str::to_owned).collect()
+}
+
+fn change_password(browser: &Browser, current: &str, new: &str) -> Reply {
+    let page = browser.get("/account/password");
+    let fields = [("Current password", current), ("New password", new)];
+    browser.submit(&page, "Change password", &fields)
+}
+
+#[test]
+fn the_account_page_says_who_one_is_and_leads_to_what_can_be_changed() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let page = ada.get("/account");
+    assert_eq!(page.heading(), "Your account");
+    for words in ["ada", "ada@example.com", "member"] {
+        assert!(page.text("dl").contains(words), "{words}");
+    }
+    for part in ["password", "sessions", "delete"] {
+        let selector = format!("main a[href='/account/{part}']");
+        assert!(page.attribute(&selector, "href").is_some(), "{part}");
+    }
+}
+
+#[test]
+fn every_device_is_listed_with_where_from_since_when_and_last_seen() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    door.let_pass(MINUTE);
+    let phone = signed_in(&door, "Mozilla/5.0 (iPhone) Safari/604");
+    door.signed_up("bob");
+    let page = ada.get("/account/sessions");
+    let listed = rows(&page);
+    assert_eq!(listed.len(), 2, "nobody else's: {listed:?}");
+    assert!(
+        listed[0].starts_with("Safari on iPhone 127.0.0.1"),
+        "{listed:?}"
+    );
+    assert!(
+        listed[0].contains("15 January 2027, 08:01 UTC"),
+        "{listed:?}"
+    );
+    assert!(listed[1].contains("This device") && !listed[0].contains("This device"));
+    assert!(rows(&phone.get("/account/sessions"))[0].contains("This device"));
+}
+
+#[test]
+fn when_somebody_was_last_seen_is_written_at_most_once_an_hour() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let seen = || {
+        let page = ada.copy().get("/account/sessions");
+        page.attribute("tbody td:nth-of-type(2) time", "datetime")
+            .unwrap()
+    };
+    let first = seen();
+    for _ in 0..3 {
+        door.let_pass(15 * MINUTE);
+        assert!(ada.is_signed_in());
+        assert_eq!(seen(), first);
+    }
+    door.let_pass(15 * MINUTE);
+    assert!(ada.is_signed_in());
+    assert_ne!(seen(), first);
+}
+
+#[test]
+fn one_device_is_signed_out_through_a_page_that_names_it() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let here = signed_in(&door, "Mozilla/5.0 (X11; Linux) Firefox/130.0");
+    door.let_pass(1);
+    let lost = signed_in(&door, "Mozilla/5.0 (iPhone) Safari/604");
+    let page = here.get("/account/sessions");
+    let link = page.attribute("tbody tr:first-child a", "href").unwrap();
+    let ask = here.get(&link);
+    assert_eq!(ask.heading(), "Sign out this device");
+    assert!(ask.text("dl").contains("Safari on iPhone"));
+    assert!(lost.is_signed_in(), "looking ends nothing");
+    let done = here.submit(&ask, "Sign out this device", &[]);
+    assert_eq!(
+        here.follow(&done).text(".notice"),
+        "The device is signed out."
+    );
+    assert!(!lost.is_signed_in());
+    assert!(here.is_signed_in());
+    assert_eq!(here.get(&link).status, 404, "it is no session any more");
+}
+
+#[test]
+fn signing_out_this_device_from_the_list_signs_out() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let page = ada.get("/account/sessions");
+    let ask = ada.get(&page.attribute("tbody a", "href").unwrap());
+    let done = ada.submit(&ask, "Sign out this device", &[]);
+    assert_eq!(done.location(), "/");
+    assert!(!ada.is_signed_in());
+    assert_eq!(ada.cookie("doorward_refresh"), None);
+}
+
+#[test]
+fn everywhere_else_is_everywhere_but_here() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let others: Vec<_> = (0..3).map(|_| signed_in(&door, "curl/8")).collect();
+    let bob = door.signed_up("bob");
+    let ask = ada.get("/account/sessions/others");
+    ada.submit(&ask, "Sign out everywhere else", &[]);
+    assert!(others.iter().all(|other| !other.is_signed_in()));
+    assert!(ada.is_signed_in() && bob.is_signed_in());
+    assert_eq!(rows(&ada.get("/account/sessions")).len(), 1);
+}
+
+#[test]
+fn nobody_finds_or_ends_somebody_elses_session() {
+    let door = Door::open();
+    let (ada, bob) = (door.signed_up("ada"), door.signed_up("bob"));
+    let page = ada.get("/account/sessions");
+    let link = page.attribute("tbody a", "href").unwrap();
+    assert_eq!(bob.get(&link).status, 404);
+    assert_eq!(bob.post(&link, &[]).status, 404);
+    let id = link.rsplit('/').next().unwrap();
+    let api = format!("/api/sessions/{id}");
+    let program = door.program(Some(&bob.access()));
+    assert_eq!(program.get(&api).status, 404);
+    assert_eq!(program.with_method("DELETE", &api).status, 404);
+    assert!(ada.is_signed_in());
+}
+
+#[test]
+fn many_sessions_are_listed_page_by_page() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    for _ in 0..60 {
+        door.program(None)
+            .post("/login", &[("username", "ada"), ("password", PASSWORD)]);
+    }
+    let first = ada.get("/account/sessions");
+    let older = first.attribute("main a[href*='after=']", "href").unwrap();
+    let second = ada.get(&older);
+    assert_eq!((rows(&first).len(), rows(&second).len()), (50, 11));
+    assert!(second.attribute("main a[href*='after=']", "href").is_none());
+    assert_eq!(ada.get("/account/sessions?after=nonsense").status, 404);
+}
+
+#[test]
+fn a_token_that_was_used_twice_is_told_of_on_the_sessions_page() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let thief = ada.copy();
+    door.let_pass(16 * MINUTE);
+    assert!(ada.is_signed_in());
+    door.let_pass(16 * MINUTE);
+    assert!(!thief.is_signed_in());
+    let again = signed_in(&door, "curl/8");
+    let note = again.get("/account/sessions").text(".note");
+    assert!(
+        note.starts_with("On 15 January 2027, 08:32 UTC a session was ended"),
+        "{note}"
+    );
+}
+
+#[test]
+fn the_password_is_changed_with_the_current_one_and_signs_out_everywhere_else() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let other = signed_in(&door, "curl/8");
+    let link = other.post(
+        "/login",
+        &[
+            ("username", "ada"),
+            ("password", PASSWORD),
+            ("deliver", "link"),
+        ],
+    );
+    let before = ada.copy();
+    let done = change_password(&ada, PASSWORD, NEW_PASSWORD);
+    let words = "Your password is changed. You are signed out everywhere else.";
+    assert_eq!(ada.follow(&done).text(".notice"), words);
+    assert!(ada.is_signed_in() && !other.is_signed_in());
+    assert_ne!(
+        before.cookie("doorward_refresh"),
+        ada.cookie("doorward_refresh")
+    );
+    let ended = door.browser().get(&link.location());
+    assert_eq!(ended.heading(), "This link has ended");
+
+    assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 422);
+    assert_eq!(door.browser().sign_in("ada", NEW_PASSWORD).status, 303);
+}
+
+#[test]
+fn a_password_that_will_not_do_changes_nothing() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let errors = |current, new| {
+        let reply = change_password(&ada, current, new);
+        assert_eq!(reply.status, 422);
+        assert_eq!(reply.title(), "Error: Change your password – Doorward");
+        assert!(!reply.body.contains("canary"), "nothing typed comes back");
+        reply.errors()
+    };
+    let one = |id: &str, words: &str| vec![(id.to_owned(), words.to_owned())];
+    assert_eq!(
+        errors("canary-wrong", NEW_PASSWORD),
+        one("current", "This is not your current password")
+    );
+    assert_eq!(
+        errors("", NEW_PASSWORD),
+        one("current", "Enter your current password")
+    );
+    assert_eq!(errors(PASSWORD, ""), one("new", "Enter a password"));
+    assert_eq!(errors("", "").len(), 2);
+    assert!(
+        errors(PASSWORD, "password1234")[0]
+            .1
+            .contains("easy to guess")
+    );
+    assert!(
+        errors(PASSWORD, "ada@example.com")[0]
+            .1
+            .contains("easy to guess")
+    );
+    assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 303);
+}
+
+#[test]
+fn what_matters_asks_for_the_password_after_ten_minutes_and_not_before() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    door.let_pass(10 * MINUTE - 1);
+    assert_eq!(ada.get("/account/delete").status, 200);
+    door.let_pass(1);
+    let asked = ada.get("/account/delete");
+    assert_eq!(asked.location(), "/account/verify?next=/account/delete");
+    // A form that was left open does nothing, and leads to the same place.
+    let posted = ada.post("/account/delete", &[]);
+    assert_eq!(posted.location(), "/account/verify?next=/account/delete");
+
+    let page = ada.follow(&asked);
+    assert_eq!(page.heading(), "Confirm that it is you");
+    assert_eq!(page.value("Signed in as"), "ada");
+    let wrong = ada.submit(&page, "Confirm", &[("Password", "canary-wrong")]);
+    assert_eq!(wrong.errors()[0].1, "This is not your password");
+    assert_eq!(ada.get("/account/delete").status, 303, "still");
+    let right = ada.submit(&wrong, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(right.location(), "/account/delete");
+    assert_eq!(ada.follow(&right).heading(), "Delete your account");
+    assert_eq!(
+        ada.get("/account/verify").location(),
+        "/account",
+        "once is enough"
+    );
+}
+
+#[test]
+fn proving_it_again_leaves_the_long_session_as_it_was() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let ends = |browser: &Browser| {
+        let program = door.program(Some(&browser.access()));
+        let sessions = program.get("/api/sessions").json();
+        (
+            sessions["items"][0]["id"].clone(),
+            sessions["items"][0]["ends_at"].clone(),
+        )
+    };
+    let before = ends(&ada);
+    door.let_pass(11 * MINUTE);
+    let page = ada.get("/account/verify");
+    ada.submit(&page, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(ends(&ada), before);
+    // Only who proved it is trusted more, not every holder of an older token.
+    door.let_pass(10 * MINUTE);
+    assert_eq!(ada.get("/account/delete").status, 303);
+}
+
+#[test]
+fn a_program_is_told_that_the_password_has_to_be_given_again() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    door.let_pass(11 * MINUTE);
+    let body = r#"{"path": "/dashboard"}"#;
+    let program = door.program(Some(&ada.access()));
+    let refused = program.post_body("/api/links", "application/json", body);
+    assert_eq!(
+        (refused.status, refused.json()["error"].as_str()),
+        (401, Some("not_recent"))
+    );
+    let challenge =
+        "Bearer realm=\"Doorward\", error=\"insufficient_user_authentication\", max_age=600";
+    assert_eq!(refused.header("www-authenticate"), Some(challenge));
+}
+
+#[test]
+fn an_account_is_deleted_with_all_its_sessions_and_its_names_are_free() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let other = signed_in(&door, "curl/8");
+    let page = ada.get("/account/delete");
+    assert!(page.text("dl").contains("ada@example.com"));
+    let done = ada.submit(&page, "Delete my account", &[]);
+    assert_eq!(
+        ada.follow(&done).text(".notice"),
+        "Your account is deleted."
+    );
+    assert!(!ada.is_signed_in() && !other.is_signed_in());
+    assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 422);
+    assert!(door.signed_up("ada").is_signed_in(), "the names are free");
+    assert!(
+        !other.is_signed_in(),
+        "and nobody's old session is the new account's"
+    );
+}
+
+#[test]
+fn the_last_administrator_cannot_leave() {
+    let door = Door::open();
+    let root = door.signed_up("root");
+    door.sql("UPDATE accounts SET role = 'administrator'");
+    let page = root.get("/account/delete");
+    let refused = root.submit(&page, "Delete my account", &[]);
+    assert_eq!(
+        (refused.status, refused.heading().as_str()),
+        (409, "You are the last administrator")
+    );
+    assert!(root.is_signed_in());
+}
+
+#[test]
+fn a_form_from_elsewhere_changes_no_account() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let evil = ada.with("sec-fetch-site", "cross-site");
+    let fields = [
+        ("current", PASSWORD),
+        ("new", NEW_PASSWORD),
+        ("password", PASSWORD),
+    ];
+    for path in [
+        "/account/password",
+        "/account/delete",
+        "/account/verify",
+        "/account/sessions/others",
+        "/login/continue",
+    ] {
+        assert_eq!(evil.post(path, &fields).status, 403, "{path}");
+    }
+    // And where the browser does not say where it is, the API takes no cookie's word.
+    let old = Browser::sending(&door.local_url(), &[("accept", "*/*")]);
+    old.set_cookie("doorward_access", &ada.access());
+    for (method, path) in [
+        ("DELETE", "/api/sessions"),
+        ("DELETE", "/api/sessions/current"),
+    ] {
+        assert_eq!(old.with_method(method, path).status, 403, "{path}");
+    }
+    let body = r#"{"path": "/dashboard"}"#;
+    assert_eq!(
+        old.post_body("/api/links", "application/json", body).status,
+        403
+    );
+    assert!(ada.is_signed_in());
+}
+
+#[test]
+fn a_long_visit_is_never_met_by_an_expired_page() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let page = ada.get("/account/password");
+    door.let_pass(11 * HOUR);
+    let fields = [
+        ("Current password", PASSWORD),
+        ("New password", NEW_PASSWORD),
+    ];
+    let done = ada.submit(&page, "Change password", &fields);
+    assert_eq!(done.location(), "/account", "the form is not lost");
+}
