@@ -55,7 +55,8 @@ fn every_way_to_end_a_session_is_felt_at_once_here_and_soon_elsewhere() {
         let program = Browser::program(&ada.url, Some(&ada.access()));
         program.with_method("DELETE", "/api/sessions");
     };
-    let ways: [(&str, &dyn Fn(&Browser)); 4] = [
+    type Way<'a> = &'a dyn Fn(&Browser);
+    let ways: [(&str, Way<'_>); 4] = [
         ("password", &change_password),
         ("others", &others),
         ("everywhere", &everywhere),
