@@ -113,9 +113,9 @@ fn a_long_address_is_answered() {
         assert_eq!(page.status, 200);
         is_well_dressed(&page);
         // Up to 2,000 characters it would be led back to.
-        let led = door.browser().get(&format!("/dashboard?{long}"));
+        let led = door.browser().get(&format!("/dashboard?a={long}"));
         let expected = match length {
-            1_000 => format!("/login?next=/dashboard?{long}"),
+            1_000 => format!("/login?next=/dashboard?a={long}"),
             _ => "/login".to_owned(),
         };
         assert_eq!(led.location(), expected);
