@@ -1,4 +1,4 @@
-//! A client for one request a connection: enough to sign up, sign in and look at an answer.
+//! A client for what `wrk` cannot do: sign up, sign in, look at an answer, send each token once.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 pub struct Request {
     pub path: String,
     pub headers: Vec<(String, String)>,
-    form: Option<String>,
+    body: Option<String>,
 }
 
 impl Request {
@@ -19,7 +19,7 @@ impl Request {
         Self {
             path: path.to_owned(),
             headers,
-            form: None,
+            body: None,
         }
     }
 
@@ -28,12 +28,15 @@ impl Request {
             .iter()
             .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
             .collect();
-        let form = Some(pairs.join("&"));
+        Self::post(path, "application/x-www-form-urlencoded", pairs.join("&"))
+    }
+
+    pub fn post(path: &str, content_type: &str, body: String) -> Self {
         Self {
-            form,
+            body: Some(body),
             ..Self::get(path)
         }
-        .header("Content-Type", "application/x-www-form-urlencoded")
+        .header("Content-Type", content_type)
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -49,23 +52,60 @@ impl Request {
     pub fn try_send(&self, address: SocketAddr) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        let method = if self.form.is_some() { "POST" } else { "GET" };
+        stream.write_all(self.text(address, "close").as_bytes())?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        Ok(Answer::parse(bytes))
+    }
+
+    fn text(&self, address: SocketAddr, connection: &str) -> String {
+        let method = if self.body.is_some() { "POST" } else { "GET" };
         let mut text = format!(
-            "{method} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n",
+            "{method} {} HTTP/1.1\r\nHost: {address}\r\nConnection: {connection}\r\n",
             self.path
         );
         for (name, value) in &self.headers {
             text += &format!("{name}: {value}\r\n");
         }
-        if let Some(form) = &self.form {
-            text += &format!("Content-Length: {}\r\n\r\n{form}", form.len());
+        if let Some(body) = &self.body {
+            text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
         } else {
             text += "\r\n";
         }
-        stream.write_all(text.as_bytes())?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes)?;
-        Ok(Answer::parse(bytes))
+        text
+    }
+}
+
+/// One connection for many requests, one after the other.
+pub struct Connection {
+    stream: TcpStream,
+    address: SocketAddr,
+}
+
+impl Connection {
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_nodelay(true).expect("a socket");
+        Self { stream, address }
+    }
+
+    pub fn send(&mut self, request: &Request) -> Answer {
+        let text = request.text(self.address, "keep-alive");
+        self.stream.write_all(text.as_bytes()).expect("it is sent");
+        let (mut bytes, mut part) = (Vec::new(), [0; 8192]);
+        loop {
+            let read = self.stream.read(&mut part).expect("it is answered");
+            assert_ne!(read, 0, "the connection was closed");
+            bytes.extend_from_slice(&part[..read]);
+            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+                let length = head.split("content-length: ").nth(1);
+                let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+                if bytes.len() >= end + 4 + length.unwrap_or(0) {
+                    return Answer::parse(bytes);
+                }
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{Answer, Request};
+use http::{Answer, Connection, Request};
 use process::Server;
 use wrk::Load;
 
@@ -37,6 +37,8 @@ const PASSWORD: &str = "canary heron 7341 lantern";
 struct Plan {
     rounds: usize,
     seconds: u64,
+    /// How many tokens are shown twice: fewer than the server keeps.
+    tokens: usize,
 }
 
 fn main() {
@@ -50,10 +52,12 @@ fn main() {
         [] => measure(&Plan {
             rounds: 5,
             seconds: 5,
+            tokens: 1500,
         }),
         ["--quick"] => measure(&Plan {
             rounds: 1,
             seconds: 1,
+            tokens: 300,
         }),
         [bare::FLAG, address, workers, recorded] => bare::serve(address, workers, recorded),
         _ => {
@@ -124,6 +128,17 @@ fn measure(plan: &Plan) {
     }
     let memory_after_pages = server.memory();
 
+    let mut seen = Seen::default();
+    for round in 1..=plan.rounds {
+        note(&format!(
+            "tokens seen for the first time and again, round {round} of {}",
+            plan.rounds
+        ));
+        let tokens = tokens(&server, plan.tokens);
+        seen.first_us.push(show_each(&server, &tokens));
+        seen.again_us.push(show_each(&server, &tokens));
+    }
+
     let mut hash_ms = vec![one_hash_ms()];
     note("sign-ins, one after the other");
     let in_turn = sign_ins(&server, 1, 2 * plan.seconds, || ());
@@ -145,6 +160,7 @@ fn measure(plan: &Plan) {
         parallel,
         beside,
         meanwhile: meanwhile.expect("the load ran"),
+        seen,
         memory_after_pages,
         memory: server.memory(),
         ready_ms,
@@ -176,6 +192,49 @@ fn sign_in(server: &Server) -> Option<String> {
     }
     let cookie = answer.must_be(303).cookie("doorward_access");
     Some(cookie.expect("signing in sets the access cookie"))
+}
+
+/// The server's CPU time for a dashboard with a token that it sees for the first time, which it
+/// has to verify, and with one that it knows.
+#[derive(Default)]
+pub struct Seen {
+    pub first_us: Vec<f64>,
+    pub again_us: Vec<f64>,
+}
+
+/// Access tokens of one session, all good.
+fn tokens(server: &Server, count: usize) -> Vec<String> {
+    let json = |path: &str, body: String| {
+        let answer = Request::post(path, "application/json", body).send(server.address);
+        assert!(matches!(answer.status, 200 | 201), "{answer:?}");
+        serde_json::from_slice::<serde_json::Value>(&answer.body).expect("JSON")
+    };
+    let body = serde_json::json!({"username": USERNAME, "password": PASSWORD});
+    let mut granted = json("/api/sessions", body.to_string());
+    (0..count)
+        .map(|_| {
+            let body = serde_json::json!({"refresh_token": granted["refresh_token"]});
+            granted = json("/api/tokens/refresh", body.to_string());
+            granted["access_token"]
+                .as_str()
+                .expect("a token")
+                .to_owned()
+        })
+        .collect()
+}
+
+/// Opens the dashboard once with each, and says what one costs the server in CPU time.
+fn show_each(server: &Server, tokens: &[String]) -> f64 {
+    let mut connection = Connection::to(server.address);
+    let requests: Vec<_> = tokens
+        .iter()
+        .map(|token| Request::get("/dashboard").header("Authorization", &format!("Bearer {token}")))
+        .collect();
+    let before = server.cpu();
+    for request in &requests {
+        connection.send(request).must_be(200);
+    }
+    (server.cpu() - before).as_secs_f64() * 1e6 / tokens.len() as f64
 }
 
 /// Sign-ins of some seconds.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::process::Memory;
 use crate::wrk::Load;
-use crate::{BCRYPT_COST, PARALLEL_SIGN_INS, SignIns, median, median_of};
+use crate::{BCRYPT_COST, PARALLEL_SIGN_INS, Seen, SignIns, median, median_of};
 
 const AIM_RATIO: f64 = 1.8;
 const AIM_MEMORY_MB: f64 = 20.0;
@@ -19,6 +19,7 @@ pub struct Figures {
     pub parallel: SignIns,
     pub beside: SignIns,
     pub meanwhile: Load,
+    pub seen: Seen,
     pub memory_after_pages: Memory,
     pub memory: Memory,
     pub ready_ms: Vec<f64>,
@@ -29,6 +30,7 @@ pub struct Figures {
 pub fn print(figures: &Figures) {
     machine(figures);
     dashboard(figures);
+    verified_tokens(figures);
     sign_in(figures);
     aims(figures);
 }
@@ -74,6 +76,30 @@ fn dashboard(figures: &Figures) {
             row("p50, µs", 0, |load| load.p50_us),
             row("p99, µs", 0, |load| load.p99_us),
             row("CPU per request, µs", 1, |load| load.cpu_us),
+        ],
+    );
+}
+
+fn verified_tokens(figures: &Figures) {
+    let (first, again) = (
+        median(figures.seen.first_us.clone()),
+        median(figures.seen.again_us.clone()),
+    );
+    let row = |name: &str, us: f64| {
+        vec![
+            name.to_owned(),
+            format!("{us:.0}"),
+            format!("{:.2}", us / again),
+        ]
+    };
+    table(
+        &["dashboard, one connection", "CPU per request, µs", "ratio"],
+        &[
+            row(
+                "token seen for the first time: signature and session checked",
+                first,
+            ),
+            row("token in the table of verified ones", again),
         ],
     );
 }
