@@ -3,8 +3,6 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection, SqliteConnection};
 use serde_json::Value;
 
 use crate::support::{Browser, PASSWORD, Place, Reply, Serving};
@@ -330,18 +328,7 @@ fn a_fault_is_told_once_with_the_id_that_the_person_reads() {
     let place = place_with("text", "trace");
     let serving = place.serve();
     let take_away = "ALTER TABLE accounts RENAME TO gone";
-    match place.variables.get("DOORWARD_DATABASE__URL") {
-        Some(url) => PgConnection::establish(url)
-            .unwrap()
-            .batch_execute(take_away),
-        None => {
-            let path = place.path("data/doorward.db");
-            SqliteConnection::establish(path.to_str().unwrap())
-                .unwrap()
-                .batch_execute(take_away)
-        }
-    }
-    .unwrap();
+    place.sql(take_away);
     let reply = serving
         .browser()
         .post("/login", &[("username", "ada"), ("password", PASSWORD)]);

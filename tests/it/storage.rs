@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+#[cfg(feature = "postgres")]
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use doorward::storage::{self, Db, Location};
 use secrecy::SecretString;
 
-use crate::support::{Door, PASSWORD, Schema};
+use crate::support::Schema;
+use crate::support::door::meddle;
+#[cfg(feature = "postgres")]
+use crate::support::{Door, PASSWORD};
 
 /// A database without a server, gone with its owner.
 struct Empty {
@@ -42,6 +46,9 @@ impl Empty {
             line: String,
         }
         let rows: Vec<Row> = match &self.schema {
+            #[cfg(not(feature = "postgres"))]
+            Some(_) => panic!("PostgreSQL needs the feature postgres"),
+            #[cfg(feature = "postgres")]
             Some(schema) => {
                 let mut connection = PgConnection::establish(&schema.url()).unwrap();
                 diesel::sql_query(
@@ -134,18 +141,8 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     let database = Empty::new();
     drop(Db::open(database.location()).unwrap());
     let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')";
-    match &database.schema {
-        Some(schema) => PgConnection::establish(&schema.url())
-            .unwrap()
-            .batch_execute(newer),
-        None => {
-            let path = database.folder.path().join("doorward.db");
-            SqliteConnection::establish(path.to_str().unwrap())
-                .unwrap()
-                .batch_execute(newer)
-        }
-    }
-    .unwrap();
+    let file = database.folder.path().join("doorward.db");
+    meddle(&database.schema, &file, newer);
     let before = database.tables();
     let refusals = [
         Db::open(database.location()).map(drop),
@@ -175,6 +172,7 @@ fn servers_that_start_at_once_make_one_schema() {
 
 /// What holds back two servers until both are at the same point: only PostgreSQL lets one hold
 /// a single row.
+#[cfg(feature = "postgres")]
 #[test]
 fn two_links_that_are_used_at_once_do_not_lock_each_other_out_on_postgresql() {
     let door = Door::open();
@@ -210,6 +208,7 @@ fn two_links_that_are_used_at_once_do_not_lock_each_other_out_on_postgresql() {
 }
 
 /// How many transactions on this schema's tables, or behind one that is, wait for a lock.
+#[cfg(feature = "postgres")]
 fn waiting(connection: &mut PgConnection) -> i64 {
     diesel::select(diesel::dsl::sql::<diesel::sql_types::BigInt>(
         "(WITH RECURSIVE ours AS (
