@@ -5,25 +5,31 @@
 //! here trusts the defaults of the JWT library. Knows no session and no account: that a good
 //! token's session still lives is decided above.
 
+mod checks;
 mod claims;
+mod inspect;
 mod key;
+mod key_set;
 mod ring;
 mod store;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::{Header, Validation};
+use jsonwebtoken::Header;
 
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
-use crate::base::ids::{AccountId, KeyId, SessionId, TokenId};
+use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::base::secret::InstanceSecret;
 use crate::config::TokensConfig;
 use crate::storage::Db;
+use checks::Terms;
 pub use claims::{AccessClaims, LinkClaims, ShareClaims};
-use claims::{LONGEST_SECONDS, Lives, Purpose};
-use key::{Seal, SigningKey};
+use claims::{Lives, Purpose};
+pub use inspect::{Check, Kind, Outcome, Report, as_pasted, by_key_set};
+use key::Seal;
+pub use key_set::{BadKeySet, KEY_SET_MAX_BYTES, KeySet};
 use ring::Ring;
 pub use ring::{Before, KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PublicKeys};
 
@@ -91,15 +97,10 @@ impl Tokens {
         let ring = db
             .write(move |tx| ring::adopt(tx, &seal, &asked, now))
             .await?;
-        let lives = Lives {
-            access: config.access_minutes * 60,
-            link: config.link_seconds,
-            share: LONGEST_SECONDS,
-        };
         Ok(Self {
             issuer: issuer.into(),
             clock,
-            lives,
+            lives: Lives::of(config),
             keys: Arc::new(Keys {
                 seal: Seal::new(secret),
                 ring: RwLock::new(Arc::new(ring)),
@@ -156,6 +157,30 @@ impl Tokens {
         let (seal, now) = (Seal::new(secret), clock.now());
         db.read(move |db| Ok(Ring::load(db, &seal)?.list(now)))
             .await
+    }
+
+    /// As [`Tokens::inspect`], by the ring in the database. Changes nothing there, and makes no
+    /// keys. Without an `issuer` it is not known what the server calls itself.
+    ///
+    /// # Errors
+    /// As [`Tokens::list_keys`].
+    pub async fn inspect_by(
+        db: &Db,
+        clock: &Clock,
+        secret: &InstanceSecret,
+        issuer: Option<&str>,
+        config: &TokensConfig,
+        token: &str,
+    ) -> Result<Report, Fault> {
+        let seal = Seal::new(secret);
+        let ring = db.read(move |db| Ring::load(db, &seal)).await?;
+        let terms = Terms {
+            ring: &ring,
+            issuer,
+            lives: &Lives::of(config),
+            now: clock.now(),
+        };
+        Ok(inspect::by_our_keys(token, &terms))
     }
 
     /// Lets the next key sign, in place of the active one.
@@ -306,39 +331,22 @@ impl Tokens {
     }
 
     fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
-        if token.len() > TOKEN_MAX_BYTES {
-            return Err(Refused::Malformed);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Malformed)?;
-        // RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
-        if header.crit.is_some() {
-            return Err(Refused::Malformed);
-        }
-        if header.typ.as_deref() != Some(C::TYP) {
-            return Err(Refused::Kind);
-        }
-        let kid = header
-            .kid
-            .as_deref()
-            .and_then(KeyId::parse)
-            .ok_or(Refused::Key)?;
-        let ring = self.ring();
-        let key = ring.find(kid, self.clock.now()).ok_or(Refused::Key)?;
-        if header.alg != key.jwt_algorithm() {
-            return Err(Refused::Key);
-        }
-        let claims = checked_signature::<C>(token, key)?;
-        self.check(&claims)?;
-        Ok(claims)
+        self.terms(&self.ring()).verify(token)
     }
 
-    /// RFC 7519, section 4.1, with no leeway; every claim is required by its type.
-    fn check<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
-        let (iss, aud) = claims.parties();
-        if iss != &*self.issuer || aud != &*self.issuer {
-            return Err(Refused::Parties);
+    /// What a token holds, and why it is or is not accepted. Whether its session still lives is
+    /// left to ask.
+    pub fn inspect(&self, token: &str) -> Report {
+        inspect::by_our_keys(token, &self.terms(&self.ring()))
+    }
+
+    fn terms<'a>(&'a self, ring: &'a Ring) -> Terms<'a> {
+        Terms {
+            ring,
+            issuer: Some(&self.issuer),
+            lives: &self.lives,
+            now: self.clock.now(),
         }
-        self.check_times(claims)
     }
 
     /// What can change in the life of a token that was good once.
@@ -346,34 +354,8 @@ impl Tokens {
     /// # Errors
     /// [`Refused::Early`] or [`Refused::Expired`].
     pub fn check_times<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
-        let (times, now) = (claims.times(), self.clock.now());
-        if times.iat > now || times.nbf > now {
-            return Err(Refused::Early);
-        }
-        // Also of a token from when tokens lived longer: what has ended is remembered for as long
-        // as today's tokens live.
-        let longest = times.iat.saturating_add(C::lives(&self.lives));
-        if times.exp.min(longest) <= now {
-            return Err(Refused::Expired);
-        }
-        Ok(())
+        checks::times(claims.times(), C::lives(&self.lives), self.clock.now())
     }
-}
-
-/// The signature and nothing else: what is in the claims is checked by [`Tokens::check`], with
-/// our clock.
-fn checked_signature<C: Purpose>(token: &str, key: &SigningKey) -> Result<C, Refused> {
-    let mut only_signature = Validation::new(key.jwt_algorithm());
-    only_signature.required_spec_claims.clear();
-    only_signature.validate_exp = false;
-    only_signature.validate_nbf = false;
-    only_signature.validate_aud = false;
-    jsonwebtoken::decode(token, key.verifying(), &only_signature)
-        .map(|data| data.claims)
-        .map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => Refused::Signature,
-            _ => Refused::Malformed,
-        })
 }
 
 #[cfg(test)]
@@ -386,7 +368,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::base::ids::KeyId;
     use crate::config::SigningAlgorithm;
+    use claims::LONGEST_SECONDS;
 
     const NOW: UnixSeconds = 1_800_000_000;
 
@@ -668,5 +652,216 @@ mod tests {
         ] {
             assert!(tokens.verify_access(bad).is_err(), "{bad:?}");
         }
+    }
+
+    /// What failed, by what was checked.
+    fn failed(report: &Report) -> Vec<&'static str> {
+        let failed = |check: &&Check| check.outcome == Outcome::Failed;
+        report
+            .checks
+            .iter()
+            .filter(failed)
+            .map(|check| check.what)
+            .collect()
+    }
+
+    /// The door of its own kind opens for a token just when no check of the report has failed.
+    #[track_caller]
+    fn agrees(tokens: &Tokens, token: &str) -> Report {
+        let report = tokens.inspect(token);
+        let opens = match report.kind {
+            Kind::Access => tokens.verify_access(token).is_ok(),
+            Kind::Link => tokens.verify_link(token).is_ok(),
+            Kind::Share => tokens.verify_share(token).is_ok(),
+            Kind::Foreign | Kind::Opaque => {
+                tokens.verify_access(token).is_ok()
+                    || tokens.verify_link(token).is_ok()
+                    || tokens.verify_share(token).is_ok()
+            }
+        };
+        assert_eq!(report.is_accepted(), opens, "{:?}", report.checks);
+        report
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_at_every_time() {
+        for algorithm in SigningAlgorithm::ALL {
+            let (tokens, time) = tokens_by(algorithm, &[NOW, NOW + 60]);
+            let all = [
+                access(&tokens).0,
+                tokens.issue_link(AccountId::new(), "/dashboard").unwrap(),
+                tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap().0,
+            ];
+            for at in [-1, 0, 149, 150, 599, 600, 899, 900, 60 + LONGEST_SECONDS] {
+                time.store(NOW + at, Ordering::Relaxed);
+                let reports = all.each_ref().map(|token| agrees(&tokens, token));
+                let kinds = reports.each_ref().map(|report| report.kind);
+                assert_eq!(kinds, [Kind::Access, Kind::Link, Kind::Share]);
+                let expected: &[_] = match at {
+                    -1 => &["Issued (iat)", "Good from (nbf)"],
+                    0..900 => &[],
+                    900 => &["Good until (exp)", "Life"],
+                    _ => &["Key (kid)", "Good until (exp)"],
+                };
+                assert_eq!(failed(&reports[0]), expected, "{algorithm:?} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_on_every_header_and_claim() {
+        let (tokens, _) = tokens();
+        let good = serde_json::to_value(access(&tokens).1).unwrap();
+        let header =
+            |change: &dyn Fn(&mut Header)| failed(&agrees(&tokens, &forge(&tokens, &good, change)));
+        assert_eq!(header(&|_| ()), [""; 0]);
+        assert_eq!(header(&|h| h.typ = None), ["Kind (typ)"]);
+        assert_eq!(header(&|h| h.typ = Some("JWT".into())), ["Kind (typ)"]);
+        assert_eq!(header(&|h| h.kid = None), ["Key (kid)"]);
+        assert_eq!(header(&|h| h.kid = Some("x".into())), ["Key (kid)"]);
+        assert_eq!(
+            header(&|h| h.crit = Some(vec!["exp".into()])),
+            ["Extensions (crit)"]
+        );
+        for typ in ["link+jwt", "share+jwt"] {
+            // Another kind says less, or something else.
+            header(&|h| h.typ = Some(typ.into()));
+        }
+
+        let claims = |name: &str, value: Option<Value>| {
+            let mut claims = good.clone();
+            match value {
+                Some(value) => claims[name] = value,
+                None => drop(claims.as_object_mut().unwrap().remove(name)),
+            }
+            failed(&agrees(&tokens, &forge(&tokens, &claims, |_| ())))
+        };
+        for name in good.as_object().unwrap().keys() {
+            let expected: &[_] = if name == "username" { &[] } else { &["Claims"] };
+            assert_eq!(claims(name, None), expected, "without {name}");
+            for odd in [
+                json!(null),
+                json!(1.5),
+                json!([]),
+                json!("x"),
+                json!(-1),
+                json!(i64::MAX),
+            ] {
+                claims(name, Some(odd));
+            }
+        }
+        assert_eq!(
+            claims("iss", Some(json!("http://evil.test"))),
+            ["Issuer (iss)"]
+        );
+        assert_eq!(
+            claims("aud", Some(json!("http://evil.test"))),
+            ["Audience (aud)"]
+        );
+        assert_eq!(claims("iat", Some(json!(NOW + 1))), ["Issued (iat)"]);
+        assert_eq!(claims("nbf", Some(json!(NOW + 1))), ["Good from (nbf)"]);
+        assert_eq!(claims("exp", Some(json!(NOW))), ["Good until (exp)"]);
+        assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Life"]);
+        assert_eq!(claims("exp", Some(json!(NOW + 9000))), [""; 0]);
+        let all_at_once =
+            json!({"iss": "x", "aud": "x", "iat": NOW + 1, "nbf": NOW + 1, "exp": NOW});
+        let all_at_once = forge(&tokens, &all_at_once, |h| h.crit = Some(Vec::new()));
+        assert_eq!(
+            failed(&agrees(&tokens, &all_at_once)),
+            [
+                "Extensions (crit)",
+                "Claims",
+                "Issuer (iss)",
+                "Audience (aud)",
+                "Issued (iat)",
+                "Good from (nbf)",
+                "Good until (exp)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_on_a_token_that_was_changed() {
+        for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Hs256] {
+            let (tokens, _) = tokens_by(algorithm, &[NOW]);
+            let (token, claims) = access(&tokens);
+            for at in 0..token.len() {
+                for by in [b'A', b'.', b' '] {
+                    let mut changed = token.clone().into_bytes();
+                    changed[at] = if changed[at] == by { b'B' } else { by };
+                    agrees(&tokens, &String::from_utf8(changed).unwrap());
+                }
+            }
+            let long = format!("{token}{}", "A".repeat(TOKEN_MAX_BYTES));
+            for bad in [
+                "",
+                ".",
+                "..",
+                "...",
+                "a.b.c",
+                "e30.e30.",
+                &token[1..],
+                &long,
+            ] {
+                agrees(&tokens, bad);
+            }
+            let (stranger, _) = tokens_by(algorithm, &[NOW]);
+            let ours = tokens.ring().active(NOW).id().to_string();
+            let claims = serde_json::to_value(claims).unwrap();
+            let strange = forge(&stranger, &claims, |header| header.kid = Some(ours.clone()));
+            assert_eq!(failed(&agrees(&tokens, &strange)), ["Signature"]);
+
+            let body = token.split('.').nth(1).unwrap();
+            let signed_with = |header: String| {
+                agrees(
+                    &tokens,
+                    &format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header)),
+                )
+            };
+            for alg in ["none", "None", "ES512", "HS384", "PS256"] {
+                let header = json!({"alg": alg, "typ": "at+jwt", "kid": ours}).to_string();
+                let failed = failed(&signed_with(header));
+                assert_eq!(failed, ["Algorithm (alg)", "Key (kid)"], "{alg}");
+            }
+            // A field twice, of the wrong type, or missing.
+            for header in [
+                r#"{"alg":"EdDSA","alg":"EdDSA","typ":"at+jwt"}"#,
+                r#"{"alg":"EdDSA","typ":1}"#,
+                r#"{"alg":"EdDSA","crit":1}"#,
+                r#"{"typ":"at+jwt"}"#,
+                "[]",
+                "1",
+            ] {
+                signed_with(header.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn how_long_tokens_live_is_said_to_those_only_who_have_one() {
+        let (tokens, _) = tokens();
+        let (token, claims) = access(&tokens);
+        let says = |token: &str| format!("{:?}", agrees(&tokens, token).checks).contains("900");
+        assert!(says(&token));
+        let (stranger, _) = self::tokens();
+        let mut claims = serde_json::to_value(claims).unwrap();
+        claims["exp"] = json!(NOW + 9_999);
+        assert!(!says(&forge(&stranger, &claims, |_| ())));
+    }
+
+    #[test]
+    fn a_token_is_read_as_it_is_pasted() {
+        for pasted in [
+            "a.b.c",
+            " a.b.c\n",
+            "Bearer a.b.c",
+            "bearer\ta.b.c",
+            "\nBEARER   a.\r\n  b.c",
+        ] {
+            assert_eq!(as_pasted(pasted), "a.b.c", "{pasted:?}");
+        }
+        assert_eq!(as_pasted("bearertoken"), "bearertoken");
+        assert_eq!(as_pasted(" Bearer "), "");
+        assert_eq!(as_pasted("日本語"), "日本語");
     }
 }

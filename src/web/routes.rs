@@ -4,7 +4,7 @@ use actix_web::web::ServiceConfig;
 
 use super::guard::Guard::{OneTime, Open, Public, SignedInOrLink};
 use super::guard::{Listed, Routes};
-use super::pages::{dashboard, first_administrator, home, login, logout, signup};
+use super::pages::{dashboard, first_administrator, home, inspect, login, logout, signup};
 use super::{State, assets, jwks};
 
 fn routes(routes: &mut Routes<'_>) {
@@ -19,6 +19,9 @@ fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/logout", |at| at.post(Open, logout::submit));
     routes.at("/dashboard", |at| at.get(SignedInOrLink, dashboard::show));
+    routes.at("/inspect", |at| {
+        at.get(Open, inspect::show).post(Open, inspect::submit)
+    });
     routes.at("/first-administrator", |at| {
         at.get(OneTime, first_administrator::show)
             .post(Open, first_administrator::submit)

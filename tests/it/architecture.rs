@@ -128,6 +128,7 @@ fn pages_do_not_import_each_other() {
         "dashboard",
         "first_administrator",
         "home",
+        "inspect",
         "login",
         "logout",
         "signup",

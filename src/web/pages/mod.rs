@@ -3,6 +3,7 @@
 pub mod dashboard;
 pub mod first_administrator;
 pub mod home;
+pub mod inspect;
 pub mod login;
 pub mod logout;
 pub mod sign_up_fields;

@@ -1,0 +1,545 @@
+//! What a token holds, and why it is or is not accepted: every check, also after one has failed.
+//!
+//! Nothing is decided here: tokens are accepted by [`super::checks`], and a test holds both
+//! together. What surprises: the claims of a token are shown whoever signed it, since anybody
+//! can read them; the token itself and its signature never are.
+
+use std::fmt::Write;
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+
+use super::TOKEN_MAX_BYTES;
+use super::checks::{self, Parts, Terms};
+use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
+use super::key_set::KeySet;
+use crate::base::clock::{UnixSeconds, rfc3339};
+use crate::config::SigningAlgorithm;
+
+/// The last second that has a date with a year of four digits.
+const LAST_DATE: UnixSeconds = 253_402_300_799;
+
+/// What a token says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Access,
+    Link,
+    Share,
+    /// A JWT that is none of ours.
+    Foreign,
+    /// Nothing can be read from it.
+    Opaque,
+}
+
+impl Kind {
+    fn of(header: Option<&Map<String, Value>>) -> Self {
+        let Some(header) = header else {
+            return Self::Opaque;
+        };
+        match header.get("typ").and_then(Value::as_str) {
+            Some(AccessClaims::TYP) => Self::Access,
+            Some(LinkClaims::TYP) => Self::Link,
+            Some(ShareClaims::TYP) => Self::Share,
+            _ => Self::Foreign,
+        }
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Access => "an access token",
+            Self::Link => "a link’s token",
+            Self::Share => "a share’s token",
+            Self::Foreign => "a JWT of another kind",
+            Self::Opaque => "an opaque token",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Passed,
+    Failed,
+    NotChecked,
+}
+
+impl Outcome {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Passed => "Passed",
+            Self::Failed => "Failed",
+            Self::NotChecked => "Not checked",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub what: &'static str,
+    pub outcome: Outcome,
+    /// A sentence.
+    pub why: String,
+}
+
+/// Holds no signature; what it shows has no control characters but line breaks.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub kind: Kind,
+    /// As JSON, when it can be read.
+    pub header: Option<String>,
+    /// As JSON, when they can be read.
+    pub claims: Option<String>,
+    /// What stands there in place of claims, when it is text.
+    pub text: Option<String>,
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    /// When nothing failed.
+    pub fn is_accepted(&self) -> bool {
+        let failed = |check: &Check| check.outcome == Outcome::Failed;
+        !self.checks.iter().any(failed)
+    }
+
+    pub fn add(&mut self, what: &'static str, outcome: Outcome, why: impl Into<String>) {
+        self.checks.push(Check {
+            what,
+            outcome,
+            why: why.into(),
+        });
+    }
+
+    fn note(&mut self, what: &'static str, found: Result<String, String>) {
+        match found {
+            Ok(why) => self.add(what, Outcome::Passed, why),
+            Err(why) => self.add(what, Outcome::Failed, why),
+        }
+    }
+
+    fn skip(&mut self, what: &'static str, why: impl Into<String>) {
+        self.add(what, Outcome::NotChecked, why);
+    }
+}
+
+/// A token as people paste it: without `Bearer`, and without the spaces and line breaks that
+/// mails and terminals put in.
+pub fn as_pasted(text: &str) -> String {
+    let text = text.trim_start();
+    let scheme = text.get(.."bearer".len());
+    let token = match scheme {
+        Some(scheme) if scheme.eq_ignore_ascii_case("bearer") => {
+            let rest = &text["bearer".len()..];
+            if rest.starts_with(char::is_whitespace) || rest.is_empty() {
+                rest
+            } else {
+                text
+            }
+        }
+        _ => text,
+    };
+    token.split_whitespace().collect()
+}
+
+/// Of a token that should be one of ours.
+pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
+    let Some(read) = Read::of(token) else {
+        return opaque();
+    };
+    let mut report = read.report();
+    report.note("Form", read.form());
+    report.note(
+        "Size",
+        match checks::size(token) {
+            Ok(()) => Ok(format!(
+                "{} bytes; up to {TOKEN_MAX_BYTES} are taken.",
+                token.len()
+            )),
+            Err(_) => Err(format!(
+                "{} bytes; up to {TOKEN_MAX_BYTES} are taken.",
+                token.len()
+            )),
+        },
+    );
+    report.note("Algorithm (alg)", read.our_algorithm());
+    report.note("Extensions (crit)", read.extensions());
+    report.note("Kind (typ)", read.our_kind(report.kind));
+    let key = terms.find_key(read.header_text("kid"));
+    let fitting = key.filter(|key| read.algorithm() == Some(key.jwt_algorithm()));
+    report.note(
+        "Key (kid)",
+        match (key, fitting, read.header.get("kid")) {
+            (Some(_), Some(_), _) => {
+                Ok("It is one of our keys, and for this algorithm.".to_owned())
+            }
+            (Some(_), None, _) => {
+                Err("It is one of our keys, but that signs by another algorithm.".to_owned())
+            }
+            (None, _, None) => Err("It names no key; our tokens do.".to_owned()),
+            (None, _, Some(kid)) => Err(format!(
+                "None of our keys is called {}; those that have ended are forgotten.",
+                shown(kid)
+            )),
+        },
+    );
+    let is_signed = read.note_signature(&mut report, fitting.map(|key| key.verifying()));
+    report.note("Claims", read.our_claims(report.kind));
+    for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
+        match (read.claim(name), terms.issuer) {
+            (None, _) => report.skip(what, "It does not say."),
+            (Some(said), None) => report.skip(
+                what,
+                format!(
+                    "It says {}; without base_url in the settings it is not known what the server calls itself.",
+                    shown(said)
+                ),
+            ),
+            (Some(said), Some(us)) => report.note(
+                what,
+                if said.as_str().is_some_and(|said| terms.is_us(said)) {
+                    Ok("That is this server.".to_owned())
+                } else {
+                    Err(format!("It says {}; this server is {us}.", shown(said)))
+                },
+            ),
+        }
+    }
+    read.note_times(&mut report, terms.now);
+    read.note_life(&mut report, terms, is_signed);
+    report
+}
+
+/// Of anybody's token, by the keys that they publish. Who it is from, for and of what kind is
+/// not judged: that is for those who know what to expect.
+pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
+    let Some(read) = Read::of(token) else {
+        return opaque();
+    };
+    let mut report = read.report();
+    report.note("Form", read.form());
+    report.note("Algorithm (alg)", read.known_algorithm());
+    report.note("Extensions (crit)", read.extensions());
+    match read.header.get("typ") {
+        Some(typ) => report.skip("Kind (typ)", format!("It says {}: compare it.", shown(typ))),
+        None => report.skip("Kind (typ)", "It does not say."),
+    }
+    let found = read
+        .algorithm()
+        .map(|algorithm| keys.find(read.header_text("kid"), algorithm));
+    match &found {
+        Some(Ok(found)) => report.note("Key (kid)", Ok(format!("It is {}.", found.called))),
+        Some(Err(why)) => report.note("Key (kid)", Err(why.clone())),
+        None => report.skip("Key (kid)", "Without an algorithm none can be chosen."),
+    }
+    let key = found.and_then(Result::ok).map(|found| found.key);
+    read.note_signature(&mut report, key.as_ref());
+    report.note(
+        "Claims",
+        read.any_claims()
+            .map(|_| "They are a JSON object.".to_owned()),
+    );
+    for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
+        match read.claim(name) {
+            Some(said) => report.skip(what, format!("It says {}: compare it.", shown(said))),
+            None => report.skip(what, "It does not say."),
+        }
+    }
+    read.note_times(&mut report, now);
+    report
+}
+
+fn opaque() -> Report {
+    let mut report = Report {
+        kind: Kind::Opaque,
+        header: None,
+        claims: None,
+        text: None,
+        checks: Vec::new(),
+    };
+    report.note(
+        "Form",
+        Err(
+            "It is not three parts of base64url with a JSON object in front, so nothing can be \
+             read from it. Refresh tokens and one-time links look so; neither is accepted as a JWT."
+                .to_owned(),
+        ),
+    );
+    report
+}
+
+/// What could be read of a token that begins like a JWT.
+struct Read<'a> {
+    parts: Parts<'a>,
+    header: Map<String, Value>,
+    /// `None` when that part is not base64url.
+    payload: Option<Vec<u8>>,
+    claims: Option<Map<String, Value>>,
+}
+
+impl<'a> Read<'a> {
+    fn of(token: &'a str) -> Option<Self> {
+        let parts = Parts::of(token)?;
+        let payload = checks::decode(parts.payload);
+        let claims = payload
+            .as_deref()
+            .and_then(|bytes| serde_json::from_slice(bytes).ok());
+        Some(Self {
+            header: serde_json::from_slice(&checks::decode(parts.header)?).ok()?,
+            parts,
+            payload,
+            claims,
+        })
+    }
+
+    fn report(&self) -> Report {
+        let pretty = |object: &Map<String, Value>| {
+            serde_json::to_string_pretty(object)
+                .map(|json| printable(&json))
+                .ok()
+        };
+        let text = match (&self.claims, &self.payload) {
+            (None, Some(payload)) => std::str::from_utf8(payload).ok().map(printable),
+            _ => None,
+        };
+        Report {
+            kind: Kind::of(Some(&self.header)),
+            header: pretty(&self.header),
+            claims: self.claims.as_ref().and_then(pretty),
+            text: text.filter(|text| !text.is_empty()),
+            checks: Vec::new(),
+        }
+    }
+
+    fn header_text(&self, name: &str) -> Option<&str> {
+        self.header.get(name)?.as_str()
+    }
+
+    fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.as_ref()?.get(name)
+    }
+
+    fn algorithm(&self) -> Option<Algorithm> {
+        checks::algorithm(self.header_text("alg")?)
+    }
+
+    fn form(&self) -> Result<String, String> {
+        if self.payload.is_none() {
+            Err("Its second part is not base64url.".to_owned())
+        } else if checks::decode(self.parts.signature).is_none() {
+            Err("Its third part is not base64url.".to_owned())
+        } else if self.algorithm().is_some() && self.parts.header().is_none() {
+            Err("A field of its header stands there twice, or is of the wrong type.".to_owned())
+        } else {
+            Ok("Three parts of base64url, the first a JSON object.".to_owned())
+        }
+    }
+
+    fn our_algorithm(&self) -> Result<String, String> {
+        self.known_algorithm()?;
+        let name = self.header_text("alg").unwrap_or_default();
+        match SigningAlgorithm::parse(name) {
+            Some(_) => Ok(format!("{name} is one of ours.")),
+            None => Err(format!("{name} is none of ours.")),
+        }
+    }
+
+    fn known_algorithm(&self) -> Result<String, String> {
+        match self.header.get("alg") {
+            None => Err("It names none.".to_owned()),
+            // RFC 8725, section 3.2.
+            Some(Value::String(name)) if name.eq_ignore_ascii_case("none") => {
+                Err("It says none: nobody has signed it.".to_owned())
+            }
+            Some(name) => match self.algorithm() {
+                Some(algorithm) => Ok(format!("{algorithm:?} is known here.")),
+                None => Err(format!("{} is not known here.", shown(name))),
+            },
+        }
+    }
+
+    /// RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
+    fn extensions(&self) -> Result<String, String> {
+        match self.header.get("crit") {
+            // As the library reads it: nothing stands there.
+            None | Some(Value::Null) => Ok("None has to be understood.".to_owned()),
+            Some(crit) => Err(format!(
+                "It must not be taken by who does not understand {}.",
+                shown(crit)
+            )),
+        }
+    }
+
+    fn our_kind(&self, kind: Kind) -> Result<String, String> {
+        let ours = [AccessClaims::TYP, LinkClaims::TYP, ShareClaims::TYP].join(", ");
+        match (kind, self.header.get("typ")) {
+            (Kind::Access | Kind::Link | Kind::Share, _) => Ok(format!(
+                "It is {}, and taken for nothing else.",
+                kind.words()
+            )),
+            (_, None) => Err(format!("It does not say. Ours do: {ours}.")),
+            (_, Some(typ)) => Err(format!(
+                "It says {}. Ours say {ours}, exactly so.",
+                shown(typ)
+            )),
+        }
+    }
+
+    /// Whether it fits.
+    fn note_signature(&self, report: &mut Report, key: Option<&jsonwebtoken::DecodingKey>) -> bool {
+        const WHAT: &str = "Signature";
+        let (Some(key), Some(algorithm)) = (key, self.algorithm()) else {
+            report.skip(WHAT, "There is no key to check it with.");
+            return false;
+        };
+        let fits = self.parts.is_signed_with(key, algorithm);
+        report.note(
+            WHAT,
+            match fits {
+                Some(true) => Ok("It fits header, claims and key.".to_owned()),
+                Some(false) => Err("It does not fit: something was changed, or another key \
+                                    has signed."
+                    .to_owned()),
+                None => Err("It cannot be read.".to_owned()),
+            },
+        );
+        fits == Some(true)
+    }
+
+    fn any_claims(&self) -> Result<&Map<String, Value>, String> {
+        let why = "They are not a JSON object, so it is no JWT (RFC 7519, section 7.2).";
+        self.claims.as_ref().ok_or_else(|| why.to_owned())
+    }
+
+    fn our_claims(&self, kind: Kind) -> Result<String, String> {
+        self.any_claims()?;
+        let complete = match kind {
+            Kind::Access => self.parts.claims::<AccessClaims>().map(drop),
+            Kind::Link => self.parts.claims::<LinkClaims>().map(drop),
+            Kind::Share => self.parts.claims::<ShareClaims>().map(drop),
+            Kind::Foreign | Kind::Opaque => return Ok("They are a JSON object.".to_owned()),
+        };
+        match complete {
+            Ok(()) => Ok("All that such a token says is there.".to_owned()),
+            Err(error) => {
+                let error = error.to_string();
+                let what = error.split(" at line ").next().unwrap_or_default();
+                Err(format!(
+                    "They are not what such a token says: {}.",
+                    printable(what)
+                ))
+            }
+        }
+    }
+
+    /// RFC 7519, sections 4.1.4 to 4.1.6, with no leeway.
+    fn note_times(&self, report: &mut Report, now: UnixSeconds) {
+        for (what, name) in [
+            ("Issued (iat)", "iat"),
+            ("Good from (nbf)", "nbf"),
+            ("Good until (exp)", "exp"),
+        ] {
+            let Some(said) = self.claim(name) else {
+                report.skip(what, "It does not say.");
+                continue;
+            };
+            let found = match (seconds(said), name) {
+                (None, _) => Err(format!("{} is not a time in seconds.", shown(said))),
+                (Some(end), "exp") if checks::has_passed(end, now) => Err(format!(
+                    "{} is past: it has expired {} seconds ago.",
+                    moment(end),
+                    now.saturating_sub(end)
+                )),
+                (Some(end), "exp") => Ok(format!(
+                    "{}, in {} seconds.",
+                    moment(end),
+                    end.saturating_sub(now)
+                )),
+                (Some(at), _) if checks::is_future(at, now) => Err(format!(
+                    "{} is still to come: in {} seconds.",
+                    moment(at),
+                    at.saturating_sub(now)
+                )),
+                (Some(at), _) => Ok(format!("{}.", moment(at))),
+            };
+            report.note(what, found);
+        }
+    }
+
+    /// Tokens from when the settings let them live longer. What they let today is said to those
+    /// only who have such a token.
+    fn note_life(&self, report: &mut Report, terms: &Terms<'_>, is_signed: bool) {
+        const WHAT: &str = "Life";
+        let life = match report.kind {
+            Kind::Access => AccessClaims::lives(terms.lives),
+            Kind::Link => LinkClaims::lives(terms.lives),
+            Kind::Share => ShareClaims::lives(terms.lives),
+            Kind::Foreign | Kind::Opaque => return,
+        };
+        let times = (
+            self.claim("iat").and_then(seconds),
+            self.claim("exp").and_then(seconds),
+        );
+        let (true, (Some(iat), Some(exp))) = (is_signed, times) else {
+            report.skip(WHAT, "Only of a token that we have signed.");
+            return;
+        };
+        let end = checks::longest_end(iat, life);
+        let found = if checks::has_passed(end, terms.now) {
+            Err(format!(
+                "By today’s settings such a token lives {life} seconds, and they are over."
+            ))
+        } else if exp > end {
+            Ok(format!(
+                "It was made to live longer than today’s settings allow: it ends {}.",
+                moment(end)
+            ))
+        } else {
+            Ok(format!(
+                "Within the {life} seconds that the settings allow."
+            ))
+        };
+        report.note(WHAT, found);
+    }
+}
+
+/// A NumericDate (RFC 7519, section 2); parts of a second do not count.
+fn seconds(said: &Value) -> Option<UnixSeconds> {
+    said.as_i64()
+        .or_else(|| Some(said.as_f64()?.floor() as i64))
+}
+
+fn moment(at: UnixSeconds) -> String {
+    if (0..=LAST_DATE).contains(&at) {
+        rfc3339(at)
+    } else {
+        format!("The time {at}")
+    }
+}
+
+fn shown(value: &Value) -> String {
+    printable(&value.to_string())
+}
+
+pub fn quoted(text: &str) -> String {
+    shown(&Value::from(text))
+}
+
+/// With an escape for what a terminal would obey, HTML cannot write, or turns the text around.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => printable.push(c),
+            '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
+                write!(printable, "\\u{:04x}", u32::from(c)).ok();
+            }
+            c if c.is_control() => {
+                write!(printable, "\\u{:04x}", u32::from(c)).ok();
+            }
+            c => printable.push(c),
+        }
+    }
+    printable
+}
