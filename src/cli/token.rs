@@ -45,7 +45,8 @@ pub fn run(command: Command, config: &Config) -> Result<(), Fault> {
     if report.is_accepted() {
         Ok(())
     } else {
-        Err(Fault::new("the token is not accepted, see above"))
+        let failed = report.failed().join(", ");
+        Err(Fault::new(format!("the token is not accepted: {failed}")))
     }
 }
 

@@ -31,6 +31,7 @@ impl Terms<'_> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;
         let header = parts.header().ok_or(Refused::Malformed)?;
+        // RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
         if header.crit.is_some() {
             return Err(Refused::Malformed);
         }

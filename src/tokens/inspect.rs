@@ -4,8 +4,6 @@
 //! together. What surprises: the claims of a token are shown whoever signed it, since anybody
 //! can read them; the token itself and its signature never are.
 
-use std::fmt::Write;
-
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
@@ -13,112 +11,9 @@ use super::TOKEN_MAX_BYTES;
 use super::checks::{self, Parts, Terms};
 use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
 use super::key_set::KeySet;
-use crate::base::clock::{UnixSeconds, rfc3339};
+use super::report::{Kind, Report, moment, printable, shown};
+use crate::base::clock::UnixSeconds;
 use crate::config::SigningAlgorithm;
-
-/// The last second that has a date with a year of four digits.
-const LAST_DATE: UnixSeconds = 253_402_300_799;
-
-/// What a token says that it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Access,
-    Link,
-    Share,
-    /// A JWT that is none of ours.
-    Foreign,
-    /// Nothing can be read from it.
-    Opaque,
-}
-
-impl Kind {
-    fn of(header: Option<&Map<String, Value>>) -> Self {
-        let Some(header) = header else {
-            return Self::Opaque;
-        };
-        match header.get("typ").and_then(Value::as_str) {
-            Some(AccessClaims::TYP) => Self::Access,
-            Some(LinkClaims::TYP) => Self::Link,
-            Some(ShareClaims::TYP) => Self::Share,
-            _ => Self::Foreign,
-        }
-    }
-
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Access => "an access token",
-            Self::Link => "a link’s token",
-            Self::Share => "a share’s token",
-            Self::Foreign => "a JWT of another kind",
-            Self::Opaque => "an opaque token",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Passed,
-    Failed,
-    NotChecked,
-}
-
-impl Outcome {
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Passed => "Passed",
-            Self::Failed => "Failed",
-            Self::NotChecked => "Not checked",
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Check {
-    pub what: &'static str,
-    pub outcome: Outcome,
-    /// A sentence.
-    pub why: String,
-}
-
-/// Holds no signature; what it shows has no control characters but line breaks.
-#[derive(Clone, Debug)]
-pub struct Report {
-    pub kind: Kind,
-    /// As JSON, when it can be read.
-    pub header: Option<String>,
-    /// As JSON, when they can be read.
-    pub claims: Option<String>,
-    /// What stands there in place of claims, when it is text.
-    pub text: Option<String>,
-    pub checks: Vec<Check>,
-}
-
-impl Report {
-    /// When nothing failed.
-    pub fn is_accepted(&self) -> bool {
-        let failed = |check: &Check| check.outcome == Outcome::Failed;
-        !self.checks.iter().any(failed)
-    }
-
-    pub fn add(&mut self, what: &'static str, outcome: Outcome, why: impl Into<String>) {
-        self.checks.push(Check {
-            what,
-            outcome,
-            why: why.into(),
-        });
-    }
-
-    fn note(&mut self, what: &'static str, found: Result<String, String>) {
-        match found {
-            Ok(why) => self.add(what, Outcome::Passed, why),
-            Err(why) => self.add(what, Outcome::Failed, why),
-        }
-    }
-
-    fn skip(&mut self, what: &'static str, why: impl Into<String>) {
-        self.add(what, Outcome::NotChecked, why);
-    }
-}
 
 /// A token as people paste it: without `Bearer`, and without the spaces and line breaks that
 /// mails and terminals put in.
@@ -355,7 +250,6 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
     fn extensions(&self) -> Result<String, String> {
         match self.header.get("crit") {
             // As the library reads it: nothing stands there.
@@ -506,40 +400,222 @@ fn seconds(said: &Value) -> Option<UnixSeconds> {
         .or_else(|| Some(said.as_f64()?.floor() as i64))
 }
 
-fn moment(at: UnixSeconds) -> String {
-    if (0..=LAST_DATE).contains(&at) {
-        rfc3339(at)
-    } else {
-        format!("The time {at}")
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::Header;
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::ids::AccountId;
+    use crate::tokens::Tokens;
+    use crate::tokens::claims::LONGEST_SECONDS;
+    use crate::tokens::tests::{NOW, access, forge, tokens, tokens_by};
+
+    /// The door of its own kind opens for a token just when no check of the report has failed.
+    #[track_caller]
+    fn agrees(tokens: &Tokens, token: &str) -> Report {
+        let report = tokens.inspect(token);
+        let opens = match report.kind {
+            Kind::Access => tokens.verify_access(token).is_ok(),
+            Kind::Link => tokens.verify_link(token).is_ok(),
+            Kind::Share => tokens.verify_share(token).is_ok(),
+            Kind::Foreign | Kind::Opaque => {
+                tokens.verify_access(token).is_ok()
+                    || tokens.verify_link(token).is_ok()
+                    || tokens.verify_share(token).is_ok()
+            }
+        };
+        assert_eq!(report.is_accepted(), opens, "{:?}", report.checks);
+        report
     }
-}
 
-fn shown(value: &Value) -> String {
-    printable(&value.to_string())
-}
+    fn failed(report: &Report) -> Vec<&'static str> {
+        report.failed()
+    }
 
-pub fn quoted(text: &str) -> String {
-    shown(&Value::from(text))
-}
-
-/// With an escape for what a terminal would obey, HTML cannot write, or turns the text around.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => printable.push(c),
-            '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}'
-            | '\u{fffe}'
-            | '\u{ffff}' => {
-                write!(printable, "\\u{:04x}", u32::from(c)).ok();
+    #[test]
+    fn a_report_and_the_doors_agree_at_every_time() {
+        for algorithm in SigningAlgorithm::ALL {
+            let (tokens, time) = tokens_by(algorithm, &[NOW, NOW + 60]);
+            let all = [
+                access(&tokens).0,
+                tokens.issue_link(AccountId::new(), "/dashboard").unwrap(),
+                tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap().0,
+            ];
+            for at in [-1, 0, 149, 150, 599, 600, 899, 900, 60 + LONGEST_SECONDS] {
+                time.store(NOW + at, Ordering::Relaxed);
+                let reports = all.each_ref().map(|token| agrees(&tokens, token));
+                let kinds = reports.each_ref().map(|report| report.kind);
+                assert_eq!(kinds, [Kind::Access, Kind::Link, Kind::Share]);
+                let expected: &[_] = match at {
+                    -1 => &["Issued (iat)", "Good from (nbf)"],
+                    0..900 => &[],
+                    900 => &["Good until (exp)", "Life"],
+                    _ => &["Key (kid)", "Good until (exp)"],
+                };
+                assert_eq!(failed(&reports[0]), expected, "{algorithm:?} at {at}");
             }
-            c if c.is_control() => {
-                write!(printable, "\\u{:04x}", u32::from(c)).ok();
-            }
-            c => printable.push(c),
         }
     }
-    printable
+
+    #[test]
+    fn a_report_and_the_doors_agree_on_every_header_and_claim() {
+        let (tokens, _) = tokens();
+        let good = serde_json::to_value(access(&tokens).1).unwrap();
+        let header =
+            |change: &dyn Fn(&mut Header)| failed(&agrees(&tokens, &forge(&tokens, &good, change)));
+        assert_eq!(header(&|_| ()), [""; 0]);
+        assert_eq!(header(&|h| h.typ = None), ["Kind (typ)"]);
+        assert_eq!(header(&|h| h.typ = Some("JWT".into())), ["Kind (typ)"]);
+        assert_eq!(header(&|h| h.kid = None), ["Key (kid)"]);
+        assert_eq!(header(&|h| h.kid = Some("x".into())), ["Key (kid)"]);
+        assert_eq!(
+            header(&|h| h.crit = Some(vec!["exp".into()])),
+            ["Extensions (crit)"]
+        );
+        for typ in ["link+jwt", "share+jwt"] {
+            // Another kind says less, or something else.
+            header(&|h| h.typ = Some(typ.into()));
+        }
+
+        let claims = |name: &str, value: Option<Value>| {
+            let mut claims = good.clone();
+            match value {
+                Some(value) => claims[name] = value,
+                None => drop(claims.as_object_mut().unwrap().remove(name)),
+            }
+            failed(&agrees(&tokens, &forge(&tokens, &claims, |_| ())))
+        };
+        for name in good.as_object().unwrap().keys() {
+            let expected: &[_] = if name == "username" { &[] } else { &["Claims"] };
+            assert_eq!(claims(name, None), expected, "without {name}");
+            for odd in [
+                json!(null),
+                json!(1.5),
+                json!([]),
+                json!("x"),
+                json!(-1),
+                json!(i64::MAX),
+            ] {
+                claims(name, Some(odd));
+            }
+        }
+        assert_eq!(
+            claims("iss", Some(json!("http://evil.test"))),
+            ["Issuer (iss)"]
+        );
+        assert_eq!(
+            claims("aud", Some(json!("http://evil.test"))),
+            ["Audience (aud)"]
+        );
+        assert_eq!(claims("iat", Some(json!(NOW + 1))), ["Issued (iat)"]);
+        assert_eq!(claims("nbf", Some(json!(NOW + 1))), ["Good from (nbf)"]);
+        assert_eq!(claims("exp", Some(json!(NOW))), ["Good until (exp)"]);
+        assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Life"]);
+        assert_eq!(claims("exp", Some(json!(NOW + 9000))), [""; 0]);
+        let all_at_once =
+            json!({"iss": "x", "aud": "x", "iat": NOW + 1, "nbf": NOW + 1, "exp": NOW});
+        let all_at_once = forge(&tokens, &all_at_once, |h| h.crit = Some(Vec::new()));
+        assert_eq!(
+            failed(&agrees(&tokens, &all_at_once)),
+            [
+                "Extensions (crit)",
+                "Claims",
+                "Issuer (iss)",
+                "Audience (aud)",
+                "Issued (iat)",
+                "Good from (nbf)",
+                "Good until (exp)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_on_a_token_that_was_changed() {
+        for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Hs256] {
+            let (tokens, _) = tokens_by(algorithm, &[NOW]);
+            let (token, claims) = access(&tokens);
+            for at in 0..token.len() {
+                for by in [b'A', b'.', b' '] {
+                    let mut changed = token.clone().into_bytes();
+                    changed[at] = if changed[at] == by { b'B' } else { by };
+                    agrees(&tokens, &String::from_utf8(changed).unwrap());
+                }
+            }
+            let long = format!("{token}{}", "A".repeat(TOKEN_MAX_BYTES));
+            for bad in [
+                "",
+                ".",
+                "..",
+                "...",
+                "a.b.c",
+                "e30.e30.",
+                &token[1..],
+                &long,
+            ] {
+                agrees(&tokens, bad);
+            }
+            let (stranger, _) = tokens_by(algorithm, &[NOW]);
+            let ours = tokens.ring().active(NOW).id().to_string();
+            let claims = serde_json::to_value(claims).unwrap();
+            let strange = forge(&stranger, &claims, |header| header.kid = Some(ours.clone()));
+            assert_eq!(failed(&agrees(&tokens, &strange)), ["Signature"]);
+
+            let body = token.split('.').nth(1).unwrap();
+            let signed_with = |header: String| {
+                agrees(
+                    &tokens,
+                    &format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header)),
+                )
+            };
+            for alg in ["none", "None", "ES512", "HS384", "PS256"] {
+                let header = json!({"alg": alg, "typ": "at+jwt", "kid": ours}).to_string();
+                let failed = failed(&signed_with(header));
+                assert_eq!(failed, ["Algorithm (alg)", "Key (kid)"], "{alg}");
+            }
+            // A field twice, of the wrong type, or missing.
+            for header in [
+                r#"{"alg":"EdDSA","alg":"EdDSA","typ":"at+jwt"}"#,
+                r#"{"alg":"EdDSA","typ":1}"#,
+                r#"{"alg":"EdDSA","crit":1}"#,
+                r#"{"typ":"at+jwt"}"#,
+                "[]",
+                "1",
+            ] {
+                signed_with(header.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn how_long_tokens_live_is_said_to_those_only_who_have_one() {
+        let (tokens, _) = tokens();
+        let (token, claims) = access(&tokens);
+        let says = |token: &str| format!("{:?}", agrees(&tokens, token).checks).contains("900");
+        assert!(says(&token));
+        let (stranger, _) = self::tokens();
+        let mut claims = serde_json::to_value(claims).unwrap();
+        claims["exp"] = json!(NOW + 9_999);
+        assert!(!says(&forge(&stranger, &claims, |_| ())));
+    }
+
+    #[test]
+    fn a_token_is_read_as_it_is_pasted() {
+        for pasted in [
+            "a.b.c",
+            " a.b.c\n",
+            "Bearer a.b.c",
+            "bearer\ta.b.c",
+            "\nBEARER   a.\r\n  b.c",
+        ] {
+            assert_eq!(as_pasted(pasted), "a.b.c", "{pasted:?}");
+        }
+        assert_eq!(as_pasted("bearertoken"), "bearertoken");
+        assert_eq!(as_pasted(" Bearer "), "");
+        assert_eq!(as_pasted("日本語"), "日本語");
+    }
 }

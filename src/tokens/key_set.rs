@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::checks::decode;
-use super::inspect::quoted;
+use super::report::quoted;
 
 /// Of the text of a set.
 pub const KEY_SET_MAX_BYTES: usize = 64 * 1024;

@@ -10,6 +10,7 @@ mod claims;
 mod inspect;
 mod key;
 mod key_set;
+mod report;
 mod ring;
 mod store;
 
@@ -27,9 +28,10 @@ use crate::storage::Db;
 use checks::Terms;
 pub use claims::{AccessClaims, LinkClaims, ShareClaims};
 use claims::{Lives, Purpose};
-pub use inspect::{Check, Kind, Outcome, Report, as_pasted, by_key_set};
+pub use inspect::{as_pasted, by_key_set};
 use key::Seal;
 pub use key_set::{BadKeySet, KEY_SET_MAX_BYTES, KeySet};
+pub use report::{Check, Kind, Outcome, Report};
 use ring::Ring;
 pub use ring::{Before, KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PublicKeys};
 
@@ -372,14 +374,14 @@ mod tests {
     use crate::config::SigningAlgorithm;
     use claims::LONGEST_SECONDS;
 
-    const NOW: UnixSeconds = 1_800_000_000;
+    pub(super) const NOW: UnixSeconds = 1_800_000_000;
 
-    fn tokens() -> (Tokens, Arc<AtomicI64>) {
+    pub(super) fn tokens() -> (Tokens, Arc<AtomicI64>) {
         tokens_by(SigningAlgorithm::EdDsa, &[NOW])
     }
 
     /// With keys that sign from these times on.
-    fn tokens_by(
+    pub(super) fn tokens_by(
         algorithm: SigningAlgorithm,
         active_at: &[UnixSeconds],
     ) -> (Tokens, Arc<AtomicI64>) {
@@ -411,14 +413,18 @@ mod tests {
         }
     }
 
-    fn access(tokens: &Tokens) -> (String, AccessClaims) {
+    pub(super) fn access(tokens: &Tokens) -> (String, AccessClaims) {
         tokens
             .issue_access(&subject(), SessionId::new(), NOW, NOW + 86_400)
             .unwrap()
     }
 
     /// Signs with our key whatever a forger who had it would like to say.
-    fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
+    pub(super) fn forge(
+        tokens: &Tokens,
+        claims: &Value,
+        change: impl FnOnce(&mut Header),
+    ) -> String {
         let ring = tokens.ring();
         let key = ring.active(NOW);
         let mut header = Header::new(key.jwt_algorithm());
@@ -652,216 +658,5 @@ mod tests {
         ] {
             assert!(tokens.verify_access(bad).is_err(), "{bad:?}");
         }
-    }
-
-    /// What failed, by what was checked.
-    fn failed(report: &Report) -> Vec<&'static str> {
-        let failed = |check: &&Check| check.outcome == Outcome::Failed;
-        report
-            .checks
-            .iter()
-            .filter(failed)
-            .map(|check| check.what)
-            .collect()
-    }
-
-    /// The door of its own kind opens for a token just when no check of the report has failed.
-    #[track_caller]
-    fn agrees(tokens: &Tokens, token: &str) -> Report {
-        let report = tokens.inspect(token);
-        let opens = match report.kind {
-            Kind::Access => tokens.verify_access(token).is_ok(),
-            Kind::Link => tokens.verify_link(token).is_ok(),
-            Kind::Share => tokens.verify_share(token).is_ok(),
-            Kind::Foreign | Kind::Opaque => {
-                tokens.verify_access(token).is_ok()
-                    || tokens.verify_link(token).is_ok()
-                    || tokens.verify_share(token).is_ok()
-            }
-        };
-        assert_eq!(report.is_accepted(), opens, "{:?}", report.checks);
-        report
-    }
-
-    #[test]
-    fn a_report_and_the_doors_agree_at_every_time() {
-        for algorithm in SigningAlgorithm::ALL {
-            let (tokens, time) = tokens_by(algorithm, &[NOW, NOW + 60]);
-            let all = [
-                access(&tokens).0,
-                tokens.issue_link(AccountId::new(), "/dashboard").unwrap(),
-                tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap().0,
-            ];
-            for at in [-1, 0, 149, 150, 599, 600, 899, 900, 60 + LONGEST_SECONDS] {
-                time.store(NOW + at, Ordering::Relaxed);
-                let reports = all.each_ref().map(|token| agrees(&tokens, token));
-                let kinds = reports.each_ref().map(|report| report.kind);
-                assert_eq!(kinds, [Kind::Access, Kind::Link, Kind::Share]);
-                let expected: &[_] = match at {
-                    -1 => &["Issued (iat)", "Good from (nbf)"],
-                    0..900 => &[],
-                    900 => &["Good until (exp)", "Life"],
-                    _ => &["Key (kid)", "Good until (exp)"],
-                };
-                assert_eq!(failed(&reports[0]), expected, "{algorithm:?} at {at}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_report_and_the_doors_agree_on_every_header_and_claim() {
-        let (tokens, _) = tokens();
-        let good = serde_json::to_value(access(&tokens).1).unwrap();
-        let header =
-            |change: &dyn Fn(&mut Header)| failed(&agrees(&tokens, &forge(&tokens, &good, change)));
-        assert_eq!(header(&|_| ()), [""; 0]);
-        assert_eq!(header(&|h| h.typ = None), ["Kind (typ)"]);
-        assert_eq!(header(&|h| h.typ = Some("JWT".into())), ["Kind (typ)"]);
-        assert_eq!(header(&|h| h.kid = None), ["Key (kid)"]);
-        assert_eq!(header(&|h| h.kid = Some("x".into())), ["Key (kid)"]);
-        assert_eq!(
-            header(&|h| h.crit = Some(vec!["exp".into()])),
-            ["Extensions (crit)"]
-        );
-        for typ in ["link+jwt", "share+jwt"] {
-            // Another kind says less, or something else.
-            header(&|h| h.typ = Some(typ.into()));
-        }
-
-        let claims = |name: &str, value: Option<Value>| {
-            let mut claims = good.clone();
-            match value {
-                Some(value) => claims[name] = value,
-                None => drop(claims.as_object_mut().unwrap().remove(name)),
-            }
-            failed(&agrees(&tokens, &forge(&tokens, &claims, |_| ())))
-        };
-        for name in good.as_object().unwrap().keys() {
-            let expected: &[_] = if name == "username" { &[] } else { &["Claims"] };
-            assert_eq!(claims(name, None), expected, "without {name}");
-            for odd in [
-                json!(null),
-                json!(1.5),
-                json!([]),
-                json!("x"),
-                json!(-1),
-                json!(i64::MAX),
-            ] {
-                claims(name, Some(odd));
-            }
-        }
-        assert_eq!(
-            claims("iss", Some(json!("http://evil.test"))),
-            ["Issuer (iss)"]
-        );
-        assert_eq!(
-            claims("aud", Some(json!("http://evil.test"))),
-            ["Audience (aud)"]
-        );
-        assert_eq!(claims("iat", Some(json!(NOW + 1))), ["Issued (iat)"]);
-        assert_eq!(claims("nbf", Some(json!(NOW + 1))), ["Good from (nbf)"]);
-        assert_eq!(claims("exp", Some(json!(NOW))), ["Good until (exp)"]);
-        assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Life"]);
-        assert_eq!(claims("exp", Some(json!(NOW + 9000))), [""; 0]);
-        let all_at_once =
-            json!({"iss": "x", "aud": "x", "iat": NOW + 1, "nbf": NOW + 1, "exp": NOW});
-        let all_at_once = forge(&tokens, &all_at_once, |h| h.crit = Some(Vec::new()));
-        assert_eq!(
-            failed(&agrees(&tokens, &all_at_once)),
-            [
-                "Extensions (crit)",
-                "Claims",
-                "Issuer (iss)",
-                "Audience (aud)",
-                "Issued (iat)",
-                "Good from (nbf)",
-                "Good until (exp)",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_report_and_the_doors_agree_on_a_token_that_was_changed() {
-        for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Hs256] {
-            let (tokens, _) = tokens_by(algorithm, &[NOW]);
-            let (token, claims) = access(&tokens);
-            for at in 0..token.len() {
-                for by in [b'A', b'.', b' '] {
-                    let mut changed = token.clone().into_bytes();
-                    changed[at] = if changed[at] == by { b'B' } else { by };
-                    agrees(&tokens, &String::from_utf8(changed).unwrap());
-                }
-            }
-            let long = format!("{token}{}", "A".repeat(TOKEN_MAX_BYTES));
-            for bad in [
-                "",
-                ".",
-                "..",
-                "...",
-                "a.b.c",
-                "e30.e30.",
-                &token[1..],
-                &long,
-            ] {
-                agrees(&tokens, bad);
-            }
-            let (stranger, _) = tokens_by(algorithm, &[NOW]);
-            let ours = tokens.ring().active(NOW).id().to_string();
-            let claims = serde_json::to_value(claims).unwrap();
-            let strange = forge(&stranger, &claims, |header| header.kid = Some(ours.clone()));
-            assert_eq!(failed(&agrees(&tokens, &strange)), ["Signature"]);
-
-            let body = token.split('.').nth(1).unwrap();
-            let signed_with = |header: String| {
-                agrees(
-                    &tokens,
-                    &format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header)),
-                )
-            };
-            for alg in ["none", "None", "ES512", "HS384", "PS256"] {
-                let header = json!({"alg": alg, "typ": "at+jwt", "kid": ours}).to_string();
-                let failed = failed(&signed_with(header));
-                assert_eq!(failed, ["Algorithm (alg)", "Key (kid)"], "{alg}");
-            }
-            // A field twice, of the wrong type, or missing.
-            for header in [
-                r#"{"alg":"EdDSA","alg":"EdDSA","typ":"at+jwt"}"#,
-                r#"{"alg":"EdDSA","typ":1}"#,
-                r#"{"alg":"EdDSA","crit":1}"#,
-                r#"{"typ":"at+jwt"}"#,
-                "[]",
-                "1",
-            ] {
-                signed_with(header.to_owned());
-            }
-        }
-    }
-
-    #[test]
-    fn how_long_tokens_live_is_said_to_those_only_who_have_one() {
-        let (tokens, _) = tokens();
-        let (token, claims) = access(&tokens);
-        let says = |token: &str| format!("{:?}", agrees(&tokens, token).checks).contains("900");
-        assert!(says(&token));
-        let (stranger, _) = self::tokens();
-        let mut claims = serde_json::to_value(claims).unwrap();
-        claims["exp"] = json!(NOW + 9_999);
-        assert!(!says(&forge(&stranger, &claims, |_| ())));
-    }
-
-    #[test]
-    fn a_token_is_read_as_it_is_pasted() {
-        for pasted in [
-            "a.b.c",
-            " a.b.c\n",
-            "Bearer a.b.c",
-            "bearer\ta.b.c",
-            "\nBEARER   a.\r\n  b.c",
-        ] {
-            assert_eq!(as_pasted(pasted), "a.b.c", "{pasted:?}");
-        }
-        assert_eq!(as_pasted("bearertoken"), "bearertoken");
-        assert_eq!(as_pasted(" Bearer "), "");
-        assert_eq!(as_pasted("日本語"), "日本語");
     }
 }
