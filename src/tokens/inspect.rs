@@ -11,7 +11,7 @@ use super::TOKEN_MAX_BYTES;
 use super::checks::{self, Parts, Terms};
 use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
 use super::key_set::KeySet;
-use super::report::{Kind, Report, moment, printable, shown};
+use super::report::{Kind, Report, indented, moment, printable, shown};
 use crate::base::clock::UnixSeconds;
 use crate::config::SigningAlgorithm;
 
@@ -19,17 +19,11 @@ use crate::config::SigningAlgorithm;
 /// mails and terminals put in.
 pub fn as_pasted(text: &str) -> String {
     let text = text.trim_start();
-    let scheme = text.get(.."bearer".len());
-    let token = match scheme {
-        Some(scheme) if scheme.eq_ignore_ascii_case("bearer") => {
-            let rest = &text["bearer".len()..];
-            if rest.starts_with(char::is_whitespace) || rest.is_empty() {
-                rest
-            } else {
-                text
-            }
-        }
-        _ => text,
+    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let token = if first.eq_ignore_ascii_case("bearer") {
+        rest
+    } else {
+        text
     };
     token.split_whitespace().collect()
 }
@@ -41,17 +35,12 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     };
     let mut report = read.report();
     report.note("Form", read.form());
+    let size = format!("{} bytes; up to {TOKEN_MAX_BYTES} are taken.", token.len());
     report.note(
         "Size",
         match checks::size(token) {
-            Ok(()) => Ok(format!(
-                "{} bytes; up to {TOKEN_MAX_BYTES} are taken.",
-                token.len()
-            )),
-            Err(_) => Err(format!(
-                "{} bytes; up to {TOKEN_MAX_BYTES} are taken.",
-                token.len()
-            )),
+            Ok(()) => Ok(size),
+            Err(_) => Err(size),
         },
     );
     report.note("Algorithm (alg)", read.our_algorithm());
@@ -185,19 +174,14 @@ impl<'a> Read<'a> {
     }
 
     fn report(&self) -> Report {
-        let pretty = |object: &Map<String, Value>| {
-            serde_json::to_string_pretty(object)
-                .map(|json| printable(&json))
-                .ok()
-        };
         let text = match (&self.claims, &self.payload) {
             (None, Some(payload)) => std::str::from_utf8(payload).ok().map(printable),
             _ => None,
         };
         Report {
-            kind: Kind::of(Some(&self.header)),
-            header: pretty(&self.header),
-            claims: self.claims.as_ref().and_then(pretty),
+            kind: Kind::of(&self.header),
+            header: indented(&self.header),
+            claims: self.claims.as_ref().and_then(indented),
             text: text.filter(|text| !text.is_empty()),
             checks: Vec::new(),
         }
@@ -404,15 +388,19 @@ fn seconds(said: &Value) -> Option<UnixSeconds> {
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::Header;
+    use jsonwebtoken::jwk::Jwk;
+    use jsonwebtoken::{AlgorithmFamily, EncodingKey, Header};
     use serde_json::json;
 
     use super::*;
     use crate::base::ids::AccountId;
     use crate::tokens::Tokens;
     use crate::tokens::claims::LONGEST_SECONDS;
+    use crate::tokens::key::SigningKey;
     use crate::tokens::tests::{NOW, access, forge, tokens, tokens_by};
 
     /// The door of its own kind opens for a token just when no check of the report has failed.
@@ -617,5 +605,88 @@ mod tests {
         assert_eq!(as_pasted("bearertoken"), "bearertoken");
         assert_eq!(as_pasted(" Bearer "), "");
         assert_eq!(as_pasted("日本語"), "日本語");
+    }
+
+    /// A key of its own for each, and what others publish of it.
+    fn key_for(algorithm: Algorithm) -> (EncodingKey, String) {
+        let random = SystemRandom::new();
+        let made = |algorithm| SigningKey::generate(algorithm).unwrap();
+        let key = match algorithm.family() {
+            AlgorithmFamily::Hmac => EncodingKey::from_secret(&[7; 64]),
+            AlgorithmFamily::Rsa => EncodingKey::from_rsa_der(&made(SigningAlgorithm::Rs256)),
+            AlgorithmFamily::Ed => EncodingKey::from_ed_der(&made(SigningAlgorithm::EdDsa)),
+            AlgorithmFamily::Ec if algorithm == Algorithm::ES256 => {
+                EncodingKey::from_ec_der(&made(SigningAlgorithm::Es256))
+            }
+            AlgorithmFamily::Ec => EncodingKey::from_ec_der(
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random)
+                    .unwrap()
+                    .as_ref(),
+            ),
+        };
+        let jwk = Jwk::from_encoding_key(&key, algorithm).unwrap();
+        (key, serde_json::to_string(&jwk).unwrap())
+    }
+
+    #[test]
+    fn tokens_of_others_are_verified_by_each_algorithm_and_by_no_other() {
+        let families = [
+            AlgorithmFamily::Hmac,
+            AlgorithmFamily::Rsa,
+            AlgorithmFamily::Ec,
+            AlgorithmFamily::Ed,
+        ];
+        let all = families.iter().flat_map(|family| family.algorithms());
+        let all: Vec<_> = all
+            .map(|algorithm| {
+                let (key, jwk) = key_for(*algorithm);
+                let claims = json!({ "exp": NOW + 1 });
+                let token = jsonwebtoken::encode(&Header::new(*algorithm), &claims, &key);
+                (token.unwrap(), KeySet::parse(&jwk).unwrap())
+            })
+            .collect();
+        assert_eq!(all.len(), 12);
+        for (signer, (token, _)) in all.iter().enumerate() {
+            for (verifier, (_, keys)) in all.iter().enumerate() {
+                let report = by_key_set(token, keys, NOW);
+                let expected: &[_] = if signer == verifier {
+                    &[]
+                } else {
+                    &["Key (kid)"]
+                };
+                assert_eq!(failed(&report), expected, "{signer} by {verifier}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_of_others_are_judged_as_far_as_they_say_them() {
+        let (key, jwk) = key_for(Algorithm::HS256);
+        let keys = KeySet::parse(&jwk).unwrap();
+        let of = |claims: &Value| {
+            let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key);
+            failed(&by_key_set(&token.unwrap(), &keys, NOW))
+        };
+        for good in [
+            json!({}),
+            json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 1 }),
+            json!({ "iat": NOW as f64 - 0.5, "exp": NOW as f64 + 1.5 }),
+            json!({ "iat": 0, "exp": i64::MAX }),
+            json!({ "exp": 1e300 }),
+        ] {
+            assert_eq!(of(&good), [""; 0], "{good}");
+        }
+        for (name, said, what) in [
+            ("exp", json!(NOW), "Good until (exp)"),
+            ("exp", json!(i64::MIN), "Good until (exp)"),
+            ("exp", json!("tomorrow"), "Good until (exp)"),
+            ("exp", json!(null), "Good until (exp)"),
+            ("nbf", json!(NOW + 1), "Good from (nbf)"),
+            ("iat", json!(1e300), "Issued (iat)"),
+            ("iat", json!([]), "Issued (iat)"),
+        ] {
+            assert_eq!(of(&json!({ name: said })), [what], "{name} {said}");
+        }
+        assert_eq!(of(&json!("text")), ["Claims"]);
     }
 }

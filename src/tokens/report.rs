@@ -13,6 +13,9 @@ use crate::base::clock::{UnixSeconds, rfc3339};
 /// The last second that has a date with a year of four digits.
 const LAST_DATE: UnixSeconds = 253_402_300_799;
 
+/// Of JSON. A token that means harm grows a hundredfold when it is indented.
+const INDENTED_MAX_BYTES: usize = 64 * 1024;
+
 /// What a token says that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -26,10 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub fn of(header: Option<&Map<String, Value>>) -> Self {
-        let Some(header) = header else {
-            return Self::Opaque;
-        };
+    pub fn of(header: &Map<String, Value>) -> Self {
         match header.get("typ").and_then(Value::as_str) {
             Some(AccessClaims::TYP) => Self::Access,
             Some(LinkClaims::TYP) => Self::Link,
@@ -43,7 +43,7 @@ impl Kind {
             Self::Access => "an access token",
             Self::Link => "a link’s token",
             Self::Share => "a share’s token",
-            Self::Foreign => "a JWT of another kind",
+            Self::Foreign => "a JWT that is none of ours",
             Self::Opaque => "an opaque token",
         }
     }
@@ -128,6 +128,17 @@ pub fn moment(at: UnixSeconds) -> String {
     }
 }
 
+/// As JSON; on one line if it would be very long.
+pub fn indented(object: &Map<String, Value>) -> Option<String> {
+    let indented = serde_json::to_string_pretty(object).ok()?;
+    if indented.len() > INDENTED_MAX_BYTES {
+        return serde_json::to_string(object)
+            .ok()
+            .map(|json| printable(&json));
+    }
+    Some(printable(&indented))
+}
+
 pub fn shown(value: &Value) -> String {
     printable(&value.to_string())
 }
@@ -156,4 +167,37 @@ pub fn printable(text: &str) -> String {
         }
     }
     printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_letters_are_not() {
+        assert_eq!(
+            printable("a\u{1b}[2J\u{9b}\r\u{202e}\n"),
+            "a\\u001b[2J\\u009b\\u000d\\u202e\n"
+        );
+        assert_eq!(quoted("Ada \"é日\""), r#""Ada \"é日\"""#);
+    }
+
+    #[test]
+    fn a_time_without_a_date_is_told_as_a_number() {
+        assert_eq!(moment(0), "1970-01-01T00:00:00Z");
+        assert_eq!(moment(LAST_DATE), "9999-12-31T23:59:59Z");
+        for strange in [-1, LAST_DATE + 1, i64::MAX, i64::MIN] {
+            assert_eq!(moment(strange), format!("The time {strange}"));
+        }
+    }
+
+    #[test]
+    fn what_would_be_very_long_is_not_indented() {
+        let nested = format!("{{\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
+        let object: Map<String, Value> = serde_json::from_str(&nested).unwrap();
+        assert!(indented(&object).unwrap().contains('\n'));
+        let long = nested.replace('1', &["1"; 5000].join(","));
+        let object: Map<String, Value> = serde_json::from_str(&long).unwrap();
+        assert_eq!(indented(&object).unwrap(), long);
+    }
 }
