@@ -8,6 +8,7 @@ mod doctor;
 mod keys;
 mod log;
 mod serve;
+mod token;
 
 use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, Write};
@@ -69,6 +70,9 @@ enum Command {
     /// Signing keys: list them, let the next one sign
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Tokens: show what one holds, and why it is or is not accepted
+    #[command(subcommand)]
+    Token(token::Command),
     /// Settings: show what is in force, and where it comes from
     #[command(subcommand)]
     Config(config::Command),
@@ -118,6 +122,7 @@ pub fn run() -> ExitCode {
         Command::ResetDb { yes } => database::reset(config, yes),
         Command::Account(command) => account::run(command, config),
         Command::Keys(command) => keys::run(command, config),
+        Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),
         Command::Doctor => doctor::run(&config),
     };

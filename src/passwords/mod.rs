@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn every_byte_of_a_long_password_counts() {
         let passwords = passwords();
-        let long = "canary-".to_owned() + &"🔑".repeat(249);
+        let long = format!("canary-{}", "🔑".repeat(249));
         let hash = passwords.hash(&Password::typed(&long)).unwrap();
         let verify = |text: &str| passwords.verify_now(&Password::typed(text), Some(hash.clone()));
         assert_eq!(verify(&long), Verdict::Right);

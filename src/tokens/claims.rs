@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock::UnixSeconds;
+use crate::config::TokensConfig;
 
 /// Opens the guarded pages for the holder of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,17 @@ pub struct Lives {
     pub access: i64,
     pub link: i64,
     pub share: i64,
+}
+
+impl Lives {
+    /// As the settings say today.
+    pub fn of(config: &TokensConfig) -> Self {
+        Self {
+            access: config.access_minutes * 60,
+            link: config.link_seconds,
+            share: LONGEST_SECONDS,
+        }
+    }
 }
 
 /// No token lives longer, whatever the settings say: a key is believed for that long after it

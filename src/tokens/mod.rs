@@ -5,25 +5,33 @@
 //! here trusts the defaults of the JWT library. Knows no session and no account: that a good
 //! token's session still lives is decided above.
 
+mod checks;
 mod claims;
+mod inspect;
 mod key;
+mod key_set;
+mod report;
 mod ring;
 mod store;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::{Header, Validation};
+use jsonwebtoken::Header;
 
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
-use crate::base::ids::{AccountId, KeyId, SessionId, TokenId};
+use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::base::secret::InstanceSecret;
 use crate::config::TokensConfig;
 use crate::storage::Db;
+use checks::Terms;
 pub use claims::{AccessClaims, LinkClaims, ShareClaims};
-use claims::{LONGEST_SECONDS, Lives, Purpose};
-use key::{Seal, SigningKey};
+use claims::{Lives, Purpose};
+pub use inspect::{as_pasted, by_key_set};
+use key::Seal;
+pub use key_set::{BadKeySet, KEY_SET_MAX_BYTES, KeySet};
+pub use report::{Check, Kind, Outcome, Report};
 use ring::Ring;
 pub use ring::{Before, KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PublicKeys};
 
@@ -91,15 +99,10 @@ impl Tokens {
         let ring = db
             .write(move |tx| ring::adopt(tx, &seal, &asked, now))
             .await?;
-        let lives = Lives {
-            access: config.access_minutes * 60,
-            link: config.link_seconds,
-            share: LONGEST_SECONDS,
-        };
         Ok(Self {
             issuer: issuer.into(),
             clock,
-            lives,
+            lives: Lives::of(config),
             keys: Arc::new(Keys {
                 seal: Seal::new(secret),
                 ring: RwLock::new(Arc::new(ring)),
@@ -156,6 +159,30 @@ impl Tokens {
         let (seal, now) = (Seal::new(secret), clock.now());
         db.read(move |db| Ok(Ring::load(db, &seal)?.list(now)))
             .await
+    }
+
+    /// As [`Tokens::inspect`], by the ring in the database. Changes nothing there, and makes no
+    /// keys. Without an `issuer` it is not known what the server calls itself.
+    ///
+    /// # Errors
+    /// As [`Tokens::list_keys`].
+    pub async fn inspect_by(
+        db: &Db,
+        clock: &Clock,
+        secret: &InstanceSecret,
+        issuer: Option<&str>,
+        config: &TokensConfig,
+        token: &str,
+    ) -> Result<Report, Fault> {
+        let seal = Seal::new(secret);
+        let ring = db.read(move |db| Ring::load(db, &seal)).await?;
+        let terms = Terms {
+            ring: &ring,
+            issuer,
+            lives: &Lives::of(config),
+            now: clock.now(),
+        };
+        Ok(inspect::by_our_keys(token, &terms))
     }
 
     /// Lets the next key sign, in place of the active one.
@@ -314,39 +341,22 @@ impl Tokens {
     }
 
     fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
-        if token.len() > TOKEN_MAX_BYTES {
-            return Err(Refused::Malformed);
-        }
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Malformed)?;
-        // RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
-        if header.crit.is_some() {
-            return Err(Refused::Malformed);
-        }
-        if header.typ.as_deref() != Some(C::TYP) {
-            return Err(Refused::Kind);
-        }
-        let kid = header
-            .kid
-            .as_deref()
-            .and_then(KeyId::parse)
-            .ok_or(Refused::Key)?;
-        let ring = self.ring();
-        let key = ring.find(kid, self.clock.now()).ok_or(Refused::Key)?;
-        if header.alg != key.jwt_algorithm() {
-            return Err(Refused::Key);
-        }
-        let claims = checked_signature::<C>(token, key)?;
-        self.check(&claims)?;
-        Ok(claims)
+        self.terms(&self.ring()).verify(token)
     }
 
-    /// RFC 7519, section 4.1, with no leeway; every claim is required by its type.
-    fn check<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
-        let (iss, aud) = claims.parties();
-        if iss != &*self.issuer || aud != &*self.issuer {
-            return Err(Refused::Parties);
+    /// What a token holds, and why it is or is not accepted. Whether its session still lives is
+    /// left to ask.
+    pub fn inspect(&self, token: &str) -> Report {
+        inspect::by_our_keys(token, &self.terms(&self.ring()))
+    }
+
+    fn terms<'a>(&'a self, ring: &'a Ring) -> Terms<'a> {
+        Terms {
+            ring,
+            issuer: Some(&self.issuer),
+            lives: &self.lives,
+            now: self.clock.now(),
         }
-        self.check_times(claims)
     }
 
     /// What can change in the life of a token that was good once.
@@ -354,34 +364,8 @@ impl Tokens {
     /// # Errors
     /// [`Refused::Early`] or [`Refused::Expired`].
     pub fn check_times<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
-        let (times, now) = (claims.times(), self.clock.now());
-        if times.iat > now || times.nbf > now {
-            return Err(Refused::Early);
-        }
-        // Also of a token from when tokens lived longer: what has ended is remembered for as long
-        // as today's tokens live.
-        let longest = times.iat.saturating_add(C::lives(&self.lives));
-        if times.exp.min(longest) <= now {
-            return Err(Refused::Expired);
-        }
-        Ok(())
+        checks::times(claims.times(), C::lives(&self.lives), self.clock.now())
     }
-}
-
-/// The signature and nothing else: what is in the claims is checked by [`Tokens::check`], with
-/// our clock.
-fn checked_signature<C: Purpose>(token: &str, key: &SigningKey) -> Result<C, Refused> {
-    let mut only_signature = Validation::new(key.jwt_algorithm());
-    only_signature.required_spec_claims.clear();
-    only_signature.validate_exp = false;
-    only_signature.validate_nbf = false;
-    only_signature.validate_aud = false;
-    jsonwebtoken::decode(token, key.verifying(), &only_signature)
-        .map(|data| data.claims)
-        .map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => Refused::Signature,
-            _ => Refused::Malformed,
-        })
 }
 
 #[cfg(test)]
@@ -394,16 +378,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::base::ids::KeyId;
     use crate::config::SigningAlgorithm;
+    use claims::LONGEST_SECONDS;
 
-    const NOW: UnixSeconds = 1_800_000_000;
+    pub(super) const NOW: UnixSeconds = 1_800_000_000;
 
-    fn tokens() -> (Tokens, Arc<AtomicI64>) {
+    pub(super) fn tokens() -> (Tokens, Arc<AtomicI64>) {
         tokens_by(SigningAlgorithm::EdDsa, &[NOW])
     }
 
     /// With keys that sign from these times on.
-    fn tokens_by(
+    pub(super) fn tokens_by(
         algorithm: SigningAlgorithm,
         active_at: &[UnixSeconds],
     ) -> (Tokens, Arc<AtomicI64>) {
@@ -435,14 +421,18 @@ mod tests {
         }
     }
 
-    fn access(tokens: &Tokens) -> (String, AccessClaims) {
+    pub(super) fn access(tokens: &Tokens) -> (String, AccessClaims) {
         tokens
             .issue_access(&subject(), SessionId::new(), NOW, NOW + 86_400)
             .unwrap()
     }
 
     /// Signs with our key whatever a forger who had it would like to say.
-    fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
+    pub(super) fn forge(
+        tokens: &Tokens,
+        claims: &Value,
+        change: impl FnOnce(&mut Header),
+    ) -> String {
         let ring = tokens.ring();
         let key = ring.active(NOW);
         let mut header = Header::new(key.jwt_algorithm());

@@ -6,7 +6,7 @@ use super::api;
 use super::guard::Guard::{OneTime, Open, Public, Recent, SignedIn, SignedInOrLink};
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
-    account, continue_link, dashboard, first_administrator, home, login, logout, password,
+    account, continue_link, dashboard, first_administrator, home, inspect, login, logout, password,
     sessions, signup, verify,
 };
 use super::{State, assets, jwks};
@@ -45,6 +45,9 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/account/delete", |at| {
         at.get(Recent, account::ask_to_delete)
             .post(Recent, account::delete)
+    });
+    routes.at("/inspect", |at| {
+        at.get(Open, inspect::show).post(Open, inspect::submit)
     });
     routes.at("/first-administrator", |at| {
         at.get(OneTime, first_administrator::show)

@@ -130,6 +130,7 @@ fn pages_do_not_import_each_other() {
         "dashboard",
         "first_administrator",
         "home",
+        "inspect",
         "login",
         "logout",
         "password",

@@ -6,6 +6,7 @@ pub mod continue_link;
 pub mod dashboard;
 pub mod first_administrator;
 pub mod home;
+pub mod inspect;
 pub mod login;
 pub mod logout;
 pub mod password;

@@ -4,7 +4,13 @@ use super::{CANARY, FORM, is_well_dressed, program, refused, told};
 use crate::support::browser::encode;
 use crate::support::{Browser, Door, PASSWORD, Reply};
 
-const FORMS: [&str; 4] = ["/signup", "/login", "/first-administrator", "/logout"];
+const FORMS: [&str; 5] = [
+    "/signup",
+    "/login",
+    "/first-administrator",
+    "/inspect",
+    "/logout",
+];
 
 /// An error as the page shows it: (field, words).
 fn error(field: &str, words: &str) -> (String, String) {

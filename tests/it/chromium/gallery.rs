@@ -25,6 +25,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     behind_the_door(&mut gallery, &door);
     own_account(&mut gallery, &door);
     first_administrator(&mut gallery, &door);
+    inspecting(&mut gallery);
     problems(&mut gallery, &door);
     gallery.close();
 }
@@ -149,6 +150,31 @@ fn first_administrator(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.forget_cookies();
     gallery.open("/first-administrator?token=used-up");
     gallery.keep("one-time-link-ended");
+}
+
+fn inspecting(gallery: &mut Gallery) {
+    // Beside the gallery's own server, whose clock the others have moved.
+    let door = Door::open();
+    let token = door.signed_up("ada").access();
+    let keys = door.browser().get("/.well-known/jwks.json").body;
+    let page = format!("{}/inspect", door.url);
+    let foreign = Door::open().signed_up("eve").access();
+    for (name, token, keys) in [
+        ("inspect-errors", "", "{"),
+        ("inspect-accepted", token.as_str(), ""),
+        ("inspect-refused", &foreign, ""),
+        ("inspect-opaque", "opaque", ""),
+        ("inspect-foreign", &token, &keys),
+    ] {
+        gallery.open(&page);
+        if name == "inspect-errors" {
+            gallery.keep("inspect-empty");
+        }
+        let fields = [("Token", token), ("Keys (optional)", keys)];
+        gallery.chromium.fill_all(&fields);
+        gallery.chromium.press("Inspect");
+        gallery.keep(name);
+    }
 }
 
 fn problems(gallery: &mut Gallery, door: &Door) {

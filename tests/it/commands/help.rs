@@ -20,6 +20,8 @@ fn every_command_says_what_it_does() {
         "keys",
         "keys list",
         "keys rotate",
+        "token",
+        "token inspect",
         "config",
         "config show",
         "doctor",
@@ -55,6 +57,10 @@ fn what_is_no_command_ends_with_2_and_says_what_would_do() {
         (
             &["account", "add", "--username", "ada", "--password", "x"],
             "unexpected argument '--password'",
+        ),
+        (
+            &["token", "inspect", "a.b.c"],
+            "unexpected argument 'a.b.c'",
         ),
     ] {
         let ran = place.run(arguments);

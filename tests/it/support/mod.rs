@@ -4,10 +4,12 @@ pub mod browser;
 pub mod door;
 pub mod log;
 pub mod place;
+pub mod tools;
 
 pub use browser::{Browser, Reply};
 pub use door::{Door, Schema, binary};
 pub use place::{Place, Ran, Serving};
+pub use tools::{left_out, tool};
 
 /// Every password in the tests begins with this word, so that a log can be searched for it.
 pub const PASSWORD: &str = "canary-brine-lamp-44";

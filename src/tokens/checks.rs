@@ -1,0 +1,149 @@
+//! The checks that a token of ours has to pass, each written once: [`Terms::verify`] stops at
+//! the first that fails, [`super::inspect`] goes through all of them.
+
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Header};
+use serde::de::DeserializeOwned;
+
+use super::claims::{Lives, Purpose, Times};
+use super::key::SigningKey;
+use super::ring::Ring;
+use super::{Refused, TOKEN_MAX_BYTES};
+use crate::base::clock::UnixSeconds;
+use crate::base::ids::KeyId;
+
+/// What a token is judged by.
+pub struct Terms<'a> {
+    pub ring: &'a Ring,
+    /// What we call ourselves; `None` where that cannot be known, and then it is not checked.
+    pub issuer: Option<&'a str>,
+    pub lives: &'a Lives,
+    pub now: UnixSeconds,
+}
+
+impl Terms<'_> {
+    /// # Errors
+    /// Why it is not accepted.
+    pub fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
+        size(token)?;
+        let parts = Parts::of(token).ok_or(Refused::Malformed)?;
+        let header = parts.header().ok_or(Refused::Malformed)?;
+        // RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
+        if header.crit.is_some() {
+            return Err(Refused::Malformed);
+        }
+        if header.typ.as_deref() != Some(C::TYP) {
+            return Err(Refused::Kind);
+        }
+        let key = self.find_key(header.kid.as_deref()).ok_or(Refused::Key)?;
+        if header.alg != key.jwt_algorithm() {
+            return Err(Refused::Key);
+        }
+        match parts.is_signed_with(key.verifying(), header.alg) {
+            Some(true) => {}
+            Some(false) => return Err(Refused::Signature),
+            None => return Err(Refused::Malformed),
+        }
+        let claims: C = parts.claims().map_err(|_| Refused::Malformed)?;
+        let (iss, aud) = claims.parties();
+        if !self.is_us(iss) || !self.is_us(aud) {
+            return Err(Refused::Parties);
+        }
+        times(claims.times(), C::lives(self.lives), self.now)?;
+        Ok(claims)
+    }
+
+    pub fn find_key(&self, kid: Option<&str>) -> Option<&SigningKey> {
+        self.ring.find(KeyId::parse(kid?)?, self.now)
+    }
+
+    pub fn is_us(&self, party: &str) -> bool {
+        self.issuer.is_none_or(|issuer| issuer == party)
+    }
+}
+
+pub fn size(token: &str) -> Result<(), Refused> {
+    if token.len() > TOKEN_MAX_BYTES {
+        return Err(Refused::Malformed);
+    }
+    Ok(())
+}
+
+/// RFC 7519, section 4.1, with no leeway.
+pub fn times(times: Times, life: i64, now: UnixSeconds) -> Result<(), Refused> {
+    if is_future(times.iat, now) || is_future(times.nbf, now) {
+        return Err(Refused::Early);
+    }
+    if has_passed(times.exp, now) || has_passed(longest_end(times.iat, life), now) {
+        return Err(Refused::Expired);
+    }
+    Ok(())
+}
+
+pub fn is_future(at: UnixSeconds, now: UnixSeconds) -> bool {
+    at > now
+}
+
+pub fn has_passed(end: UnixSeconds, now: UnixSeconds) -> bool {
+    end <= now
+}
+
+/// Also of a token from when tokens lived longer: what has ended is remembered for as long as
+/// today's tokens live.
+pub fn longest_end(iat: UnixSeconds, life: i64) -> UnixSeconds {
+    iat.saturating_add(life)
+}
+
+/// A token cut at its dots (RFC 7515, section 7.1).
+#[derive(Clone, Copy)]
+pub struct Parts<'a> {
+    pub header: &'a str,
+    pub payload: &'a str,
+    pub signature: &'a str,
+    /// What is signed: header and payload with their dot.
+    pub signed: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// `None` unless there are three.
+    pub fn of(token: &'a str) -> Option<Self> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        (!payload.contains('.')).then_some(Self {
+            header,
+            payload,
+            signature,
+            signed,
+        })
+    }
+
+    /// `None` also when it names an algorithm that is not known here.
+    pub fn header(&self) -> Option<Header> {
+        serde_json::from_slice(&decode(self.header)?).ok()
+    }
+
+    /// # Errors
+    /// When it is not what such a token says.
+    pub fn claims<C: DeserializeOwned>(&self) -> Result<C, serde_json::Error> {
+        // What is not base64url is no JSON either.
+        serde_json::from_slice(&decode(self.payload).unwrap_or_default())
+    }
+
+    /// The signature and nothing else. `None` when there is none that could be looked at, or the
+    /// key is of another type.
+    pub fn is_signed_with(&self, key: &DecodingKey, algorithm: Algorithm) -> Option<bool> {
+        jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key, algorithm).ok()
+    }
+}
+
+pub fn decode(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// By its name in a header; `None` for `none` (RFC 8725, section 3.2).
+pub fn algorithm(name: &str) -> Option<Algorithm> {
+    Algorithm::from_str(name).ok()
+}

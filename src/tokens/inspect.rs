@@ -1,0 +1,695 @@
+//! What a token holds, and why it is or is not accepted: every check, also after one has failed.
+//!
+//! Nothing is decided here: tokens are accepted by [`super::checks`], and a test holds both
+//! together. What surprises: the claims of a token are shown whoever signed it, since anybody
+//! can read them; the token itself and its signature never are.
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Map, Value};
+
+use super::TOKEN_MAX_BYTES;
+use super::checks::{self, Parts, Terms};
+use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
+use super::key_set::KeySet;
+use super::report::{Kind, Report, indented, moment, printable, shown};
+use crate::base::clock::UnixSeconds;
+use crate::config::SigningAlgorithm;
+
+/// A token as people paste it: without `Bearer`, and without the spaces and line breaks that
+/// mails and terminals put in.
+pub fn as_pasted(text: &str) -> String {
+    let text = text.trim_start();
+    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let token = if first.eq_ignore_ascii_case("bearer") {
+        rest
+    } else {
+        text
+    };
+    token.split_whitespace().collect()
+}
+
+/// Of a token that should be one of ours.
+pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
+    let Some(read) = Read::of(token) else {
+        return opaque();
+    };
+    let mut report = read.report();
+    report.note("Form", read.form());
+    let size = format!("{} bytes; up to {TOKEN_MAX_BYTES} are taken.", token.len());
+    report.note(
+        "Size",
+        match checks::size(token) {
+            Ok(()) => Ok(size),
+            Err(_) => Err(size),
+        },
+    );
+    report.note("Algorithm (alg)", read.our_algorithm());
+    report.note("Extensions (crit)", read.extensions());
+    report.note("Kind (typ)", read.our_kind(report.kind));
+    let key = terms.find_key(read.header_text("kid"));
+    let fitting = key.filter(|key| read.algorithm() == Some(key.jwt_algorithm()));
+    report.note(
+        "Key (kid)",
+        match (key, fitting, read.header.get("kid")) {
+            (Some(_), Some(_), _) => {
+                Ok("It is one of our keys, and for this algorithm.".to_owned())
+            }
+            (Some(_), None, _) => {
+                Err("It is one of our keys, but that signs by another algorithm.".to_owned())
+            }
+            (None, _, None) => Err("It names no key; our tokens do.".to_owned()),
+            (None, _, Some(kid)) => Err(format!(
+                "None of our keys is called {}; those that have ended are forgotten.",
+                shown(kid)
+            )),
+        },
+    );
+    let is_signed = read.note_signature(&mut report, fitting.map(|key| key.verifying()));
+    report.note("Claims", read.our_claims(report.kind));
+    for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
+        match (read.claim(name), terms.issuer) {
+            (None, _) => report.skip(what, "It does not say."),
+            (Some(said), None) => report.skip(
+                what,
+                format!(
+                    "It says {}; without base_url in the settings it is not known what the server calls itself.",
+                    shown(said)
+                ),
+            ),
+            (Some(said), Some(us)) => report.note(
+                what,
+                if said.as_str().is_some_and(|said| terms.is_us(said)) {
+                    Ok("That is this server.".to_owned())
+                } else {
+                    Err(format!("It says {}; this server is {us}.", shown(said)))
+                },
+            ),
+        }
+    }
+    read.note_times(&mut report, terms.now);
+    read.note_life(&mut report, terms, is_signed);
+    report
+}
+
+/// Of anybody's token, by the keys that they publish. Who it is from, for and of what kind is
+/// not judged: that is for those who know what to expect.
+pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
+    let Some(read) = Read::of(token) else {
+        return opaque();
+    };
+    let mut report = read.report();
+    report.note("Form", read.form());
+    report.note("Algorithm (alg)", read.known_algorithm());
+    report.note("Extensions (crit)", read.extensions());
+    match read.header.get("typ") {
+        Some(typ) => report.skip("Kind (typ)", format!("It says {}: compare it.", shown(typ))),
+        None => report.skip("Kind (typ)", "It does not say."),
+    }
+    let found = read
+        .algorithm()
+        .map(|algorithm| keys.find(read.header_text("kid"), algorithm));
+    match &found {
+        Some(Ok(found)) => report.note("Key (kid)", Ok(format!("It is {}.", found.called))),
+        Some(Err(why)) => report.note("Key (kid)", Err(why.clone())),
+        None => report.skip("Key (kid)", "Without an algorithm none can be chosen."),
+    }
+    let key = found.and_then(Result::ok).map(|found| found.key);
+    read.note_signature(&mut report, key.as_ref());
+    report.note(
+        "Claims",
+        read.any_claims()
+            .map(|_| "They are a JSON object.".to_owned()),
+    );
+    for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
+        match read.claim(name) {
+            Some(said) => report.skip(what, format!("It says {}: compare it.", shown(said))),
+            None => report.skip(what, "It does not say."),
+        }
+    }
+    read.note_times(&mut report, now);
+    report
+}
+
+fn opaque() -> Report {
+    let mut report = Report {
+        kind: Kind::Opaque,
+        header: None,
+        claims: None,
+        text: None,
+        checks: Vec::new(),
+    };
+    report.note(
+        "Form",
+        Err(
+            "It is not three parts of base64url with a JSON object in front, so nothing can be \
+             read from it. Refresh tokens and one-time links look so; neither is accepted as a JWT."
+                .to_owned(),
+        ),
+    );
+    report
+}
+
+/// What could be read of a token that begins like a JWT.
+struct Read<'a> {
+    parts: Parts<'a>,
+    header: Map<String, Value>,
+    /// `None` when that part is not base64url.
+    payload: Option<Vec<u8>>,
+    claims: Option<Map<String, Value>>,
+}
+
+impl<'a> Read<'a> {
+    fn of(token: &'a str) -> Option<Self> {
+        let parts = Parts::of(token)?;
+        let payload = checks::decode(parts.payload);
+        let claims = payload
+            .as_deref()
+            .and_then(|bytes| serde_json::from_slice(bytes).ok());
+        Some(Self {
+            header: serde_json::from_slice(&checks::decode(parts.header)?).ok()?,
+            parts,
+            payload,
+            claims,
+        })
+    }
+
+    fn report(&self) -> Report {
+        let text = match (&self.claims, &self.payload) {
+            (None, Some(payload)) => std::str::from_utf8(payload).ok().map(printable),
+            _ => None,
+        };
+        Report {
+            kind: Kind::of(&self.header),
+            header: indented(&self.header),
+            claims: self.claims.as_ref().and_then(indented),
+            text: text.filter(|text| !text.is_empty()),
+            checks: Vec::new(),
+        }
+    }
+
+    fn header_text(&self, name: &str) -> Option<&str> {
+        self.header.get(name)?.as_str()
+    }
+
+    fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.as_ref()?.get(name)
+    }
+
+    fn algorithm(&self) -> Option<Algorithm> {
+        checks::algorithm(self.header_text("alg")?)
+    }
+
+    fn form(&self) -> Result<String, String> {
+        if self.payload.is_none() {
+            Err("Its second part is not base64url.".to_owned())
+        } else if checks::decode(self.parts.signature).is_none() {
+            Err("Its third part is not base64url.".to_owned())
+        } else if self.algorithm().is_some() && self.parts.header().is_none() {
+            Err("A field of its header stands there twice, or is of the wrong type.".to_owned())
+        } else {
+            Ok("Three parts of base64url, the first a JSON object.".to_owned())
+        }
+    }
+
+    fn our_algorithm(&self) -> Result<String, String> {
+        self.known_algorithm()?;
+        let name = self.header_text("alg").unwrap_or_default();
+        match SigningAlgorithm::parse(name) {
+            Some(_) => Ok(format!("{name} is one of ours.")),
+            None => Err(format!("{name} is none of ours.")),
+        }
+    }
+
+    fn known_algorithm(&self) -> Result<String, String> {
+        match self.header.get("alg") {
+            None => Err("It names none.".to_owned()),
+            // RFC 8725, section 3.2.
+            Some(Value::String(name)) if name.eq_ignore_ascii_case("none") => {
+                Err("It says none: nobody has signed it.".to_owned())
+            }
+            Some(name) => match self.algorithm() {
+                Some(algorithm) => Ok(format!("{algorithm:?} is known here.")),
+                None => Err(format!("{} is not known here.", shown(name))),
+            },
+        }
+    }
+
+    fn extensions(&self) -> Result<String, String> {
+        match self.header.get("crit") {
+            // As the library reads it: nothing stands there.
+            None | Some(Value::Null) => Ok("None has to be understood.".to_owned()),
+            Some(crit) => Err(format!(
+                "It must not be taken by who does not understand {}.",
+                shown(crit)
+            )),
+        }
+    }
+
+    fn our_kind(&self, kind: Kind) -> Result<String, String> {
+        let ours = [AccessClaims::TYP, LinkClaims::TYP, ShareClaims::TYP].join(", ");
+        match (kind, self.header.get("typ")) {
+            (Kind::Access | Kind::Link | Kind::Share, _) => Ok(format!(
+                "It is {}, and taken for nothing else.",
+                kind.words()
+            )),
+            (_, None) => Err(format!("It does not say. Ours do: {ours}.")),
+            (_, Some(typ)) => Err(format!(
+                "It says {}. Ours say {ours}, exactly so.",
+                shown(typ)
+            )),
+        }
+    }
+
+    /// Whether it fits.
+    fn note_signature(&self, report: &mut Report, key: Option<&jsonwebtoken::DecodingKey>) -> bool {
+        const WHAT: &str = "Signature";
+        let (Some(key), Some(algorithm)) = (key, self.algorithm()) else {
+            report.skip(WHAT, "There is no key to check it with.");
+            return false;
+        };
+        let fits = self.parts.is_signed_with(key, algorithm);
+        report.note(
+            WHAT,
+            match fits {
+                Some(true) => Ok("It fits header, claims and key.".to_owned()),
+                Some(false) => Err("It does not fit: something was changed, or another key \
+                                    has signed."
+                    .to_owned()),
+                None => Err("It cannot be read.".to_owned()),
+            },
+        );
+        fits == Some(true)
+    }
+
+    fn any_claims(&self) -> Result<&Map<String, Value>, String> {
+        let why = "They are not a JSON object, so it is no JWT (RFC 7519, section 7.2).";
+        self.claims.as_ref().ok_or_else(|| why.to_owned())
+    }
+
+    fn our_claims(&self, kind: Kind) -> Result<String, String> {
+        self.any_claims()?;
+        let complete = match kind {
+            Kind::Access => self.parts.claims::<AccessClaims>().map(drop),
+            Kind::Link => self.parts.claims::<LinkClaims>().map(drop),
+            Kind::Share => self.parts.claims::<ShareClaims>().map(drop),
+            Kind::Foreign | Kind::Opaque => return Ok("They are a JSON object.".to_owned()),
+        };
+        match complete {
+            Ok(()) => Ok("All that such a token says is there.".to_owned()),
+            Err(error) => {
+                let error = error.to_string();
+                let what = error.split(" at line ").next().unwrap_or_default();
+                Err(format!(
+                    "They are not what such a token says: {}.",
+                    printable(what)
+                ))
+            }
+        }
+    }
+
+    /// RFC 7519, sections 4.1.4 to 4.1.6, with no leeway.
+    fn note_times(&self, report: &mut Report, now: UnixSeconds) {
+        for (what, name) in [
+            ("Issued (iat)", "iat"),
+            ("Good from (nbf)", "nbf"),
+            ("Good until (exp)", "exp"),
+        ] {
+            let Some(said) = self.claim(name) else {
+                report.skip(what, "It does not say.");
+                continue;
+            };
+            let found = match (seconds(said), name) {
+                (None, _) => Err(format!("{} is not a time in seconds.", shown(said))),
+                (Some(end), "exp") if checks::has_passed(end, now) => Err(format!(
+                    "{} is past: it has expired {} seconds ago.",
+                    moment(end),
+                    now.saturating_sub(end)
+                )),
+                (Some(end), "exp") => Ok(format!(
+                    "{}, in {} seconds.",
+                    moment(end),
+                    end.saturating_sub(now)
+                )),
+                (Some(at), _) if checks::is_future(at, now) => Err(format!(
+                    "{} is still to come: in {} seconds.",
+                    moment(at),
+                    at.saturating_sub(now)
+                )),
+                (Some(at), _) => Ok(format!("{}.", moment(at))),
+            };
+            report.note(what, found);
+        }
+    }
+
+    /// Tokens from when the settings let them live longer. What they let today is said to those
+    /// only who have such a token.
+    fn note_life(&self, report: &mut Report, terms: &Terms<'_>, is_signed: bool) {
+        const WHAT: &str = "Life";
+        let life = match report.kind {
+            Kind::Access => AccessClaims::lives(terms.lives),
+            Kind::Link => LinkClaims::lives(terms.lives),
+            Kind::Share => ShareClaims::lives(terms.lives),
+            Kind::Foreign | Kind::Opaque => return,
+        };
+        let times = (
+            self.claim("iat").and_then(seconds),
+            self.claim("exp").and_then(seconds),
+        );
+        let (true, (Some(iat), Some(exp))) = (is_signed, times) else {
+            report.skip(WHAT, "Only of a token that we have signed.");
+            return;
+        };
+        let end = checks::longest_end(iat, life);
+        let found = if checks::has_passed(end, terms.now) {
+            Err(format!(
+                "By today’s settings such a token lives {life} seconds, and they are over."
+            ))
+        } else if exp > end {
+            Ok(format!(
+                "It was made to live longer than today’s settings allow: it ends {}.",
+                moment(end)
+            ))
+        } else {
+            Ok(format!(
+                "Within the {life} seconds that the settings allow."
+            ))
+        };
+        report.note(WHAT, found);
+    }
+}
+
+/// A NumericDate (RFC 7519, section 2); parts of a second do not count.
+fn seconds(said: &Value) -> Option<UnixSeconds> {
+    said.as_i64()
+        .or_else(|| Some(said.as_f64()?.floor() as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::jwk::Jwk;
+    use jsonwebtoken::{AlgorithmFamily, EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::ids::{AccountId, TokenId};
+    use crate::tokens::Tokens;
+    use crate::tokens::claims::LONGEST_SECONDS;
+    use crate::tokens::key::SigningKey;
+    use crate::tokens::tests::{NOW, access, forge, tokens, tokens_by};
+
+    /// The door of its own kind opens for a token just when no check of the report has failed.
+    #[track_caller]
+    fn agrees(tokens: &Tokens, token: &str) -> Report {
+        let report = tokens.inspect(token);
+        let opens = match report.kind {
+            Kind::Access => tokens.verify_access(token).is_ok(),
+            Kind::Link => tokens.verify_link(token).is_ok(),
+            Kind::Share => tokens.verify_share(token).is_ok(),
+            Kind::Foreign | Kind::Opaque => {
+                tokens.verify_access(token).is_ok()
+                    || tokens.verify_link(token).is_ok()
+                    || tokens.verify_share(token).is_ok()
+            }
+        };
+        assert_eq!(report.is_accepted(), opens, "{:?}", report.checks);
+        report
+    }
+
+    fn failed(report: &Report) -> Vec<&'static str> {
+        report.failed()
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_at_every_time() {
+        for algorithm in SigningAlgorithm::ALL {
+            let (tokens, time) = tokens_by(algorithm, &[NOW, NOW + 60]);
+            let all = [
+                access(&tokens).0,
+                tokens
+                    .issue_link(TokenId::new(), AccountId::new(), "/dashboard", NOW)
+                    .unwrap()
+                    .0,
+                tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap().0,
+            ];
+            for at in [-1, 0, 149, 150, 599, 600, 899, 900, 60 + LONGEST_SECONDS] {
+                time.store(NOW + at, Ordering::Relaxed);
+                let reports = all.each_ref().map(|token| agrees(&tokens, token));
+                let kinds = reports.each_ref().map(|report| report.kind);
+                assert_eq!(kinds, [Kind::Access, Kind::Link, Kind::Share]);
+                let expected: &[_] = match at {
+                    -1 => &["Issued (iat)", "Good from (nbf)"],
+                    0..900 => &[],
+                    900 => &["Good until (exp)", "Life"],
+                    _ => &["Key (kid)", "Good until (exp)"],
+                };
+                assert_eq!(failed(&reports[0]), expected, "{algorithm:?} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_on_every_header_and_claim() {
+        let (tokens, _) = tokens();
+        let good = serde_json::to_value(access(&tokens).1).unwrap();
+        let header =
+            |change: &dyn Fn(&mut Header)| failed(&agrees(&tokens, &forge(&tokens, &good, change)));
+        assert_eq!(header(&|_| ()), [""; 0]);
+        assert_eq!(header(&|h| h.typ = None), ["Kind (typ)"]);
+        assert_eq!(header(&|h| h.typ = Some("JWT".into())), ["Kind (typ)"]);
+        assert_eq!(header(&|h| h.kid = None), ["Key (kid)"]);
+        assert_eq!(header(&|h| h.kid = Some("x".into())), ["Key (kid)"]);
+        assert_eq!(
+            header(&|h| h.crit = Some(vec!["exp".into()])),
+            ["Extensions (crit)"]
+        );
+        for typ in ["link+jwt", "share+jwt"] {
+            // Another kind says less, or something else.
+            header(&|h| h.typ = Some(typ.into()));
+        }
+
+        let claims = |name: &str, value: Option<Value>| {
+            let mut claims = good.clone();
+            match value {
+                Some(value) => claims[name] = value,
+                None => drop(claims.as_object_mut().unwrap().remove(name)),
+            }
+            failed(&agrees(&tokens, &forge(&tokens, &claims, |_| ())))
+        };
+        for name in good.as_object().unwrap().keys() {
+            let expected: &[_] = if name == "username" { &[] } else { &["Claims"] };
+            assert_eq!(claims(name, None), expected, "without {name}");
+            for odd in [
+                json!(null),
+                json!(1.5),
+                json!([]),
+                json!("x"),
+                json!(-1),
+                json!(i64::MAX),
+            ] {
+                claims(name, Some(odd));
+            }
+        }
+        assert_eq!(
+            claims("iss", Some(json!("http://evil.test"))),
+            ["Issuer (iss)"]
+        );
+        assert_eq!(
+            claims("aud", Some(json!("http://evil.test"))),
+            ["Audience (aud)"]
+        );
+        assert_eq!(claims("iat", Some(json!(NOW + 1))), ["Issued (iat)"]);
+        assert_eq!(claims("nbf", Some(json!(NOW + 1))), ["Good from (nbf)"]);
+        assert_eq!(claims("exp", Some(json!(NOW))), ["Good until (exp)"]);
+        assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Life"]);
+        assert_eq!(claims("exp", Some(json!(NOW + 9000))), [""; 0]);
+        let all_at_once =
+            json!({"iss": "x", "aud": "x", "iat": NOW + 1, "nbf": NOW + 1, "exp": NOW});
+        let all_at_once = forge(&tokens, &all_at_once, |h| h.crit = Some(Vec::new()));
+        assert_eq!(
+            failed(&agrees(&tokens, &all_at_once)),
+            [
+                "Extensions (crit)",
+                "Claims",
+                "Issuer (iss)",
+                "Audience (aud)",
+                "Issued (iat)",
+                "Good from (nbf)",
+                "Good until (exp)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_report_and_the_doors_agree_on_a_token_that_was_changed() {
+        for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Hs256] {
+            let (tokens, _) = tokens_by(algorithm, &[NOW]);
+            let (token, claims) = access(&tokens);
+            for at in 0..token.len() {
+                for by in [b'A', b'.', b' '] {
+                    let mut changed = token.clone().into_bytes();
+                    changed[at] = if changed[at] == by { b'B' } else { by };
+                    agrees(&tokens, &String::from_utf8(changed).unwrap());
+                }
+            }
+            let long = format!("{token}{}", "A".repeat(TOKEN_MAX_BYTES));
+            for bad in [
+                "",
+                ".",
+                "..",
+                "...",
+                "a.b.c",
+                "e30.e30.",
+                &token[1..],
+                &long,
+            ] {
+                agrees(&tokens, bad);
+            }
+            let (stranger, _) = tokens_by(algorithm, &[NOW]);
+            let ours = tokens.ring().active(NOW).id().to_string();
+            let claims = serde_json::to_value(claims).unwrap();
+            let strange = forge(&stranger, &claims, |header| header.kid = Some(ours.clone()));
+            assert_eq!(failed(&agrees(&tokens, &strange)), ["Signature"]);
+
+            let body = token.split('.').nth(1).unwrap();
+            let signed_with = |header: String| {
+                agrees(
+                    &tokens,
+                    &format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header)),
+                )
+            };
+            for alg in ["none", "None", "ES512", "HS384", "PS256"] {
+                let header = json!({"alg": alg, "typ": "at+jwt", "kid": ours}).to_string();
+                let failed = failed(&signed_with(header));
+                assert_eq!(failed, ["Algorithm (alg)", "Key (kid)"], "{alg}");
+            }
+            // A field twice, of the wrong type, or missing.
+            for header in [
+                r#"{"alg":"EdDSA","alg":"EdDSA","typ":"at+jwt"}"#,
+                r#"{"alg":"EdDSA","typ":1}"#,
+                r#"{"alg":"EdDSA","crit":1}"#,
+                r#"{"typ":"at+jwt"}"#,
+                "[]",
+                "1",
+            ] {
+                signed_with(header.to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn how_long_tokens_live_is_said_to_those_only_who_have_one() {
+        let (tokens, _) = tokens();
+        let (token, claims) = access(&tokens);
+        let says = |token: &str| format!("{:?}", agrees(&tokens, token).checks).contains("900");
+        assert!(says(&token));
+        let (stranger, _) = self::tokens();
+        let mut claims = serde_json::to_value(claims).unwrap();
+        claims["exp"] = json!(NOW + 9_999);
+        assert!(!says(&forge(&stranger, &claims, |_| ())));
+    }
+
+    #[test]
+    fn a_token_is_read_as_it_is_pasted() {
+        for pasted in [
+            "a.b.c",
+            " a.b.c\n",
+            "Bearer a.b.c",
+            "bearer\ta.b.c",
+            "\nBEARER   a.\r\n  b.c",
+        ] {
+            assert_eq!(as_pasted(pasted), "a.b.c", "{pasted:?}");
+        }
+        assert_eq!(as_pasted("bearertoken"), "bearertoken");
+        assert_eq!(as_pasted(" Bearer "), "");
+        assert_eq!(as_pasted("日本語"), "日本語");
+    }
+
+    /// A key of its own for each, and what others publish of it.
+    fn key_for(algorithm: Algorithm) -> (EncodingKey, String) {
+        let random = SystemRandom::new();
+        let made = |algorithm| SigningKey::generate(algorithm).unwrap();
+        let key = match algorithm.family() {
+            AlgorithmFamily::Hmac => EncodingKey::from_secret(&[7; 64]),
+            AlgorithmFamily::Rsa => EncodingKey::from_rsa_der(&made(SigningAlgorithm::Rs256)),
+            AlgorithmFamily::Ed => EncodingKey::from_ed_der(&made(SigningAlgorithm::EdDsa)),
+            AlgorithmFamily::Ec if algorithm == Algorithm::ES256 => {
+                EncodingKey::from_ec_der(&made(SigningAlgorithm::Es256))
+            }
+            AlgorithmFamily::Ec => EncodingKey::from_ec_der(
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random)
+                    .unwrap()
+                    .as_ref(),
+            ),
+        };
+        let jwk = Jwk::from_encoding_key(&key, algorithm).unwrap();
+        (key, serde_json::to_string(&jwk).unwrap())
+    }
+
+    #[test]
+    fn tokens_of_others_are_verified_by_each_algorithm_and_by_no_other() {
+        let families = [
+            AlgorithmFamily::Hmac,
+            AlgorithmFamily::Rsa,
+            AlgorithmFamily::Ec,
+            AlgorithmFamily::Ed,
+        ];
+        let all = families.iter().flat_map(|family| family.algorithms());
+        let all: Vec<_> = all
+            .map(|algorithm| {
+                let (key, jwk) = key_for(*algorithm);
+                let claims = json!({ "exp": NOW + 1 });
+                let token = jsonwebtoken::encode(&Header::new(*algorithm), &claims, &key);
+                (token.unwrap(), KeySet::parse(&jwk).unwrap())
+            })
+            .collect();
+        assert_eq!(all.len(), 12);
+        for (signer, (token, _)) in all.iter().enumerate() {
+            for (verifier, (_, keys)) in all.iter().enumerate() {
+                let report = by_key_set(token, keys, NOW);
+                let expected: &[_] = if signer == verifier {
+                    &[]
+                } else {
+                    &["Key (kid)"]
+                };
+                assert_eq!(failed(&report), expected, "{signer} by {verifier}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_of_others_are_judged_as_far_as_they_say_them() {
+        let (key, jwk) = key_for(Algorithm::HS256);
+        let keys = KeySet::parse(&jwk).unwrap();
+        let of = |claims: &Value| {
+            let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key);
+            failed(&by_key_set(&token.unwrap(), &keys, NOW))
+        };
+        for good in [
+            json!({}),
+            json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 1 }),
+            json!({ "iat": NOW as f64 - 0.5, "exp": NOW as f64 + 1.5 }),
+            json!({ "iat": 0, "exp": i64::MAX }),
+            json!({ "exp": 1e300 }),
+        ] {
+            assert_eq!(of(&good), [""; 0], "{good}");
+        }
+        for (name, said, what) in [
+            ("exp", json!(NOW), "Good until (exp)"),
+            ("exp", json!(i64::MIN), "Good until (exp)"),
+            ("exp", json!("tomorrow"), "Good until (exp)"),
+            ("exp", json!(null), "Good until (exp)"),
+            ("nbf", json!(NOW + 1), "Good from (nbf)"),
+            ("iat", json!(1e300), "Issued (iat)"),
+            ("iat", json!([]), "Issued (iat)"),
+        ] {
+            assert_eq!(of(&json!({ name: said })), [what], "{name} {said}");
+        }
+        assert_eq!(of(&json!("text")), ["Claims"]);
+    }
+}

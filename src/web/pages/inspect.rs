@@ -1,0 +1,99 @@
+//! What a token holds, and why it is or is not accepted.
+//!
+//! Keeps nothing: neither token nor keys are shown again, stored or logged. It tells whoever
+//! asks, so it tells no more than what using the token would.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::{Answer, Frame, Page};
+use crate::sessions::NotSignedIn;
+use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+
+#[derive(Template)]
+#[template(path = "pages/inspect.html")]
+struct Inspect {
+    frame: Frame,
+    form_token: String,
+    report: Option<Report>,
+    token: Field,
+    jwks: Field,
+}
+
+impl Inspect {
+    fn blank(page: &Page) -> Self {
+        Self {
+            frame: page.frame(),
+            form_token: page.form_token(),
+            report: None,
+            token: Field::default(),
+            jwks: Field::default(),
+        }
+    }
+
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[("token", &self.token), ("jwks", &self.jwks)])
+    }
+}
+
+pub async fn show(page: Page) -> Answer {
+    page.show(StatusCode::OK, &Inspect::blank(&page))
+}
+
+pub async fn submit(page: Page, sent: Form) -> Answer {
+    let mut answer = Inspect::blank(&page);
+    let token = as_pasted(sent.text("token"));
+    if token.is_empty() {
+        answer.token.refuse("Enter a token");
+    }
+    let jwks = sent.text("jwks").trim();
+    let keys = (!jwks.is_empty()).then(|| KeySet::parse(jwks)).transpose();
+    if let Err(bad) = &keys {
+        answer.jwks.refuse(&bad.to_string());
+    }
+    if let (Ok(keys), false) = (keys, token.is_empty()) {
+        answer.report = Some(match keys {
+            Some(keys) => by_key_set(&token, &keys, page.clock.now()),
+            None => by_own_keys(&page, &token).await?,
+        });
+    }
+    page.show_form(&answer, &answer.errors())
+}
+
+/// With what only the server knows of a token that is good by itself: whether what it belongs to
+/// goes on.
+async fn by_own_keys(page: &Page, token: &str) -> Result<Report, PageError> {
+    let mut report = page.tokens.inspect(token);
+    let (what, goes_on) = match report.kind {
+        Kind::Access => ("Session", "It still lives."),
+        Kind::Link => (
+            "Link",
+            "It has not been used up, and its maker could still sign in.",
+        ),
+        Kind::Share | Kind::Foreign | Kind::Opaque => return Ok(report),
+    };
+    if !report.is_accepted() {
+        let why = "Only of a token that is good by itself.";
+        report.add(what, Outcome::NotChecked, why);
+        return Ok(report);
+    }
+    let known = match report.kind {
+        Kind::Access => page.sessions.identify(token).await.map(drop),
+        _ => page.sessions.read_link(token).await.map(drop),
+    };
+    match known {
+        Ok(()) => report.add(what, Outcome::Passed, goes_on),
+        Err(NotSignedIn::Ended) => {
+            let why = "It has ended: the token opens nothing any more.";
+            report.add(what, Outcome::Failed, why);
+        }
+        // Its time may have come meanwhile.
+        Err(NotSignedIn::Token(refused)) => {
+            report.add(what, Outcome::Failed, format!("Meanwhile {refused}."));
+        }
+        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+    }
+    Ok(report)
+}
