@@ -22,6 +22,8 @@ use crate::config::SessionsConfig;
 use crate::storage::Db;
 use crate::tokens::{AccessClaims, LinkClaims, Refused, Subject, Tokens};
 use live::Live;
+#[cfg(fuzzing)]
+pub use refresh::Presented;
 use refresh::Refresh;
 use store::Row;
 
