@@ -39,7 +39,9 @@ impl World {
             .build()
             .expect("a runtime");
         let ground = Ground::prepare(config, Clock::System).expect("a database");
-        let state = runtime.block_on(compose(ground, base_url)).expect("a server");
+        let state = runtime
+            .block_on(compose(ground, base_url))
+            .expect("a server");
         Self {
             runtime,
             state: Data::new(state),

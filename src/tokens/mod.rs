@@ -7,6 +7,8 @@
 
 mod claims;
 mod key;
+#[cfg(test)]
+mod properties;
 mod ring;
 mod store;
 
@@ -388,9 +390,9 @@ mod tests {
     use super::*;
     use crate::config::SigningAlgorithm;
 
-    const NOW: UnixSeconds = 1_800_000_000;
+    pub const NOW: UnixSeconds = 1_800_000_000;
 
-    fn tokens() -> (Tokens, Arc<AtomicI64>) {
+    pub fn tokens() -> (Tokens, Arc<AtomicI64>) {
         tokens_by(SigningAlgorithm::EdDsa, &[NOW])
     }
 
@@ -427,14 +429,14 @@ mod tests {
         }
     }
 
-    fn access(tokens: &Tokens) -> (String, AccessClaims) {
+    pub fn access(tokens: &Tokens) -> (String, AccessClaims) {
         tokens
             .issue_access(&subject(), SessionId::new(), NOW, NOW + 86_400)
             .unwrap()
     }
 
     /// Signs with our key whatever a forger who had it would like to say.
-    fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
+    pub fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
         let ring = tokens.ring();
         let key = ring.active(NOW);
         let mut header = Header::new(key.jwt_algorithm());
