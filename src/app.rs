@@ -85,11 +85,11 @@ pub struct Ready {
     pub first_administrator: Option<SecretString>,
 }
 
-/// Composes the server around a socket that listens already, and starts its workers.
+/// Composes the rooms, and the web around them; nothing is served yet.
 ///
 /// # Errors
 /// When the database is away, or the signing key cannot be read.
-pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault> {
+pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> {
     let Ground {
         config,
         secret,
@@ -99,13 +99,6 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         accounts,
         recovery,
     } = ground;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Fault::caused("the socket", error))?;
-    let base_url = config
-        .base_url
-        .clone()
-        .unwrap_or_else(|| BaseUrl::of(address));
     let tokens = Tokens::open(
         &db,
         clock.clone(),
@@ -115,7 +108,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     )
     .await?;
     let sessions = Sessions::open(
-        db.clone(),
+        db,
         clock.clone(),
         tokens.clone(),
         &secret,
@@ -123,17 +116,10 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     )
     .await?;
     let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), clock.clone());
-    let first_administrator = recovery.first_administrator().await?.map(|token| {
-        SecretString::from(format!(
-            "{}/first-administrator?token={}",
-            base_url.as_str(),
-            token.expose_secret()
-        ))
-    });
     let web = Web::new(&secret, &base_url);
-    let state = State {
+    Ok(State {
         config,
-        base_url: base_url.clone(),
+        base_url,
         clock,
         accounts,
         sessions,
@@ -141,8 +127,31 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         sign_in,
         recovery,
         web,
-    };
-    let state = Data::new(state);
+    })
+}
+
+/// Composes the server around a socket that listens already, and starts its workers.
+///
+/// # Errors
+/// As [`compose`].
+pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault> {
+    let address = listener
+        .local_addr()
+        .map_err(|error| Fault::caused("the socket", error))?;
+    let base_url = ground
+        .config
+        .base_url
+        .clone()
+        .unwrap_or_else(|| BaseUrl::of(address));
+    let db = ground.db.clone();
+    let state = Data::new(compose(ground, base_url.clone()).await?);
+    let first_administrator = state.recovery.first_administrator().await?.map(|token| {
+        SecretString::from(format!(
+            "{}/first-administrator?token={}",
+            base_url.as_str(),
+            token.expose_secret()
+        ))
+    });
     let server = HttpServer::new(move || web::app(state.clone()))
         .client_request_timeout(HEADERS_WITHIN)
         .worker_max_blocking_threads(BLOCKING_THREADS)

@@ -27,6 +27,8 @@ use crate::tokens::{AccessClaims, Refused, Subject, Tokens};
 pub use client::Client;
 pub use links::LinkReader;
 use live::Live;
+#[cfg(fuzzing)]
+pub use refresh::Presented;
 use refresh::Refresh;
 use store::Row;
 

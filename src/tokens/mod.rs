@@ -10,6 +10,8 @@ mod claims;
 mod inspect;
 mod key;
 mod key_set;
+#[cfg(test)]
+mod properties;
 mod report;
 mod ring;
 mod store;

@@ -125,6 +125,45 @@ fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     });
     values
         .next()
-        .map(str::trim_end)
+        .map(str::trim_ascii_end)
         .filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_first_cookie_of_a_name_is_found_whole_or_not_at_all(
+            sent in vec(("x?doorward_access?|name", "[!-:<-~]{0,4}"), 0..6),
+            split in 0..6_usize,
+        ) {
+            let pairs: Vec<_> = sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let (one, other) = pairs.split_at(split.min(pairs.len()));
+            let mut headers = HeaderMap::new();
+            for (pairs, between) in [(one, "; "), (other, ";")] {
+                let header = HeaderValue::from_str(&pairs.join(between)).unwrap();
+                headers.append(COOKIE, header);
+            }
+            let first = sent.iter().find(|(name, _)| name == ACCESS);
+            let expected = first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty());
+            prop_assert_eq!(find(&headers, ACCESS), expected);
+        }
+
+        #[test]
+        fn no_cookie_is_too_odd_to_be_read(bytes in vec(any::<u8>(), 0..60)) {
+            let mut header = format!("{ACCESS}=").into_bytes();
+            header.extend(bytes);
+            if let Ok(header) = HeaderValue::from_bytes(&header) {
+                let headers = HeaderMap::from_iter([(COOKIE, header)]);
+                let found = find(&headers, ACCESS).unwrap_or("none");
+                prop_assert!(!found.is_empty() && !found.contains(';'));
+            }
+        }
+    }
 }

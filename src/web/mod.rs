@@ -32,6 +32,8 @@ use crate::tokens::Tokens;
 use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
+#[cfg(fuzzing)]
+pub use guard::fuzzing;
 pub use routes::listed;
 
 /// What the pages are handed: the rooms, and what the web itself keeps.

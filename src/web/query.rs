@@ -80,6 +80,10 @@ pub fn local_path(next: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,6 +133,39 @@ mod tests {
             &long,
         ] {
             assert_eq!(local_path(bad), None, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_read_as_it_was_written_and_never_logged(
+            pairs in vec(("token|tok|[a-z]{0,30}", ".{0,40}"), 0..5),
+        ) {
+            let write = |value: &dyn Fn(&str) -> String| {
+                let pairs = pairs.iter().map(|(key, text)| format!("{key}={}", value(text)));
+                pairs.collect::<Vec<_>>().join("&")
+            };
+            let query = write(&|text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string());
+            let read: Vec<_> = values(&query, "token").map(|value| value.unwrap()).collect();
+            let written = pairs.iter().filter(|(key, _)| key == "token");
+            prop_assert_eq!(read, written.map(|(_, text)| text.as_str()).collect::<Vec<_>>());
+            prop_assert_eq!(names(&query), names(&write(&|_| String::new())));
+        }
+
+        #[test]
+        fn no_query_is_too_odd_to_be_read(query in ".*|[tokenTOKEN%&=0-9a-f]*") {
+            prop_assert!(names(&query).split(',').all(|name| name.len() <= KEY_MAX));
+            values(&query, "token").for_each(drop);
+        }
+
+        #[test]
+        fn a_path_that_is_followed_stays_on_this_site(
+            next in "[/\\\\.:@?#a-z\t]{0,12}|/[/\\\\]?[a-z.]*(\\?[a-z=&%0-9]*)?|.*",
+        ) {
+            let home = url::Url::parse("http://door.test/login").unwrap();
+            if let Some(path) = local_path(&next) {
+                prop_assert_eq!(home.join(path).unwrap().origin(), home.origin());
+            }
         }
     }
 }

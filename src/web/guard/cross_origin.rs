@@ -26,7 +26,8 @@ pub fn verdict(request: &HttpRequest) -> Verdict {
         request
             .headers()
             .get(name)
-            .map(|value| value.to_str().unwrap_or("unreadable"))
+            // What cannot be read equals no other header: none can hold this.
+            .map(|value| value.to_str().unwrap_or("\0"))
     };
     let ours = if let Some(site) = header("sec-fetch-site") {
         matches!(site, "same-origin" | "none")

@@ -6,6 +6,8 @@
 //! lost to it.
 
 pub mod cross_origin;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod table;
 
 use std::panic::AssertUnwindSafe;

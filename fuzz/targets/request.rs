@@ -1,0 +1,51 @@
+//! Requests as text, read as the guard reads them; what must hold of each stands beside the
+//! guard, in `src/web/guard/fuzzing.rs`.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use actix_web::web::Data;
+use doorward::app::{Ground, compose};
+use doorward::base::clock::Clock;
+use doorward::config::{BaseUrl, Config};
+use doorward::web::{State, fuzzing};
+use libfuzzer_sys::fuzz_target;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+/// A server without a socket, in which nobody has an account.
+struct World {
+    runtime: Runtime,
+    state: Data<State>,
+    _folder: TempDir,
+}
+
+fuzz_target!(|data: &[u8]| {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    let world = WORLD.get_or_init(World::new);
+    world.runtime.block_on(fuzzing::read(&world.state, data));
+});
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the database");
+        let data_dir = folder.path().to_str().expect("a folder with a plain name");
+        let config = Config::of(&[("data_dir", data_dir)]).expect("good settings");
+        let base_url = BaseUrl::parse("http://door.test").expect("a good address");
+        // Sessions are watched from another thread while this one waits for the next input.
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let ground = Ground::prepare(config, Clock::System).expect("a database");
+        let state = runtime
+            .block_on(compose(ground, base_url))
+            .expect("a server");
+        Self {
+            runtime,
+            state: Data::new(state),
+            _folder: folder,
+        }
+    }
+}
