@@ -13,6 +13,7 @@ use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::Accounts;
+use crate::administration::Administration;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
@@ -108,13 +109,14 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     )
     .await?;
     let sessions = Sessions::open(
-        db,
+        db.clone(),
         clock.clone(),
         tokens.clone(),
         &secret,
         config.sessions.clone(),
     )
     .await?;
+    let administration = Administration::new(db, clock.clone(), sessions.clone());
     let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), clock.clone());
     let web = Web::new(&secret, &base_url);
     Ok(State {
@@ -124,6 +126,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         accounts,
         sessions,
         tokens,
+        administration,
         sign_in,
         recovery,
         web,

@@ -17,6 +17,8 @@ pub mod tokens;
 pub mod access;
 /// Who there is.
 pub mod accounts;
+/// Changes to accounts, and what they end.
+pub mod administration;
 /// One-time links.
 pub mod recovery;
 /// Who is signed in where.

@@ -2,12 +2,15 @@
 
 use diesel::prelude::*;
 
-use super::{Account, Credentials, NotAdded, Prepared, Refused, SignUpError, State};
+use super::{
+    Account, Changes, Credentials, Cursor, NotAdded, Prepared, Refused, Search, SignUpError, State,
+};
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Login, PersonName, Username};
+use crate::base::names::{Email, Groups, Login, PersonName, Username};
+use crate::base::version::Expected;
 use crate::passwords::PasswordHash;
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, is_taken};
@@ -22,6 +25,8 @@ struct Row {
     role: String,
     created_at: i64,
     disabled_at: Option<i64>,
+    groups: String,
+    version: i64,
 }
 
 impl Row {
@@ -39,6 +44,9 @@ impl Row {
             } else {
                 State::Active
             },
+            groups: Groups::parse(&self.groups)
+                .map_err(|_| Fault::new("an account with damaged groups"))?,
+            version: self.version,
         })
     }
 }
@@ -57,6 +65,8 @@ pub fn insert<E>(
         role,
         created_at: prepared.created_at,
         state: State::Active,
+        groups: Groups::default(),
+        version: 1,
     };
     diesel::insert_into(accounts::table)
         .values((
@@ -157,6 +167,69 @@ pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {
     rows.into_iter().map(Row::account).collect()
 }
 
+/// Those that are searched for, the oldest first.
+pub fn search(
+    db: &mut AnyConnection,
+    search: &Search,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Vec<Account>, Fault> {
+    let after = after.map_or((i64::MIN, String::new()), |after| {
+        (after.created_at, after.id.to_string())
+    });
+    // `MultiConnection` has no boxed queries, so what is not asked for matches everything.
+    let text = contains(&search.text.to_lowercase());
+    let role = search.role.map_or("%", Role::as_str);
+    let group = search
+        .group
+        .as_deref()
+        .map_or_else(|| "%".to_owned(), |group| contains(&format!(" {group} ")));
+    let any_state = search.state.is_none();
+    let disabled = search.state == Some(State::Disabled);
+    let rows: Vec<Row> = accounts::table
+        .select(Row::as_select())
+        .filter(accounts::deleted_at.is_null())
+        .filter(
+            accounts::username_key
+                .like(text.clone())
+                .escape('\\')
+                .or(accounts::email_key.like(text).escape('\\')),
+        )
+        .filter(accounts::role.like(role))
+        .filter(
+            diesel::dsl::sql::<diesel::sql_types::Text>("' ' || ")
+                .sql("groups || ' '")
+                .like(group),
+        )
+        .filter(
+            any_state
+                .into_sql::<diesel::sql_types::Bool>()
+                .or(accounts::disabled_at.is_not_null().eq(disabled)),
+        )
+        .filter(
+            accounts::created_at.gt(after.0).or(accounts::created_at
+                .eq(after.0)
+                .and(accounts::id.gt(after.1))),
+        )
+        .order((accounts::created_at, accounts::id))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(db)?;
+    rows.into_iter().map(Row::account).collect()
+}
+
+/// A pattern for what has this in it.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Whether somebody can manage the others: an administrator who is not disabled.
 ///
 /// # Errors
@@ -171,39 +244,128 @@ pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
     Ok(count > 0)
 }
 
-/// What their sessions' tokens say is no longer so: whoever calls this ends them.
+/// Changes an account, and gives it as it was and as it is. Whoever is trusted with something
+/// else now has to sign in again: the caller ends their sessions.
 ///
 /// # Errors
-/// [`Refused`].
-pub fn set_role(tx: &mut AnyConnection, id: AccountId, role: Role) -> Result<Account, Refused> {
-    change(tx, id, |tx| {
-        diesel::update(accounts::table.find(id.to_string()))
-            .set(accounts::role.eq(role.as_str()))
+/// [`Refused`]; then the transaction has to be rolled back. With [`Refused::Taken`] it is not
+/// known yet which name it was.
+pub fn update(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    changes: &Changes,
+    expected: &Expected,
+    now: UnixSeconds,
+) -> Result<(Account, Account), Refused> {
+    let before = load_expected(tx, id, expected)?;
+    let mut after = before.clone();
+    if let Some(username) = &changes.username {
+        after.username = username.as_ref().map(|name| name.as_str().to_owned());
+    }
+    if let Some(email) = &changes.email {
+        after.email = email.as_ref().map(|email| email.as_str().to_owned());
+    }
+    if let Some(name) = &changes.name {
+        after.name = name.as_ref().map(|name| name.as_str().to_owned());
+    }
+    after.role = changes.role.unwrap_or(after.role);
+    after.state = changes.state.unwrap_or(after.state);
+    if let Some(groups) = &changes.groups {
+        after.groups = groups.clone();
+    }
+    if after.username.is_none() && after.email.is_none() {
+        return Err(Refused::Nameless);
+    }
+    if before == after {
+        return Ok((before, after));
+    }
+    after.version += 1;
+    let row = accounts::table.find(id.to_string());
+    if let Some(username) = &changes.username {
+        diesel::update(row.clone())
+            .set(accounts::username_key.eq(username.as_ref().map(Username::key)))
             .execute(tx)
-    })?;
-    find(tx, id)?.ok_or(Refused::NoSuchAccount)
+            .map_err(taken)?;
+    }
+    if let Some(email) = &changes.email {
+        diesel::update(row.clone())
+            .set(accounts::email_key.eq(email.as_ref().map(Email::key)))
+            .execute(tx)
+            .map_err(taken)?;
+    }
+    let disabled_at = (after.state == State::Disabled).then_some(now);
+    diesel::update(row)
+        .set((
+            accounts::username.eq(&after.username),
+            accounts::email.eq(&after.email),
+            accounts::name.eq(&after.name),
+            accounts::role.eq(after.role.as_str()),
+            accounts::groups.eq(after.groups.to_text()),
+            accounts::disabled_at.eq(disabled_at),
+            accounts::version.eq(after.version),
+        ))
+        .execute(tx)
+        .map_err(Fault::from)?;
+    keep_an_administrator(tx, &before)?;
+    Ok((before, after))
 }
 
-/// A disabled account can do nothing, and keeps everything. Whoever calls this ends its sessions.
+fn taken(error: diesel::result::Error) -> Refused {
+    if is_taken(&error) {
+        Refused::Taken {
+            username: true,
+            email: true,
+        }
+    } else {
+        Refused::Fault(error.into())
+    }
+}
+
+/// Asked after a change was refused, as [`which_is_taken`].
 ///
 /// # Errors
-/// [`Refused`].
-pub fn disable(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Refused> {
-    change(tx, id, |tx| {
-        diesel::update(accounts::table.find(id.to_string()))
-            .set(accounts::disabled_at.eq(now))
-            .execute(tx)
+/// When the database is away.
+pub fn which_is_taken_by_others(
+    db: &mut AnyConnection,
+    id: AccountId,
+    changes: &Changes,
+) -> Result<Refused, Fault> {
+    let mut taken = |login| {
+        let found = find_credentials(db, &login)?;
+        Ok::<_, Fault>(found.is_some_and(|found| found.account.id != id))
+    };
+    let username = changes.username.clone().flatten().map(Login::Username);
+    let username = username.map_or(Ok(false), &mut taken)?;
+    let email = changes.email.clone().flatten().map(Login::Email);
+    let email = email.map_or(Ok(false), &mut taken)?;
+    Ok(Refused::Taken {
+        username: username || !email,
+        email,
     })
 }
 
-/// # Errors
-/// [`Refused`].
-pub fn enable(tx: &mut AnyConnection, id: AccountId) -> Result<(), Refused> {
-    change(tx, id, |tx| {
-        diesel::update(accounts::table.find(id.to_string()))
-            .set(accounts::disabled_at.eq(None::<i64>))
-            .execute(tx)
-    })
+fn load_expected(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    expected: &Expected,
+) -> Result<Account, Refused> {
+    // Two administrators who demote each other at once must not both succeed.
+    storage::one_at_a_time(tx)?;
+    let account = find(tx, id)?.ok_or(Refused::NoSuchAccount)?;
+    if expected.includes(account.version) {
+        Ok(account)
+    } else {
+        Err(Refused::Stale)
+    }
+}
+
+/// After a change to an account that was `before`.
+fn keep_an_administrator(tx: &mut AnyConnection, before: &Account) -> Result<(), Refused> {
+    let managed = before.role == Role::Administrator && before.state == State::Active;
+    if managed && !has_administrator(tx)? {
+        return Err(Refused::LastAdministrator);
+    }
+    Ok(())
 }
 
 /// Takes away all that is known of somebody; their names are free again at once. The bare row
@@ -212,21 +374,27 @@ pub fn enable(tx: &mut AnyConnection, id: AccountId) -> Result<(), Refused> {
 ///
 /// # Errors
 /// [`Refused`].
-pub fn delete(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Refused> {
-    change(tx, id, |tx| {
-        let none = None::<String>;
-        diesel::update(accounts::table.find(id.to_string()))
-            .set((
-                accounts::deleted_at.eq(now),
-                accounts::username.eq(&none),
-                accounts::username_key.eq(&none),
-                accounts::email.eq(&none),
-                accounts::email_key.eq(&none),
-                accounts::name.eq(&none),
-                accounts::password_hash.eq(""),
-            ))
-            .execute(tx)
-    })
+pub fn delete(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    expected: &Expected,
+    now: UnixSeconds,
+) -> Result<(), Refused> {
+    let before = load_expected(tx, id, expected)?;
+    let none = None::<String>;
+    diesel::update(accounts::table.find(id.to_string()))
+        .set((
+            accounts::deleted_at.eq(now),
+            accounts::username.eq(&none),
+            accounts::username_key.eq(&none),
+            accounts::email.eq(&none),
+            accounts::email_key.eq(&none),
+            accounts::name.eq(&none),
+            accounts::password_hash.eq(""),
+        ))
+        .execute(tx)
+        .map_err(Fault::from)?;
+    keep_an_administrator(tx, &before)
 }
 
 /// Takes away the rows of accounts that were deleted before `moment`.
@@ -235,25 +403,6 @@ pub fn delete(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result
 /// When the database is away.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
     diesel::delete(accounts::table.filter(accounts::deleted_at.lt(moment))).execute(tx)?;
-    Ok(())
-}
-
-/// Changes the account, unless nobody could manage the others afterwards who could before.
-fn change(
-    tx: &mut AnyConnection,
-    id: AccountId,
-    change: impl FnOnce(&mut AnyConnection) -> QueryResult<usize>,
-) -> Result<(), Refused> {
-    // Two administrators who demote each other at once must not both succeed.
-    storage::one_at_a_time(tx)?;
-    if find(tx, id)?.is_none() {
-        return Err(Refused::NoSuchAccount);
-    }
-    let before = has_administrator(tx)?;
-    change(tx).map_err(Fault::from)?;
-    if before && !has_administrator(tx)? {
-        return Err(Refused::LastAdministrator);
-    }
     Ok(())
 }
 

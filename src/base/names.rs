@@ -12,6 +12,9 @@ pub const USERNAME_MAX: usize = 32;
 /// RFC 5321, section 4.5.3.1.3, less the angle brackets.
 pub const EMAIL_MAX: usize = 254;
 pub const NAME_MAX: usize = 100;
+pub const GROUP_MAX: usize = 32;
+/// They are part of every access token.
+pub const GROUPS_MAX: usize = 20;
 /// Code points. All of them count: nothing is cut off.
 pub const PASSWORD_MAX: usize = 256;
 
@@ -124,6 +127,43 @@ impl PersonName {
 /// Control characters, and those that turn the direction of the text around them.
 fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Names of groups, as they stand in a token: sorted, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups(Vec<String>);
+
+impl Groups {
+    /// From names with spaces or commas between them.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let names = text.split([' ', ',']).filter(|name| !name.is_empty());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        if names.len() > GROUPS_MAX {
+            return Err(format!("An account can be in {GROUPS_MAX} groups or fewer").into());
+        }
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+        let good = |name: &String| name.len() <= GROUP_MAX && name.chars().all(allowed);
+        if !names.iter().all(good) {
+            return Err(format!(
+                "Groups must be {GROUP_MAX} characters or fewer each and use only small letters \
+                 a to z, digits, dots, hyphens and underscores"
+            )
+            .into());
+        }
+        Ok(Self(names))
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
+    /// With a space between them.
+    pub fn to_text(&self) -> String {
+        self.0.join(" ")
+    }
 }
 
 /// A password as it was typed, in normal form C. Nothing is trimmed or cut.

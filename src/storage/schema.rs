@@ -13,6 +13,8 @@ diesel::table! {
         created_at -> BigInt,
         disabled_at -> Nullable<BigInt>,
         deleted_at -> Nullable<BigInt>,
+        groups -> Text,
+        version -> BigInt,
     }
 }
 

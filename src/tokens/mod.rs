@@ -66,6 +66,7 @@ pub struct Subject<'a> {
     pub name: Option<&'a str>,
     pub email: Option<&'a str>,
     pub role: &'static str,
+    pub groups: &'a [String],
 }
 
 /// Signs and verifies.
@@ -251,6 +252,7 @@ impl Tokens {
             name: subject.name.map(str::to_owned),
             email: subject.email.map(str::to_owned),
             roles: vec![subject.role.to_owned()],
+            groups: subject.groups.to_vec(),
         };
         Ok((self.sign(&claims)?, claims))
     }
@@ -420,6 +422,7 @@ mod tests {
             name: None,
             email: None,
             role: "member",
+            groups: &[],
         }
     }
 

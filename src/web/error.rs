@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::pages::Frame;
+use crate::accounts;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
 use crate::sessions::RECENT_MINUTES;
@@ -33,6 +34,15 @@ pub enum PageError {
     /// A form sent from a page that is not ours.
     CrossSite,
     SignUpClosed,
+    /// Signed in, but not trusted with this.
+    Forbidden,
+    /// A name that is somebody's already.
+    Taken {
+        username: bool,
+        email: bool,
+    },
+    /// Changed since it was looked at (RFC 9110, section 15.5.13).
+    Stale,
     /// Nobody could manage the others any more.
     LastAdministrator,
     /// A request that can't be understood, and why.
@@ -130,6 +140,28 @@ impl PageError {
                 "Sign up is closed",
                 "New accounts are made by the administrator of this site.",
                 SIGN_IN,
+            ),
+            Self::Forbidden => (
+                S::FORBIDDEN,
+                "forbidden",
+                "This is not for you",
+                "Your account is not trusted with this. Nothing was changed.",
+                HOME,
+            ),
+            Self::Taken { .. } => (
+                S::CONFLICT,
+                "taken",
+                "This name is taken",
+                "Somebody else has this username or email address. Nothing was saved.",
+                HOME,
+            ),
+            Self::Stale => (
+                S::PRECONDITION_FAILED,
+                "stale",
+                "It has changed meanwhile",
+                "What If-Match names is not what is there now. Nothing was changed. \
+                 Look at it again, and decide anew.",
+                HOME,
             ),
             Self::LastAdministrator => (
                 S::CONFLICT,
@@ -265,6 +297,11 @@ impl PageError {
                 .iter()
                 .map(|(field, words)| (field.clone(), words.as_str().into()))
                 .collect(),
+            Self::Taken { username, email } => [("username", *username), ("email", *email)]
+                .into_iter()
+                .filter(|(_, taken)| *taken)
+                .map(|(field, _)| (field.to_owned(), "is taken".into()))
+                .collect(),
             _ => serde_json::Map::new(),
         }
     }
@@ -292,6 +329,23 @@ impl fmt::Display for PageError {
 impl From<Fault> for PageError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<accounts::Refused> for PageError {
+    fn from(refused: accounts::Refused) -> Self {
+        use accounts::Refused as R;
+        match refused {
+            R::NoSuchAccount => Self::NotFound,
+            R::Stale => Self::Stale,
+            R::LastAdministrator => Self::LastAdministrator,
+            R::Nameless => {
+                let words = "An account needs a username or an email address.".to_owned();
+                Self::Fields(vec![("username".to_owned(), words)])
+            }
+            R::Taken { username, email } => Self::Taken { username, email },
+            R::Fault(fault) => fault.into(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 
 use crate::accounts::Accounts;
+use crate::administration::Administration;
 use crate::base::clock::Clock;
 use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
@@ -44,6 +45,7 @@ pub struct State {
     pub accounts: Accounts,
     pub sessions: Sessions,
     pub tokens: Tokens,
+    pub administration: Administration,
     pub sign_in: SignIn,
     pub recovery: Recovery,
     pub web: Web,

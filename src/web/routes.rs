@@ -3,11 +3,13 @@
 use actix_web::web::ServiceConfig;
 
 use super::api;
-use super::guard::Guard::{OneTime, Open, Public, Recent, SignedIn, SignedInOrLink};
+use super::guard::Guard::{
+    Administrator, OneTime, Open, Public, Recent, RecentAdministrator, SignedIn, SignedInOrLink,
+};
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
-    account, continue_link, dashboard, first_administrator, home, inspect, login, logout, password,
-    sessions, signup, verify,
+    account, admin, continue_link, dashboard, email, first_administrator, home, inspect, login,
+    logout, password, sessions, signup, verify,
 };
 use super::{State, assets, jwks};
 
@@ -29,6 +31,9 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(SignedIn, password::show)
             .post(SignedIn, password::submit)
     });
+    routes.at("/account/email", |at| {
+        at.get(Recent, email::show).post(Recent, email::submit)
+    });
     routes.at("/account/verify", |at| {
         at.get(SignedIn, verify::show)
             .post(SignedIn, verify::submit)
@@ -45,6 +50,25 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/account/delete", |at| {
         at.get(Recent, account::ask_to_delete)
             .post(Recent, account::delete)
+    });
+    routes.at("/admin", |at| at.get(Administrator, admin::overview));
+    routes.at("/admin/accounts", |at| at.get(Administrator, admin::list));
+    routes.at("/admin/accounts/{id}", |at| {
+        at.get(Administrator, admin::show)
+            .post(RecentAdministrator, admin::rename)
+    });
+    routes.at("/admin/accounts/{id}/trust", |at| {
+        at.post(RecentAdministrator, admin::trust)
+    });
+    routes.at("/admin/accounts/{id}/state", |at| {
+        at.post(RecentAdministrator, admin::set_state)
+    });
+    routes.at("/admin/accounts/{id}/sign-out", |at| {
+        at.post(RecentAdministrator, admin::sign_out)
+    });
+    routes.at("/admin/accounts/{id}/delete", |at| {
+        at.get(RecentAdministrator, admin::ask_to_delete)
+            .post(RecentAdministrator, admin::delete)
     });
     routes.at("/inspect", |at| {
         at.get(Open, inspect::show).post(Open, inspect::submit)

@@ -15,6 +15,7 @@ const FLOORS: &[&str] = &[
     "access",
     "accounts",
     "sessions",
+    "administration",
     "sign_in",
     "recovery", // rooms
     "web",
@@ -126,8 +127,10 @@ fn a_url_is_listed_in_one_file_only() {
 fn pages_do_not_import_each_other() {
     let pages = [
         "account",
+        "admin",
         "continue_link",
         "dashboard",
+        "email",
         "first_administrator",
         "home",
         "inspect",

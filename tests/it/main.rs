@@ -9,6 +9,7 @@
 mod support;
 
 mod account;
+mod admin;
 mod api;
 mod architecture;
 mod bad_input;

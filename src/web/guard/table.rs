@@ -118,12 +118,7 @@ impl At<'_> {
         let mut route = route.to(handler);
         // The form token of somebody who is not signed in, and a message for the next page.
         let is_page = !self.path.starts_with("/api/");
-        if is_page
-            && matches!(
-                guard,
-                Guard::Open | Guard::OneTime | Guard::SignedIn | Guard::Recent
-            )
-        {
+        if is_page && !matches!(guard, Guard::Public | Guard::SignedInOrLink) {
             route = route.wrap(state.web.cookies.anonymous());
         }
         // Wrapped last, so it runs first.

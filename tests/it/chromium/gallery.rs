@@ -24,6 +24,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     signing_in(&mut gallery);
     behind_the_door(&mut gallery, &door);
     own_account(&mut gallery, &door);
+    administration(&mut gallery, &door);
     first_administrator(&mut gallery, &door);
     inspecting(&mut gallery);
     problems(&mut gallery, &door);
@@ -135,6 +136,27 @@ fn own_account(gallery: &mut Gallery, door: &Door) {
     gallery.open(&link);
     gallery.chromium.press("Continue signed in");
     gallery.keep("continue-as-another");
+    gallery.chromium.forget_cookies();
+}
+
+fn administration(gallery: &mut Gallery, door: &Door) {
+    door.sql(
+        "UPDATE accounts SET role = 'administrator', groups = 'ops wheel' WHERE username = 'ada'",
+    );
+    gallery.sign_in("/login");
+    gallery.open("/admin/accounts");
+    gallery.keep("accounts");
+    gallery.open("/admin/accounts?q=nobody");
+    gallery.keep("accounts-none");
+    gallery.open("/admin/accounts?q=bob");
+    gallery.chromium.follow("bob");
+    gallery.keep("one-account");
+    gallery.chromium.fill("Username", "not a name");
+    gallery.chromium.press("Save the names");
+    gallery.keep("one-account-errors");
+    gallery.open("/account/email");
+    gallery.keep("names");
+    door.sql("UPDATE accounts SET role = 'member' WHERE username = 'ada'");
     gallery.chromium.forget_cookies();
 }
 

@@ -13,6 +13,7 @@ fn every_command_says_what_it_does() {
         "account list",
         "account password",
         "account role",
+        "account groups",
         "account disable",
         "account enable",
         "account delete",

@@ -317,6 +317,12 @@ impl Reply {
                 fields.push((attribute("name"), attribute("value")));
             }
         }
+        for select in form.select(&selector_of("select")) {
+            let chosen = select.select(&selector_of("option[selected]")).next();
+            let value = chosen.map(text_of).unwrap_or_default();
+            let name = select.value().attr("name").unwrap();
+            fields.push((name.to_owned(), value));
+        }
         for (label, value) in by_label {
             let field = field_of(form, label);
             let name = field.value().attr("name").unwrap().to_owned();
