@@ -25,6 +25,7 @@ use crate::sign_in::SignIn;
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::web::{self, State, Web};
+use crate::work::Work;
 
 /// For whole headers to arrive; a body has its own time.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -130,6 +131,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
             token.expose_secret()
         ))
     });
+    let work = Work::new(db.clone(), clock.clone());
     let web = Web::new(&secret, &base_url);
     let state = State {
         config,
@@ -140,6 +142,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         tokens,
         sign_in,
         recovery,
+        work,
         web,
     };
     let state = Data::new(state);

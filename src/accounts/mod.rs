@@ -13,7 +13,9 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Email, Login, NewPassword, PersonName, Username};
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
-pub use store::{delete, disable, enable, find, forget, has_administrator, set_password, set_role};
+pub use store::{
+    delete, disable, enable, find, forget, has_administrator, lock, set_password, set_role,
+};
 
 #[derive(Clone, Debug)]
 pub struct Account {

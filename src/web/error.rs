@@ -13,6 +13,7 @@ use super::pages::Frame;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
 use crate::sessions::RECENT_MINUTES;
+use crate::work;
 
 /// Everything that ends a request other than as was asked for.
 #[derive(Debug)]
@@ -35,6 +36,12 @@ pub enum PageError {
     SignUpClosed,
     /// Nobody could manage the others any more.
     LastAdministrator,
+    /// As many as one account may have.
+    TooMany,
+    /// Changed since it was looked at (RFC 9110, section 15.5.13).
+    Stale,
+    /// An `Idempotency-Key` that stands for another request.
+    KeyReused,
     /// A request that can't be understood, and why.
     Malformed(&'static str),
     /// A token where none, or another one, belongs.
@@ -138,6 +145,30 @@ impl PageError {
                 "Nobody could manage the other accounts any more. Nothing was changed. \
                  Make somebody else an administrator first.",
                 Some(("/account", "Go to your account")),
+            ),
+            Self::TooMany => (
+                S::CONFLICT,
+                "too_many",
+                "There is no room for more",
+                "You have as many as one account may have. Nothing was saved. \
+                 Delete what you need no more, and send it again.",
+                HOME,
+            ),
+            Self::Stale => (
+                S::PRECONDITION_FAILED,
+                "stale",
+                "It has changed meanwhile",
+                "What If-Match names is not what is there now. Nothing was changed. \
+                 Look at it again, and decide anew.",
+                HOME,
+            ),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This key stands for another request",
+                "The Idempotency-Key was sent with another request before. Nothing was saved. \
+                 Use a new key for each thing that is to be made.",
+                HOME,
             ),
             Self::Malformed(why) => (
                 S::BAD_REQUEST,
@@ -292,6 +323,23 @@ impl fmt::Display for PageError {
 impl From<Fault> for PageError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<work::Refused> for PageError {
+    fn from(refused: work::Refused) -> Self {
+        use work::Refused as R;
+        match refused {
+            R::NoSuchItem => Self::NotFound,
+            R::NoSuchPlace => {
+                let words = "There is no such item.".to_owned();
+                Self::Fields(vec![("before".to_owned(), words)])
+            }
+            R::Stale(_) => Self::Stale,
+            R::TooMany => Self::TooMany,
+            R::KeyReused => Self::KeyReused,
+            R::Fault(fault) => fault.into(),
+        }
     }
 }
 

@@ -14,9 +14,11 @@ const FLOORS: &[&str] = &[
     "tokens", // machinery
     "access",
     "accounts",
+    "idempotency",
     "sessions",
     "sign_in",
-    "recovery", // rooms
+    "recovery",
+    "work", // rooms
     "web",
     "app",
     "cli",
@@ -136,6 +138,7 @@ fn pages_do_not_import_each_other() {
         "sessions",
         "signup",
         "verify",
+        "work",
     ];
     for source in sources().filter(|source| source.path.starts_with(root().join("src/web/pages"))) {
         for page in pages {

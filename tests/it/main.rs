@@ -23,3 +23,4 @@ mod revocation;
 mod security;
 mod sessions;
 mod storage;
+mod work;
