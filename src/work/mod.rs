@@ -70,8 +70,8 @@ pub struct Cursor(i64);
 impl Cursor {
     /// What [`fmt::Display`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
-        let position = text.parse().ok().map(Self)?;
-        (position.to_string() == text).then_some(position)
+        let position: i64 = text.parse().ok()?;
+        (position > 0 && position.to_string() == text).then_some(Self(position))
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use doorward::idempotency;
+use doorward::storage::{Db, Location};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Door, PASSWORD, Reply};
+use crate::support::{Browser, Door, NOON, PASSWORD, Reply};
 
 const API: &str = "/api/work-items";
 const NOWHERE: &str = "00000000-0000-4000-8000-000000000000";
@@ -211,13 +214,22 @@ fn an_item_is_moved_among_those_that_are_looked_at() {
         page.text("dl")
     );
     assert_eq!(titles(&program), ["three", "one", "two", "four"]);
-    press(&ada, &page, "Move up");
-    assert_eq!(titles(&program)[0], "three", "it is the first already");
-    press(&ada, &page, "Move down");
-    press(&ada, &page, "Move down");
+    assert!(
+        !page.text(".actions").contains("up"),
+        "it is the first already"
+    );
+    let path = page.attribute("form[action*='/move']", "action").unwrap();
+    assert_eq!(ada.post(&path, &[("to", "up")]).status, 303);
+    assert_eq!(titles(&program), ["three", "one", "two", "four"]);
+    let page = press(&ada, &page, "Move down");
+    let page = press(&ada, &page, "Move down");
     assert_eq!(titles(&program), ["one", "two", "four", "three"]);
-    press(&ada, &page, "Move down");
-    assert_eq!(titles(&program)[3], "three", "it is the last already");
+    assert!(
+        !page.text(".actions").contains("down"),
+        "it is the last already"
+    );
+    assert_eq!(ada.post(&path, &[("to", "down")]).status, 303);
+    assert_eq!(titles(&program)[3], "three");
     let back = page.attribute("main p > a", "href").unwrap();
     assert_eq!(back, "/work?status=open");
 }
@@ -613,6 +625,8 @@ fn a_list_is_read_page_by_page_without_a_gap_or_a_double() {
         "after=",
         "after=x",
         "after=01",
+        "after=0",
+        "after=-1",
         "after=1.5",
         "after=9223372036854775808",
         "status=all",
@@ -757,6 +771,26 @@ fn a_key_counts_for_a_day() {
     door.let_pass(1);
     assert_eq!(post().header("idempotency-replayed"), None);
     assert_eq!(post().header("idempotency-replayed"), Some("true"));
+}
+
+#[test]
+fn old_keys_are_forgotten() {
+    let door = Door::open();
+    let ada = program(&door, "ada").with("idempotency-key", "k");
+    let is_new = || add(&ada, "one").header("idempotency-replayed").is_none();
+    let forget_at = |now: i64| {
+        let url = door.database_url().map(SecretString::from);
+        let location = Location::parse(url.as_ref(), door.data_dir()).unwrap();
+        let db = Db::open(location).unwrap();
+        let forgotten = db.write(move |tx| idempotency::forget(tx, now));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(forgotten).unwrap();
+    };
+    assert!(is_new());
+    forget_at(NOON + 24 * HOUR - 1);
+    assert!(!is_new());
+    forget_at(NOON + 24 * HOUR);
+    assert!(is_new());
 }
 
 #[test]

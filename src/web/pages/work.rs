@@ -187,6 +187,8 @@ struct Edit {
     version: i64,
     is_done: bool,
     number: Option<(i64, i64)>,
+    /// As (value, words) of their buttons.
+    moves: Vec<(&'static str, &'static str)>,
     added: (String, String),
     changed: (String, String),
     rename: String,
@@ -245,8 +247,17 @@ pub async fn rename(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
 async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
     let part = Part::of(page)?;
     let time = |at| (rfc3339(at), for_reading(at));
+    let number = page.work.number(who.account, &item, part.status).await?;
+    let mut moves = Vec::new();
+    if number.is_none_or(|(number, _)| number > 1) {
+        moves.push(("up", "Move up"));
+    }
+    if number.is_none_or(|(number, all)| number < all) {
+        moves.push(("down", "Move down"));
+    }
     let form = Edit {
-        number: page.work.number(who.account, &item, part.status).await?,
+        number,
+        moves,
         frame: page.frame_with_notice(),
         form_token: page.form_token(),
         title,
