@@ -26,6 +26,7 @@ use crate::sign_in::SignIn;
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::web::{self, State, Web};
+use crate::work::Work;
 
 /// For whole headers to arrive; a body has its own time.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -116,8 +117,9 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         config.sessions.clone(),
     )
     .await?;
-    let administration = Administration::new(db, clock.clone(), sessions.clone());
+    let administration = Administration::new(db.clone(), clock.clone(), sessions.clone());
     let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), clock.clone());
+    let work = Work::new(db, clock.clone());
     let web = Web::new(&secret, &base_url);
     Ok(State {
         config,
@@ -129,6 +131,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         administration,
         sign_in,
         recovery,
+        work,
         web,
     })
 }

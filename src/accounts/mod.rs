@@ -18,7 +18,7 @@ use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
 pub use store::{
-    delete, find, forget, has_administrator, set_password, update, which_is_taken_by_others,
+    delete, find, forget, has_administrator, lock, set_password, update, which_is_taken_by_others,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]

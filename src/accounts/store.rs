@@ -158,6 +158,22 @@ pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fa
     row.map(Row::account).transpose()
 }
 
+/// Whether the account is there; if so, nobody else's hands are on what belongs to it until the
+/// transaction ends, as far as they ask here. An update that changes nothing locks the row in
+/// every database, which `SELECT … FOR UPDATE` does not.
+///
+/// # Errors
+/// When the database is away.
+pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
+    let there = accounts::table
+        .filter(accounts::id.eq(id.to_string()))
+        .filter(accounts::deleted_at.is_null());
+    let locked = diesel::update(there)
+        .set(accounts::created_at.eq(accounts::created_at))
+        .execute(tx)?;
+    Ok(locked == 1)
+}
+
 pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {
     let rows: Vec<Row> = accounts::table
         .select(Row::as_select())

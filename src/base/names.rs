@@ -15,6 +15,7 @@ pub const NAME_MAX: usize = 100;
 pub const GROUP_MAX: usize = 32;
 /// They are part of every access token.
 pub const GROUPS_MAX: usize = 20;
+pub const TITLE_MAX: usize = 200;
 /// Code points. All of them count: nothing is cut off.
 pub const PASSWORD_MAX: usize = 256;
 
@@ -117,6 +118,30 @@ impl PersonName {
             return Err("Name must be plain text on one line".into());
         }
         Ok((!text.is_empty()).then_some(Self(text)))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What there is to do, in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(String);
+
+impl Title {
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let text: String = text.trim().nfc().collect();
+        if text.is_empty() {
+            return Err("Enter what there is to do".into());
+        }
+        if text.chars().count() > TITLE_MAX {
+            return Err(format!("Title must be {TITLE_MAX} characters or fewer").into());
+        }
+        if text.chars().any(is_unprintable) {
+            return Err("Title must be plain text on one line".into());
+        }
+        Ok(Self(text))
     }
 
     pub fn as_str(&self) -> &str {
@@ -289,6 +314,16 @@ mod tests {
         );
         for bad in ["a\0b", "a\nb", "\u{202e}adA", &"a".repeat(101)] {
             assert!(PersonName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_one_line_of_any_language() {
+        let title = |text: &str| Title::parse(text).map(|title| title.as_str().to_owned());
+        assert_eq!(title(" e\u{301}tude ").unwrap(), "étude");
+        assert!(title("שלום").is_ok() && title(&"é".repeat(200)).is_ok());
+        for bad in ["", " \n ", "a\nb", "a\0b", "\u{202e}x", &"a".repeat(201)] {
+            assert!(title(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -20,6 +20,7 @@ use crate::accounts::{self, Account, State};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
+use crate::base::paging::page;
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
@@ -420,17 +421,14 @@ impl Sessions {
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<Cursor>), Fault> {
         let now = self.clock.now();
-        let mut found = self
+        let found = self
             .db
             .read(move |db| store::list(db, account, now, after, limit + 1))
             .await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().filter(|_| more).map(|last| Cursor {
+        Ok(page(found, limit, |last| Cursor {
             created_at: last.created_at,
             id: last.id,
-        });
-        Ok((found, last))
+        }))
     }
 
     /// A session of this account that goes on.

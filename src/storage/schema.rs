@@ -66,3 +66,26 @@ diesel::table! {
         used_at -> Nullable<BigInt>,
     }
 }
+
+diesel::table! {
+    work_items (id) {
+        id -> Text,
+        account_id -> Text,
+        title -> Text,
+        done_at -> Nullable<BigInt>,
+        position -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (account_id, key) {
+        account_id -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        resource_id -> Text,
+        created_at -> BigInt,
+    }
+}

@@ -14,6 +14,7 @@ use crate::accounts;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
 use crate::sessions::RECENT_MINUTES;
+use crate::work;
 
 /// Everything that ends a request other than as was asked for.
 #[derive(Debug)]
@@ -45,6 +46,10 @@ pub enum PageError {
     Stale,
     /// Nobody could manage the others any more.
     LastAdministrator,
+    /// As many as one account may have.
+    TooMany,
+    /// An `Idempotency-Key` that stands for another request.
+    KeyReused,
     /// A request that can't be understood, and why.
     Malformed(&'static str),
     /// A token where none, or another one, belongs.
@@ -170,6 +175,22 @@ impl PageError {
                 "Nobody could manage the other accounts any more. Nothing was changed. \
                  Make somebody else an administrator first.",
                 Some(("/account", "Go to your account")),
+            ),
+            Self::TooMany => (
+                S::CONFLICT,
+                "too_many",
+                "There is no room for more",
+                "You have as many as one account may have. Nothing was saved. \
+                 Delete what you need no more, and send it again.",
+                HOME,
+            ),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This key stands for another request",
+                "The Idempotency-Key was sent with another request before. Nothing was saved. \
+                 Use a new key for each thing that is to be made.",
+                HOME,
             ),
             Self::Malformed(why) => (
                 S::BAD_REQUEST,
@@ -344,6 +365,23 @@ impl From<accounts::Refused> for PageError {
                 Self::Fields(vec![("username".to_owned(), words)])
             }
             R::Taken { username, email } => Self::Taken { username, email },
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<work::Refused> for PageError {
+    fn from(refused: work::Refused) -> Self {
+        use work::Refused as R;
+        match refused {
+            R::NoSuchItem => Self::NotFound,
+            R::NoSuchPlace => {
+                let words = "There is no such item.".to_owned();
+                Self::Fields(vec![("before".to_owned(), words)])
+            }
+            R::Stale(_) => Self::Stale,
+            R::TooMany => Self::TooMany,
+            R::KeyReused => Self::KeyReused,
             R::Fault(fault) => fault.into(),
         }
     }

@@ -30,6 +30,7 @@ use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
+use crate::work::Work;
 use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
@@ -48,6 +49,7 @@ pub struct State {
     pub administration: Administration,
     pub sign_in: SignIn,
     pub recovery: Recovery,
+    pub work: Work,
     pub web: Web,
 }
 

@@ -9,7 +9,7 @@ use super::guard::Guard::{
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
     account, admin, continue_link, dashboard, email, first_administrator, home, inspect, login,
-    logout, password, sessions, signup, verify,
+    logout, password, sessions, signup, verify, work,
 };
 use super::{State, assets, jwks};
 
@@ -73,6 +73,18 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/inspect", |at| {
         at.get(Open, inspect::show).post(Open, inspect::submit)
     });
+    routes.at("/work", |at| {
+        at.get(SignedIn, work::show).post(SignedIn, work::add)
+    });
+    routes.at("/work/{id}", |at| {
+        at.get(SignedIn, work::edit).post(SignedIn, work::rename)
+    });
+    routes.at("/work/{id}/done", |at| at.post(SignedIn, work::tick));
+    routes.at("/work/{id}/move", |at| at.post(SignedIn, work::shift));
+    routes.at("/work/{id}/delete", |at| {
+        at.get(SignedIn, work::ask_to_delete)
+            .post(SignedIn, work::delete)
+    });
     routes.at("/first-administrator", |at| {
         at.get(OneTime, first_administrator::show)
             .post(Open, first_administrator::submit)
@@ -93,6 +105,15 @@ fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/api/tokens/refresh", |at| {
         at.post(Public, api::tokens::refresh)
+    });
+    routes.at("/api/work-items", |at| {
+        at.get(SignedIn, api::work_items::list)
+            .post(SignedIn, api::work_items::add)
+    });
+    routes.at("/api/work-items/{id}", |at| {
+        at.get(SignedIn, api::work_items::show)
+            .patch(SignedIn, api::work_items::change)
+            .delete(SignedIn, api::work_items::delete)
     });
     routes.at("/api/links", |at| at.post(Recent, api::links::make));
 

@@ -14,10 +14,12 @@ const FLOORS: &[&str] = &[
     "tokens", // machinery
     "access",
     "accounts",
+    "idempotency",
     "sessions",
     "administration",
     "sign_in",
-    "recovery", // rooms
+    "recovery",
+    "work", // rooms
     "web",
     "app",
     "cli",
@@ -140,6 +142,7 @@ fn pages_do_not_import_each_other() {
         "sessions",
         "signup",
         "verify",
+        "work",
     ];
     for source in sources().filter(|source| source.path.starts_with(root().join("src/web/pages"))) {
         for page in pages {

@@ -26,3 +26,4 @@ mod revocation;
 mod security;
 mod sessions;
 mod storage;
+mod work;

@@ -1,6 +1,6 @@
 //! The table of routes: a way to list a URL that cannot be used without a guard.
 
-use actix_web::guard::{Any, Delete, Get, Head, Post};
+use actix_web::guard::{Any, Delete, Get, Head, Patch, Post};
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, resource, to};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
@@ -92,6 +92,15 @@ impl At<'_> {
         F::Output: Responder + 'static,
     {
         self.list("POST", guard, Route::new().guard(Post()), handler)
+    }
+
+    pub fn patch<F, Args>(self, guard: Guard, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.list("PATCH", guard, Route::new().guard(Patch()), handler)
     }
 
     pub fn delete<F, Args>(self, guard: Guard, handler: F) -> Self

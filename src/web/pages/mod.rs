@@ -17,6 +17,7 @@ pub mod sessions;
 pub mod sign_up_fields;
 pub mod signup;
 pub mod verify;
+pub mod work;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -92,6 +92,16 @@ impl Browser {
         self.send(self.client.request(method, self.full(path)))
     }
 
+    pub fn send_json(&self, method: &str, path: &str, body: &serde_json::Value) -> Reply {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.client.request(method, self.full(path));
+        self.send(
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
+    }
+
     /// Fills in the form of `page` that has a button called `button`, by the fields' labels, and
     /// sends it. A checkbox is ticked by any value.
     pub fn submit(&self, page: &Reply, button: &str, by_label: &[(&str, &str)]) -> Reply {
