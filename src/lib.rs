@@ -24,6 +24,9 @@ pub mod sessions;
 /// The front door: from a typed name to a session.
 pub mod sign_in;
 
+/// Accounts that another program had.
+pub mod import;
+
 /// HTTP, HTML and cookies.
 pub mod web;
 

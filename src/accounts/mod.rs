@@ -13,7 +13,10 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Email, Login, NewPassword, PersonName, Username};
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
-pub use store::{delete, disable, enable, find, forget, has_administrator, set_password, set_role};
+pub use store::{
+    Holder, delete, disable, enable, find, find_holders, forget, has_administrator, import,
+    set_password, set_role,
+};
 
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -64,9 +67,11 @@ pub struct NewAccount {
 /// A new account whose password has been hashed: ready for a transaction.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    new: NewAccount,
-    hash: PasswordHash,
-    created_at: UnixSeconds,
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+    pub name: Option<PersonName>,
+    pub hash: PasswordHash,
+    pub created_at: UnixSeconds,
 }
 
 /// Why an account was not made.
@@ -137,7 +142,9 @@ impl Accounts {
         let personal = personal.into_iter().flatten().map(str::to_owned).collect();
         let hash = self.passwords.hash_new(&new.password, personal).await?;
         Ok(Prepared {
-            new,
+            username: new.username,
+            email: new.email,
+            name: new.name,
             hash,
             created_at: self.clock.now(),
         })
@@ -155,7 +162,7 @@ impl Accounts {
     where
         E: From<SignUpError> + Send + 'static,
     {
-        let (username, email) = (prepared.new.username.clone(), prepared.new.email.clone());
+        let (username, email) = (prepared.username.clone(), prepared.email.clone());
         let added = self
             .db
             .write(move |tx| {

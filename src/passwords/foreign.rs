@@ -104,6 +104,9 @@ impl Foreign {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Unusable::Unknown);
         }
+        if !text.contains('$') {
+            return Err(unknown(text));
+        }
         let of = |tag, how: Result<How, Unusable>| how.map(|how| Self { tag, how });
         let head = text.split(['$', ':']).next().unwrap_or_default();
         match head {
@@ -111,8 +114,8 @@ impl Foreign {
             "pbkdf2" => of(WERKZEUG, werkzeug_pbkdf2(text)),
             "scrypt" => of(DJANGO, django_scrypt(text)),
             "pbkdf2_sha256" | "pbkdf2_sha1" => of(DJANGO, django_pbkdf2(text)),
-            "bcrypt_sha256" | "bcrypt" if text.contains('$') => of(DJANGO, django_bcrypt(text)),
-            "argon2" if text.contains('$') => of(DJANGO, argon2(&text["argon2".len()..])),
+            "bcrypt_sha256" | "bcrypt" => of(DJANGO, django_bcrypt(text)),
+            "argon2" => of(DJANGO, argon2(&text["argon2".len()..])),
             "" if text.starts_with("$2") => of(BCRYPT, bcrypt(Before::Nothing, text)),
             "" if text.starts_with("$argon2") => of(ARGON2, argon2(text)),
             _ => Err(unknown(text)),

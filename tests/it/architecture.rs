@@ -16,7 +16,8 @@ const FLOORS: &[&str] = &[
     "accounts",
     "sessions",
     "sign_in",
-    "recovery", // rooms
+    "recovery",
+    "import", // rooms
     "web",
     "app",
     "cli",
