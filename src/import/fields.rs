@@ -67,12 +67,7 @@ pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<
         let mut same = (0..columns.len()).filter(|at| columns[*at].trim() == wanted);
         match (same.next(), same.next()) {
             (Some(at), None) => fields[at] = Some(*field),
-            (None, _) => {
-                return Err(Fault::new(format!(
-                    "there is no column {wanted:?} among {}",
-                    listed(columns)
-                )));
-            }
+            (None, _) => return Err(Fault::new(format!("there is no column {wanted:?}"))),
             _ => return Err(Fault::new(format!("there are two columns {wanted:?}"))),
         }
     }

@@ -152,10 +152,14 @@ impl Source {
         };
         self.columns = fields::assign(&header, &self.map)?;
         if !fields::suffice(&self.columns) {
+            // A first line of CSV that is no header may hold anything: it is not repeated.
+            let there_are = match self.rows {
+                Rows::Sqlite(_) => format!("there are: {}", fields::listed(&header)),
+                _ => "the first line must name the columns".to_owned(),
+            };
             return Err(Fault::new(format!(
-                "there must be a column username or email, and password_hash or password; there are: \
-                 {}. Say --map FIELD=COLUMN",
-                fields::listed(&header)
+                "there must be a column username or email, and password_hash or password; \
+                 {there_are}. Else say --map FIELD=COLUMN"
             )));
         }
         for (column, field) in header.into_iter().zip(&self.columns) {
