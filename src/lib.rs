@@ -30,6 +30,9 @@ pub mod sign_in;
 /// What there is to do.
 pub mod work;
 
+/// Accounts that another program had.
+pub mod import;
+
 /// HTTP, HTML and cookies.
 pub mod web;
 

@@ -18,7 +18,8 @@ use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
 pub use store::{
-    delete, find, forget, has_administrator, lock, set_password, update, which_is_taken_by_others,
+    Holder, delete, find, find_holders, forget, has_administrator, import, lock, set_password,
+    update, which_is_taken_by_others,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +79,11 @@ pub struct NewAccount {
 /// A new account whose password has been hashed: ready for a transaction.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    new: NewAccount,
-    hash: PasswordHash,
-    created_at: UnixSeconds,
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+    pub name: Option<PersonName>,
+    pub hash: PasswordHash,
+    pub created_at: UnixSeconds,
 }
 
 /// Why an account was not made.
@@ -204,7 +207,9 @@ impl Accounts {
         let personal = personal.into_iter().flatten().map(str::to_owned).collect();
         let hash = self.passwords.hash_new(&new.password, personal).await?;
         Ok(Prepared {
-            new,
+            username: new.username,
+            email: new.email,
+            name: new.name,
             hash,
             created_at: self.clock.now(),
         })
@@ -222,7 +227,7 @@ impl Accounts {
     where
         E: From<SignUpError> + Send + 'static,
     {
-        let (username, email) = (prepared.new.username.clone(), prepared.new.email.clone());
+        let (username, email) = (prepared.username.clone(), prepared.email.clone());
         let added = self
             .db
             .write(move |tx| {

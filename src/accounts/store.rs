@@ -1,5 +1,7 @@
 //! The table of accounts.
 
+use std::convert::Infallible;
+
 use diesel::prelude::*;
 
 use super::{
@@ -56,14 +58,14 @@ pub fn insert<E>(
     prepared: &Prepared,
     role: Role,
 ) -> Result<Account, NotAdded<E>> {
-    let (new, id) = (&prepared.new, AccountId::new());
+    let (new, id) = (prepared, AccountId::new());
     let account = Account {
         id,
         username: new.username.as_ref().map(|name| name.as_str().to_owned()),
         email: new.email.as_ref().map(|email| email.as_str().to_owned()),
         name: new.name.as_ref().map(PersonName::as_str).map(str::to_owned),
         role,
-        created_at: prepared.created_at,
+        created_at: new.created_at,
         state: State::Active,
         groups: Groups::default(),
         version: 1,
@@ -76,9 +78,9 @@ pub fn insert<E>(
             accounts::email.eq(&account.email),
             accounts::email_key.eq(new.email.as_ref().map(Email::key)),
             accounts::name.eq(&account.name),
-            accounts::password_hash.eq(prepared.hash.as_str()),
+            accounts::password_hash.eq(new.hash.as_str()),
             accounts::role.eq(role.as_str()),
-            accounts::created_at.eq(prepared.created_at),
+            accounts::created_at.eq(new.created_at),
         ))
         .execute(tx)
         .map(|_| account)
@@ -89,6 +91,45 @@ pub fn insert<E>(
                 NotAdded::Fault(error.into())
             }
         })
+}
+
+/// Inserts an account that comes from elsewhere, with its hash. `false` when one of its names is
+/// somebody's already: PostgreSQL's transaction is lost then, so give up either's.
+///
+/// # Errors
+/// When the database is away.
+pub fn import(tx: &mut AnyConnection, prepared: &Prepared, role: Role) -> Result<bool, Fault> {
+    match insert::<Infallible>(tx, prepared, role) {
+        Ok(_) => Ok(true),
+        Err(NotAdded::Taken) => Ok(false),
+        Err(NotAdded::Fault(fault)) => Err(fault),
+        Err(NotAdded::Refused(never)) => match never {},
+    }
+}
+
+/// Whose a name is.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = accounts)]
+pub struct Holder {
+    pub id: String,
+    pub username_key: Option<String>,
+    pub email_key: Option<String>,
+}
+
+/// Who has one of these names, given by their keys.
+///
+/// # Errors
+/// When the database is away.
+pub fn find_holders(
+    db: &mut AnyConnection,
+    username_keys: &[String],
+    email_keys: &[String],
+) -> Result<Vec<Holder>, Fault> {
+    Ok(accounts::table
+        .select(Holder::as_select())
+        .filter(accounts::username_key.eq_any(username_keys))
+        .or_filter(accounts::email_key.eq_any(email_keys))
+        .load(db)?)
 }
 
 /// Asked after an insert was refused. When the other one has gone in between, both are free,

@@ -193,15 +193,30 @@ impl Groups {
 
 /// A password as it was typed, in normal form C. Nothing is trimmed or cut.
 #[derive(Clone)]
-pub struct Password(SecretString);
+pub struct Password {
+    composed: SecretString,
+    /// Letter by letter as it was typed, if that is something else: other programs hash that.
+    as_typed: Option<SecretString>,
+}
 
 impl Password {
     pub fn typed(text: &str) -> Self {
-        Self(SecretString::from(text.nfc().collect::<String>()))
+        let composed: String = text.nfc().collect();
+        let as_typed = (composed != text).then(|| SecretString::from(text));
+        Self {
+            composed: SecretString::from(composed),
+            as_typed,
+        }
     }
 
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.composed.expose_secret()
+    }
+
+    /// For hashes that are not ours: what they may have been made of.
+    pub fn expose_forms(&self) -> impl Iterator<Item = &str> {
+        let as_typed = self.as_typed.as_ref().map(SecretString::expose_secret);
+        std::iter::once(self.expose()).chain(as_typed)
     }
 }
 
@@ -334,6 +349,8 @@ mod tests {
         assert!(NewPassword::parse(&"🔑".repeat(256), 12).is_ok());
         assert!(NewPassword::parse(&"🔑".repeat(257), 12).is_err());
         assert_eq!(Password::typed(" e\u{301} ").expose(), " é ");
+        let forms = |text| Password::typed(text).expose_forms().count();
+        assert_eq!((forms("e\u{301}"), forms("é")), (2, 1));
     }
 
     #[test]

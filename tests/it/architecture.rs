@@ -19,7 +19,8 @@ const FLOORS: &[&str] = &[
     "administration",
     "sign_in",
     "recovery",
-    "work", // rooms
+    "work",
+    "import", // rooms
     "web",
     "app",
     "cli",
@@ -55,6 +56,8 @@ fn each_outside_thing_is_known_to_its_own_places_only() {
         ("PgConnection", &["storage/"]),
         ("jsonwebtoken", &["tokens/"]),
         ("bcrypt::", &["passwords/"]),
+        ("scrypt::", &["passwords/"]),
+        ("argon2::", &["passwords/"]),
         ("Cookie::", &["web/cookies.rs"]),
         ("SET_COOKIE", &[]),
     ];

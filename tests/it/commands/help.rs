@@ -18,6 +18,7 @@ fn every_command_says_what_it_does() {
         "account enable",
         "account delete",
         "account sign-out",
+        "import",
         "keys",
         "keys list",
         "keys rotate",
