@@ -18,8 +18,8 @@ use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
 pub use store::{
-    Holder, delete, find, find_holders, forget, has_administrator, import, lock, set_password,
-    update, which_is_taken_by_others,
+    Holder, confirm, delete, find, find_holders, forget, has_administrator, import, lock,
+    set_password, update, which_is_taken_by_others,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,15 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.created_at, self.id)
     }
+}
+
+/// How somebody has proved that an account is theirs, before the transaction that relies on it.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// By the password behind this hash: good as long as it is the account's.
+    Password(PasswordHash),
+    /// By having just made the account, or a link that is used up.
+    Otherwise,
 }
 
 /// Why an account was not changed.

@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use diesel::prelude::*;
 
 use super::{
-    Account, Changes, Credentials, Cursor, NotAdded, Prepared, Refused, Search, SignUpError, State,
+    Account, Changes, Credentials, Cursor, NotAdded, Prepared, Proof, Refused, Search, SignUpError,
+    State,
 };
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
@@ -213,6 +214,29 @@ pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
         .set(accounts::created_at.eq(accounts::created_at))
         .execute(tx)?;
     Ok(locked == 1)
+}
+
+/// The account as it is now, if it may still be signed in to with that proof. Locks it first, as
+/// [`lock`]: what is done with the answer is not overtaken by a change of the account. Whatever
+/// starts, renews or ends sessions begins so.
+///
+/// # Errors
+/// When the database is away.
+pub fn confirm(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    proof: &Proof,
+) -> Result<Option<Account>, Fault> {
+    if !lock(tx, id)? {
+        return Ok(None);
+    }
+    let found = find_credentials_of(tx, id)?;
+    let found = found.filter(|found| match proof {
+        Proof::Password(hash) => found.hash == *hash,
+        Proof::Otherwise => true,
+    });
+    let account = found.map(|found| found.account);
+    Ok(account.filter(|account| account.state == State::Active))
 }
 
 pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {

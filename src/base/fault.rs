@@ -10,6 +10,7 @@ pub struct Fault {
     what: String,
     source: Option<Box<dyn Error + Send + Sync>>,
     at: &'static Location<'static>,
+    is_away: bool,
 }
 
 impl Fault {
@@ -19,6 +20,7 @@ impl Fault {
             what: what.into(),
             source: None,
             at: Location::caller(),
+            is_away: false,
         }
     }
 
@@ -31,7 +33,21 @@ impl Fault {
             what: what.into(),
             source: Some(source.into()),
             at: Location::caller(),
+            is_away: false,
         }
+    }
+
+    /// Of something that is needed and cannot be had now, but may be in a minute.
+    #[track_caller]
+    pub fn away(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            is_away: true,
+            ..Self::caused(what, source)
+        }
+    }
+
+    pub fn is_away(&self) -> bool {
+        self.is_away
     }
 
     /// `file:line` of the place where it was met.

@@ -147,8 +147,10 @@ impl Reader {
             .remove(key)
             .unwrap_or_else(|| (default.to_owned(), Source::Default));
         let parsed = parse(value.trim()).unwrap_or_else(|| {
+            // Somebody may have put a name and a password where only an address belongs.
+            let shown = if value.contains('@') { "…" } else { &value };
             self.problem(format!(
-                "{key} = {value:?} (from {source}): expected {expected}"
+                "{key} = {shown:?} (from {source}): expected {expected}"
             ));
             parse(default).expect("every default parses")
         });

@@ -41,7 +41,7 @@ pub struct Passwords {
 }
 
 /// A hash as it is stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {

@@ -4,10 +4,10 @@
 //! and the session if it was made by one.
 
 use super::{Client, Grant, NotSignedIn, Sessions, Stay, active, replace, store};
-use crate::accounts::Account;
+use crate::accounts::{self, Account, Proof};
 use crate::base::clock::UnixSeconds;
-use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId, TokenId};
+use crate::passwords::PasswordHash;
 use crate::storage::AnyConnection;
 use crate::tokens::{LinkClaims, Refused};
 
@@ -18,6 +18,20 @@ pub struct LinkReader {
     pub claims: LinkClaims,
 }
 
+/// What a link is made from, and ends with.
+pub enum Maker {
+    /// A sign-in by the password behind this hash.
+    Password(PasswordHash),
+    /// A session whose owner proved at `auth_time` who they are.
+    Session {
+        id: SessionId,
+        auth_time: UnixSeconds,
+    },
+}
+
+/// Open at once, for each account.
+const LINKS_MAX: i64 = 100;
+
 /// A link's row.
 pub struct Row {
     pub id: TokenId,
@@ -27,23 +41,35 @@ pub struct Row {
 }
 
 impl Sessions {
-    /// A token that shows `path` to whoever holds it; with what it says. `auth_time` is when its
-    /// maker last proved who they are, and `session` what it was made by, if anything.
+    /// A token that shows `path` to whoever holds it; with what it says. Of those that are open the
+    /// oldest gives way when there are too many.
     ///
     /// # Errors
-    /// When the database is away.
+    /// [`NotSignedIn`]: what it is made from has ended meanwhile.
     pub async fn issue_link(
         &self,
         account: AccountId,
-        session: Option<SessionId>,
+        from: Maker,
         path: &str,
-        auth_time: UnixSeconds,
-    ) -> Result<(String, LinkClaims), Fault> {
+    ) -> Result<(String, LinkClaims), NotSignedIn> {
         let id = TokenId::new();
+        let auth_time = match &from {
+            Maker::Password(_) => self.clock.now(),
+            Maker::Session { auth_time, .. } => *auth_time,
+        };
         let (token, claims) = self.tokens.issue_link(id, account, path, auth_time)?;
         let (now, ends_at) = (claims.iat, claims.exp);
         self.db
-            .write(move |tx| {
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let (proof, session) = match from {
+                    Maker::Password(hash) => (Proof::Password(hash), None),
+                    Maker::Session { id, .. } => (Proof::Otherwise, Some(id)),
+                };
+                accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                if let Some(id) = session {
+                    let lives = store::find(tx, id)?.filter(|row| row.lives_at(now));
+                    lives.ok_or(NotSignedIn::Ended)?;
+                }
                 store::forget_links(tx, now)?;
                 let row = Row {
                     id,
@@ -51,7 +77,8 @@ impl Sessions {
                     session,
                     ends_at,
                 };
-                store::insert_link(tx, &row)
+                store::insert_link(tx, &row)?;
+                Ok(store::forget_links_beyond(tx, account, LINKS_MAX)?)
             })
             .await?;
         Ok((token, claims))
@@ -85,9 +112,11 @@ impl Sessions {
     ) -> Result<Grant, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
         let (clock, config) = (self.clock.clone(), self.config.clone());
-        let (account, row) = self
+        let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
+                let id = AccountId::parse(&claims.sub).ok_or(Refused::Malformed)?;
+                accounts::confirm(tx, id, &Proof::Otherwise)?.ok_or(NotSignedIn::Ended)?;
                 let now = clock.now();
                 let account = still_good(tx, &claims, now)?;
                 if !store::use_link_up(tx, &claims.jti, now)? {
@@ -102,11 +131,11 @@ impl Sessions {
                     claims.auth_time,
                     &config,
                 );
-                replace(tx, &row, before)?;
-                Ok((account, row))
+                let ended = replace(tx, &row, before)?;
+                Ok((account, row, ended))
             })
             .await?;
-        Ok(self.started(&account, row, before)?)
+        Ok(self.started(started)?)
     }
 }
 

@@ -140,25 +140,33 @@ async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock, tokens: Tokens) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(live) = live.upgrade() else { return };
+        // Which keys are believed is as good a reason to let nobody in as what has ended.
+        let keys = tokio::time::timeout(BLIND_AFTER, tokens.keep_keys(&db)).await;
+        let keys = keys.unwrap_or_else(|_| Err(Fault::new("the database does not answer")));
+        if let Err(fault) = keys {
+            tracing::error!(%fault, "the signing keys cannot be read");
+            continue;
+        }
         if let Err(fault) = live.look(&db, clock.now()).await {
             tracing::error!(%fault, "ended sessions cannot be read");
             continue;
         }
-        if let Err(fault) = tokens.keep_keys(&db).await {
-            tracing::error!(%fault, "the signing keys cannot be read");
-        }
         if since_forgetting.is_none_or(|since| since.elapsed() > Duration::from_secs(3600)) {
-            let now = clock.now();
-            let moment = now - FORGET_AFTER_DAYS * 86_400;
-            let forget = move |tx: &mut AnyConnection| {
-                store::forget(tx, moment)?;
-                idempotency::forget(tx, now)?;
-                accounts::forget(tx, moment)
-            };
-            if let Err(fault) = db.write(forget).await {
-                tracing::error!(%fault, "old sessions cannot be forgotten");
-            }
+            // Beside this, which must not wait for anybody.
+            tokio::spawn(forget(db.clone(), clock.now()));
             since_forgetting = Some(Stopwatch::start());
         }
+    }
+}
+
+async fn forget(db: Db, now: UnixSeconds) {
+    let moment = now - FORGET_AFTER_DAYS * 86_400;
+    let forget = move |tx: &mut AnyConnection| {
+        store::forget(tx, moment)?;
+        idempotency::forget(tx, now)?;
+        accounts::forget(tx, moment)
+    };
+    if let Err(fault) = db.write(forget).await {
+        tracing::error!(%fault, "old sessions cannot be forgotten");
     }
 }

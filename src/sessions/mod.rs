@@ -16,17 +16,18 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::access::Role;
-use crate::accounts::{self, Account, State};
+use crate::accounts::{self, Account, Proof, State};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::base::paging::page;
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
+use crate::passwords::PasswordHash;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Refused, Subject, Tokens};
 pub use client::Client;
-pub use links::LinkReader;
+pub use links::{LinkReader, Maker};
 use live::Live;
 #[cfg(fuzzing)]
 pub use refresh::Presented;
@@ -37,6 +38,8 @@ use store::Row;
 pub const SHORT_SESSION_HOURS: i64 = 12;
 /// How long it counts that somebody has just proved who they are.
 pub const RECENT_MINUTES: i64 = 10;
+/// For each account; the oldest gives way.
+pub const SESSIONS_MAX: i64 = 200;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
 
@@ -123,10 +126,10 @@ impl EndReason {
 }
 
 /// Why a session is given new tokens before their time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Again {
-    /// The password was given again.
-    Proved,
+    /// The password was given again: the one behind this hash.
+    Proved(PasswordHash),
     /// The account has another name.
     Renamed,
 }
@@ -194,11 +197,11 @@ pub fn end_all(
     now: UnixSeconds,
     why: EndReason,
 ) -> Result<Ended, Fault> {
+    // Before anything is read: nobody starts a session meanwhile that would not be in the list.
+    accounts::lock(tx, account)?;
     let mut sessions = store::living(tx, account)?;
     sessions.retain(|id| Some(*id) != keep);
-    for id in &sessions {
-        store::end(tx, *id, now, why)?;
-    }
+    store::end_all(tx, account, keep, now, why)?;
     store::forget_links_of(tx, account)?;
     Ok(Ended { sessions, at: now })
 }
@@ -249,42 +252,37 @@ impl Sessions {
         })
     }
 
-    /// Starts a session for somebody who has just proved who they are, and ends the one that
-    /// the same browser had before.
+    /// Starts a session for somebody who has proved who they are, and ends the one that the same
+    /// browser had before.
     ///
     /// # Errors
-    /// When the database is away.
+    /// [`NotSignedIn`]: the proof is not good any more, because the account has changed since.
     pub async fn start(
         &self,
-        account: &Account,
+        account: AccountId,
+        proof: Proof,
         client: Client,
         stay: Stay,
         before: Option<SessionId>,
-    ) -> Result<Grant, Fault> {
-        let (clock, config, account_id) = (self.clock.clone(), self.config.clone(), account.id);
-        let row = self
+    ) -> Result<Grant, NotSignedIn> {
+        let (clock, config) = (self.clock.clone(), self.config.clone());
+        let started = self
             .db
-            .write(move |tx| {
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
                 // Read here, where nobody has to wait any more.
                 let now = clock.now();
-                let row = Row::new(account_id, client, stay, now, now, &config);
-                replace(tx, &row, before)?;
-                Ok::<_, Fault>(row)
+                let row = Row::new(account.id, client, stay, now, now, &config);
+                let ended = replace(tx, &row, before)?;
+                Ok((account, row, ended))
             })
             .await?;
-        self.started(account, row, before)
+        Ok(self.started(started)?)
     }
 
-    fn started(
-        &self,
-        account: &Account,
-        row: Row,
-        before: Option<SessionId>,
-    ) -> Result<Grant, Fault> {
-        if let Some(id) = before {
-            self.live.end(id, row.created_at);
-        }
-        self.grant(account, row)
+    fn started(&self, (account, row, ended): (Account, Row, Ended)) -> Result<Grant, Fault> {
+        self.hear(ended);
+        self.grant(&account, row)
     }
 
     /// Who holds this access token. Costs no query while the token is known here.
@@ -315,9 +313,23 @@ impl Sessions {
         else {
             return Err(Refused::Malformed.into());
         };
-        let row = self.db.read(move |db| store::find(db, session)).await?;
-        let row = row.filter(|row| row.account_id == account && row.lives_at(self.clock.now()));
-        identity(claims, row.ok_or(NotSignedIn::Ended)?)
+        let now = self.clock.now();
+        self.db
+            .read(move |db| {
+                let row = store::find(db, session)?;
+                let row = row.filter(|row| row.account_id == account && row.lives_at(now));
+                let row = row.ok_or(NotSignedIn::Ended)?;
+                let account = active(db, account)?.ok_or(NotSignedIn::Ended)?;
+                let proved_at = row.verified_at;
+                let identity = identity(claims, row)?;
+                // What is not so can only have been signed by somebody else who has the key.
+                if identity.role == account.role && identity.claims.auth_time <= proved_at {
+                    Ok(identity)
+                } else {
+                    Err(NotSignedIn::Ended)
+                }
+            })
+            .await
     }
 
     /// New tokens for a refresh token. Parallel requests with the same one get the same
@@ -336,19 +348,22 @@ impl Sessions {
         let id = presented.session;
         // A forgery is told by reading: it never waits for a turn to write.
         let known = self.db.read(move |db| store::find(db, id)).await?;
-        if !known.is_some_and(|row| keys.is_genuine(&presented, &row.refresh_seed)) {
-            return Err(NotSignedIn::Ended);
-        }
+        let known = known.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
+        let account = known.ok_or(NotSignedIn::Ended)?.account_id;
         let outcome = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
-                let Some(mut row) = store::lock(tx, id)? else {
+                let Some(account) = accounts::confirm(tx, account, &Proof::Otherwise)? else {
                     return Ok(Renewal::Ended);
                 };
                 let now = clock.now();
-                if !row.lives_at(now) {
+                // The seed is drawn anew when the password is given: whoever was not told of it
+                // does not come along.
+                let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let row = row.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
+                let Some(mut row) = row else {
                     return Ok(Renewal::Ended);
-                }
+                };
                 match presented.age(row.generation, now - row.rotated_at) {
                     refresh::Age::Current => {
                         row.generation += 1;
@@ -366,11 +381,7 @@ impl Sessions {
                         return Ok(Renewal::Reused(now));
                     }
                 }
-                Ok(
-                    active(tx, row.account_id)?.map_or(Renewal::Ended, |account| {
-                        Renewal::Good(Box::new((account, row)))
-                    }),
-                )
+                Ok(Renewal::Good(Box::new((account, row))))
             })
             .await?;
         match outcome {
@@ -385,29 +396,67 @@ impl Sessions {
     }
 
     /// New tokens of the same session, for somebody who has just proved again who they are, or of
-    /// whom a token has to say something else.
+    /// whom a token has to say something else. No refresh token of before is good any more: who
+    /// has a copy does not come along.
     ///
     /// # Errors
     /// [`NotSignedIn`].
-    pub async fn issue_again(&self, id: SessionId, why: Again) -> Result<Grant, NotSignedIn> {
-        let clock = self.clock.clone();
+    pub async fn issue_again(&self, identity: &Identity, why: Again) -> Result<Grant, NotSignedIn> {
+        let (clock, id, account) = (self.clock.clone(), identity.session, identity.account);
         let (account, row) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
+                let proof = match &why {
+                    Again::Proved(hash) => Proof::Password(hash.clone()),
+                    Again::Renamed => Proof::Otherwise,
+                };
+                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
                 let now = clock.now();
                 let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
-                if why == Again::Proved {
+                if let Again::Proved(_) = why {
                     row.verified_at = now;
                 }
+                row.refresh_seed = crate::base::random::bytes();
                 row.generation += 1;
                 row.rotated_at = now;
                 store::renew(tx, &row)?;
-                let account = active(tx, row.account_id)?.ok_or(NotSignedIn::Ended)?;
                 Ok((account, row))
             })
             .await?;
         Ok(self.grant(&account, row)?)
+    }
+
+    /// Sets a new password in place of the one that was proved, and starts a session in place of
+    /// the one that it was changed in: every other one ends, and every link.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`]: the session or the password has gone meanwhile; then nothing has changed.
+    pub async fn change_password(
+        &self,
+        identity: &Identity,
+        proved: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<Grant, NotSignedIn> {
+        let (clock, config) = (self.clock.clone(), self.config.clone());
+        let (id, account) = (identity.session, identity.account);
+        let started = self
+            .db
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let proof = Proof::Password(proved);
+                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                let now = clock.now();
+                let before = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let before = before.ok_or(NotSignedIn::Ended)?;
+                accounts::set_password(tx, account.id, &new)?;
+                let ended = end_all(tx, account.id, None, now, EndReason::PasswordChanged)?;
+                let (client, stay) = (before.client, before.stay);
+                let row = Row::new(account.id, client, stay, now, now, &config);
+                store::insert(tx, &row)?;
+                Ok((account, row, ended))
+            })
+            .await?;
+        Ok(self.started(started)?)
     }
 
     /// The sessions of an account that go on, the latest first, and where the next page begins.
@@ -552,13 +601,19 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
     ends_at.min(now + config.idle_days * DAY)
 }
 
-/// Starts a session, and ends the one that the same browser had.
-fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<(), Fault> {
+/// Starts a session, and ends the one that the same browser had, and the oldest when an account
+/// has too many.
+fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
-    match before {
-        Some(id) => store::end(tx, id, new.created_at, EndReason::Replaced),
-        None => Ok(()),
+    let mut sessions = store::living_beyond(tx, new.account_id, SESSIONS_MAX)?;
+    sessions.extend(before);
+    for id in &sessions {
+        store::end(tx, *id, new.created_at, EndReason::Replaced)?;
     }
+    Ok(Ended {
+        sessions,
+        at: new.created_at,
+    })
 }
 
 /// An account that may be signed in to.

@@ -85,7 +85,9 @@ impl Presented {
     pub fn age(&self, current: i64, seconds: i64) -> Age {
         if self.generation == current {
             Age::Current
-        } else if self.generation + 1 == current && seconds < GRACE_SECONDS {
+        } else if self.generation + 1 == current
+            && (-GRACE_SECONDS..GRACE_SECONDS).contains(&seconds)
+        {
             Age::InGrace
         } else {
             Age::Reused

@@ -199,6 +199,23 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
     Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
 }
 
+/// Those that have not been ended beyond the newest `kept`.
+pub fn living_beyond(
+    db: &mut AnyConnection,
+    account: AccountId,
+    kept: i64,
+) -> Result<Vec<SessionId>, Fault> {
+    let ids: Vec<String> = sessions::table
+        .select(sessions::id)
+        .filter(sessions::account_id.eq(account.to_string()))
+        .filter(sessions::ended_at.is_null())
+        .order((sessions::created_at.desc(), sessions::id))
+        .limit(i64::MAX)
+        .offset(kept)
+        .load(db)?;
+    Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
+}
+
 /// When a session of this account last ended for this reason.
 pub fn last_end(
     db: &mut AnyConnection,
@@ -232,6 +249,7 @@ pub fn renew(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
             sessions::rotated_at.eq(row.rotated_at),
             sessions::idle_ends_at.eq(row.idle_ends_at),
             sessions::verified_at.eq(row.verified_at),
+            sessions::refresh_seed.eq(row.refresh_seed.to_vec()),
             sessions::last_seen_at.eq(row.last_seen_at),
         ))
         .execute(tx)?;
@@ -248,6 +266,30 @@ pub fn end(
         sessions::table
             .find(id.to_string())
             .filter(sessions::ended_at.is_null()),
+    )
+    .set((
+        sessions::ended_at.eq(now),
+        sessions::end_reason.eq(why.as_str()),
+    ))
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Ends every session of an account but `keep`.
+pub fn end_all(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    keep: Option<SessionId>,
+    now: UnixSeconds,
+    why: EndReason,
+) -> Result<(), Fault> {
+    // No id is empty.
+    let keep = keep.map_or_else(String::new, |id| id.to_string());
+    diesel::update(
+        sessions::table
+            .filter(sessions::account_id.eq(account.to_string()))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::id.ne(keep)),
     )
     .set((
         sessions::ended_at.eq(now),
@@ -337,5 +379,24 @@ pub fn forget_links_of(tx: &mut AnyConnection, account: AccountId) -> Result<(),
 /// Those that have run out.
 pub fn forget_links(tx: &mut AnyConnection, now: UnixSeconds) -> Result<(), Fault> {
     diesel::delete(links::table.filter(links::ends_at.lt(now))).execute(tx)?;
+    Ok(())
+}
+
+/// Takes the oldest away when an account has more that are open than `kept`.
+pub fn forget_links_beyond(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    kept: i64,
+) -> Result<(), Fault> {
+    let old: Vec<String> = links::table
+        .select(links::id)
+        .filter(links::account_id.eq(account.to_string()))
+        .order((links::ends_at.desc(), links::id))
+        .limit(i64::MAX)
+        .offset(kept)
+        .load(tx)?;
+    for id in old {
+        diesel::delete(links::table.find(id)).execute(tx)?;
+    }
     Ok(())
 }

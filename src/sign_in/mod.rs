@@ -1,13 +1,12 @@
 //! The front door: everything between a typed name and a session.
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Accounts, NewAccount, SignUpError, State};
-use crate::base::clock::Clock;
+use crate::accounts::{Account, Accounts, Credentials, NewAccount, Proof, SignUpError, State};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password};
 use crate::passwords::{Busy, HashError, Passwords, Verdict};
-use crate::sessions::{Again, Client, EndReason, Grant, Identity, NotSignedIn, Sessions, Stay};
+use crate::sessions::{Again, Client, Grant, Identity, Maker, NotSignedIn, Sessions, Stay};
 
 /// How somebody wants to be let in.
 #[derive(Clone, Debug)]
@@ -45,7 +44,7 @@ pub enum ChangeError {
 }
 
 enum Checked {
-    Right(Box<Account>),
+    Right(Box<Credentials>),
     Wrong,
     Busy,
 }
@@ -55,16 +54,14 @@ pub struct SignIn {
     accounts: Accounts,
     passwords: Passwords,
     sessions: Sessions,
-    clock: Clock,
 }
 
 impl SignIn {
-    pub fn new(accounts: Accounts, passwords: Passwords, sessions: Sessions, clock: Clock) -> Self {
+    pub fn new(accounts: Accounts, passwords: Passwords, sessions: Sessions) -> Self {
         Self {
             accounts,
             passwords,
             sessions,
-            clock,
         }
     }
 
@@ -84,34 +81,38 @@ impl SignIn {
             Some(login) => self.accounts.find_credentials(login).await?,
             None => None,
         };
-        let (account, hash) = found.map(|found| (found.account, found.hash)).unzip();
-        let (verdict, account) = match self.passwords.verify(password, hash.clone()).await {
-            Ok(verdict) => (verdict, account),
-            Err(Busy) => return Ok(Outcome::Busy),
+        let stored = found.as_ref().map(|found| found.hash.clone());
+        let Ok(verdict) = self.passwords.verify(password, stored).await else {
+            return Ok(Outcome::Busy);
         };
-        let account = account.filter(|account| account.state == State::Active);
-        let (Verdict::Right | Verdict::RightButOld, Some(account)) = (&verdict, account) else {
+        let found = found.filter(|found| found.account.state == State::Active);
+        let (Verdict::Right | Verdict::RightButOld, Some(Credentials { account, hash })) =
+            (&verdict, found)
+        else {
             return Ok(Outcome::Refused);
         };
-        if let (Verdict::RightButOld, Some(old)) = (verdict, hash) {
+        let (id, mut proved) = (account.id, hash);
+        if verdict == Verdict::RightButOld {
             // Being busy is no reason to turn away who has proved who they are.
             if let Ok(new) = self.passwords.hash_again(password).await {
-                self.accounts.replace_hash(account.id, old, new).await?;
+                let old = std::mem::replace(&mut proved, new.clone());
+                self.accounts.replace_hash(id, old, new).await?;
             }
         }
-        Ok(match delivery {
+        // The account may have changed while the password was hashed: then it is no proof.
+        let let_in = match delivery {
             Delivery::Session { stay, before } => {
-                Outcome::SignedIn(self.sessions.start(&account, client, stay, before).await?)
+                let proof = Proof::Password(proved);
+                let started = self.sessions.start(id, proof, client, stay, before).await;
+                started.map(Outcome::SignedIn)
             }
             Delivery::Link { path } => {
-                let now = self.clock.now();
-                let (token, _) = self
-                    .sessions
-                    .issue_link(account.id, None, &path, now)
-                    .await?;
-                Outcome::Link(token)
+                let from = Maker::Password(proved);
+                let made = self.sessions.issue_link(id, from, &path).await;
+                made.map(|(token, _)| Outcome::Link(token))
             }
-        })
+        };
+        or_refused(let_in)
     }
 
     /// Lets somebody who is signed in prove again who they are: new tokens of the same session.
@@ -124,15 +125,11 @@ impl SignIn {
         password: &Password,
     ) -> Result<Outcome, Fault> {
         match self.check(identity, password).await? {
-            Checked::Right(_) => match self
-                .sessions
-                .issue_again(identity.session, Again::Proved)
-                .await
-            {
-                Ok(grant) => Ok(Outcome::SignedIn(grant)),
-                Err(NotSignedIn::Fault(fault)) => Err(fault),
-                Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Ok(Outcome::Refused),
-            },
+            Checked::Right(proved) => {
+                let again = Again::Proved(proved.hash);
+                let issued = self.sessions.issue_again(identity, again).await;
+                or_refused(issued.map(Outcome::SignedIn))
+            }
             Checked::Wrong => Ok(Outcome::Refused),
             Checked::Busy => Ok(Outcome::Busy),
         }
@@ -149,23 +146,16 @@ impl SignIn {
         current: &Password,
         new: &NewPassword,
     ) -> Result<Grant, ChangeError> {
-        let account = match self.check(identity, current).await? {
-            Checked::Right(account) => account,
+        let proved = match self.check(identity, current).await? {
+            Checked::Right(proved) => proved,
             Checked::Wrong => return Err(ChangeError::Wrong),
             Checked::Busy => return Err(HashError::from(Busy).into()),
         };
-        let hash = self.accounts.prepare_password(&account, new).await?;
-        let (id, keep) = (account.id, Some(identity.session));
-        self.sessions
-            .revoke(id, keep, EndReason::PasswordChanged, move |tx, _| {
-                accounts::set_password(tx, id, &hash)
-            })
-            .await?;
-        match self
+        let prepared = self.accounts.prepare_password(&proved.account, new).await?;
+        let changed = self
             .sessions
-            .issue_again(identity.session, Again::Proved)
-            .await
-        {
+            .change_password(identity, proved.hash, prepared);
+        match changed.await {
             Ok(grant) => Ok(grant),
             Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
             Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Err(ChangeError::Ended),
@@ -174,16 +164,14 @@ impl SignIn {
 
     async fn check(&self, identity: &Identity, password: &Password) -> Result<Checked, Fault> {
         let found = self.accounts.find_credentials_of(identity.account).await?;
-        let (account, hash) = found.map(|found| (found.account, found.hash)).unzip();
-        Ok(
-            match (self.passwords.verify(password, hash).await, account) {
-                (Err(Busy), _) => Checked::Busy,
-                (Ok(Verdict::Right | Verdict::RightButOld), Some(account)) => {
-                    Checked::Right(Box::new(account))
-                }
-                _ => Checked::Wrong,
-            },
-        )
+        let hash = found.as_ref().map(|found| found.hash.clone());
+        Ok(match (self.passwords.verify(password, hash).await, found) {
+            (Err(Busy), _) => Checked::Busy,
+            (Ok(Verdict::Right | Verdict::RightButOld), Some(found)) => {
+                Checked::Right(Box::new(found))
+            }
+            _ => Checked::Wrong,
+        })
     }
 
     /// Makes an account and lets its owner in.
@@ -203,15 +191,27 @@ impl SignIn {
     /// Lets in whoever has proved otherwise who they are.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is away, or the account has gone already.
     pub async fn let_in(
         &self,
         account: &Account,
         client: Client,
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
-        self.sessions
-            .start(account, client, Stay::ThisVisit, before)
-            .await
+        let (proof, stay) = (Proof::Otherwise, Stay::ThisVisit);
+        let started = self.sessions.start(account.id, proof, client, stay, before);
+        started.await.map_err(|why| match why {
+            NotSignedIn::Fault(fault) => fault,
+            why => Fault::caused("a new account cannot be signed in to", why),
+        })
+    }
+}
+
+/// What has ended before it began is refused as a wrong password is.
+fn or_refused(outcome: Result<Outcome, NotSignedIn>) -> Result<Outcome, Fault> {
+    match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(NotSignedIn::Fault(fault)) => Err(fault),
+        Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Ok(Outcome::Refused),
     }
 }

@@ -96,7 +96,7 @@ pub fn write_transaction<T, E: From<Fault>>(
     work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
-    begin(connection).map_err(|error| Fault::caused("begin a transaction", error))?;
+    begin(connection).map_err(|error| Fault::away("begin a transaction", error))?;
     match work(connection) {
         Ok(value) => {
             Manager::commit_transaction(connection)

@@ -196,7 +196,7 @@ impl Db {
         tokio::task::spawn_blocking(move || {
             let mut connection = pool
                 .get()
-                .map_err(|error| Fault::caused("no database connection", error))?;
+                .map_err(|error| Fault::away("no database connection", error))?;
             work(&mut connection)
         })
         .await

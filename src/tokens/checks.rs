@@ -53,11 +53,21 @@ impl Terms<'_> {
             return Err(Refused::Parties);
         }
         times(claims.times(), C::lives(self.lives), self.now)?;
+        if self.is_too_new_for(key, claims.times().iat) {
+            return Err(Refused::Key);
+        }
         Ok(claims)
     }
 
     pub fn find_key(&self, kid: Option<&str>) -> Option<&SigningKey> {
         self.ring.find(KeyId::parse(kid?)?, self.now)
+    }
+
+    /// Whether the key had been retired when this was issued: then whoever signed it has a copy
+    /// of a key that we do not use any more.
+    pub fn is_too_new_for(&self, key: &SigningKey, iat: UnixSeconds) -> bool {
+        let until = self.ring.signs_until(key.id());
+        until.is_some_and(|until| iat > until)
     }
 
     pub fn is_us(&self, party: &str) -> bool {

@@ -88,6 +88,12 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     }
     read.note_times(&mut report, terms.now);
     read.note_life(&mut report, terms, is_signed);
+    if let (true, Some(key), Some(iat)) = (is_signed, fitting, read.claim("iat").and_then(seconds))
+        && terms.is_too_new_for(key, iat)
+    {
+        let why = "It was issued after its key had been retired: we did not sign it.";
+        report.note("Key's time", Err(why.to_owned()));
+    }
     report
 }
 

@@ -27,6 +27,8 @@ pub const KEY_DAYS: i64 = 90;
 pub const PUBLISHED_SECONDS: i64 = 300;
 /// A key is known for that long before it signs, even when somebody is in a hurry.
 const AHEAD_SECONDS: i64 = 2 * PUBLISHED_SECONDS;
+/// Within which every server has heard of a change of the ring.
+const HEARD_SECONDS: i64 = 60;
 const DAY: i64 = 86_400;
 
 pub struct RingKey {
@@ -142,6 +144,13 @@ impl Ring {
         (!self.has_ended(at, now)).then(|| &self.keys[at].key)
     }
 
+    /// Until when a key signs; a little later, because another server may hear of its successor
+    /// later, or its clock be behind. `None` for the last one.
+    pub fn signs_until(&self, id: KeyId) -> Option<UnixSeconds> {
+        let at = self.keys.iter().position(|key| key.key.id() == id)?;
+        Some(self.keys.get(at + 1)?.active_at + HEARD_SECONDS)
+    }
+
     pub fn list(&self, now: UnixSeconds) -> Vec<ListedKey> {
         let active = self.active_at(now);
         let keys = self.keys.iter().enumerate();
@@ -212,6 +221,12 @@ pub fn adopt(
         let before = ring.as_ref().map(|ring| &ring.keys[ring.active_at(now)]);
         if let Some(before) = before.filter(|before| before.active_at >= now) {
             store::set_active_at(tx, before.key.id(), now - 1)?;
+        }
+        // A shared secret that was changed may have been told on: nothing of it is believed.
+        for old in ring.iter().flat_map(|ring| &ring.keys) {
+            if old.key.algorithm() == SigningAlgorithm::Hs256 {
+                store::delete(tx, old.key.id())?;
+            }
         }
         for next in ring
             .iter()

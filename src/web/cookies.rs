@@ -50,6 +50,12 @@ impl Cookies {
         find(headers, &self.refresh)
     }
 
+    /// Whether the anonymous state came under its own name, to the letter: the library that reads
+    /// it takes other kinds of space before a name, and then the prefix binds it to no host.
+    pub fn has_form(&self, headers: &HeaderMap) -> bool {
+        find(headers, &self.form).is_some()
+    }
+
     /// The two cookies of a session.
     pub fn grant(&self, grant: &Grant, now: UnixSeconds) -> [Cookie<'static>; 2] {
         let life = (grant.stay == Stay::SignedIn)

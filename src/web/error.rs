@@ -13,7 +13,7 @@ use super::pages::Frame;
 use crate::accounts;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
-use crate::sessions::RECENT_MINUTES;
+use crate::sessions::{NotSignedIn, RECENT_MINUTES};
 use crate::work;
 
 /// Everything that ends a request other than as was asked for.
@@ -349,7 +349,20 @@ impl fmt::Display for PageError {
 
 impl From<Fault> for PageError {
     fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+        if fault.is_away() {
+            Self::Unavailable(fault)
+        } else {
+            Self::Fault(fault)
+        }
+    }
+}
+
+impl From<NotSignedIn> for PageError {
+    fn from(why: NotSignedIn) -> Self {
+        match why {
+            NotSignedIn::Fault(fault) => Self::Unavailable(fault),
+            why => Self::NotSignedIn(Some(why.to_string())),
+        }
     }
 }
 

@@ -208,6 +208,129 @@ fn the_password_is_changed_with_the_current_one_and_signs_out_everywhere_else() 
 }
 
 #[test]
+fn who_has_a_copy_of_the_cookies_is_out_when_the_password_changes() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let (access, refresh) = (ada.copy(), ada.copy());
+    access.drop_cookie("doorward_refresh");
+    refresh.drop_cookie("doorward_access");
+    change_password(&ada, PASSWORD, NEW_PASSWORD);
+    assert!(ada.is_signed_in());
+    assert!(!access.is_signed_in(), "at once");
+    assert!(!refresh.is_signed_in(), "without any grace");
+    assert!(ada.is_signed_in(), "and that ends nothing of the owner's");
+}
+
+#[test]
+fn who_has_a_copy_of_the_cookies_does_not_come_along_when_the_password_is_given_again() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    door.let_pass(11 * MINUTE);
+    let thief = ada.copy();
+    let page = ada.get("/account/verify");
+    ada.submit(&page, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(ada.get("/account/delete").status, 200);
+    thief.drop_cookie("doorward_access");
+    assert_ne!(thief.get("/account/delete").status, 200);
+    assert!(!thief.is_signed_in());
+}
+
+#[test]
+fn of_two_changes_of_a_password_at_once_one_is_made_and_the_other_told() {
+    let door = Door::open();
+    door.signed_up("ada");
+    for round in 0..5 {
+        let current = match round {
+            0 => PASSWORD.to_owned(),
+            _ => format!("canary-gravel-mitten-{}", round - 1),
+        };
+        let new = format!("canary-gravel-mitten-{round}");
+        let other = format!("canary-otter-violin-{round}");
+        let both = [door.browser(), door.browser()];
+        for browser in &both {
+            assert_eq!(browser.sign_in("ada", &current).status, 303);
+        }
+        let wanted = [new.clone(), other.clone()];
+        let replies: Vec<u16> = std::thread::scope(|scope| {
+            let running: Vec<_> = both
+                .into_iter()
+                .zip(&wanted)
+                .map(|(browser, wanted)| {
+                    let fields = [("current", current.clone()), ("new", wanted.clone())];
+                    scope.spawn(move || {
+                        let fields = fields.each_ref().map(|(k, v)| (*k, v.as_str()));
+                        browser.post("/account/password", &fields).status
+                    })
+                })
+                .collect();
+            running
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let works = wanted
+            .each_ref()
+            .map(|password| door.browser().sign_in("ada", password).status == 303);
+        let made = replies.iter().map(|status| *status == 303);
+        assert_eq!(
+            made.collect::<Vec<_>>(),
+            works,
+            "round {round}: {replies:?}"
+        );
+        assert_eq!(works.iter().filter(|works| **works).count(), 1);
+        if works[1] {
+            let last = door.browser();
+            last.sign_in("ada", &other);
+            assert_eq!(change_password(&last, &other, &new).status, 303);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_of_too_many_sessions_gives_way() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let start = crate::support::NOON - 1000;
+    let rows: Vec<_> = (0..200)
+        .map(|n| {
+            format!(
+                "('00000000-0000-4000-8000-{n:012}', (SELECT id FROM accounts), {}, {1}, {1}, \
+                 {true_}, 'x', 'x', {seed}, 0, 0)",
+                start + n,
+                start + 90 * 86_400,
+                true_ = if door.database_url().is_some() {
+                    "TRUE"
+                } else {
+                    "1"
+                },
+                seed = if door.database_url().is_some() {
+                    format!("decode('{}', 'hex')", "00".repeat(32))
+                } else {
+                    format!("x'{}'", "00".repeat(32))
+                },
+            )
+        })
+        .collect();
+    door.sql(&format!(
+        "INSERT INTO sessions (id, account_id, created_at, idle_ends_at, ends_at, stay_signed_in, \
+         address, user_agent, refresh_seed, generation, rotated_at) VALUES {}",
+        rows.join(",")
+    ));
+    let newest = signed_in(&door, "curl/8");
+    let listed = |from: &str| newest.get(from).text("tbody tr").lines().count();
+    let mut shown = 0;
+    let mut next = Some("/account/sessions".to_owned());
+    while let Some(path) = next {
+        shown += listed(&path);
+        next = newest
+            .get(&path)
+            .attribute("main a[href*='after=']", "href");
+    }
+    assert_eq!(shown, 200);
+    assert!(ada.is_signed_in(), "those were older");
+}
+
+#[test]
 fn a_password_that_will_not_do_changes_nothing() {
     let door = Door::open();
     let ada = door.signed_up("ada");

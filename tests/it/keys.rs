@@ -145,9 +145,45 @@ fn a_shared_secret_that_was_changed_signs_from_the_next_start() {
     let eve = door.signed_up("eve");
     assert_ne!(kid(&ada.access()), kid(&eve.access()));
     let there = Browser::program(&door.local_url(), Some(&ada.access()));
+    assert!(!there.is_signed_in(), "somebody may have the old one");
     assert!(
-        there.is_signed_in(),
-        "what the old one signed ends by itself"
+        ada.moved_to(&door.local_url()).is_signed_in(),
+        "by its session"
+    );
+}
+
+/// Whoever verifies by a shared secret can sign with it: what only we know is asked of the
+/// database.
+#[test]
+fn who_has_the_shared_secret_gets_no_other_role_and_no_later_proof() {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    let door = Door::with(&[
+        ("tokens.algorithm", "HS256"),
+        ("tokens.hmac_secret", HMAC_SECRET),
+    ]);
+    let ada = door.signed_up("ada");
+    door.let_pass(60);
+    let forge = |change: &dyn Fn(&mut serde_json::Value)| {
+        use base64::Engine;
+        let payload = ada.access();
+        let payload = payload.split('.').nth(1).unwrap();
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload);
+        let mut claims = serde_json::from_slice(&payload.unwrap()).unwrap();
+        change(&mut claims);
+        let mut header = Header::new(Algorithm::HS256);
+        (header.typ, header.kid) = (Some("at+jwt".into()), Some(kid(&ada.access())));
+        let key = EncodingKey::from_secret(HMAC_SECRET.as_bytes());
+        let token = encode(&header, &claims, &key).unwrap();
+        door.program(Some(&token)).get("/dashboard").status
+    };
+    assert_eq!(forge(&|_| ()), 200, "the forger can write a token");
+    assert_eq!(
+        forge(&|claims| claims["roles"] = serde_json::json!(["administrator"])),
+        401
+    );
+    assert_eq!(
+        forge(&|claims| claims["auth_time"] = (crate::support::NOON + 60).into()),
+        401
     );
 }
 

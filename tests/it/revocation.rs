@@ -78,6 +78,97 @@ fn every_way_to_end_a_session_is_felt_at_once_here_and_soon_elsewhere() {
     }
 }
 
+/// Hashing takes its time, and whoever knows the old password can make it longer.
+#[test]
+fn no_sign_in_that_was_under_way_outlives_a_change_of_the_account() {
+    let door = Door::with(&[("passwords.bcrypt_cost", "7")]);
+    type Change<'a> = &'a dyn Fn(&Browser);
+    let password = |ada: &Browser| {
+        let fields = [("current", PASSWORD), ("new", "canary-gravel-mitten-otter")];
+        assert_eq!(ada.post("/account/password", &fields).status, 303);
+    };
+    let delete = |ada: &Browser| {
+        assert_eq!(ada.post("/account/delete", &[]).status, 303);
+    };
+    let changes: [(&str, Change<'_>); 2] = [("ada", &password), ("bob", &delete)];
+    for (name, change) in changes {
+        let owner = door.signed_up(name);
+        let late = std::sync::atomic::AtomicBool::new(false);
+        let granted: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..12)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let body = json!({"username": name, "password": PASSWORD}).to_string();
+                        let mut granted = Vec::new();
+                        while !late.load(std::sync::atomic::Ordering::Relaxed) {
+                            let program = door.program(None);
+                            let body = body.clone();
+                            let reply =
+                                program.post_body("/api/sessions", "application/json", body);
+                            if reply.status == 201 {
+                                granted.push(reply.json());
+                            }
+                        }
+                        granted
+                    })
+                })
+                .collect();
+            change(&owner);
+            late.store(true, std::sync::atomic::Ordering::Relaxed);
+            running
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        for granted in &granted {
+            assert!(!holder(&door.local_url(), granted).is_signed_in(), "{name}");
+            assert_eq!(refresh(&door.local_url(), granted).status, 401, "{name}");
+        }
+    }
+}
+
+#[test]
+fn signing_out_everywhere_misses_no_session_that_is_being_started_from_a_link() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    for round in 0..5 {
+        if round > 0 {
+            ada.sign_in("ada", PASSWORD);
+        }
+        let program = door.program(Some(&ada.access()));
+        let links: Vec<_> = (0..12)
+            .map(|_| {
+                let body = json!({"path": "/dashboard"}).to_string();
+                let made = program
+                    .post_body("/api/links", "application/json", body)
+                    .json();
+                let url = made["url"].as_str().unwrap().to_owned();
+                url.split_once("token=").unwrap().1.to_owned()
+            })
+            .collect();
+        let browsers: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = links
+                .iter()
+                .map(|token| {
+                    scope.spawn(|| {
+                        let browser = door.browser();
+                        browser.post("/login/continue", &[("token", token)]);
+                        browser
+                    })
+                })
+                .collect();
+            assert_eq!(program.with_method("DELETE", "/api/sessions").status, 204);
+            running
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        for browser in browsers {
+            assert!(!browser.is_signed_in(), "round {round}");
+        }
+    }
+}
+
 #[test]
 fn what_an_operator_does_by_command_is_felt_by_running_servers() {
     let place = Place::new();

@@ -5,6 +5,7 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Json, json};
+use crate::sessions::Maker;
 use crate::web::State;
 use crate::web::error::PageError;
 use crate::web::guard::SignedIn;
@@ -29,15 +30,12 @@ pub async fn make(state: Data<State>, who: SignedIn, Json(new): Json<NewLink>) -
         return Err(PageError::Fields(vec![("path".to_owned(), words)]));
     }
     let claims = &who.0.claims;
-    let (token, link) = state
-        .sessions
-        .issue_link(
-            who.0.account,
-            Some(who.0.session),
-            &new.path,
-            claims.auth_time,
-        )
-        .await?;
+    let from = Maker::Session {
+        id: who.0.session,
+        auth_time: claims.auth_time,
+    };
+    let made = state.sessions.issue_link(who.0.account, from, &new.path);
+    let (token, link) = made.await?;
     let made = Made {
         url: format!("{}{}?token={token}", state.base_url.as_str(), new.path),
         expires_in: link.exp - link.iat,

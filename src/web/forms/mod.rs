@@ -14,6 +14,7 @@ use percent_encoding::percent_decode;
 use super::State;
 use super::error::PageError;
 use super::guard::cross_origin::{self, Verdict};
+use super::guard::viewer;
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
@@ -106,8 +107,9 @@ impl FromRequest for Unproven {
                 .app_data::<Data<State>>()
                 .ok_or_else(|| Fault::new("a server without state"))?;
             let tokens = &state.web.form_tokens;
+            let known = viewer(&request).is_some() || state.web.cookies.has_form(request.headers());
             let is_ours = cross_origin::verdict(&request) == Verdict::Ours
-                || tokens.is_ours(&request, form.text("form_token"));
+                || known && tokens.is_ours(&request, form.text("form_token"));
             Ok(Self { form, is_ours })
         })
     }

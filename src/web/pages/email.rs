@@ -6,7 +6,7 @@ use super::name_fields::NameFields;
 use super::{Answer, Frame, Page};
 use crate::accounts::Account;
 use crate::base::fault::Fault;
-use crate::sessions::{Again, NotSignedIn};
+use crate::sessions::Again;
 use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
 use crate::web::guard::SignedIn;
@@ -37,15 +37,9 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
         match page.administration.update(id, changes, expected).await {
             Ok(_) => {
                 // So that this browser is greeted by it from now on; others are within minutes.
-                let grant = page.sessions.issue_again(who.0.session, Again::Renamed);
-                return match grant.await {
-                    Ok(grant) => {
-                        page.leave_notice("Your names are changed.");
-                        page.let_in(&grant, "/account")
-                    }
-                    Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
-                    Err(refused) => Err(PageError::NotSignedIn(Some(refused.to_string()))),
-                };
+                let grant = page.sessions.issue_again(&who.0, Again::Renamed).await?;
+                page.leave_notice("Your names are changed.");
+                return page.let_in(&grant, "/account");
             }
             Err(refused) => fields.note(refused, Some(&own(&page, &who).await?))?,
         }
