@@ -242,13 +242,47 @@ impl Sessions {
         stay: Stay,
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
-        let (clock, config, account_id) = (self.clock.clone(), self.config.clone(), account.id);
+        let (config, id) = (self.config.clone(), account.id);
+        self.begin(account, before, move |now| {
+            Row::new(id, client, stay, now, now, &config)
+        })
+        .await
+    }
+
+    /// Starts a session that lasts for so many seconds, used or not.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn start_for(
+        &self,
+        account: &Account,
+        client: Client,
+        seconds: i64,
+    ) -> Result<Grant, Fault> {
+        let (config, id) = (self.config.clone(), account.id);
+        self.begin(account, None, move |now| {
+            let ends_at = now + seconds;
+            Row {
+                ends_at,
+                idle_ends_at: ends_at,
+                ..Row::new(id, client, Stay::ThisVisit, now, now, &config)
+            }
+        })
+        .await
+    }
+
+    async fn begin(
+        &self,
+        account: &Account,
+        before: Option<SessionId>,
+        row_at: impl FnOnce(UnixSeconds) -> Row + Send + 'static,
+    ) -> Result<Grant, Fault> {
+        let clock = self.clock.clone();
         let row = self
             .db
             .write(move |tx| {
                 // Read here, where nobody has to wait any more.
-                let now = clock.now();
-                let row = Row::new(account_id, client, stay, now, now, &config);
+                let row = row_at(clock.now());
                 replace(tx, &row, before)?;
                 Ok::<_, Fault>(row)
             })
@@ -287,6 +321,23 @@ impl Sessions {
             return Err(NotSignedIn::Ended);
         }
         Ok(identity)
+    }
+
+    /// Whose session this is, by a token that hangs on it and was verified. Asks the database
+    /// each time: such tokens are few, and some outlive what is held in memory of what ended.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub async fn load_owner(&self, sid: &str) -> Result<Account, NotSignedIn> {
+        let id = SessionId::parse(sid).ok_or(Refused::Malformed)?;
+        let now = self.clock.now();
+        self.db
+            .read(move |db| {
+                let row = store::find(db, id)?.filter(|row| row.lives_at(now));
+                let row = row.ok_or(NotSignedIn::Ended)?;
+                active(db, row.account_id)?.ok_or(NotSignedIn::Ended)
+            })
+            .await
     }
 
     async fn load(&self, access: &str) -> Result<Identity, NotSignedIn> {

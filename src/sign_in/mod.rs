@@ -17,6 +17,8 @@ pub enum Delivery {
         stay: Stay,
         before: Option<SessionId>,
     },
+    /// A session of this length, for a token that hangs on it.
+    Token { seconds: i64 },
     /// A link that shows this path.
     Link { path: String },
 }
@@ -102,6 +104,9 @@ impl SignIn {
         Ok(match delivery {
             Delivery::Session { stay, before } => {
                 Outcome::SignedIn(self.sessions.start(&account, client, stay, before).await?)
+            }
+            Delivery::Token { seconds } => {
+                Outcome::SignedIn(self.sessions.start_for(&account, client, seconds).await?)
             }
             Delivery::Link { path } => {
                 let now = self.clock.now();

@@ -2,16 +2,33 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::api;
-use super::guard::Guard::{OneTime, Open, Public, Recent, SignedIn, SignedInOrLink};
+use super::guard::Guard::{OneTime, Open, Public, PublicToken, Recent, SignedIn, SignedInOrLink};
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
     account, continue_link, dashboard, first_administrator, home, inspect, login, logout, password,
     sessions, signup, verify,
 };
-use super::{State, assets, jwks};
+use super::{State, api, assets, compat, jwks};
 
 fn routes(routes: &mut Routes<'_>) {
+    // The clients of the five tutorials
+    routes.for_programs("/", |at| at.get(Public, compat::root));
+    routes.for_programs("/public", |at| at.get(Public, compat::b::public));
+    routes.for_programs("/signup", |at| at.post(Open, compat::sign_up));
+    routes.for_programs("/login", |at| {
+        at.get(Public, compat::d::log_in).post(Open, compat::log_in)
+    });
+    routes.for_programs("/user", |at| at.get(Public, compat::a::users));
+    routes.for_programs("/auth", |at| {
+        at.get(PublicToken, compat::b::auth)
+            .post(Public, compat::e::auth)
+    });
+    routes.for_programs("/api/v1/signup", |at| at.post(Public, compat::c::sign_up));
+    routes.for_programs("/api/v1/login", |at| at.post(Public, compat::c::log_in));
+    for path in ["/need_login", "/api/v1/need_login"] {
+        routes.for_programs(path, |at| at.get(Public, compat::c::need_login));
+    }
+
     // Pages
     routes.at("/", |at| at.get(Open, home::show));
     routes.at("/public", |at| at.get(Open, home::public));

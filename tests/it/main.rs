@@ -14,6 +14,7 @@ mod architecture;
 mod bad_input;
 mod chromium;
 mod commands;
+mod compat;
 mod foreign;
 mod guard;
 mod inspect;

@@ -37,6 +37,8 @@ pub use table::{Listed, Routes};
 pub enum Guard {
     /// Everyone, and it is the same for everyone: nobody is asked who they are.
     Public,
+    /// As [`Guard::Public`], and `?token=` is a tutorial's token, which the handler itself checks.
+    PublicToken,
     /// Everyone; the page knows who is signed in.
     Open,
     /// As [`Guard::Open`], and `?token=` is a one-time token, which the page itself checks.
@@ -144,6 +146,7 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
         (Some(_), Some(_)) => Err(PageError::Tokens(
             "It came with two tokens, one in the address and one in a header.",
         )),
+        _ if guard == Guard::PublicToken => Ok(Found::default()),
         (Some(token), None) if guard == Guard::SignedInOrLink => {
             by_link(state, request, &token).boxed_local().await
         }
@@ -171,7 +174,9 @@ fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Pa
     }
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
     match guard {
-        Guard::OneTime | Guard::SignedInOrLink if only_looks => Ok(Some(token.into_owned())),
+        Guard::PublicToken | Guard::OneTime | Guard::SignedInOrLink if only_looks => {
+            Ok(Some(token.into_owned()))
+        }
         _ => Err(PageError::Tokens(
             "A token in the address does not belong here. Nothing was changed.",
         )),

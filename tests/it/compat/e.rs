@@ -1,0 +1,77 @@
+//! flask-jwt.
+
+use serde_json::json;
+
+use super::*;
+use crate::support::NOON;
+
+const JSON: &str = "application/json";
+
+fn sign_up(door: &Door, body: &Value) -> (u16, String) {
+    let reply = post_json(&postman(door), "/signup", body);
+    assert_eq!(reply.header("content-type"), Some(JSON));
+    (reply.status, reply.body)
+}
+
+#[test]
+fn the_reader_of_tutorial_e_signs_up_and_in() {
+    let door = Door::open();
+    let ada = json!({"username": "ada", "password": PASSWORD});
+    let created = r#"{"Status":"Success","result":"User created"}"#;
+    assert_eq!(sign_up(&door, &ada), (200, created.to_owned()));
+    let exists = r#"{"Status":"Error","result":"User already exists"}"#;
+    assert_eq!(sign_up(&door, &ada), (400, exists.to_owned()));
+    let reply = post_json(&postman(&door), "/auth", &ada);
+    assert_eq!(reply.cookies(), Vec::<String>::new());
+    let token = token_in(&reply, 200, "access_token");
+    let claims = claims(&token);
+    let id = claims["identity"].as_str().unwrap();
+    let expected = json!({"identity": id, "iat": NOON, "nbf": NOON, "exp": NOON + 3000});
+    assert_eq!(claims, expected);
+}
+
+#[test]
+fn tutorial_e_refuses_a_sign_in_in_one_way() {
+    let body = r#"{"status_code":401,"error":"Bad Request","description":"Invalid credentials"}"#;
+    for exact in ["false", "true"] {
+        let door = Door::with(&[("compat.exact", exact)]);
+        door.signed_up("ada");
+        for sent in [
+            json!({"username": "ada", "password": WRONG}),
+            json!({"username": "bob", "password": PASSWORD}),
+            json!({"username": "ada"}),
+            json!({"username": "ada", "password": 1}),
+            json!({}),
+            json!("ada"),
+        ] {
+            let reply = post_json(&postman(&door), "/auth", &sent);
+            assert_eq!(seen(&reply), (401, body, JSON), "in this order");
+        }
+        let extra = json!({"username": "ada", "password": PASSWORD, "role": "x"});
+        let refused = r#"{"status_code":422,"error":"Unprocessable Entity","description":"role is not taken here"}"#;
+        let reply = post_json(&postman(&door), "/auth", &extra);
+        assert_eq!(seen(&reply), (422, refused, JSON));
+    }
+}
+
+#[test]
+fn a_sign_up_of_tutorial_e_that_will_not_do_is_told_why() {
+    let door = Door::open();
+    let error = |why: &str| (422, json!({"Status": "Error", "result": why}).to_string());
+    for (body, why) in [
+        (json!({}), "Enter a username"),
+        (json!({"username": "ada"}), "Enter a password"),
+        (
+            json!({"username": "ada", "password": "canary"}),
+            "Password must be 12 characters or more",
+        ),
+        (
+            json!({"username": "ada", "password": PASSWORD, "role": "x"}),
+            "role is not taken here",
+        ),
+    ] {
+        assert_eq!(sign_up(&door, &body), error(why));
+    }
+    let weak = json!({"username": "ada", "password": "adaadaadaada"});
+    assert!(sign_up(&door, &weak).1.contains("easy to guess"));
+}
