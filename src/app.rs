@@ -13,6 +13,7 @@ use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::Accounts;
+use crate::administration::Administration;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
@@ -25,6 +26,7 @@ use crate::sign_in::SignIn;
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::web::{self, State, Web};
+use crate::work::Work;
 
 /// For whole headers to arrive; a body has its own time.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -108,14 +110,16 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     )
     .await?;
     let sessions = Sessions::open(
-        db,
+        db.clone(),
         clock.clone(),
         tokens.clone(),
         &secret,
         config.sessions.clone(),
     )
     .await?;
+    let administration = Administration::new(db.clone(), clock.clone(), sessions.clone());
     let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone(), clock.clone());
+    let work = Work::new(db, clock.clone());
     let web = Web::new(&secret, &base_url);
     Ok(State {
         config,
@@ -124,8 +128,10 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         accounts,
         sessions,
         tokens,
+        administration,
         sign_in,
         recovery,
+        work,
         web,
     })
 }

@@ -17,12 +17,21 @@ pub mod tokens;
 pub mod access;
 /// Who there is.
 pub mod accounts;
+/// Changes to accounts, and what they end.
+pub mod administration;
+/// Requests that make something only once.
+pub mod idempotency;
 /// One-time links.
 pub mod recovery;
 /// Who is signed in where.
 pub mod sessions;
 /// The front door: from a typed name to a session.
 pub mod sign_in;
+/// What there is to do.
+pub mod work;
+
+/// Accounts that another program had.
+pub mod import;
 
 /// HTTP, HTML and cookies.
 pub mod web;

@@ -6,24 +6,33 @@
 
 mod store;
 
+use std::fmt;
+
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Login, NewPassword, PersonName, Username};
+use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Username};
+use crate::base::paging::page;
+use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
-pub use store::{delete, disable, enable, find, forget, has_administrator, set_password, set_role};
+pub use store::{
+    Holder, delete, find, find_holders, forget, has_administrator, import, lock, set_password,
+    update, which_is_taken_by_others,
+};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
     pub username: Option<String>,
     pub email: Option<String>,
     pub name: Option<String>,
     pub role: Role,
+    pub groups: Groups,
     pub created_at: UnixSeconds,
     pub state: State,
+    pub version: Version,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +43,17 @@ pub enum State {
 }
 
 impl State {
+    pub const ALL: [Self; 2] = [Self::Active, Self::Disabled];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Disabled => "disabled",
         }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 
@@ -64,9 +79,11 @@ pub struct NewAccount {
 /// A new account whose password has been hashed: ready for a transaction.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    new: NewAccount,
-    hash: PasswordHash,
-    created_at: UnixSeconds,
+    pub username: Option<Username>,
+    pub email: Option<Email>,
+    pub name: Option<PersonName>,
+    pub hash: PasswordHash,
+    pub created_at: UnixSeconds,
 }
 
 /// Why an account was not made.
@@ -81,11 +98,64 @@ pub enum SignUpError {
     Fault(#[from] Fault),
 }
 
+/// What is to be another way; `None` leaves it as it is, and an inner `None` takes it away.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub username: Option<Option<Username>>,
+    pub email: Option<Option<Email>>,
+    pub name: Option<Option<PersonName>>,
+    pub role: Option<Role>,
+    pub groups: Option<Groups>,
+    pub state: Option<State>,
+}
+
+/// Which accounts are listed.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// A part of a username or an address, without regard to case.
+    pub text: String,
+    pub role: Option<Role>,
+    pub state: Option<State>,
+    pub group: Option<String>,
+}
+
+/// The accounts before this one, when they are listed from the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub created_at: UnixSeconds,
+    pub id: AccountId,
+}
+
+impl Cursor {
+    /// What [`fmt::Display`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (created_at, id) = text.split_once('.')?;
+        Some(Self {
+            created_at: created_at.parse().ok()?,
+            id: AccountId::parse(id)?,
+        })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.created_at, self.id)
+    }
+}
+
 /// Why an account was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     #[error("there is no such account")]
     NoSuchAccount,
+    /// Changed since it was looked at.
+    #[error("it has changed meanwhile")]
+    Stale,
+    /// Nobody could sign in to it any more.
+    #[error("an account needs a username or an email address")]
+    Nameless,
+    #[error("taken: username {username}, email {email}")]
+    Taken { username: bool, email: bool },
     /// Nobody could manage the others any more.
     #[error("this is the last administrator")]
     LastAdministrator,
@@ -137,7 +207,9 @@ impl Accounts {
         let personal = personal.into_iter().flatten().map(str::to_owned).collect();
         let hash = self.passwords.hash_new(&new.password, personal).await?;
         Ok(Prepared {
-            new,
+            username: new.username,
+            email: new.email,
+            name: new.name,
             hash,
             created_at: self.clock.now(),
         })
@@ -155,7 +227,7 @@ impl Accounts {
     where
         E: From<SignUpError> + Send + 'static,
     {
-        let (username, email) = (prepared.new.username.clone(), prepared.new.email.clone());
+        let (username, email) = (prepared.username.clone(), prepared.email.clone());
         let added = self
             .db
             .write(move |tx| {
@@ -224,6 +296,26 @@ impl Accounts {
     /// When the database is away.
     pub async fn list(&self) -> Result<Vec<Account>, Fault> {
         self.db.read(store::list).await
+    }
+
+    /// Those that are searched for, the oldest first, and where the next page begins.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn search(
+        &self,
+        search: Search,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Account>, Option<Cursor>), Fault> {
+        let found = self
+            .db
+            .read(move |db| store::search(db, &search, after, limit + 1))
+            .await?;
+        Ok(page(found, limit, |account| Cursor {
+            created_at: account.created_at,
+            id: account.id,
+        }))
     }
 
     /// # Errors

@@ -1,13 +1,18 @@
 //! The table of accounts.
 
+use std::convert::Infallible;
+
 use diesel::prelude::*;
 
-use super::{Account, Credentials, NotAdded, Prepared, Refused, SignUpError, State};
+use super::{
+    Account, Changes, Credentials, Cursor, NotAdded, Prepared, Refused, Search, SignUpError, State,
+};
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Login, PersonName, Username};
+use crate::base::names::{Email, Groups, Login, PersonName, Username};
+use crate::base::version::Expected;
 use crate::passwords::PasswordHash;
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, is_taken};
@@ -22,6 +27,8 @@ struct Row {
     role: String,
     created_at: i64,
     disabled_at: Option<i64>,
+    groups: String,
+    version: i64,
 }
 
 impl Row {
@@ -39,6 +46,9 @@ impl Row {
             } else {
                 State::Active
             },
+            groups: Groups::parse(&self.groups)
+                .map_err(|_| Fault::new("an account with damaged groups"))?,
+            version: self.version,
         })
     }
 }
@@ -48,15 +58,17 @@ pub fn insert<E>(
     prepared: &Prepared,
     role: Role,
 ) -> Result<Account, NotAdded<E>> {
-    let (new, id) = (&prepared.new, AccountId::new());
+    let (new, id) = (prepared, AccountId::new());
     let account = Account {
         id,
         username: new.username.as_ref().map(|name| name.as_str().to_owned()),
         email: new.email.as_ref().map(|email| email.as_str().to_owned()),
         name: new.name.as_ref().map(PersonName::as_str).map(str::to_owned),
         role,
-        created_at: prepared.created_at,
+        created_at: new.created_at,
         state: State::Active,
+        groups: Groups::default(),
+        version: 1,
     };
     diesel::insert_into(accounts::table)
         .values((
@@ -66,9 +78,9 @@ pub fn insert<E>(
             accounts::email.eq(&account.email),
             accounts::email_key.eq(new.email.as_ref().map(Email::key)),
             accounts::name.eq(&account.name),
-            accounts::password_hash.eq(prepared.hash.as_str()),
+            accounts::password_hash.eq(new.hash.as_str()),
             accounts::role.eq(role.as_str()),
-            accounts::created_at.eq(prepared.created_at),
+            accounts::created_at.eq(new.created_at),
         ))
         .execute(tx)
         .map(|_| account)
@@ -79,6 +91,45 @@ pub fn insert<E>(
                 NotAdded::Fault(error.into())
             }
         })
+}
+
+/// Inserts an account that comes from elsewhere, with its hash. `false` when one of its names is
+/// somebody's already: PostgreSQL's transaction is lost then, so give up either's.
+///
+/// # Errors
+/// When the database is away.
+pub fn import(tx: &mut AnyConnection, prepared: &Prepared, role: Role) -> Result<bool, Fault> {
+    match insert::<Infallible>(tx, prepared, role) {
+        Ok(_) => Ok(true),
+        Err(NotAdded::Taken) => Ok(false),
+        Err(NotAdded::Fault(fault)) => Err(fault),
+        Err(NotAdded::Refused(never)) => match never {},
+    }
+}
+
+/// Whose a name is.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = accounts)]
+pub struct Holder {
+    pub id: String,
+    pub username_key: Option<String>,
+    pub email_key: Option<String>,
+}
+
+/// Who has one of these names, given by their keys.
+///
+/// # Errors
+/// When the database is away.
+pub fn find_holders(
+    db: &mut AnyConnection,
+    username_keys: &[String],
+    email_keys: &[String],
+) -> Result<Vec<Holder>, Fault> {
+    Ok(accounts::table
+        .select(Holder::as_select())
+        .filter(accounts::username_key.eq_any(username_keys))
+        .or_filter(accounts::email_key.eq_any(email_keys))
+        .load(db)?)
 }
 
 /// Asked after an insert was refused. When the other one has gone in between, both are free,
@@ -148,6 +199,22 @@ pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fa
     row.map(Row::account).transpose()
 }
 
+/// Whether the account is there; if so, nobody else's hands are on what belongs to it until the
+/// transaction ends, as far as they ask here. An update that changes nothing locks the row in
+/// every database, which `SELECT … FOR UPDATE` does not.
+///
+/// # Errors
+/// When the database is away.
+pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
+    let there = accounts::table
+        .filter(accounts::id.eq(id.to_string()))
+        .filter(accounts::deleted_at.is_null());
+    let locked = diesel::update(there)
+        .set(accounts::created_at.eq(accounts::created_at))
+        .execute(tx)?;
+    Ok(locked == 1)
+}
+
 pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {
     let rows: Vec<Row> = accounts::table
         .select(Row::as_select())
@@ -155,6 +222,69 @@ pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {
         .order((accounts::created_at, accounts::id))
         .load(db)?;
     rows.into_iter().map(Row::account).collect()
+}
+
+/// Those that are searched for, the oldest first.
+pub fn search(
+    db: &mut AnyConnection,
+    search: &Search,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Vec<Account>, Fault> {
+    let after = after.map_or((i64::MIN, String::new()), |after| {
+        (after.created_at, after.id.to_string())
+    });
+    // `MultiConnection` has no boxed queries, so what is not asked for matches everything.
+    let text = contains(&search.text.to_lowercase());
+    let role = search.role.map_or("%", Role::as_str);
+    let group = search
+        .group
+        .as_deref()
+        .map_or_else(|| "%".to_owned(), |group| contains(&format!(" {group} ")));
+    let any_state = search.state.is_none();
+    let disabled = search.state == Some(State::Disabled);
+    let rows: Vec<Row> = accounts::table
+        .select(Row::as_select())
+        .filter(accounts::deleted_at.is_null())
+        .filter(
+            accounts::username_key
+                .like(text.clone())
+                .escape('\\')
+                .or(accounts::email_key.like(text).escape('\\')),
+        )
+        .filter(accounts::role.like(role))
+        .filter(
+            diesel::dsl::sql::<diesel::sql_types::Text>("' ' || ")
+                .sql("groups || ' '")
+                .like(group),
+        )
+        .filter(
+            any_state
+                .into_sql::<diesel::sql_types::Bool>()
+                .or(accounts::disabled_at.is_not_null().eq(disabled)),
+        )
+        .filter(
+            accounts::created_at.gt(after.0).or(accounts::created_at
+                .eq(after.0)
+                .and(accounts::id.gt(after.1))),
+        )
+        .order((accounts::created_at, accounts::id))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(db)?;
+    rows.into_iter().map(Row::account).collect()
+}
+
+/// A pattern for what has this in it.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// Whether somebody can manage the others: an administrator who is not disabled.
@@ -171,39 +301,128 @@ pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
     Ok(count > 0)
 }
 
-/// What their sessions' tokens say is no longer so: whoever calls this ends them.
+/// Changes an account, and gives it as it was and as it is. Whoever is trusted with something
+/// else now has to sign in again: the caller ends their sessions.
 ///
 /// # Errors
-/// [`Refused`].
-pub fn set_role(tx: &mut AnyConnection, id: AccountId, role: Role) -> Result<Account, Refused> {
-    change(tx, id, |tx| {
-        diesel::update(accounts::table.find(id.to_string()))
-            .set(accounts::role.eq(role.as_str()))
+/// [`Refused`]; then the transaction has to be rolled back. With [`Refused::Taken`] it is not
+/// known yet which name it was.
+pub fn update(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    changes: &Changes,
+    expected: &Expected,
+    now: UnixSeconds,
+) -> Result<(Account, Account), Refused> {
+    let before = load_expected(tx, id, expected)?;
+    let mut after = before.clone();
+    if let Some(username) = &changes.username {
+        after.username = username.as_ref().map(|name| name.as_str().to_owned());
+    }
+    if let Some(email) = &changes.email {
+        after.email = email.as_ref().map(|email| email.as_str().to_owned());
+    }
+    if let Some(name) = &changes.name {
+        after.name = name.as_ref().map(|name| name.as_str().to_owned());
+    }
+    after.role = changes.role.unwrap_or(after.role);
+    after.state = changes.state.unwrap_or(after.state);
+    if let Some(groups) = &changes.groups {
+        after.groups = groups.clone();
+    }
+    if after.username.is_none() && after.email.is_none() {
+        return Err(Refused::Nameless);
+    }
+    if before == after {
+        return Ok((before, after));
+    }
+    after.version += 1;
+    let row = accounts::table.find(id.to_string());
+    if let Some(username) = &changes.username {
+        diesel::update(row.clone())
+            .set(accounts::username_key.eq(username.as_ref().map(Username::key)))
             .execute(tx)
-    })?;
-    find(tx, id)?.ok_or(Refused::NoSuchAccount)
+            .map_err(taken)?;
+    }
+    if let Some(email) = &changes.email {
+        diesel::update(row.clone())
+            .set(accounts::email_key.eq(email.as_ref().map(Email::key)))
+            .execute(tx)
+            .map_err(taken)?;
+    }
+    let disabled_at = (after.state == State::Disabled).then_some(now);
+    diesel::update(row)
+        .set((
+            accounts::username.eq(&after.username),
+            accounts::email.eq(&after.email),
+            accounts::name.eq(&after.name),
+            accounts::role.eq(after.role.as_str()),
+            accounts::groups.eq(after.groups.to_text()),
+            accounts::disabled_at.eq(disabled_at),
+            accounts::version.eq(after.version),
+        ))
+        .execute(tx)
+        .map_err(Fault::from)?;
+    keep_an_administrator(tx, &before)?;
+    Ok((before, after))
 }
 
-/// A disabled account can do nothing, and keeps everything. Whoever calls this ends its sessions.
+fn taken(error: diesel::result::Error) -> Refused {
+    if is_taken(&error) {
+        Refused::Taken {
+            username: true,
+            email: true,
+        }
+    } else {
+        Refused::Fault(error.into())
+    }
+}
+
+/// Asked after a change was refused, as [`which_is_taken`].
 ///
 /// # Errors
-/// [`Refused`].
-pub fn disable(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Refused> {
-    change(tx, id, |tx| {
-        diesel::update(accounts::table.find(id.to_string()))
-            .set(accounts::disabled_at.eq(now))
-            .execute(tx)
+/// When the database is away.
+pub fn which_is_taken_by_others(
+    db: &mut AnyConnection,
+    id: AccountId,
+    changes: &Changes,
+) -> Result<Refused, Fault> {
+    let mut taken = |login| {
+        let found = find_credentials(db, &login)?;
+        Ok::<_, Fault>(found.is_some_and(|found| found.account.id != id))
+    };
+    let username = changes.username.clone().flatten().map(Login::Username);
+    let username = username.map_or(Ok(false), &mut taken)?;
+    let email = changes.email.clone().flatten().map(Login::Email);
+    let email = email.map_or(Ok(false), &mut taken)?;
+    Ok(Refused::Taken {
+        username: username || !email,
+        email,
     })
 }
 
-/// # Errors
-/// [`Refused`].
-pub fn enable(tx: &mut AnyConnection, id: AccountId) -> Result<(), Refused> {
-    change(tx, id, |tx| {
-        diesel::update(accounts::table.find(id.to_string()))
-            .set(accounts::disabled_at.eq(None::<i64>))
-            .execute(tx)
-    })
+fn load_expected(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    expected: &Expected,
+) -> Result<Account, Refused> {
+    // Two administrators who demote each other at once must not both succeed.
+    storage::one_at_a_time(tx)?;
+    let account = find(tx, id)?.ok_or(Refused::NoSuchAccount)?;
+    if expected.includes(account.version) {
+        Ok(account)
+    } else {
+        Err(Refused::Stale)
+    }
+}
+
+/// After a change to an account that was `before`.
+fn keep_an_administrator(tx: &mut AnyConnection, before: &Account) -> Result<(), Refused> {
+    let managed = before.role == Role::Administrator && before.state == State::Active;
+    if managed && !has_administrator(tx)? {
+        return Err(Refused::LastAdministrator);
+    }
+    Ok(())
 }
 
 /// Takes away all that is known of somebody; their names are free again at once. The bare row
@@ -212,21 +431,27 @@ pub fn enable(tx: &mut AnyConnection, id: AccountId) -> Result<(), Refused> {
 ///
 /// # Errors
 /// [`Refused`].
-pub fn delete(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Refused> {
-    change(tx, id, |tx| {
-        let none = None::<String>;
-        diesel::update(accounts::table.find(id.to_string()))
-            .set((
-                accounts::deleted_at.eq(now),
-                accounts::username.eq(&none),
-                accounts::username_key.eq(&none),
-                accounts::email.eq(&none),
-                accounts::email_key.eq(&none),
-                accounts::name.eq(&none),
-                accounts::password_hash.eq(""),
-            ))
-            .execute(tx)
-    })
+pub fn delete(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    expected: &Expected,
+    now: UnixSeconds,
+) -> Result<(), Refused> {
+    let before = load_expected(tx, id, expected)?;
+    let none = None::<String>;
+    diesel::update(accounts::table.find(id.to_string()))
+        .set((
+            accounts::deleted_at.eq(now),
+            accounts::username.eq(&none),
+            accounts::username_key.eq(&none),
+            accounts::email.eq(&none),
+            accounts::email_key.eq(&none),
+            accounts::name.eq(&none),
+            accounts::password_hash.eq(""),
+        ))
+        .execute(tx)
+        .map_err(Fault::from)?;
+    keep_an_administrator(tx, &before)
 }
 
 /// Takes away the rows of accounts that were deleted before `moment`.
@@ -235,25 +460,6 @@ pub fn delete(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result
 /// When the database is away.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
     diesel::delete(accounts::table.filter(accounts::deleted_at.lt(moment))).execute(tx)?;
-    Ok(())
-}
-
-/// Changes the account, unless nobody could manage the others afterwards who could before.
-fn change(
-    tx: &mut AnyConnection,
-    id: AccountId,
-    change: impl FnOnce(&mut AnyConnection) -> QueryResult<usize>,
-) -> Result<(), Refused> {
-    // Two administrators who demote each other at once must not both succeed.
-    storage::one_at_a_time(tx)?;
-    if find(tx, id)?.is_none() {
-        return Err(Refused::NoSuchAccount);
-    }
-    let before = has_administrator(tx)?;
-    change(tx).map_err(Fault::from)?;
-    if before && !has_administrator(tx)? {
-        return Err(Refused::LastAdministrator);
-    }
     Ok(())
 }
 

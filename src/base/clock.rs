@@ -79,6 +79,26 @@ pub fn rfc3339(at: UnixSeconds) -> String {
     text
 }
 
+/// Reads a moment as databases and programs write it: `2026-11-22T01:18:18Z`, the same with a
+/// blank for the `T`, with a fraction, with an offset or without (it is UTC then), the date
+/// alone, or unix seconds.
+pub fn parse(text: &str) -> Option<UnixSeconds> {
+    if let Ok(seconds) = text.parse() {
+        return Some(seconds);
+    }
+    let (date, time) = text
+        .split_once(['T', 't', ' '])
+        .unwrap_or((text, "00:00:00Z"));
+    let zone = if time.contains(['Z', 'z', '+', '-']) {
+        ""
+    } else {
+        "Z"
+    };
+    let text = format!("{date}T{time}{zone}");
+    let moment = time::OffsetDateTime::parse(&text, &time::format_description::well_known::Rfc3339);
+    moment.ok().map(time::OffsetDateTime::unix_timestamp)
+}
+
 /// `22 November 2026, 01:18 UTC`, as a person reads it.
 pub fn for_reading(at: UnixSeconds) -> String {
     let (date, time) = parts(at);
@@ -128,6 +148,33 @@ fn parts(at: UnixSeconds) -> (time::Date, time::Time) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_as_others_write_it() {
+        for text in [
+            "2026-11-22T01:18:18Z",
+            "2026-11-22t01:18:18z",
+            "2026-11-22 01:18:18",
+            "2026-11-22 01:18:18.123456",
+            "2026-11-22T02:18:18+01:00",
+            "2026-11-21 20:18:18-05:00",
+            "1795310298",
+        ] {
+            assert_eq!(parse(text), Some(1_795_310_298), "{text}");
+        }
+        assert_eq!(parse("1970-01-02"), Some(24 * 60 * 60));
+        for bad in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-11-22 25:00:00",
+            "22.11.2026",
+            "1e9",
+            "é",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_moment_is_written_for_machines_and_for_people() {

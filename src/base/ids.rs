@@ -43,6 +43,7 @@ macro_rules! id {
 
 id!(AccountId);
 id!(SessionId);
+id!(ItemId);
 id!(
     /// The `jti` of a token (RFC 7519, section 4.1.7).
     TokenId

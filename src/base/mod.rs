@@ -4,5 +4,7 @@ pub mod clock;
 pub mod fault;
 pub mod ids;
 pub mod names;
+pub mod paging;
 pub mod random;
 pub mod secret;
+pub mod version;

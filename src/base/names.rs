@@ -12,6 +12,10 @@ pub const USERNAME_MAX: usize = 32;
 /// RFC 5321, section 4.5.3.1.3, less the angle brackets.
 pub const EMAIL_MAX: usize = 254;
 pub const NAME_MAX: usize = 100;
+pub const GROUP_MAX: usize = 32;
+/// They are part of every access token.
+pub const GROUPS_MAX: usize = 20;
+pub const TITLE_MAX: usize = 200;
 /// Code points. All of them count: nothing is cut off.
 pub const PASSWORD_MAX: usize = 256;
 
@@ -121,22 +125,98 @@ impl PersonName {
     }
 }
 
+/// What there is to do, in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(String);
+
+impl Title {
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let text: String = text.trim().nfc().collect();
+        if text.is_empty() {
+            return Err("Enter what there is to do".into());
+        }
+        if text.chars().count() > TITLE_MAX {
+            return Err(format!("Title must be {TITLE_MAX} characters or fewer").into());
+        }
+        if text.chars().any(is_unprintable) {
+            return Err("Title must be plain text on one line".into());
+        }
+        Ok(Self(text))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Control characters, and those that turn the direction of the text around them.
 fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Names of groups, as they stand in a token: sorted, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups(Vec<String>);
+
+impl Groups {
+    /// From names with spaces or commas between them.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let names = text.split([' ', ',']).filter(|name| !name.is_empty());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        if names.len() > GROUPS_MAX {
+            return Err(format!("An account can be in {GROUPS_MAX} groups or fewer").into());
+        }
+        let allowed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+        let good = |name: &String| name.len() <= GROUP_MAX && name.chars().all(allowed);
+        if !names.iter().all(good) {
+            return Err(format!(
+                "Groups must be {GROUP_MAX} characters or fewer each and use only small letters \
+                 a to z, digits, dots, hyphens and underscores"
+            )
+            .into());
+        }
+        Ok(Self(names))
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
+    /// With a space between them.
+    pub fn to_text(&self) -> String {
+        self.0.join(" ")
+    }
+}
+
 /// A password as it was typed, in normal form C. Nothing is trimmed or cut.
 #[derive(Clone)]
-pub struct Password(SecretString);
+pub struct Password {
+    composed: SecretString,
+    /// Letter by letter as it was typed, if that is something else: other programs hash that.
+    as_typed: Option<SecretString>,
+}
 
 impl Password {
     pub fn typed(text: &str) -> Self {
-        Self(SecretString::from(text.nfc().collect::<String>()))
+        let composed: String = text.nfc().collect();
+        let as_typed = (composed != text).then(|| SecretString::from(text));
+        Self {
+            composed: SecretString::from(composed),
+            as_typed,
+        }
     }
 
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.composed.expose_secret()
+    }
+
+    /// For hashes that are not ours: what they may have been made of.
+    pub fn expose_forms(&self) -> impl Iterator<Item = &str> {
+        let as_typed = self.as_typed.as_ref().map(SecretString::expose_secret);
+        std::iter::once(self.expose()).chain(as_typed)
     }
 }
 
@@ -253,12 +333,24 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_one_line_of_any_language() {
+        let title = |text: &str| Title::parse(text).map(|title| title.as_str().to_owned());
+        assert_eq!(title(" e\u{301}tude ").unwrap(), "étude");
+        assert!(title("שלום").is_ok() && title(&"é".repeat(200)).is_ok());
+        for bad in ["", " \n ", "a\nb", "a\0b", "\u{202e}x", &"a".repeat(201)] {
+            assert!(title(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn passwords_count_code_points_after_composition() {
         assert!(NewPassword::parse(&"é".repeat(12), 12).is_ok());
         assert!(NewPassword::parse(&"e\u{301}".repeat(11), 12).is_err());
         assert!(NewPassword::parse(&"🔑".repeat(256), 12).is_ok());
         assert!(NewPassword::parse(&"🔑".repeat(257), 12).is_err());
         assert_eq!(Password::typed(" e\u{301} ").expose(), " é ");
+        let forms = |text| Password::typed(text).expose_forms().count();
+        assert_eq!((forms("e\u{301}"), forms("é")), (2, 1));
     }
 
     #[test]

@@ -6,11 +6,13 @@ use clap::Subcommand;
 
 use super::{confirmed, say, wait};
 use crate::access::Role;
-use crate::accounts::{self, Account, NewAccount, Refused, SignUpError};
+use crate::accounts::{self, Account, Changes, NewAccount, Refused, SignUpError, State};
+use crate::administration;
 use crate::app::Ground;
 use crate::base::clock::{Clock, UnixSeconds, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::names::{Email, Login, NewPassword, PersonName, Refusal, Username};
+use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Refusal, Username};
+use crate::base::version::Expected;
 use crate::config::Config;
 use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
@@ -48,6 +50,13 @@ pub enum Command {
         /// member or administrator
         #[arg(value_parser = role)]
         role: Role,
+    },
+    /// Put it into these groups and no others; signs its owner out everywhere
+    Groups {
+        /// Username or email address
+        who: String,
+        /// Their names; none takes it out of all
+        groups: Vec<String>,
     },
     /// Let nobody sign in to an account, and sign its owner out everywhere; nothing is lost
     Disable {
@@ -115,7 +124,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             for account in wait(ground.accounts.list())? {
                 let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
                 say(format_args!(
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
                     account.id,
                     or_none(account.username),
                     or_none(account.email),
@@ -123,6 +132,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                     account.state.as_str(),
                     rfc3339(account.created_at),
                     or_none(account.name),
+                    or_none(Some(account.groups.to_text()).filter(|text| !text.is_empty())),
                 ));
             }
         }
@@ -136,51 +146,77 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 hash.map_err(|error| words(SignUpError::Password(error)))
             })?;
             let id = account.id;
-            change(&ground, &account, "has a new password", move |tx, _| {
-                Ok(accounts::set_password(tx, id, &hash)?)
+            change(&ground, &account, "has a new password", move |tx, now| {
+                accounts::set_password(tx, id, &hash)?;
+                Ok(sessions::end_all(tx, id, None, now, EndReason::PasswordChanged).map(drop)?)
             })?;
         }
         Command::Role { who, role } => {
-            let account = find(&ground, &who)?;
-            let (id, done) = (account.id, format!("is {} now", role.as_str()));
-            change(&ground, &account, &done, move |tx, _| {
-                accounts::set_role(tx, id, role).map(drop)
-            })?;
+            let changes = Changes {
+                role: Some(role),
+                ..Changes::default()
+            };
+            update(&ground, &who, changes, &format!("is {} now", role.as_str()))?;
+        }
+        Command::Groups { who, groups } => {
+            let groups = given(Groups::parse(&groups.join(" ")))?;
+            let done = match groups.names() {
+                [] => "is in no group".to_owned(),
+                names => format!("is in {}", names.join(", ")),
+            };
+            let changes = Changes {
+                groups: Some(groups),
+                ..Changes::default()
+            };
+            update(&ground, &who, changes, &done)?;
         }
         Command::Disable { who } => {
-            let account = find(&ground, &who)?;
-            let id = account.id;
-            change(&ground, &account, "is disabled", move |tx, now| {
-                accounts::disable(tx, id, now)
-            })?;
+            let changes = Changes {
+                state: Some(State::Disabled),
+                ..Changes::default()
+            };
+            update(&ground, &who, changes, "is disabled")?;
         }
         Command::Enable { who } => {
-            let account = find(&ground, &who)?;
-            let id = account.id;
-            change(&ground, &account, "is active", move |tx, _| {
-                accounts::enable(tx, id)
-            })?;
+            let changes = Changes {
+                state: Some(State::Active),
+                ..Changes::default()
+            };
+            update(&ground, &who, changes, "is active")?;
         }
         Command::Delete { who, yes } => {
             let account = find(&ground, &who)?;
-            let question = format!(
-                "Delete {} and all that is in the account?",
-                account.greeting()
-            );
-            if !yes && !confirmed(&question)? {
+            let name = account.greeting();
+            if !yes && !confirmed(&format!("Delete {name} and all that is in the account?"))? {
                 return Err(Fault::new("nothing was deleted"));
             }
             let id = account.id;
             change(&ground, &account, "is deleted", move |tx, now| {
-                accounts::delete(tx, id, now)
+                administration::delete(tx, id, &Expected::Any, now).map(drop)
             })?;
         }
         Command::SignOut { who } => {
             let account = find(&ground, &who)?;
-            change(&ground, &account, "is signed out everywhere", |_, _| Ok(()))?;
+            let id = account.id;
+            change(
+                &ground,
+                &account,
+                "is signed out everywhere",
+                move |tx, now| {
+                    Ok(sessions::end_all(tx, id, None, now, EndReason::Account).map(drop)?)
+                },
+            )?;
         }
     }
     Ok(())
+}
+
+fn update(ground: &Ground, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {
+    let account = find(ground, who)?;
+    let id = account.id;
+    change(ground, &account, done, move |tx, now| {
+        administration::update(tx, id, &changes, &Expected::Any, now).map(drop)
+    })
 }
 
 fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
@@ -194,27 +230,15 @@ fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
         .ok_or_else(|| Fault::new("there is no account of this name"))
 }
 
-/// Changes an account and ends its sessions; running servers see it within a second.
+/// Running servers see within a second what it has ended: they read it in the table.
 fn change(
     ground: &Ground,
     account: &Account,
     done: &str,
     change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
-    let (id, now) = (account.id, ground.clock.now());
-    let changed = wait(async {
-        let changed = ground.db.write(move |tx| {
-            change(tx, now)?;
-            // Whoever serves hears of it by reading the table.
-            sessions::end_all(tx, id, None, now, EndReason::Account).map(drop)?;
-            Ok(())
-        });
-        changed.await.map_err(|refused: Refused| match refused {
-            Refused::Fault(fault) => fault,
-            other => Fault::new(other.to_string()),
-        })
-    });
-    changed?;
+    let now = ground.clock.now();
+    wait(async { Ok(ground.db.write(move |tx| change(tx, now)).await?) })?;
     say(format_args!("{} {done}.", account.greeting()));
     Ok(())
 }

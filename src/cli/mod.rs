@@ -5,6 +5,7 @@ mod account;
 mod config;
 mod database;
 mod doctor;
+mod import;
 mod keys;
 mod log;
 mod serve;
@@ -67,6 +68,8 @@ enum Command {
     /// Accounts: add, list, change, disable, delete, sign out
     #[command(subcommand)]
     Account(account::Command),
+    /// Bring in the accounts of another program, with the hashes of their passwords
+    Import(import::Arguments),
     /// Signing keys: list them, let the next one sign
     #[command(subcommand)]
     Keys(keys::Command),
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Migrate => database::migrate(config),
         Command::ResetDb { yes } => database::reset(config, yes),
         Command::Account(command) => account::run(command, config),
+        Command::Import(arguments) => import::run(arguments, config),
         Command::Keys(command) => keys::run(command, config),
         Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),

@@ -6,10 +6,11 @@ use aws_lc_rs::digest;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Accounts, NewAccount, Refused, SignUpError};
+use crate::accounts::{self, Account, Accounts, Changes, NewAccount, Refused, SignUpError};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
+use crate::base::version::Expected;
 use crate::sessions::{EndReason, Sessions};
 use crate::storage::{self, AnyConnection, Db};
 
@@ -124,11 +125,15 @@ impl Recovery {
         // What they hold does not say what they are now.
         sessions
             .revoke(id, None, EndReason::Account, move |tx, now| {
-                let role = use_up_first_administrator(tx, &hash, now)?;
-                accounts::set_role(tx, id, role).map_err(|refused| match refused {
-                    Refused::Fault(fault) => fault.into(),
-                    Refused::NoSuchAccount | Refused::LastAdministrator => LinkError::Ended,
-                })
+                let changes = Changes {
+                    role: Some(use_up_first_administrator(tx, &hash, now)?),
+                    ..Changes::default()
+                };
+                match accounts::update(tx, id, &changes, &Expected::Any, now) {
+                    Ok((_, account)) => Ok(account),
+                    Err(Refused::Fault(fault)) => Err(fault.into()),
+                    Err(_) => Err(LinkError::Ended),
+                }
             })
             .await
     }

@@ -16,6 +16,7 @@ use crate::accounts;
 use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
+use crate::idempotency;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
 
@@ -147,9 +148,11 @@ async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock, tokens: Tokens) {
             tracing::error!(%fault, "the signing keys cannot be read");
         }
         if since_forgetting.is_none_or(|since| since.elapsed() > Duration::from_secs(3600)) {
-            let moment = clock.now() - FORGET_AFTER_DAYS * 86_400;
+            let now = clock.now();
+            let moment = now - FORGET_AFTER_DAYS * 86_400;
             let forget = move |tx: &mut AnyConnection| {
                 store::forget(tx, moment)?;
+                idempotency::forget(tx, now)?;
                 accounts::forget(tx, moment)
             };
             if let Err(fault) = db.write(forget).await {

@@ -20,6 +20,7 @@ use crate::accounts::{self, Account, State};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
+use crate::base::paging::page;
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
@@ -121,6 +122,15 @@ impl EndReason {
     }
 }
 
+/// Why a session is given new tokens before their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// The password was given again.
+    Proved,
+    /// The account has another name.
+    Renamed,
+}
+
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct Listed {
@@ -162,6 +172,15 @@ impl fmt::Display for Cursor {
 pub struct Ended {
     sessions: Vec<SessionId>,
     at: UnixSeconds,
+}
+
+impl Ended {
+    pub fn nothing() -> Self {
+        Self {
+            sessions: Vec::new(),
+            at: 0,
+        }
+    }
 }
 
 /// Ends every session of an account but `keep`, and every link to it, in the caller's transaction.
@@ -416,11 +435,12 @@ impl Sessions {
         }
     }
 
-    /// New tokens of the same session for somebody who has just proved again who they are.
+    /// New tokens of the same session, for somebody who has just proved again who they are, or of
+    /// whom a token has to say something else.
     ///
     /// # Errors
     /// [`NotSignedIn`].
-    pub async fn prove_again(&self, id: SessionId) -> Result<Grant, NotSignedIn> {
+    pub async fn issue_again(&self, id: SessionId, why: Again) -> Result<Grant, NotSignedIn> {
         let clock = self.clock.clone();
         let (account, row) = self
             .db
@@ -428,7 +448,9 @@ impl Sessions {
                 let now = clock.now();
                 let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
-                row.verified_at = now;
+                if why == Again::Proved {
+                    row.verified_at = now;
+                }
                 row.generation += 1;
                 row.rotated_at = now;
                 store::renew(tx, &row)?;
@@ -450,17 +472,14 @@ impl Sessions {
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<Cursor>), Fault> {
         let now = self.clock.now();
-        let mut found = self
+        let found = self
             .db
             .read(move |db| store::list(db, account, now, after, limit + 1))
             .await?;
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let last = found.last().filter(|_| more).map(|last| Cursor {
+        Ok(page(found, limit, |last| Cursor {
             created_at: last.created_at,
             id: last.id,
-        });
-        Ok((found, last))
+        }))
     }
 
     /// A session of this account that goes on.
@@ -541,10 +560,15 @@ impl Sessions {
                 Ok((changed, end_all(tx, account, keep, now, why)?))
             })
             .await?;
+        self.hear(ended);
+        Ok(changed)
+    }
+
+    /// What a transaction that is committed has ended: felt here by the very next request.
+    pub fn hear(&self, ended: Ended) {
         for id in ended.sessions {
             self.live.end(id, ended.at);
         }
-        Ok(changed)
     }
 
     fn grant(&self, account: &Account, row: Row) -> Result<Grant, Fault> {
@@ -554,6 +578,7 @@ impl Sessions {
             name: account.name.as_deref(),
             email: account.email.as_deref(),
             role: account.role.as_str(),
+            groups: account.groups.names(),
         };
         let (access, claims) =
             self.tokens

@@ -7,7 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password};
 use crate::passwords::{Busy, HashError, Passwords, Verdict};
-use crate::sessions::{Client, EndReason, Grant, Identity, NotSignedIn, Sessions, Stay};
+use crate::sessions::{Again, Client, EndReason, Grant, Identity, NotSignedIn, Sessions, Stay};
 
 /// How somebody wants to be let in.
 #[derive(Clone, Debug)]
@@ -129,7 +129,11 @@ impl SignIn {
         password: &Password,
     ) -> Result<Outcome, Fault> {
         match self.check(identity, password).await? {
-            Checked::Right(_) => match self.sessions.prove_again(identity.session).await {
+            Checked::Right(_) => match self
+                .sessions
+                .issue_again(identity.session, Again::Proved)
+                .await
+            {
                 Ok(grant) => Ok(Outcome::SignedIn(grant)),
                 Err(NotSignedIn::Fault(fault)) => Err(fault),
                 Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Ok(Outcome::Refused),
@@ -162,7 +166,11 @@ impl SignIn {
                 accounts::set_password(tx, id, &hash)
             })
             .await?;
-        match self.sessions.prove_again(identity.session).await {
+        match self
+            .sessions
+            .issue_again(identity.session, Again::Proved)
+            .await
+        {
             Ok(grant) => Ok(grant),
             Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
             Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Err(ChangeError::Ended),

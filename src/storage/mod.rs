@@ -5,9 +5,12 @@
 //! connection, because SQLite has one writer and a queue is fairer than its busy timeout.
 
 mod dialect;
+#[cfg_attr(not(feature = "sqlite"), path = "no_foreign.rs")]
+pub mod foreign;
 mod migrate;
 pub mod schema;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +69,17 @@ impl Location {
     pub fn has_content(&self) -> bool {
         match self {
             Self::Sqlite(path) => std::fs::metadata(path).is_ok_and(|file| file.len() > 0),
+            Self::Postgres(_) => false,
+        }
+    }
+
+    /// Whether `path` leads to the file of this database, by whatever name. It is not opened.
+    pub fn is(&self, path: &Path) -> bool {
+        let of = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
+        match self {
+            Self::Sqlite(own) => {
+                matches!((of(own), of(path)), (Ok(own), Ok(other)) if own == other)
+            }
             Self::Postgres(_) => false,
         }
     }

@@ -13,6 +13,8 @@ diesel::table! {
         created_at -> BigInt,
         disabled_at -> Nullable<BigInt>,
         deleted_at -> Nullable<BigInt>,
+        groups -> Text,
+        version -> BigInt,
     }
 }
 
@@ -62,5 +64,28 @@ diesel::table! {
         session_id -> Nullable<Text>,
         ends_at -> BigInt,
         used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    work_items (id) {
+        id -> Text,
+        account_id -> Text,
+        title -> Text,
+        done_at -> Nullable<BigInt>,
+        position -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (account_id, key) {
+        account_id -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        resource_id -> Text,
+        created_at -> BigInt,
     }
 }

@@ -30,6 +30,8 @@ pub struct AccessClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     pub roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
 }
 
 /// Shows one page, read-only, to whoever holds the link.

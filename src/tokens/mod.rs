@@ -69,6 +69,7 @@ pub struct Subject<'a> {
     pub name: Option<&'a str>,
     pub email: Option<&'a str>,
     pub role: &'static str,
+    pub groups: &'a [String],
 }
 
 /// Signs and verifies.
@@ -256,6 +257,7 @@ impl Tokens {
             name: subject.name.map(str::to_owned),
             email: subject.email.map(str::to_owned),
             roles: vec![subject.role.to_owned()],
+            groups: subject.groups.to_vec(),
         };
         Ok((self.sign(&claims)?, claims))
     }
@@ -426,6 +428,7 @@ mod tests {
             name: None,
             email: None,
             role: "member",
+            groups: &[],
         }
     }
 

@@ -10,9 +10,11 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::pages::Frame;
+use crate::accounts;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
 use crate::sessions::RECENT_MINUTES;
+use crate::work;
 
 /// Everything that ends a request other than as was asked for.
 #[derive(Debug)]
@@ -33,8 +35,21 @@ pub enum PageError {
     /// A form sent from a page that is not ours.
     CrossSite,
     SignUpClosed,
+    /// Signed in, but not trusted with this.
+    Forbidden,
+    /// A name that is somebody's already.
+    Taken {
+        username: bool,
+        email: bool,
+    },
+    /// Changed since it was looked at (RFC 9110, section 15.5.13).
+    Stale,
     /// Nobody could manage the others any more.
     LastAdministrator,
+    /// As many as one account may have.
+    TooMany,
+    /// An `Idempotency-Key` that stands for another request.
+    KeyReused,
     /// A request that can't be understood, and why.
     Malformed(&'static str),
     /// A token where none, or another one, belongs.
@@ -131,6 +146,28 @@ impl PageError {
                 "New accounts are made by the administrator of this site.",
                 SIGN_IN,
             ),
+            Self::Forbidden => (
+                S::FORBIDDEN,
+                "forbidden",
+                "This is not for you",
+                "Your account is not trusted with this. Nothing was changed.",
+                HOME,
+            ),
+            Self::Taken { .. } => (
+                S::CONFLICT,
+                "taken",
+                "This name is taken",
+                "Somebody else has this username or email address. Nothing was saved.",
+                HOME,
+            ),
+            Self::Stale => (
+                S::PRECONDITION_FAILED,
+                "stale",
+                "It has changed meanwhile",
+                "What If-Match names is not what is there now. Nothing was changed. \
+                 Look at it again, and decide anew.",
+                HOME,
+            ),
             Self::LastAdministrator => (
                 S::CONFLICT,
                 "last_administrator",
@@ -138,6 +175,22 @@ impl PageError {
                 "Nobody could manage the other accounts any more. Nothing was changed. \
                  Make somebody else an administrator first.",
                 Some(("/account", "Go to your account")),
+            ),
+            Self::TooMany => (
+                S::CONFLICT,
+                "too_many",
+                "There is no room for more",
+                "You have as many as one account may have. Nothing was saved. \
+                 Delete what you need no more, and send it again.",
+                HOME,
+            ),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This key stands for another request",
+                "The Idempotency-Key was sent with another request before. Nothing was saved. \
+                 Use a new key for each thing that is to be made.",
+                HOME,
             ),
             Self::Malformed(why) => (
                 S::BAD_REQUEST,
@@ -265,6 +318,11 @@ impl PageError {
                 .iter()
                 .map(|(field, words)| (field.clone(), words.as_str().into()))
                 .collect(),
+            Self::Taken { username, email } => [("username", *username), ("email", *email)]
+                .into_iter()
+                .filter(|(_, taken)| *taken)
+                .map(|(field, _)| (field.to_owned(), "is taken".into()))
+                .collect(),
             _ => serde_json::Map::new(),
         }
     }
@@ -292,6 +350,40 @@ impl fmt::Display for PageError {
 impl From<Fault> for PageError {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<accounts::Refused> for PageError {
+    fn from(refused: accounts::Refused) -> Self {
+        use accounts::Refused as R;
+        match refused {
+            R::NoSuchAccount => Self::NotFound,
+            R::Stale => Self::Stale,
+            R::LastAdministrator => Self::LastAdministrator,
+            R::Nameless => {
+                let words = "An account needs a username or an email address.".to_owned();
+                Self::Fields(vec![("username".to_owned(), words)])
+            }
+            R::Taken { username, email } => Self::Taken { username, email },
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<work::Refused> for PageError {
+    fn from(refused: work::Refused) -> Self {
+        use work::Refused as R;
+        match refused {
+            R::NoSuchItem => Self::NotFound,
+            R::NoSuchPlace => {
+                let words = "There is no such item.".to_owned();
+                Self::Fields(vec![("before".to_owned(), words)])
+            }
+            R::Stale(_) => Self::Stale,
+            R::TooMany => Self::TooMany,
+            R::KeyReused => Self::KeyReused,
+            R::Fault(fault) => fault.into(),
+        }
     }
 }
 

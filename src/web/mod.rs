@@ -22,6 +22,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 
 use crate::accounts::Accounts;
+use crate::administration::Administration;
 use crate::base::clock::Clock;
 use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
@@ -30,6 +31,7 @@ use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
+use crate::work::Work;
 use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
@@ -45,8 +47,10 @@ pub struct State {
     pub accounts: Accounts,
     pub sessions: Sessions,
     pub tokens: Tokens,
+    pub administration: Administration,
     pub sign_in: SignIn,
     pub recovery: Recovery,
+    pub work: Work,
     pub web: Web,
 }
 

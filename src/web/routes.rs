@@ -2,11 +2,14 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::guard::Guard::{OneTime, Open, Public, PublicToken, Recent, SignedIn, SignedInOrLink};
+use super::guard::Guard::{
+    Administrator, OneTime, Open, Public, PublicToken, Recent, RecentAdministrator, SignedIn,
+    SignedInOrLink,
+};
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
-    account, continue_link, dashboard, first_administrator, home, inspect, login, logout, password,
-    sessions, signup, verify,
+    account, admin, continue_link, dashboard, email, first_administrator, home, inspect, login,
+    logout, password, sessions, signup, verify, work,
 };
 use super::{State, api, assets, compat, jwks};
 
@@ -28,6 +31,10 @@ fn routes(routes: &mut Routes<'_>) {
     for path in ["/need_login", "/api/v1/need_login"] {
         routes.for_programs(path, |at| at.get(Public, compat::c::need_login));
     }
+    routes.for_programs("/work", |at| {
+        at.get(Public, compat::e::list).post(Public, compat::e::add)
+    });
+    routes.for_programs("/workitems", |at| at.get(Public, compat::e::list));
 
     // Pages
     routes.at("/", |at| at.get(Open, home::show));
@@ -46,6 +53,9 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(SignedIn, password::show)
             .post(SignedIn, password::submit)
     });
+    routes.at("/account/email", |at| {
+        at.get(Recent, email::show).post(Recent, email::submit)
+    });
     routes.at("/account/verify", |at| {
         at.get(SignedIn, verify::show)
             .post(SignedIn, verify::submit)
@@ -63,8 +73,39 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(Recent, account::ask_to_delete)
             .post(Recent, account::delete)
     });
+    routes.at("/admin", |at| at.get(Administrator, admin::overview));
+    routes.at("/admin/accounts", |at| at.get(Administrator, admin::list));
+    routes.at("/admin/accounts/{id}", |at| {
+        at.get(Administrator, admin::show)
+            .post(RecentAdministrator, admin::rename)
+    });
+    routes.at("/admin/accounts/{id}/trust", |at| {
+        at.post(RecentAdministrator, admin::trust)
+    });
+    routes.at("/admin/accounts/{id}/state", |at| {
+        at.post(RecentAdministrator, admin::set_state)
+    });
+    routes.at("/admin/accounts/{id}/sign-out", |at| {
+        at.post(RecentAdministrator, admin::sign_out)
+    });
+    routes.at("/admin/accounts/{id}/delete", |at| {
+        at.get(RecentAdministrator, admin::ask_to_delete)
+            .post(RecentAdministrator, admin::delete)
+    });
     routes.at("/inspect", |at| {
         at.get(Open, inspect::show).post(Open, inspect::submit)
+    });
+    routes.at("/work", |at| {
+        at.get(SignedIn, work::show).post(SignedIn, work::add)
+    });
+    routes.at("/work/{id}", |at| {
+        at.get(SignedIn, work::edit).post(SignedIn, work::rename)
+    });
+    routes.at("/work/{id}/done", |at| at.post(SignedIn, work::tick));
+    routes.at("/work/{id}/move", |at| at.post(SignedIn, work::shift));
+    routes.at("/work/{id}/delete", |at| {
+        at.get(SignedIn, work::ask_to_delete)
+            .post(SignedIn, work::delete)
     });
     routes.at("/first-administrator", |at| {
         at.get(OneTime, first_administrator::show)
@@ -86,6 +127,15 @@ fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/api/tokens/refresh", |at| {
         at.post(Public, api::tokens::refresh)
+    });
+    routes.at("/api/work-items", |at| {
+        at.get(SignedIn, api::work_items::list)
+            .post(SignedIn, api::work_items::add)
+    });
+    routes.at("/api/work-items/{id}", |at| {
+        at.get(SignedIn, api::work_items::show)
+            .patch(SignedIn, api::work_items::change)
+            .delete(SignedIn, api::work_items::delete)
     });
     routes.at("/api/links", |at| at.post(Recent, api::links::make));
 

@@ -252,8 +252,11 @@ fn what_matters_asks_for_the_password_after_ten_minutes_and_not_before() {
     let asked = ada.get("/account/delete");
     assert_eq!(asked.location(), "/account/verify?next=/account/delete");
     // A form that was left open does nothing, and leads to the same place.
-    let posted = ada.post("/account/delete", &[]);
+    let from = format!("{}/account/delete", door.url);
+    let posted = ada.with("referer", &from).post("/account/delete", &[]);
     assert_eq!(posted.location(), "/account/verify?next=/account/delete");
+    let posted = ada.post("/account/delete", &[]);
+    assert_eq!(posted.location(), "/account/verify?next=/account");
 
     let page = ada.follow(&asked);
     assert_eq!(page.heading(), "Confirm that it is you");

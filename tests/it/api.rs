@@ -1,6 +1,6 @@
 //! The JSON API.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -269,4 +269,45 @@ fn the_api_answers_browsers_with_json_too() {
         door.browser().get("/api/nothing").json()["error"],
         "not_found"
     );
+}
+
+/// The statuses of each code, as `src/web/error.rs` gives them.
+fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
+    let status = |name: &str| {
+        (400..600u16)
+            .find(|code| {
+                let status = reqwest::StatusCode::from_u16(*code).unwrap();
+                let reason = status.canonical_reason().unwrap_or_default();
+                reason.to_uppercase().replace([' ', '-'], "_") == name
+            })
+            .unwrap_or_else(|| panic!("what status is {name}?"))
+    };
+    let source = include_str!("../../src/web/error.rs");
+    let mut found = BTreeMap::<_, BTreeSet<_>>::new();
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    for pair in lines.windows(2) {
+        if let Some(name) = pair[0].strip_prefix("S::") {
+            let code = pair[1].trim_matches(['"', ',']).to_owned();
+            let status = status(name.trim_end_matches(','));
+            found.entry(code).or_default().insert(status);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_error_code_stands_in_the_docs_with_its_status() {
+    let docs = include_str!("../../docs/API.md");
+    let (_, table) = docs.split_once("| code | status | when |").unwrap();
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split('|');
+        let code = cells.next()?.trim().trim_end_matches('`').to_owned();
+        let statuses = cells.next()?.split(',');
+        let statuses: BTreeSet<u16> = statuses.map(|s| s.trim().parse().unwrap()).collect();
+        Some((code, statuses))
+    };
+    // Behind the rest of the heading, and the rule below it.
+    let documented: BTreeMap<_, _> = table.lines().skip(2).map_while(row).collect();
+    assert!(documented.len() > 10, "{documented:?}");
+    assert_eq!(documented, codes_in_the_source());
 }

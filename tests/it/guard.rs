@@ -259,7 +259,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     // Where a token is shown, which kind opens it, and what all others get. What uses its
     // token up comes after what only looks.
     type Show<'a> = &'a dyn Fn(&str) -> u16;
-    let doors: [(&str, &str, u16, u16, Show<'_>); 12] = [
+    let doors: [(&str, &str, u16, u16, Show<'_>); 13] = [
         ("bearer", "access", 200, 401, &|token| {
             door.program(Some(token)).get("/dashboard").status
         }),
@@ -284,6 +284,9 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         }),
         ("header without a scheme", "compat c", 200, 401, &|token| {
             compat::show_to_c(&door, token).status
+        }),
+        ("header with JWT", "compat e", 200, 401, &|token| {
+            compat::show_to_e(&door, token).status
         }),
         ("continue", "link", 303, 401, &|token| {
             post("/login/continue", "token", token)

@@ -9,6 +9,7 @@
 mod support;
 
 mod account;
+mod admin;
 mod api;
 mod architecture;
 mod bad_input;
@@ -26,3 +27,4 @@ mod revocation;
 mod security;
 mod sessions;
 mod storage;
+mod work;

@@ -1,11 +1,16 @@
 //! The JSON API: handlers beside what they take and answer.
 
+mod creation;
 pub mod links;
+mod paging;
+mod preconditions;
 pub mod sessions;
 pub mod tokens;
+pub mod work_items;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use secrecy::ExposeSecret;
@@ -35,15 +40,20 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            // JSON has no form token: cookies count only from where browsers say where they are.
-            if cross_origin::verdict(&request) != Verdict::Ours {
-                return Err(PageError::CrossSite);
-            }
-            let body = forms::body_of(&request, payload, JSON).await?;
-            serde_json::from_slice(&body).map(Self).map_err(unreadable)
-        })
+        Box::pin(async move { parsed(&body_of(&request, payload).await?).map(Self) })
     }
+}
+
+async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, PageError> {
+    // JSON has no form token: cookies count only from where browsers say where they are.
+    if cross_origin::verdict(request) != Verdict::Ours {
+        return Err(PageError::CrossSite);
+    }
+    forms::body_of(request, payload, JSON).await
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
+    serde_json::from_slice(body).map_err(unreadable)
 }
 
 /// The parser's own message may quote a value, which may be a secret.

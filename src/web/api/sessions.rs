@@ -5,6 +5,7 @@ use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
+use super::paging::{self, Asked, Limit};
 use super::{Answer, Json, granted, json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
@@ -14,8 +15,6 @@ use crate::sign_in::{Delivery, Outcome};
 use crate::web::error::PageError;
 use crate::web::guard::SignedIn;
 use crate::web::{State, client};
-
-const PAGE: usize = 50;
 
 /// By `username` or `email`: one of them.
 #[derive(Deserialize)]
@@ -60,15 +59,10 @@ pub async fn start(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Paging {
+pub struct Which {
+    #[serde(default)]
+    limit: Limit,
     after: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Sessions {
-    items: Vec<Item>,
-    /// What `after` has to be for the next ones.
-    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -99,25 +93,13 @@ impl Item {
 pub async fn list(
     state: Data<State>,
     SignedIn(who): SignedIn,
-    paging: Result<Query<Paging>, actix_web::Error>,
+    Asked(which): Asked<Which>,
 ) -> Answer {
-    let unknown = PageError::Malformed("There is no such page of the list.");
-    let Ok(Query(Paging { after })) = paging else {
-        return Err(unknown);
-    };
-    let after = match after {
-        Some(text) => Some(Cursor::parse(&text).ok_or(unknown)?),
-        None => None,
-    };
-    let (found, next) = state.sessions.list(who.account, after, PAGE).await?;
-    let list = Sessions {
-        items: found
-            .into_iter()
-            .map(|session| Item::of(session, &who))
-            .collect(),
-        next: next.map(|cursor| cursor.to_string()),
-    };
-    json(StatusCode::OK, &list)
+    let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
+    let limit = which.limit.items();
+    let (found, next) = state.sessions.list(who.account, after, limit).await?;
+    let items = found.into_iter().map(|session| Item::of(session, &who));
+    paging::list(items, next)
 }
 
 pub async fn show(state: Data<State>, SignedIn(who): SignedIn, id: Path<String>) -> Answer {

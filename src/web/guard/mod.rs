@@ -17,7 +17,8 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, LOCATION};
+use actix_web::http::Uri;
+use actix_web::http::header::{AUTHORIZATION, LOCATION, REFERER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
@@ -26,6 +27,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::{PageError, is_for_a_person};
 use super::{State, query};
+use crate::access::Role;
 use crate::base::fault::Fault;
 use crate::sessions::{Identity, LinkReader, NotSignedIn};
 use crate::tokens::Refused;
@@ -49,6 +51,27 @@ pub enum Guard {
     SignedIn,
     /// Who is signed in and has proved within ten minutes who they are.
     Recent,
+    /// Administrators.
+    Administrator,
+    /// Administrators who have proved within ten minutes who they are.
+    RecentAdministrator,
+}
+
+impl Guard {
+    fn lets_in_nobody_unknown(self) -> bool {
+        !matches!(
+            self,
+            Self::Public | Self::PublicToken | Self::Open | Self::OneTime
+        )
+    }
+
+    fn wants_recent(self) -> bool {
+        matches!(self, Self::Recent | Self::RecentAdministrator)
+    }
+
+    fn wants_administrator(self) -> bool {
+        matches!(self, Self::Administrator | Self::RecentAdministrator)
+    }
 }
 
 /// How a request proved who it is from.
@@ -84,18 +107,24 @@ pub async fn admit<B: MessageBody + 'static>(
         Ok(found) => found,
         Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
-    let (mut response, cookies) = match (guard, found.access) {
-        (Guard::SignedInOrLink | Guard::SignedIn | Guard::Recent, None) => {
+    let (mut response, cookies) = match found.access {
+        None if guard.lets_in_nobody_unknown() => {
             let refused = ServiceResponse::new(http.clone(), refuse(found.refused, &http));
             // Only here: an answer that comes late on an open page must not take away what a
             // new sign in has set meanwhile.
             (refused, found.dead_cookies)
         }
-        (Guard::Recent, Some(Access::Session(identity))) if !is_recent(&identity, &http) => {
+        Some(Access::Session(identity))
+            if guard.wants_administrator() && identity.role != Role::Administrator =>
+        {
+            let refused = PageError::Forbidden.into_response();
+            (ServiceResponse::new(http, refused), found.new_cookies)
+        }
+        Some(Access::Session(identity)) if guard.wants_recent() && !is_recent(&identity, &http) => {
             let refused = ServiceResponse::new(http.clone(), ask_again(&http));
             (refused, found.new_cookies)
         }
-        (_, access) => {
+        access => {
             if let Some(access) = access {
                 http.extensions_mut().insert(access);
             }
@@ -172,9 +201,8 @@ fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Pa
     if tokens.next().is_some() {
         return Err(PageError::Tokens("It came with two tokens in the address."));
     }
-    let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
     match guard {
-        Guard::PublicToken | Guard::OneTime | Guard::SignedInOrLink if only_looks => {
+        Guard::PublicToken | Guard::OneTime | Guard::SignedInOrLink if only_looks(request) => {
             Ok(Some(token.into_owned()))
         }
         _ => Err(PageError::Tokens(
@@ -282,8 +310,7 @@ const QUERY_VALUE: &AsciiSet = &CONTROLS
 
 /// A browser that has to sign in is led there, and will be led back.
 fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
-    let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    if only_looks && is_for_a_person(request) {
+    if only_looks(request) && is_for_a_person(request) {
         lead("/login", request)
     } else {
         PageError::NotSignedIn(why).into_response()
@@ -294,23 +321,34 @@ fn is_recent(identity: &Identity, request: &HttpRequest) -> bool {
     state(request).is_ok_and(|state| identity.is_recent(state.clock.now()))
 }
 
-/// Leads a browser to where the password is asked for, and back. What was posted is not done;
-/// the page that it came from is where it leads back to.
+/// Leads a browser to where the password is asked for, and back. What was posted is not done; it
+/// is led back to the page that it was posted from.
 fn ask_again(request: &HttpRequest) -> HttpResponse {
-    if is_for_a_person(request) {
-        lead("/account/verify", request)
-    } else {
-        PageError::NotRecent.into_response()
+    if !is_for_a_person(request) {
+        return PageError::NotRecent.into_response();
     }
+    if only_looks(request) {
+        return lead("/account/verify", request);
+    }
+    let referer = request.headers().get(REFERER);
+    let from = referer
+        .and_then(|from| from.to_str().ok()?.parse::<Uri>().ok())
+        .and_then(|from| Some(from.path_and_query()?.as_str().to_owned()));
+    lead_to("/account/verify", from.as_deref().unwrap_or("/account"))
+}
+
+fn only_looks(request: &HttpRequest) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 fn lead(to: &str, request: &HttpRequest) -> HttpResponse {
-    let wanted = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |wanted| wanted.as_str());
+    let wanted = request.uri().path_and_query();
+    lead_to(to, wanted.map_or("/", |wanted| wanted.as_str()))
+}
+
+fn lead_to(to: &str, next: &str) -> HttpResponse {
     // What would not be followed afterwards need not be remembered.
-    let location = match query::local_path(wanted) {
+    let location = match query::local_path(next) {
         Some(next) => format!("{to}?next={}", utf8_percent_encode(next, QUERY_VALUE)),
         None => to.to_owned(),
     };
@@ -333,7 +371,7 @@ impl FromRequest for Access {
     }
 }
 
-/// For handlers behind [`Guard::SignedIn`] and [`Guard::Recent`].
+/// For handlers behind a guard that takes no link.
 pub struct SignedIn(pub Arc<Identity>);
 
 impl FromRequest for SignedIn {

@@ -1,6 +1,6 @@
 //! The table of routes: a way to list a URL that cannot be used without a guard.
 
-use actix_web::guard::{Any, Delete, Get, Head, Post, fn_guard};
+use actix_web::guard::{Any, Delete, Get, Head, Patch, Post, fn_guard};
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, resource, to};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
@@ -123,6 +123,15 @@ impl At<'_> {
         self.list("POST", guard, Route::new().guard(Post()), handler)
     }
 
+    pub fn patch<F, Args>(self, guard: Guard, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.list("PATCH", guard, Route::new().guard(Patch()), handler)
+    }
+
     pub fn delete<F, Args>(self, guard: Guard, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -148,12 +157,7 @@ impl At<'_> {
         let mut route = route.to(handler);
         // The form token of somebody who is not signed in, and a message for the next page.
         let is_page = !self.path.starts_with("/api/");
-        if is_page
-            && matches!(
-                guard,
-                Guard::Open | Guard::OneTime | Guard::SignedIn | Guard::Recent
-            )
-        {
+        if is_page && !matches!(guard, Guard::Public | Guard::SignedInOrLink) {
             route = route.wrap(state.web.cookies.anonymous());
         }
         // Wrapped last, so it runs first.

@@ -5,11 +5,11 @@ use askama::Template;
 
 use super::confirm::{self, Confirm};
 use super::{Answer, Frame, Page};
-use crate::accounts::{self, Account, Refused};
+use crate::access::Role;
+use crate::accounts::Account;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::fault::Fault;
-use crate::sessions::EndReason;
-use crate::web::error::PageError;
+use crate::base::version::Expected;
 use crate::web::forms::Form;
 use crate::web::guard::SignedIn;
 
@@ -60,17 +60,9 @@ pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
 }
 
 pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
-    let id = who.account;
-    page.sessions
-        .revoke(id, None, EndReason::Account, move |tx, now| {
-            accounts::delete(tx, id, now)
-        })
-        .await
-        .map_err(|refused| match refused {
-            Refused::LastAdministrator => PageError::LastAdministrator,
-            Refused::NoSuchAccount => PageError::NotFound,
-            Refused::Fault(fault) => fault.into(),
-        })?;
+    page.administration
+        .delete(who.account, Expected::Any)
+        .await?;
     let mut response = page.go_with_notice("/", "Your account is deleted.");
     page.forget_cookies(&mut response)?;
     Ok(response)

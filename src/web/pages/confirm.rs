@@ -24,7 +24,7 @@ pub struct Confirm<'a> {
     pub action: &'a str,
     pub button: &'a str,
     /// Where it leads to think better of it.
-    pub back: &'static str,
+    pub back: &'a str,
 }
 
 pub fn ask(page: &Page, what: &Confirm<'_>) -> Answer {

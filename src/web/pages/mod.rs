@@ -1,19 +1,23 @@
 //! HTML pages: a struct a template, beside its handler.
 
 pub mod account;
+pub mod admin;
 mod confirm;
 pub mod continue_link;
 pub mod dashboard;
+pub mod email;
 pub mod first_administrator;
 pub mod home;
 pub mod inspect;
 pub mod login;
 pub mod logout;
+mod name_fields;
 pub mod password;
 pub mod sessions;
 pub mod sign_up_fields;
 pub mod signup;
 pub mod verify;
+pub mod work;
 
 use std::ops::Deref;
 use std::sync::Arc;

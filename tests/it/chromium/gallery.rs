@@ -24,6 +24,8 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     signing_in(&mut gallery);
     behind_the_door(&mut gallery, &door);
     own_account(&mut gallery, &door);
+    administration(&mut gallery, &door);
+    work(&mut gallery, &door);
     first_administrator(&mut gallery, &door);
     inspecting(&mut gallery);
     problems(&mut gallery, &door);
@@ -135,6 +137,62 @@ fn own_account(gallery: &mut Gallery, door: &Door) {
     gallery.open(&link);
     gallery.chromium.press("Continue signed in");
     gallery.keep("continue-as-another");
+    gallery.chromium.forget_cookies();
+}
+
+fn administration(gallery: &mut Gallery, door: &Door) {
+    door.sql(
+        "UPDATE accounts SET role = 'administrator', groups = 'ops wheel' WHERE username = 'ada'",
+    );
+    gallery.sign_in("/login");
+    gallery.open("/admin/accounts");
+    gallery.keep("accounts");
+    gallery.open("/admin/accounts?q=nobody");
+    gallery.keep("accounts-none");
+    gallery.open("/admin/accounts?q=bob");
+    gallery.chromium.follow("bob");
+    gallery.keep("one-account");
+    gallery.chromium.fill("Username", "not a name");
+    gallery.chromium.press("Save the names");
+    gallery.keep("one-account-errors");
+    gallery.open("/account/email");
+    gallery.keep("names");
+    door.sql("UPDATE accounts SET role = 'member' WHERE username = 'ada'");
+    gallery.chromium.forget_cookies();
+}
+
+fn work(gallery: &mut Gallery, door: &Door) {
+    gallery.sign_in("/login?next=/work");
+    gallery.keep("work-empty");
+    let wide = "W".repeat(200);
+    for title in [
+        "Cut the hedge",
+        "לקצץ את הגדר החיה",
+        &wide,
+        "Write to the neighbour",
+    ] {
+        gallery.chromium.fill("What there is to do", title);
+        gallery.chromium.press("Add");
+    }
+    gallery.chromium.press("Tick off: Cut the hedge");
+    gallery.keep("work");
+    gallery.chromium.press("Add");
+    gallery.keep("work-errors");
+    gallery.chromium.press("Tick off: Write to the neighbour");
+    gallery.chromium.follow("Edit: Write to the neighbour");
+    gallery.keep("work-edit");
+    gallery.chromium.press("Move up");
+    gallery.keep("work-moved");
+    gallery.chromium.fill("What there is to do", "");
+    gallery.chromium.press("Save");
+    gallery.keep("work-edit-errors");
+    gallery.open("/work?status=open");
+    gallery.chromium.follow(&format!("Edit: {wide}"));
+    gallery.chromium.follow("Delete");
+    gallery.keep("work-delete");
+    door.sql("UPDATE work_items SET done_at = 1");
+    gallery.open("/work?status=open");
+    gallery.keep("work-nothing-open");
     gallery.chromium.forget_cookies();
 }
 

@@ -105,6 +105,7 @@ fn the_keyboard_alone_is_enough() {
             "Skip to the content",
             "Doorward",
             "ada",
+            "Work",
             "Account",
             "Sign out"
         ]

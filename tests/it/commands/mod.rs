@@ -4,5 +4,6 @@ mod accounts;
 mod damage;
 mod database;
 mod help;
+mod import;
 mod serve;
 mod settings;

@@ -75,3 +75,76 @@ fn a_sign_up_of_tutorial_e_that_will_not_do_is_told_why() {
     let weak = json!({"username": "ada", "password": "adaadaadaada"});
     assert!(sign_up(&door, &weak).1.contains("easy to guess"));
 }
+
+#[test]
+fn the_reader_of_tutorial_e_lists_and_adds_work() {
+    let door = Door::open();
+    door.signed_up("ada");
+    door.signed_up("bob");
+    let token = token_of_e(&door, "ada");
+    let empty = r#"{"Status":"Success","result":[]}"#;
+    assert_eq!(seen(&show_to_e(&door, &token)), (200, empty, JSON));
+    let holder = postman(&door).with("authorization", &format!("JWT {token}"));
+    let made = post_json(&holder, "/work", &json!({"title": "Wind the clocks"}));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.json()["result"]["id"].as_str().unwrap().to_owned();
+    let item = format!(r#"{{"id":"{id}","title":"Wind the clocks"}}"#);
+    assert_eq!(
+        made.body,
+        format!(r#"{{"Status":"Success","result":{item}}}"#)
+    );
+    let list = format!(r#"{{"Status":"Success","result":[{item}]}}"#);
+    for path in ["/work", "/workitems"] {
+        assert_eq!(seen(&holder.get(path)), (200, list.as_str(), JSON));
+    }
+    let others = show_to_e(&door, &token_of_e(&door, "bob"));
+    assert_eq!(seen(&others), (200, empty, JSON), "one's own");
+    for (body, why) in [
+        (json!({}), "Enter what there is to do"),
+        (json!({"title": 1}), "Enter what there is to do"),
+        (
+            json!({"title": "x", "owner": "bob"}),
+            "owner is not taken here",
+        ),
+    ] {
+        let reply = post_json(&holder, "/work", &body);
+        let error = json!({"Status": "Error", "result": why}).to_string();
+        assert_eq!(seen(&reply), (422, error.as_str(), JSON));
+    }
+}
+
+#[test]
+fn the_work_of_tutorial_e_is_for_who_shows_a_good_token() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let required = r#"{"status_code":401,"error":"Authorization Required","description":"Request does not contain an access token"}"#;
+    let replies = [
+        curl(&door).get("/work"),
+        curl(&door).get("/workitems"),
+        post_json(&curl(&door), "/work", &json!({"title": "x"})),
+    ];
+    for reply in replies {
+        assert_eq!(seen(&reply), (401, required, JSON));
+        assert_eq!(challenge(&reply), Some(r#"JWT realm="Login Required""#));
+    }
+    let refused = |error: &str, why: &str| {
+        format!(r#"{{"status_code":401,"error":"{error}","description":"{why}"}}"#)
+    };
+    let bearer = curl(&door).with("authorization", &format!("Bearer {}", ada.access()));
+    let unsupported = refused("Invalid JWT header", "Unsupported authorization type");
+    assert_eq!(
+        seen(&bearer.get("/work")),
+        (401, unsupported.as_str(), JSON)
+    );
+    let bad = refused("Invalid token", "Signature verification failed");
+    assert_eq!(seen(&show_to_e(&door, "x.y.z")), (401, bad.as_str(), JSON));
+    let token = token_of_e(&door, "ada");
+    door.let_pass(2999);
+    assert_eq!(show_to_e(&door, &token).status, 200);
+    door.let_pass(1);
+    let expired = refused("Invalid token", "Signature has expired");
+    assert_eq!(
+        seen(&show_to_e(&door, &token)),
+        (401, expired.as_str(), JSON)
+    );
+}

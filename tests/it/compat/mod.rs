@@ -163,6 +163,11 @@ pub fn show_to_c(door: &Door, token: &str) -> Reply {
         .get("/need_login")
 }
 
+pub fn show_to_e(door: &Door, token: &str) -> Reply {
+    let header = format!("JWT {token}");
+    postman(door).with("authorization", &header).get("/work")
+}
+
 fn administrator(door: &Door, name: &str) {
     door.sql(&format!(
         "UPDATE accounts SET role = 'administrator' WHERE username = '{name}'"

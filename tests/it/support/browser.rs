@@ -92,6 +92,16 @@ impl Browser {
         self.send(self.client.request(method, self.full(path)))
     }
 
+    pub fn send_json(&self, method: &str, path: &str, body: &serde_json::Value) -> Reply {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.client.request(method, self.full(path));
+        self.send(
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
+    }
+
     /// Fills in the form of `page` that has a button called `button`, by the fields' labels, and
     /// sends it. A checkbox is ticked by any value.
     pub fn submit(&self, page: &Reply, button: &str, by_label: &[(&str, &str)]) -> Reply {
@@ -316,6 +326,12 @@ impl Reply {
             if attribute("type") != "checkbox" || input.value().attr("checked").is_some() {
                 fields.push((attribute("name"), attribute("value")));
             }
+        }
+        for select in form.select(&selector_of("select")) {
+            let chosen = select.select(&selector_of("option[selected]")).next();
+            let value = chosen.map(text_of).unwrap_or_default();
+            let name = select.value().attr("name").unwrap();
+            fields.push((name.to_owned(), value));
         }
         for (label, value) in by_label {
             let field = field_of(form, label);

@@ -1,0 +1,115 @@
+//! Changes to accounts, and what they end.
+//!
+//! A token says what somebody is trusted with, so whoever is trusted with something else has to
+//! sign in again: role, groups and state end the account's sessions in the same transaction.
+//! A new name does not: the next token says it.
+
+use crate::accounts::{self, Account, Changes, Refused};
+use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+use crate::base::version::Expected;
+use crate::sessions::{self, EndReason, Ended, Sessions};
+use crate::storage::{AnyConnection, Db};
+
+#[derive(Clone)]
+pub struct Administration {
+    db: Db,
+    clock: Clock,
+    sessions: Sessions,
+}
+
+impl Administration {
+    pub fn new(db: Db, clock: Clock, sessions: Sessions) -> Self {
+        Self {
+            db,
+            clock,
+            sessions,
+        }
+    }
+
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    pub async fn update(
+        &self,
+        id: AccountId,
+        changes: Changes,
+        expected: Expected,
+    ) -> Result<Account, Refused> {
+        let (clock, asked) = (self.clock.clone(), changes.clone());
+        let updated = self
+            .db
+            .write(move |tx| update(tx, id, &asked, &expected, clock.now()))
+            .await;
+        match updated {
+            Ok((account, ended)) => {
+                self.sessions.hear(ended);
+                Ok(account)
+            }
+            // Asked in a transaction of its own: what was refused has ended the first one.
+            Err(Refused::Taken { .. }) => Err(self
+                .db
+                .read(move |db| accounts::which_is_taken_by_others(db, id, &changes))
+                .await
+                .unwrap_or_else(Refused::Fault)),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    pub async fn delete(&self, id: AccountId, expected: Expected) -> Result<(), Refused> {
+        let clock = self.clock.clone();
+        let ended = self
+            .db
+            .write(move |tx| delete(tx, id, &expected, clock.now()))
+            .await?;
+        self.sessions.hear(ended);
+        Ok(())
+    }
+}
+
+/// In the caller's transaction; whoever serves has to hear of what it has ended.
+///
+/// # Errors
+/// [`Refused`]; then the transaction has to be rolled back.
+pub fn update(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    changes: &Changes,
+    expected: &Expected,
+    now: UnixSeconds,
+) -> Result<(Account, Ended), Refused> {
+    let (before, after) = accounts::update(tx, id, changes, expected, now)?;
+    let trusted = |account: &Account| (account.role, account.state, account.groups.clone());
+    let ended = if trusted(&before) == trusted(&after) {
+        Ended::nothing()
+    } else {
+        sessions::end_all(tx, id, None, now, EndReason::Account)?
+    };
+    Ok((after, ended))
+}
+
+/// In the caller's transaction, as [`update`].
+///
+/// # Errors
+/// [`Refused`]; then the transaction has to be rolled back.
+pub fn delete(
+    tx: &mut AnyConnection,
+    id: AccountId,
+    expected: &Expected,
+    now: UnixSeconds,
+) -> Result<Ended, Refused> {
+    accounts::delete(tx, id, expected, now)?;
+    sessions::end_all(tx, id, None, now, EndReason::Account).map_err(Refused::Fault)
+}
+
+impl From<Refused> for Fault {
+    /// For a command, which has one way to say that something went wrong.
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Fault(fault) => fault,
+            refused => Fault::new(refused.to_string()),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `doorward import`
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{complain, say, wait};
+use crate::app::{self, Ground};
+use crate::base::clock::Clock;
+use crate::base::fault::Fault;
+use crate::config::Config;
+use crate::import::{self, Event, Fate, Field, Format, Rules, Source, Summary};
+use crate::storage::{Db, Location};
+use crate::tokens::Tokens;
+
+/// Where nobody watches, a line for so many rows.
+const PROGRESS_ROWS: u64 = 10_000;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// CSV, JSON Lines, a Flask or Django app's SQLite file, or htpasswd
+    file: PathBuf,
+    /// csv, jsonl, sqlite or htpasswd; else the end of the file's name says
+    #[arg(long)]
+    format: Option<Format>,
+    /// The table with the accounts, in an SQLite file
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// Which column is username, email, name, password, password_hash, role or created_at
+    #[arg(long, value_name = "FIELD=COLUMN", value_parser = field_and_column)]
+    map: Vec<(Field, String)>,
+    /// Let in rows that are administrators
+    #[arg(long)]
+    administrators: bool,
+    /// Say of every row what would become of it, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn field_and_column(text: &str) -> Result<(Field, String), String> {
+    let (field, column) = text.split_once('=').ok_or("expected FIELD=COLUMN")?;
+    let field = Field::parse(field).ok_or_else(|| {
+        let known: Vec<_> = Field::ALL.into_iter().map(Field::as_str).collect();
+        format!("expected one of {}", known.join(", "))
+    })?;
+    Ok((field, column.to_owned()))
+}
+
+pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
+    let file = &arguments.file;
+    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+    // Before it is opened: closing our own file would drop the locks on it.
+    if location.is(file) {
+        return Err(Fault::new("this is the database of this server itself"));
+    }
+    let format = arguments.format.or_else(|| Format::of(file));
+    let format = format.ok_or_else(|| {
+        Fault::new(
+            "the file's name does not say what it is: say --format csv, jsonl, sqlite or htpasswd",
+        )
+    })?;
+    let table = arguments.table.as_deref();
+    let mut source = Source::open(file, format, table, arguments.map)?;
+    let rules = Rules {
+        administrators: arguments.administrators,
+        min_length: config.passwords.min_length,
+        now: Clock::System.now(),
+    };
+    if let Some(about) = source.about() {
+        say(about);
+    }
+    let summary = if arguments.dry_run {
+        let db = existing_database(&config, location)?;
+        take(&db, None, &mut source, &rules)?
+    } else {
+        let ground = Ground::prepare(config, Clock::System)?;
+        // Passwords under another secret than the server's would be good for nothing.
+        wait(Tokens::check_secret(&ground.db, &ground.secret))?;
+        take(&ground.db, Some(&ground), &mut source, &rules)?
+    };
+    let Summary {
+        added,
+        existing,
+        refused,
+        ..
+    } = summary;
+    let done = if arguments.dry_run {
+        "Would be added"
+    } else {
+        "Added"
+    };
+    say(format_args!(
+        "{done}: {added}. Existed already: {existing}. Refused: {refused}."
+    ));
+    let ignored = source.ignored();
+    if !ignored.is_empty() {
+        say(format_args!("Columns that were not read: {ignored}"));
+    }
+    match refused {
+        0 => Ok(()),
+        1 => Err(Fault::new("a row was refused, see above")),
+        _ => Err(Fault::new(format!(
+            "{refused} rows were refused, see above"
+        ))),
+    }
+}
+
+/// Makes nothing, as a dry run must not.
+fn existing_database(config: &Config, location: Location) -> Result<Db, Fault> {
+    let first =
+        || Fault::new("there is no database that is up to date: run `doorward migrate` first");
+    if matches!(location, Location::Sqlite(_)) && !location.has_content() {
+        return Err(first());
+    }
+    let (db, pending) = Db::look(location)?;
+    if pending > 0 {
+        return Err(first());
+    }
+    let secret = match &config.secret {
+        Some(secret) => Some(secret.clone()),
+        None => app::find_secret(&app::secret_file(config))?,
+    };
+    if let Some(secret) = secret {
+        wait(Tokens::check_secret(&db, &secret))?;
+    }
+    Ok(db)
+}
+
+fn take(
+    db: &Db,
+    ground: Option<&Ground>,
+    source: &mut Source,
+    rules: &Rules,
+) -> Result<Summary, Fault> {
+    let (place, is_dry) = (source.place(), ground.is_none());
+    let mut progress = Progress::default();
+    let accounts = ground.map(|ground| &ground.accounts);
+    wait(import::run(
+        db,
+        accounts,
+        source,
+        rules,
+        |event| match event {
+            Event::Row { at, who, fate } => {
+                let outcome = match fate {
+                    Fate::Added if is_dry => "would be added".into(),
+                    Fate::Exists if is_dry => "exists already".into(),
+                    Fate::Added | Fate::Exists => return,
+                    Fate::Refused(why) => format!("refused: {why}"),
+                };
+                progress.clear();
+                let who = who.map(|who| format!(", {who}")).unwrap_or_default();
+                say(format_args!("{place} {at}{who}: {outcome}"));
+            }
+            Event::Hashing => {
+                progress.clear();
+                say("There are passwords that were not hashed yet. Hashing them takes its time.");
+            }
+            Event::Progress { rows, percent } => progress.show(rows, percent),
+        },
+    ))
+}
+
+/// How far it is: on a terminal one line that changes, else a line now and then.
+#[derive(Default)]
+struct Progress {
+    is_shown: bool,
+    told: u64,
+}
+
+impl Progress {
+    fn show(&mut self, rows: u64, percent: u64) {
+        if std::io::stderr().is_terminal() {
+            write!(std::io::stderr(), "\r{percent:3} %  {rows} rows").ok();
+            self.is_shown = true;
+            if percent == 100 {
+                self.clear();
+            }
+        } else if rows / PROGRESS_ROWS > self.told {
+            self.told = rows / PROGRESS_ROWS;
+            complain(format_args!("{rows} rows, {percent} %"));
+        }
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.is_shown) {
+            // To its beginning, and nothing to its end.
+            write!(std::io::stderr(), "\r\x1b[K").ok();
+        }
+    }
+}

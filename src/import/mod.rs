@@ -1,0 +1,411 @@
+//! Brings in accounts that another program had, with the hashes of their passwords.
+//!
+//! Rows are taken some hundred at a time, each time in one transaction, so an import that was
+//! cut short is finished by running it again: who is there already stays as they are. It never
+//! changes an account that exists, and never says anything of a password or a hash.
+
+mod fields;
+mod row;
+mod source;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::access::Role;
+use crate::accounts::{self, Accounts, Holder, NewAccount, Prepared};
+use crate::base::fault::Fault;
+use crate::base::names::{Email, Refusal, Username};
+use crate::storage::{AnyConnection, Db};
+pub use fields::Field;
+pub use row::Rules;
+use row::{Candidate, Secret};
+pub use source::{Format, Source};
+
+/// In one transaction. Each ends with a sync of the disk; others wait for their turn meanwhile.
+const BATCH_ROWS: usize = 500;
+/// Passwords that are hashed before it is written: at most some ten seconds are lost when the
+/// import is cut short.
+const BATCH_TYPED: usize = 32;
+/// In flight at once. The pool has a thread for each core but one; more than those wait there.
+const HASHES_AT_ONCE: usize = 16;
+
+/// What became of a row, or would become of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Added,
+    /// There is an account with the same names. It stays as it is.
+    Exists,
+    Refused(Refusal),
+}
+
+/// What is told while it goes on.
+pub enum Event<'a> {
+    Row {
+        at: i64,
+        /// A username or an address, where the row has a good one.
+        who: Option<&'a str>,
+        fate: &'a Fate,
+    },
+    /// The first password that has to be hashed here.
+    Hashing,
+    Progress {
+        rows: u64,
+        percent: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    pub rows: u64,
+    pub added: u64,
+    pub existing: u64,
+    pub refused: u64,
+}
+
+/// Takes over the rows of `source`. Without `accounts` it only looks, which is a dry run; then
+/// it keeps some bytes of every row in mind, to see a name that stands twice.
+///
+/// # Errors
+/// When the file cannot be read any further or the database is away. What was added before that
+/// stays.
+pub async fn run(
+    db: &Db,
+    accounts: Option<&Accounts>,
+    source: &mut Source,
+    rules: &Rules,
+    mut tell: impl FnMut(Event<'_>),
+) -> Result<Summary, Fault> {
+    let mut summary = Summary::default();
+    let mut seen = Names::default();
+    let mut has_hashed = false;
+    loop {
+        let (batch, typed) = read_batch(source, rules)?;
+        if batch.is_empty() {
+            return Ok(summary);
+        }
+        let (mut told, mut candidates) = (Vec::new(), Vec::new());
+        for (at, who, candidate) in batch {
+            let refused = match candidate {
+                Ok(candidate) => {
+                    candidates.push(candidate);
+                    None
+                }
+                Err(why) => Some(Fate::Refused(why)),
+            };
+            told.push((at, who, refused));
+        }
+        let fates = match accounts {
+            None => look(db, &candidates, &mut seen).await?,
+            Some(accounts) => {
+                if typed > 0 && !has_hashed {
+                    has_hashed = true;
+                    tell(Event::Hashing);
+                }
+                add(db, accounts, candidates).await?
+            }
+        };
+        let mut fates = fates.into_iter();
+        for (at, who, refused) in told {
+            let Some(fate) = refused.or_else(|| fates.next()) else {
+                return Err(Fault::new("a row without a fate"));
+            };
+            summary.rows += 1;
+            *match fate {
+                Fate::Added => &mut summary.added,
+                Fate::Exists => &mut summary.existing,
+                Fate::Refused(_) => &mut summary.refused,
+            } += 1;
+            tell(Event::Row {
+                at,
+                who: who.as_deref(),
+                fate: &fate,
+            });
+        }
+        tell(Event::Progress {
+            rows: summary.rows,
+            percent: source.percent(),
+        });
+    }
+}
+
+type Read = (i64, Option<String>, Result<Candidate, Refusal>);
+
+/// The next rows, and how many of them have a password that was typed.
+fn read_batch(source: &mut Source, rules: &Rules) -> Result<(Vec<Read>, usize), Fault> {
+    let (mut batch, mut typed) = (Vec::new(), 0);
+    while batch.len() < BATCH_ROWS && typed < BATCH_TYPED {
+        let Some(row) = source.next_row()? else { break };
+        let who = row.values.as_ref().ok().and_then(row::label);
+        let candidate = row
+            .values
+            .and_then(|values| Candidate::parse(values, rules));
+        typed += usize::from(candidate.as_ref().is_ok_and(Candidate::is_typed));
+        batch.push((row.at, who, candidate));
+    }
+    Ok((batch, typed))
+}
+
+/// What would become of these, after all that was seen before.
+async fn look(db: &Db, candidates: &[Candidate], seen: &mut Names) -> Result<Vec<Fate>, Fault> {
+    let keys: Arc<[Keys]> = candidates
+        .iter()
+        .map(|new| Keys::of(new.username.as_ref(), new.email.as_ref()))
+        .collect();
+    let asked = keys.clone();
+    let holders = db.read(move |db| find_holders(db, &asked)).await?;
+    seen.learn(holders);
+    Ok(keys.iter().map(|keys| seen.fate(keys)).collect())
+}
+
+async fn add(db: &Db, accounts: &Accounts, candidates: Vec<Candidate>) -> Result<Vec<Fate>, Fault> {
+    let mut fates = vec![Fate::Added; candidates.len()];
+    // Nobody hashes for half a minute what is then not needed.
+    if candidates.iter().any(Candidate::is_typed) {
+        fates = look(db, &candidates, &mut Names::default()).await?;
+    }
+    let wanted = candidates
+        .into_iter()
+        .zip(&fates)
+        .filter(|(_, fate)| **fate == Fate::Added)
+        .map(|(candidate, _)| prepare(accounts, candidate));
+    let ready: Vec<Ready> = stream::iter(wanted)
+        .buffered(HASHES_AT_ONCE)
+        .try_collect()
+        .await?;
+    let written = write(db, ready.into()).await?;
+    let places = fates.iter_mut().filter(|fate| **fate == Fate::Added);
+    for (place, fate) in places.zip(written) {
+        *place = fate;
+    }
+    Ok(fates)
+}
+
+/// Ready for a transaction.
+struct Ready {
+    prepared: Prepared,
+    role: Role,
+}
+
+async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fault> {
+    let role = candidate.role;
+    let mut prepared = match candidate.secret {
+        Secret::Hash(hash) => Prepared {
+            username: candidate.username,
+            email: candidate.email,
+            name: candidate.name,
+            hash,
+            created_at: candidate.created_at,
+        },
+        Secret::Typed(password) => accounts
+            .prepare(NewAccount {
+                username: candidate.username,
+                email: candidate.email,
+                name: candidate.name,
+                password,
+            })
+            .await
+            .map_err(|error| Fault::caused("hash a password", error))?,
+    };
+    prepared.created_at = candidate.created_at;
+    Ok(Ready { prepared, role })
+}
+
+/// All in one transaction; or each in its own when a name was taken between the look and the
+/// insert, which ends PostgreSQL's.
+async fn write(db: &Db, ready: Arc<[Ready]>) -> Result<Vec<Fate>, Fault> {
+    if let Some(fates) = write_at_once(db, ready.clone(), 0..ready.len()).await? {
+        return Ok(fates);
+    }
+    let mut fates = Vec::new();
+    for at in 0..ready.len() {
+        let fate = write_at_once(db, ready.clone(), at..at + 1).await?;
+        fates.extend(fate.unwrap_or_else(|| {
+            vec![Fate::Refused(
+                "one of its names has just been taken: run the import again".into(),
+            )]
+        }));
+    }
+    Ok(fates)
+}
+
+/// `None` when it was given up because a name was taken meanwhile.
+async fn write_at_once(
+    db: &Db,
+    ready: Arc<[Ready]>,
+    which: Range<usize>,
+) -> Result<Option<Vec<Fate>>, Fault> {
+    let written = db.write(move |tx| {
+        let ready = &ready[which];
+        let keys: Vec<_> = ready
+            .iter()
+            .map(|new| Keys::of(new.prepared.username.as_ref(), new.prepared.email.as_ref()))
+            .collect();
+        let mut names = Names::default();
+        names.learn(find_holders(tx, &keys)?);
+        let fates: Vec<_> = keys.iter().map(|keys| names.fate(keys)).collect();
+        for (new, fate) in ready.iter().zip(&fates) {
+            if *fate == Fate::Added && !accounts::import(tx, &new.prepared, new.role)? {
+                return Err(GivenUp::Taken);
+            }
+        }
+        Ok(fates)
+    });
+    match written.await {
+        Ok(fates) => Ok(Some(fates)),
+        Err(GivenUp::Taken) => Ok(None),
+        Err(GivenUp::Fault(fault)) => Err(fault),
+    }
+}
+
+enum GivenUp {
+    Taken,
+    Fault(Fault),
+}
+
+impl From<Fault> for GivenUp {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// By what a row's names are compared.
+struct Keys {
+    username: Option<String>,
+    email: Option<String>,
+}
+
+impl Keys {
+    fn of(username: Option<&Username>, email: Option<&Email>) -> Self {
+        Self {
+            username: username.map(Username::key),
+            email: email.map(Email::key),
+        }
+    }
+}
+
+fn find_holders(db: &mut AnyConnection, keys: &[Keys]) -> Result<Vec<Holder>, Fault> {
+    let usernames: Vec<_> = keys
+        .iter()
+        .filter_map(|keys| keys.username.clone())
+        .collect();
+    let emails: Vec<_> = keys.iter().filter_map(|keys| keys.email.clone()).collect();
+    accounts::find_holders(db, &usernames, &emails)
+}
+
+/// Whose the names are that have been met: sixteen bytes for each, for a dry run of any length.
+#[derive(Default)]
+struct Names {
+    hasher: RandomState,
+    owners: HashMap<u64, u64>,
+}
+
+impl Names {
+    fn learn(&mut self, holders: Vec<Holder>) {
+        for holder in holders {
+            let owner = self.hasher.hash_one(&holder.id);
+            for name in self.hashes(&holder.username_key, &holder.email_key) {
+                self.owners.entry(name).or_insert(owner);
+            }
+        }
+    }
+
+    /// What becomes of a row with these names. If it is added, they are its own from then on.
+    fn fate(&mut self, keys: &Keys) -> Fate {
+        let names = self.hashes(&keys.username, &keys.email);
+        let owners: Vec<_> = names.iter().map(|name| self.owners.get(name)).collect();
+        match owners[..] {
+            [Some(_)] => Fate::Exists,
+            [Some(one), Some(other)] if one == other => Fate::Exists,
+            [Some(_), Some(_)] => {
+                Fate::Refused("its username and its email address belong to two accounts".into())
+            }
+            [Some(_), None] => Fate::Refused(
+                "its username belongs to an account with another email address".into(),
+            ),
+            [None, Some(_)] => Fate::Refused(
+                "its email address belongs to an account with another username".into(),
+            ),
+            _ => {
+                // As good as any number that is nobody else's.
+                let owner = names.first().copied().unwrap_or_default();
+                self.owners
+                    .extend(names.into_iter().map(|name| (name, owner)));
+                Fate::Added
+            }
+        }
+    }
+
+    fn hashes(&self, username: &Option<String>, email: &Option<String>) -> Vec<u64> {
+        let hash = |kind: char, key| self.hasher.hash_one((kind, key));
+        let username = username.iter().map(|key| hash('u', key));
+        username
+            .chain(email.iter().map(|key| hash('e', key)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fates(rows: &[(&str, &str)]) -> Vec<String> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let mut names = Names::default();
+        names.learn(vec![
+            Holder {
+                id: "1".into(),
+                username_key: some("ada"),
+                email_key: some("ada@example.com"),
+            },
+            Holder {
+                id: "2".into(),
+                username_key: None,
+                email_key: some("bob@example.com"),
+            },
+        ]);
+        let fate = |(username, email): &(&str, &str)| match names.fate(&Keys {
+            username: some(username),
+            email: some(email),
+        }) {
+            Fate::Refused(why) => why.into_owned(),
+            fate => format!("{fate:?}"),
+        };
+        rows.iter().map(fate).collect()
+    }
+
+    #[test]
+    fn a_row_exists_when_all_of_its_names_are_one_accounts() {
+        for row in [
+            ("ada", "ada@example.com"),
+            ("ada", ""),
+            ("", "ada@example.com"),
+            ("", "bob@example.com"),
+        ] {
+            assert_eq!(fates(&[row]), ["Exists"], "{row:?}");
+        }
+        for (row, why) in [
+            (("ada", "bob@example.com"), "two accounts"),
+            (("ada", "new@example.com"), "another email address"),
+            (("bob", "bob@example.com"), "another username"),
+        ] {
+            assert!(fates(&[row])[0].contains(why), "{row:?}");
+        }
+        assert_eq!(fates(&[("new", "new@example.com")]), ["Added"]);
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_in_the_file_is_the_first_rows() {
+        let eve = ("eve", "eve@example.com");
+        assert_eq!(
+            fates(&[eve, eve, ("eve", "")]),
+            ["Added", "Exists", "Exists"]
+        );
+        assert!(fates(&[("eve", ""), eve])[1].contains("another email address"));
+        // A username is no address, even if both are written alike.
+        assert_eq!(fates(&[("x", ""), ("", "x")]), ["Added", "Added"]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Versions in entity tags: what was not changed is not sent again, and nobody overwrites what
+//! they have not seen (RFC 9110, sections 8.8.3 and 13.1).
+//!
+//! A tag is the version in quotes, and strong: it counts on with whatever can be read at its URL.
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+
+use crate::base::version::{Expected, Version};
+use crate::web::error::PageError;
+
+/// The versions that `If-Match` names: the change is for one of them. Without the header, for
+/// whatever is there.
+pub struct IfMatch(pub Expected);
+
+/// The versions that `If-None-Match` names: their holder has them already.
+pub struct IfNoneMatch(Option<Expected>);
+
+impl IfNoneMatch {
+    pub fn has(&self, version: Version) -> bool {
+        self.0.as_ref().is_some_and(|seen| seen.includes(version))
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let named = named(request.headers(), &IF_MATCH, Comparison::Strong);
+        std::future::ready(named.map(|named| Self(named.unwrap_or(Expected::Any))))
+    }
+}
+
+impl FromRequest for IfNoneMatch {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(named(request.headers(), &IF_NONE_MATCH, Comparison::Weak).map(Self))
+    }
+}
+
+/// The same answer with the tag of what it shows.
+pub fn tagged(mut answer: HttpResponse, version: Version) -> HttpResponse {
+    // Digits in quotes can always be written.
+    if let Ok(tag) = format!("\"{version}\"").parse() {
+        answer.headers_mut().insert(ETAG, tag);
+    }
+    answer
+}
+
+pub fn not_modified(version: Version) -> HttpResponse {
+    tagged(HttpResponse::new(StatusCode::NOT_MODIFIED), version)
+}
+
+/// Whether `W/"1"` is as good as `"1"` (RFC 9110, section 8.8.3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+fn named(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    comparison: Comparison,
+) -> Result<Option<Expected>, PageError> {
+    let lines: Option<Vec<_>> = headers
+        .get_all(name)
+        .map(|line| line.to_str().ok())
+        .collect();
+    let malformed = PageError::Malformed(
+        "If-Match and If-None-Match take entity tags in quotes, or *. Nothing was changed.",
+    );
+    match lines.as_deref() {
+        Some([]) => Ok(None),
+        Some(lines) => versions(&lines.join(","), comparison)
+            .map(Some)
+            .ok_or(malformed),
+        None => Err(malformed),
+    }
+}
+
+/// `None` when it is no list of entity tags. One that is not of ours matches nothing.
+fn versions(list: &str, comparison: Comparison) -> Option<Expected> {
+    if list.trim() == "*" {
+        return Some(Expected::Any);
+    }
+    let (mut rest, mut tags, mut versions) = (list, 0, Vec::new());
+    loop {
+        // Empty elements are to be overlooked (RFC 9110, section 5.6.1.2).
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return (tags > 0).then_some(Expected::OneOf(versions));
+        }
+        let (is_weak, quoted) = match rest.strip_prefix("W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, rest),
+        };
+        let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
+        rest = after.trim_start_matches([' ', '\t']);
+        let ends = rest.is_empty() || rest.starts_with(',');
+        if !ends || !tag.bytes().all(|b| b.is_ascii_graphic()) {
+            return None;
+        }
+        tags += 1;
+        let version = tag.parse().ok().filter(|v: &Version| v.to_string() == tag);
+        if !is_weak || comparison == Comparison::Weak {
+            versions.extend(version);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_tags_is_read_as_rfc_9110_says() {
+        let strong = |list| versions(list, Comparison::Strong);
+        let these = |versions: &[Version]| Some(Expected::OneOf(versions.to_vec()));
+        assert_eq!(strong("*"), Some(Expected::Any));
+        assert_eq!(strong("\"7\""), these(&[7]));
+        assert_eq!(
+            strong(" ,\"7\" ,, \"a,b\",\"08\",W/\"9\",\"10\", "),
+            these(&[7, 10])
+        );
+        assert_eq!(versions("W/\"9\"", Comparison::Weak), these(&[9]));
+        for bad in [
+            "",
+            ",",
+            "7",
+            "\"7",
+            "7\"",
+            "\"7\"8",
+            "\"7\" \"8\"",
+            "w/\"7\"",
+            "\"7\", *",
+            "\"a b\"",
+        ] {
+            assert_eq!(strong(bad), None, "{bad}");
+        }
+    }
+}

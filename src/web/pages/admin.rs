@@ -1,0 +1,248 @@
+//! All accounts, for administrators.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::confirm::{self, Confirm};
+use super::name_fields::NameFields;
+use super::{Answer, Frame, Page};
+use crate::access::Role;
+use crate::accounts::{Account, Changes, Cursor, Search, State};
+use crate::base::clock::{for_reading, rfc3339};
+use crate::base::ids::AccountId;
+use crate::base::names::Groups;
+use crate::base::version::Expected;
+use crate::sessions::EndReason;
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+
+const ACCOUNTS: &str = "/admin/accounts";
+const SHOWN: usize = 50;
+
+#[derive(Template)]
+#[template(path = "pages/admin/accounts.html")]
+struct Accounts {
+    frame: Frame,
+    search: Search,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    account: Account,
+    since_iso: String,
+    since: String,
+}
+
+impl From<Account> for Row {
+    fn from(account: Account) -> Self {
+        Self {
+            since_iso: rfc3339(account.created_at),
+            since: for_reading(account.created_at),
+            account,
+        }
+    }
+}
+
+pub async fn overview(page: Page) -> Result<HttpResponse, PageError> {
+    Ok(page.go(ACCOUNTS))
+}
+
+pub async fn list(page: Page) -> Answer {
+    let asked = |key| page.query(key).filter(|text| !text.is_empty());
+    let search = Search {
+        text: asked("q").unwrap_or_default().trim().to_owned(),
+        role: known(asked("role"), Role::parse)?,
+        state: known(asked("state"), State::parse)?,
+        group: asked("group"),
+    };
+    let after = known(asked("after"), Cursor::parse)?;
+    let found = page.accounts.search(search.clone(), after, SHOWN).await?;
+    let (rows, next) = found;
+    page.show(
+        StatusCode::OK,
+        &Accounts {
+            frame: page.frame_with_notice(),
+            next: next.map(|cursor| link(&search, &cursor)),
+            rows: rows.into_iter().map(Row::from).collect(),
+            search,
+        },
+    )
+}
+
+fn known<T>(
+    asked: Option<String>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, PageError> {
+    match asked {
+        Some(text) => parse(&text).map(Some).ok_or(PageError::NotFound),
+        None => Ok(None),
+    }
+}
+
+fn link(search: &Search, after: &Cursor) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("after", &after.to_string());
+    for (key, value) in [
+        ("q", Some(search.text.as_str())),
+        ("role", search.role.map(Role::as_str)),
+        ("state", search.state.map(State::as_str)),
+        ("group", search.group.as_deref()),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            query.append_pair(key, value);
+        }
+    }
+    format!("{ACCOUNTS}?{}", query.finish())
+}
+
+#[derive(Template)]
+#[template(path = "pages/admin/account.html")]
+struct OneAccount {
+    frame: Frame,
+    form_token: String,
+    row: Row,
+    fields: NameFields,
+    role: Role,
+    groups: Field,
+}
+
+impl OneAccount {
+    fn of(page: &Page, account: Account) -> Self {
+        Self {
+            frame: page.frame_with_notice(),
+            form_token: page.form_token(),
+            fields: NameFields::of(&account),
+            role: account.role,
+            groups: Field::kept(&account.groups.to_text()),
+            row: account.into(),
+        }
+    }
+
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        let mut errors = self.fields.errors();
+        errors.extend(summary(&[("groups", &self.groups)]));
+        errors
+    }
+
+    fn path(&self) -> String {
+        path(self.row.account.id)
+    }
+}
+
+fn path(id: AccountId) -> String {
+    format!("{ACCOUNTS}/{id}")
+}
+
+pub async fn show(page: Page) -> Answer {
+    let account = find(&page).await?;
+    page.show(StatusCode::OK, &OneAccount::of(&page, account))
+}
+
+pub async fn rename(page: Page, sent: Form) -> Answer {
+    let account = find(&page).await?;
+    let id = account.id;
+    let (mut fields, changes) = NameFields::read(&sent)?;
+    if let Some((changes, expected)) = changes {
+        match page.administration.update(id, changes, expected).await {
+            Ok(_) => return Ok(page.go_with_notice(&path(id), "The names are changed.")),
+            Err(refused) => fields.note(refused, Some(&account))?,
+        }
+    }
+    let form = OneAccount {
+        fields,
+        ..OneAccount::of(&page, account)
+    };
+    page.show_form(&form, &form.errors())
+}
+
+/// Role and groups: what their tokens say, so its owner has to sign in again.
+pub async fn trust(page: Page, sent: Form) -> Answer {
+    let account = find(&page).await?;
+    let id = account.id;
+    let malformed = PageError::Malformed("There is no such role. Nothing was saved.");
+    let role = Role::parse(sent.text("role")).ok_or(malformed)?;
+    let mut typed = Field::kept(sent.text("groups"));
+    if let Some(groups) = typed.note(Groups::parse(sent.text("groups"))) {
+        let changes = Changes {
+            role: Some(role),
+            groups: Some(groups),
+            ..Changes::default()
+        };
+        page.administration
+            .update(id, changes, Expected::Any)
+            .await?;
+        return Ok(page.go_with_notice(&path(id), "Role and groups are changed."));
+    }
+    let form = OneAccount {
+        role,
+        groups: typed,
+        ..OneAccount::of(&page, account)
+    };
+    page.show_form(&form, &form.errors())
+}
+
+pub async fn set_state(page: Page, sent: Form) -> Answer {
+    let account = find(&page).await?;
+    let malformed = PageError::Malformed("There is no such state. Nothing was saved.");
+    let state = State::parse(sent.text("state")).ok_or(malformed)?;
+    let changes = Changes {
+        state: Some(state),
+        ..Changes::default()
+    };
+    page.administration
+        .update(account.id, changes, Expected::Any)
+        .await?;
+    let notice = match state {
+        State::Active => "The account is active again.",
+        State::Disabled => "The account is disabled, and its owner signed out everywhere.",
+    };
+    Ok(page.go_with_notice(&path(account.id), notice))
+}
+
+pub async fn sign_out(page: Page, _: Form) -> Answer {
+    let account = find(&page).await?;
+    page.sessions
+        .end_all(account.id, None, EndReason::Account)
+        .await?;
+    Ok(page.go_with_notice(&path(account.id), "Signed out everywhere."))
+}
+
+pub async fn ask_to_delete(page: Page) -> Answer {
+    let account = find(&page).await?;
+    let facts = [
+        ("Username", account.username.clone()),
+        ("Email address", account.email.clone()),
+        ("Name", account.name.clone()),
+    ];
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Delete this account",
+            text: "Everything that is in it goes with it, and its owner is signed out everywhere. \
+                   Nobody can bring it back.",
+            facts: facts
+                .into_iter()
+                .filter_map(|(label, value)| Some((label, value?)))
+                .collect(),
+            action: &format!("{}/delete", path(account.id)),
+            button: "Delete this account",
+            back: ACCOUNTS,
+        },
+    )
+}
+
+pub async fn delete(page: Page, _: Form) -> Answer {
+    let account = find(&page).await?;
+    page.administration
+        .delete(account.id, Expected::Any)
+        .await?;
+    let notice = format!("The account of {} is deleted.", account.greeting());
+    Ok(page.go_with_notice(ACCOUNTS, &notice))
+}
+
+async fn find(page: &Page) -> Result<Account, PageError> {
+    let id = AccountId::parse(page.path_part("id")).ok_or(PageError::NotFound)?;
+    page.accounts.find(id).await?.ok_or(PageError::NotFound)
+}

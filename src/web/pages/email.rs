@@ -1,0 +1,68 @@
+//! Change one's own username, address and name.
+
+use askama::Template;
+
+use super::name_fields::NameFields;
+use super::{Answer, Frame, Page};
+use crate::accounts::Account;
+use crate::base::fault::Fault;
+use crate::sessions::{Again, NotSignedIn};
+use crate::web::error::PageError;
+use crate::web::forms::{FieldError, Form};
+use crate::web::guard::SignedIn;
+
+#[derive(Template)]
+#[template(path = "pages/account/email.html")]
+struct ChangeNames {
+    frame: Frame,
+    form_token: String,
+    fields: NameFields,
+}
+
+impl ChangeNames {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        self.fields.errors()
+    }
+}
+
+pub async fn show(page: Page, who: SignedIn) -> Answer {
+    let account = own(&page, &who).await?;
+    form(&page, NameFields::of(&account))
+}
+
+pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
+    let (mut fields, changes) = NameFields::read(&sent)?;
+    if let Some((changes, expected)) = changes {
+        let id = who.0.account;
+        match page.administration.update(id, changes, expected).await {
+            Ok(_) => {
+                // So that this browser is greeted by it from now on; others are within minutes.
+                let grant = page.sessions.issue_again(who.0.session, Again::Renamed);
+                return match grant.await {
+                    Ok(grant) => {
+                        page.leave_notice("Your names are changed.");
+                        page.let_in(&grant, "/account")
+                    }
+                    Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
+                    Err(refused) => Err(PageError::NotSignedIn(Some(refused.to_string()))),
+                };
+            }
+            Err(refused) => fields.note(refused, Some(&own(&page, &who).await?))?,
+        }
+    }
+    form(&page, fields)
+}
+
+async fn own(page: &Page, SignedIn(who): &SignedIn) -> Result<Account, PageError> {
+    let account = page.accounts.find(who.account).await?;
+    Ok(account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?)
+}
+
+fn form(page: &Page, fields: NameFields) -> Answer {
+    let form = ChangeNames {
+        frame: page.frame(),
+        form_token: page.form_token(),
+        fields,
+    };
+    page.show_form(&form, &form.errors())
+}

@@ -1,0 +1,101 @@
+//! The fields by which an account is called.
+
+use crate::accounts::{Account, Changes, Refused};
+use crate::base::names::{Email, PersonName, Username};
+use crate::base::version::{Expected, Version};
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+
+pub struct NameFields {
+    pub username: Field,
+    pub email: Field,
+    pub name: Field,
+    /// Of the account as it was shown.
+    pub version: Version,
+}
+
+impl NameFields {
+    pub fn of(account: &Account) -> Self {
+        let field = |value: &Option<String>| Field::kept(value.as_deref().unwrap_or_default());
+        Self {
+            username: field(&account.username),
+            email: field(&account.email),
+            name: field(&account.name),
+            version: account.version,
+        }
+    }
+
+    /// With what was typed; `None` when something won't do, which is noted at its field.
+    ///
+    /// # Errors
+    /// When it is no form of ours.
+    pub fn read(form: &Form) -> Result<(Self, Option<(Changes, Expected)>), PageError> {
+        let version = form.text("version").parse();
+        let mut fields = Self {
+            username: Field::kept(form.text("username")),
+            email: Field::kept(form.text("email")),
+            name: Field::kept(form.text("name")),
+            version: version
+                .map_err(|_| PageError::Malformed("The form is not whole. Nothing was saved."))?,
+        };
+        let (username, email) = (form.text("username").trim(), form.text("email").trim());
+        let username = (!username.is_empty())
+            .then(|| Username::parse(username))
+            .transpose();
+        let email = (!email.is_empty()).then(|| Email::parse(email)).transpose();
+        let changes = match (
+            fields.username.note(username),
+            fields.email.note(email),
+            fields.name.note(PersonName::parse(form.text("name"))),
+        ) {
+            (Some(username), Some(email), Some(name)) => Some(Changes {
+                username: Some(username),
+                email: Some(email),
+                name: Some(name),
+                ..Changes::default()
+            }),
+            _ => None,
+        };
+        let expected = Expected::OneOf(vec![fields.version]);
+        Ok((fields, changes.map(|changes| (changes, expected))))
+    }
+
+    /// Notes why the account was not changed.
+    ///
+    /// # Errors
+    /// What no other input would mend.
+    pub fn note(&mut self, refused: Refused, now: Option<&Account>) -> Result<(), PageError> {
+        match (refused, now) {
+            (Refused::Taken { username, email }, _) => {
+                if username {
+                    self.username
+                        .refuse("This username is taken. Choose another one");
+                }
+                if email {
+                    self.email
+                        .refuse("There is an account with this email address. Use another one");
+                }
+            }
+            (Refused::Nameless, _) => self
+                .username
+                .refuse("Enter a username, or an email address, or both"),
+            // What was typed stays, and counts if it is sent again.
+            (Refused::Stale, Some(account)) => {
+                self.version = account.version;
+                self.username.refuse(
+                    "The account was changed meanwhile. Look at what you typed, and send it again",
+                );
+            }
+            (refused, _) => return Err(refused.into()),
+        }
+        Ok(())
+    }
+
+    pub fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[
+            ("username", &self.username),
+            ("email", &self.email),
+            ("name", &self.name),
+        ])
+    }
+}

@@ -1,0 +1,345 @@
+//! What there is to do: the list, and a page for each item.
+//!
+//! Every address carries which part of the list one looks at, so that each form leads back
+//! there.
+
+use askama::Template;
+
+use super::confirm::{self, Confirm};
+use super::{Answer, Frame, Page};
+use crate::base::clock::{for_reading, rfc3339};
+use crate::base::ids::ItemId;
+use crate::base::names::Title;
+use crate::base::version::Expected;
+use crate::sessions::Identity;
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::guard::SignedIn;
+use crate::work::{Change, Cursor, ITEMS_MAX, Item, Place, Refused, Status};
+
+const LIST: &str = "/work";
+const SHOWN: usize = 50;
+
+/// A part of the list, as the address says it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Part {
+    status: Option<Status>,
+    after: Option<Cursor>,
+}
+
+impl Part {
+    fn of(page: &Page) -> Result<Self, PageError> {
+        let status = page.query("status").map(|text| Status::parse(&text));
+        let after = page.query("after").map(|text| Cursor::parse(&text));
+        // The outer one: whether it was asked for; the inner one: whether it can be read.
+        if status == Some(None) || after == Some(None) {
+            return Err(PageError::NotFound);
+        }
+        Ok(Self {
+            status: status.flatten(),
+            after: after.flatten(),
+        })
+    }
+
+    fn beginning(self) -> Self {
+        Self {
+            after: None,
+            ..self
+        }
+    }
+
+    /// An address that leads back to this part.
+    fn at(self, path: &str) -> String {
+        let status = self
+            .status
+            .map(|status| format!("status={}", status.as_str()));
+        let after = self.after.map(|after| format!("after={after}"));
+        let query: Vec<_> = [status, after].into_iter().flatten().collect();
+        if query.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{}", query.join("&"))
+        }
+    }
+
+    fn of_item(self, id: ItemId, action: &str) -> String {
+        self.at(&format!("{LIST}/{id}{action}"))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/work/list.html")]
+struct List {
+    frame: Frame,
+    form_token: String,
+    title: Field,
+    add: String,
+    filters: Vec<Filter>,
+    rows: Vec<Row>,
+    /// When there are no rows.
+    empty: Option<Empty>,
+    beginning: Option<String>,
+    next: Option<String>,
+}
+
+struct Filter {
+    label: &'static str,
+    url: String,
+    is_current: bool,
+}
+
+struct Row {
+    title: String,
+    is_done: bool,
+    tick: String,
+    edit: String,
+}
+
+enum Empty {
+    Everything,
+    Open,
+    Done,
+}
+
+impl List {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[("title", &self.title)])
+    }
+}
+
+pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+    list(&page, &who, Part::of(&page)?, Field::default()).await
+}
+
+pub async fn add(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+    let part = Part::of(&page)?;
+    let mut title = Field::kept(sent.text("title"));
+    if let Some(parsed) = title.note(Title::parse(sent.text("title"))) {
+        match page.work.add(who.account, parsed, None).await {
+            Ok(_) => return Ok(page.go_with_notice(&part.at(LIST), "Added at the end.")),
+            Err(Refused::TooMany) => title.refuse(&format!(
+                "You have {ITEMS_MAX} items, and there can be no more. Delete some of them first"
+            )),
+            Err(refused) => return Err(refused.into()),
+        }
+    }
+    list(&page, &who, part, title).await
+}
+
+async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
+    let (items, next) = page
+        .work
+        .list(who.account, part.status, part.after, SHOWN)
+        .await?;
+    if items.is_empty() && part.after.is_some() && title.error.is_none() {
+        // The last of this page has gone.
+        return Ok(page.go(&part.beginning().at(LIST)));
+    }
+    let filter = |label, status| Filter {
+        label,
+        url: Part {
+            status,
+            after: None,
+        }
+        .at(LIST),
+        is_current: part.status == status,
+    };
+    let list = List {
+        frame: page.frame_with_notice(),
+        form_token: page.form_token(),
+        title,
+        add: part.at(LIST),
+        filters: vec![
+            filter("All", None),
+            filter("Open", Some(Status::Open)),
+            filter("Done", Some(Status::Done)),
+        ],
+        empty: items.is_empty().then_some(match part.status {
+            None => Empty::Everything,
+            Some(Status::Open) => Empty::Open,
+            Some(Status::Done) => Empty::Done,
+        }),
+        rows: items.into_iter().map(|item| row(item, part)).collect(),
+        beginning: part.after.map(|_| part.beginning().at(LIST)),
+        next: next.map(|next| {
+            let after = Some(next);
+            Part { after, ..part }.at(LIST)
+        }),
+    };
+    page.show_form(&list, &list.errors())
+}
+
+fn row(item: Item, part: Part) -> Row {
+    Row {
+        is_done: item.status() == Status::Done,
+        tick: part.of_item(item.id, "/done"),
+        edit: part.of_item(item.id, ""),
+        title: item.title,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/work/edit.html")]
+struct Edit {
+    frame: Frame,
+    form_token: String,
+    title: Field,
+    version: i64,
+    is_done: bool,
+    number: Option<(i64, i64)>,
+    /// As (value, words) of their buttons.
+    moves: Vec<(&'static str, &'static str)>,
+    added: (String, String),
+    changed: (String, String),
+    rename: String,
+    tick: String,
+    shift: String,
+    delete: String,
+    back: String,
+}
+
+impl Edit {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[("title", &self.title)])
+    }
+}
+
+pub async fn edit(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let item = page.work.load(who.account, id(&page)?).await?;
+    let title = Field {
+        value: item.title.clone(),
+        error: None,
+    };
+    form(&page, &who, item, title).await
+}
+
+/// The form says which version it shows: what has been changed since is not overwritten unseen.
+pub async fn rename(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+    let (part, id) = (Part::of(&page)?, id(&page)?);
+    let mut title = Field::kept(sent.text("title"));
+    let item = match title.note(Title::parse(sent.text("title"))) {
+        None => page.work.load(who.account, id).await?,
+        Some(parsed) => {
+            let version = sent.text("version").parse().unwrap_or_default();
+            let change = Change {
+                title: Some(parsed.clone()),
+                ..Change::default()
+            };
+            let expected = Expected::OneOf(vec![version]);
+            match page.work.change(who.account, id, expected, change).await {
+                Err(Refused::Stale(now)) if now.title != parsed.as_str() => {
+                    title.refuse(&format!(
+                        "This was changed meanwhile: it is now “{}”. Save again to put yours in its place",
+                        now.title
+                    ));
+                    *now
+                }
+                Ok(_) | Err(Refused::Stale(_)) => {
+                    return Ok(page.go_with_notice(&part.at(LIST), "Saved."));
+                }
+                Err(refused) => return Err(refused.into()),
+            }
+        }
+    };
+    form(&page, &who, item, title).await
+}
+
+async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
+    let part = Part::of(page)?;
+    let time = |at| (rfc3339(at), for_reading(at));
+    let number = page.work.number(who.account, &item, part.status).await?;
+    let mut moves = Vec::new();
+    if number.is_none_or(|(number, _)| number > 1) {
+        moves.push(("up", "Move up"));
+    }
+    if number.is_none_or(|(number, all)| number < all) {
+        moves.push(("down", "Move down"));
+    }
+    let form = Edit {
+        number,
+        moves,
+        frame: page.frame_with_notice(),
+        form_token: page.form_token(),
+        title,
+        version: item.version,
+        is_done: item.status() == Status::Done,
+        added: time(item.created_at),
+        changed: time(item.updated_at),
+        rename: part.of_item(item.id, ""),
+        tick: part.of_item(item.id, "/done"),
+        shift: part.of_item(item.id, "/move"),
+        delete: part.of_item(item.id, "/delete"),
+        back: part.at(LIST),
+    };
+    page.show_form(&form, &form.errors())
+}
+
+pub async fn tick(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+    let (status, notice) = match sent.text("done") {
+        "yes" => (Status::Done, "Ticked off."),
+        "no" => (Status::Open, "Open again."),
+        _ => return Err(unknown()),
+    };
+    let change = Change {
+        status: Some(status),
+        ..Change::default()
+    };
+    let part = Part::of(&page)?;
+    page.work
+        .change(who.account, id(&page)?, Expected::Any, change)
+        .await?;
+    Ok(page.go_with_notice(&part.at(LIST), notice))
+}
+
+/// Leads back to the item, for whoever wants to move it further.
+pub async fn shift(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+    let (part, id) = (Part::of(&page)?, id(&page)?);
+    let (place, notice) = match sent.text("to") {
+        "up" => (Place::Up(part.status), "Moved up."),
+        "down" => (Place::Down(part.status), "Moved down."),
+        _ => return Err(unknown()),
+    };
+    let change = Change {
+        place: Some(place),
+        ..Change::default()
+    };
+    page.work
+        .change(who.account, id, Expected::Any, change)
+        .await?;
+    Ok(page.go_with_notice(&part.of_item(id, ""), notice))
+}
+
+pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let (part, item) = (
+        Part::of(&page)?,
+        page.work.load(who.account, id(&page)?).await?,
+    );
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Delete this item",
+            text: "Nobody can bring it back.",
+            facts: vec![("Item", item.title)],
+            action: &part.of_item(item.id, "/delete"),
+            button: "Delete this item",
+            back: &part.of_item(item.id, ""),
+        },
+    )
+}
+
+pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    let part = Part::of(&page)?;
+    page.work
+        .delete(who.account, id(&page)?, Expected::Any)
+        .await?;
+    Ok(page.go_with_notice(&part.at(LIST), "Deleted."))
+}
+
+fn id(page: &Page) -> Result<ItemId, PageError> {
+    ItemId::parse(page.path_part("id")).ok_or(PageError::NotFound)
+}
+
+/// No button of ours sends it.
+fn unknown() -> PageError {
+    PageError::Malformed("It does not say what to do. Nothing was changed.")
+}

@@ -1,0 +1,348 @@
+//! Work items: what an account's owner has to do, in the order that they chose.
+//!
+//! Nothing here can reach another account's items: every query filters by the account. What
+//! surprises: whoever changes something locks the account first, so that the items of one
+//! account are numbered by one hand at a time.
+
+mod store;
+
+use std::fmt;
+
+use crate::accounts;
+use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, ItemId};
+use crate::base::names::Title;
+use crate::base::paging::page;
+use crate::base::version::{Expected, Version};
+use crate::idempotency::{self, Claim, Once};
+use crate::storage::{AnyConnection, Db};
+
+/// For each account.
+pub const ITEMS_MAX: i64 = 1000;
+
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub id: ItemId,
+    pub title: String,
+    pub done_at: Option<UnixSeconds>,
+    /// Of what can be read of it; its place in the list is not counted.
+    pub version: Version,
+    pub created_at: UnixSeconds,
+    pub updated_at: UnixSeconds,
+    position: i64,
+}
+
+impl Item {
+    pub fn status(&self) -> Status {
+        match self.done_at {
+            Some(_) => Status::Done,
+            None => Status::Open,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Open,
+    Done,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Done => "done",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Open, Self::Done]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// The items behind this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(i64);
+
+impl Cursor {
+    /// What [`fmt::Display`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let position: i64 = text.parse().ok()?;
+        (position > 0 && position.to_string() == text).then_some(Self(position))
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where an item goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Past its neighbour among those of this status, or among all.
+    Up(Option<Status>),
+    Down(Option<Status>),
+    Before(ItemId),
+    End,
+}
+
+/// What becomes of an item; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub title: Option<Title>,
+    pub status: Option<Status>,
+    pub place: Option<Place>,
+}
+
+/// An item, made by this request or by the same one before.
+#[derive(Clone, Debug)]
+pub struct Added {
+    pub item: Item,
+    pub replayed: bool,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Not there, or somebody else's.
+    #[error("there is no such item")]
+    NoSuchItem,
+    /// As [`Refused::NoSuchItem`], of the one that another should stand before.
+    #[error("there is no such item to stand before")]
+    NoSuchPlace,
+    /// With what it is now.
+    #[error("the item has been changed")]
+    Stale(Box<Item>),
+    #[error("the account has {ITEMS_MAX} items")]
+    TooMany,
+    #[error("the key stands for another request")]
+    KeyReused,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+#[derive(Clone)]
+pub struct Work {
+    db: Db,
+    clock: Clock,
+}
+
+impl Work {
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock }
+    }
+
+    /// An account's items in their order, and where the next page begins.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn list(
+        &self,
+        account: AccountId,
+        status: Option<Status>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Item>, Option<Cursor>), Fault> {
+        let after = after.map_or(0, |after| after.0);
+        let found = self
+            .db
+            .read(move |db| store::list(db, account, status, after, limit + 1))
+            .await?;
+        Ok(page(found, limit, |last| Cursor(last.position)))
+    }
+
+    /// # Errors
+    /// [`Refused::NoSuchItem`], or when the database is away.
+    pub async fn load(&self, account: AccountId, id: ItemId) -> Result<Item, Refused> {
+        self.db.read(move |db| load(db, account, id)).await
+    }
+
+    /// Its number among those of this status, or among all, and how many those are. One that is
+    /// not of this status has none.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn number(
+        &self,
+        account: AccountId,
+        item: &Item,
+        status: Option<Status>,
+    ) -> Result<Option<(i64, i64)>, Fault> {
+        if status.is_some_and(|status| status != item.status()) {
+            return Ok(None);
+        }
+        let position = item.position;
+        self.db
+            .read(move |db| {
+                let number = store::count(db, account, status, position)?;
+                Ok(Some((number, store::count(db, account, status, i64::MAX)?)))
+            })
+            .await
+    }
+
+    /// Adds an item at the end; with `once`, the same item again for the same request.
+    ///
+    /// # Errors
+    /// [`Refused`]; [`Refused::NoSuchItem`] when the same request has made one that was deleted
+    /// since.
+    pub async fn add(
+        &self,
+        account: AccountId,
+        title: Title,
+        once: Option<Once>,
+    ) -> Result<Added, Refused> {
+        let clock = self.clock.clone();
+        self.db
+            .write(move |tx| {
+                lock(tx, account)?;
+                let (id, now) = (ItemId::new(), clock.now());
+                let claim = match &once {
+                    Some(once) => idempotency::claim(tx, account, once, &id.to_string(), now)?,
+                    None => Claim::First,
+                };
+                match claim {
+                    Claim::First => {}
+                    Claim::Again(made) => {
+                        let made = ItemId::parse(&made).ok_or(Refused::NoSuchItem)?;
+                        let item = load(tx, account, made)?;
+                        return Ok(Added {
+                            item,
+                            replayed: true,
+                        });
+                    }
+                    Claim::Reused => return Err(Refused::KeyReused),
+                }
+                if store::count(tx, account, None, i64::MAX)? >= ITEMS_MAX {
+                    return Err(Refused::TooMany);
+                }
+                let item = Item {
+                    id,
+                    title: title.as_str().to_owned(),
+                    done_at: None,
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                    position: store::last_position(tx, account)? + 1,
+                };
+                store::insert(tx, account, &item)?;
+                Ok(Added {
+                    item,
+                    replayed: false,
+                })
+            })
+            .await
+    }
+
+    /// All that is asked for, or nothing. The version counts on when there is something else to
+    /// be read afterwards.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn change(
+        &self,
+        account: AccountId,
+        id: ItemId,
+        expected: Expected,
+        change: Change,
+    ) -> Result<Item, Refused> {
+        let clock = self.clock.clone();
+        self.db
+            .write(move |tx| {
+                let mut item = load_for_change(tx, account, id, &expected)?;
+                let now = clock.now();
+                let (title, done_at) = (item.title.clone(), item.done_at);
+                if let Some(title) = change.title {
+                    item.title = title.as_str().to_owned();
+                }
+                match change.status {
+                    Some(Status::Open) => item.done_at = None,
+                    Some(Status::Done) => item.done_at = item.done_at.or(Some(now)),
+                    None => {}
+                }
+                if (title, done_at) != (item.title.clone(), item.done_at) {
+                    item.version += 1;
+                    item.updated_at = now;
+                    store::update(tx, account, &item)?;
+                }
+                if let Some(place) = change.place {
+                    let to = position_of(tx, account, &item, place)?;
+                    store::shift(tx, account, item.position, to)?;
+                    item.position = to;
+                }
+                Ok(item)
+            })
+            .await
+    }
+
+    /// # Errors
+    /// [`Refused`].
+    pub async fn delete(
+        &self,
+        account: AccountId,
+        id: ItemId,
+        expected: Expected,
+    ) -> Result<(), Refused> {
+        self.db
+            .write(move |tx| {
+                load_for_change(tx, account, id, &expected)?;
+                Ok(store::delete(tx, account, id)?)
+            })
+            .await
+    }
+}
+
+/// Until the transaction ends, nobody else changes this account's items.
+fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
+    if accounts::lock(tx, account)? {
+        Ok(())
+    } else {
+        Err(Refused::NoSuchItem)
+    }
+}
+
+fn load(db: &mut AnyConnection, account: AccountId, id: ItemId) -> Result<Item, Refused> {
+    store::find(db, account, id)?.ok_or(Refused::NoSuchItem)
+}
+
+fn load_for_change(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    id: ItemId,
+    expected: &Expected,
+) -> Result<Item, Refused> {
+    lock(tx, account)?;
+    let item = load(tx, account, id)?;
+    if expected.includes(item.version) {
+        Ok(item)
+    } else {
+        Err(Refused::Stale(Box::new(item)))
+    }
+}
+
+/// Where the item will be when it has left its place, and those between have moved up.
+fn position_of(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    item: &Item,
+    place: Place,
+) -> Result<i64, Refused> {
+    let from = item.position;
+    Ok(match place {
+        Place::Up(status) => store::position_before(tx, account, status, from)?.unwrap_or(from),
+        Place::Down(status) => store::position_after(tx, account, status, from)?.unwrap_or(from),
+        Place::End => store::last_position(tx, account)?,
+        Place::Before(id) => {
+            let other = store::find(tx, account, id)?.ok_or(Refused::NoSuchPlace)?;
+            if from < other.position {
+                other.position - 1
+            } else {
+                other.position
+            }
+        }
+    })
+}

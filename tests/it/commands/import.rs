@@ -1,0 +1,626 @@
+//! Accounts of other programs: their files are taken as they are, and nobody needs a new password.
+
+use std::io::Write;
+use std::process::{ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+
+use crate::support::{PASSWORD, Place, Ran, Serving, wait_until};
+
+/// Of [`PASSWORD`], made by Python's bcrypt 4.0.1.
+const HASH: &str = "$2b$04$Ia33Ig3pIZ0bJcsdPQPl5.kWEnOGw8P6wMHwy2E1qsVFKEyEYQpH.";
+
+/// Files made by the libraries themselves, in the place's folder. `None` only where people know
+/// that they are left out.
+fn made_by_others(place: &Place) -> Option<()> {
+    let without = std::env::var("DOORWARD_TEST_WITHOUT").unwrap_or_default();
+    if without.split(',').any(|left_out| left_out == "hashes") {
+        return None;
+    }
+    let libraries = std::env::var("DOORWARD_TEST_HASHES").expect(
+        "DOORWARD_TEST_HASHES is not set: run scripts/test, or put `hashes` in DOORWARD_TEST_WITHOUT",
+    );
+    let made = Command::new("python3")
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/foreign/hashes.py"
+        ))
+        .args([place.folder.path().as_os_str(), PASSWORD.as_ref()])
+        .env("PYTHONPATH", libraries)
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    Some(())
+}
+
+/// A column of the list for each account, in the order of their usernames.
+fn listed(place: &Place, column: usize) -> Vec<(String, String)> {
+    let all = place.run(&["account", "list"]).well();
+    let mut rows: Vec<_> = all
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .map(|row| (row[1].to_owned(), row[column].to_owned()))
+        .collect();
+    rows.sort();
+    rows
+}
+
+/// The beginning of everybody's stored hash, by way of what the list shows.
+fn schemes(place: &Place) -> Vec<(String, String)> {
+    place.sql("UPDATE accounts SET name = substr(password_hash, 1, 13)");
+    listed(place, 6)
+}
+
+fn lets_in(serving: &Serving, login: &str, password: &str) -> bool {
+    let status = serving.browser().sign_in(login, password).status;
+    assert!([303, 422].contains(&status), "{login}: {status}");
+    status == 303
+}
+
+#[test]
+fn each_kind_of_hash_lets_its_owner_in_and_then_gives_way_to_ours() {
+    let place = Place::new();
+    let Some(()) = made_by_others(&place) else {
+        return;
+    };
+    let said = place.run(&["import", "users.csv"]).well();
+    assert!(
+        said.starts_with("Added: 15. Existed already: 0. Refused: 0.\n"),
+        "{said}"
+    );
+    assert!(said.contains("Columns that were not read: id\n"), "{said}");
+    let before = schemes(&place);
+    assert_eq!(before.len(), 15);
+    let serving = place.serve();
+    for (username, scheme) in &before {
+        let maker = username
+            .split('-')
+            .next()
+            .unwrap()
+            .replace("passlib", "bcrypt");
+        assert!(
+            scheme.starts_with(&format!("{maker}:")),
+            "{username}: {scheme}"
+        );
+        assert!(
+            !lets_in(&serving, username, "canary-brine-lamp-45"),
+            "{username}"
+        );
+        assert!(lets_in(&serving, username, PASSWORD), "{username}");
+    }
+    for (username, scheme) in schemes(&place) {
+        assert_eq!(scheme, "bcrypt-hs384:", "{username}");
+        assert!(lets_in(&serving, &username, PASSWORD), "{username}");
+        assert!(
+            !lets_in(&serving, &username, "canary-brine-lamp-45"),
+            "{username}"
+        );
+    }
+}
+
+#[test]
+fn each_format_is_told_by_the_name_of_the_file() {
+    let place = Place::new();
+    let Some(()) = made_by_others(&place) else {
+        return;
+    };
+    place.run(&["import", "users.jsonl"]).well();
+    assert_eq!(listed(&place, 1).len(), 15);
+    let ran = place.run(&["import", "users.htpasswd"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(
+        ran.stdout,
+        "line 2, apr1: refused: its hash gives the password away too easily: set a new password instead\n\
+         line 3, sha1: refused: its hash gives the password away too easily: set a new password instead\n\
+         Added: 1. Existed already: 0. Refused: 2.\n"
+    );
+    assert_eq!(ran.stderr, "doorward: 2 rows were refused, see above\n");
+    assert!(lets_in(&place.serve(), "bcrypt", PASSWORD));
+}
+
+#[test]
+fn the_tables_of_flasks_tutorials_are_found_and_read() {
+    let theirs = Place::on_sqlite();
+    let Some(()) = made_by_others(&theirs) else {
+        return;
+    };
+    for (file, table, login, row) in [
+        (
+            "flask-email.db",
+            "user",
+            "ada@example.com",
+            ["-", "ada@example.com", "member", "Ada Lovelace"],
+        ),
+        ("flask-name.db", "user", "ada", ["ada", "-", "member", "-"]),
+        (
+            "flask-username.db",
+            "users",
+            "ada",
+            ["ada", "ada@example.com", "member", "-"],
+        ),
+    ] {
+        let (place, path) = (Place::new(), theirs.path(file));
+        let before = std::fs::read(&path).unwrap();
+        let said = place.run(&["import", path.to_str().unwrap()]).well();
+        assert!(
+            said.starts_with(&format!("Reading the table {table:?}.\nAdded: 1. ")),
+            "{said}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        let all = place.run(&["account", "list"]).well();
+        let columns: Vec<_> = all.trim_end().split('\t').collect();
+        assert_eq!([columns[1], columns[2], columns[3], columns[6]], row);
+        if file == "flask-username.db" {
+            assert_eq!(columns[5], "2024-02-29T12:30:00Z");
+        }
+        assert!(lets_in(&place.serve(), login, PASSWORD), "{file}");
+    }
+}
+
+#[test]
+fn an_sqlite_file_is_read_as_it_is_told_to_be() {
+    let place = Place::new();
+    let path = place.path("app.db");
+    let mut app = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    // In WAL mode, held open, and with tables that nobody would guess.
+    app.batch_execute(&format!(
+        "PRAGMA journal_mode=WAL;
+         CREATE TABLE \"odd \"\"name\" (id INTEGER PRIMARY KEY, \"who is\" TEXT, secret BLOB, is_admin BOOLEAN);
+         INSERT INTO \"odd \"\"name\" VALUES
+             (-1, 'ada', '{HASH}', 1), (2, 'bob', CAST('{HASH}' AS BLOB), 0), (3, NULL, NULL, NULL),
+             (4, CAST(x'ff' AS TEXT), '{HASH}', 0), (5, 'long', zeroblob(100000000), 0), (6, 7, '{HASH}', NULL);
+         CREATE TABLE user (name TEXT PRIMARY KEY, password TEXT) WITHOUT ROWID;
+         CREATE VIEW users AS SELECT 'eve' AS username, '{HASH}' AS password;"
+    ))
+    .unwrap();
+    let ran = place.run(&[
+        "import",
+        "app.db",
+        "--table",
+        "odd \"name",
+        "--map",
+        "username=who is",
+        "--map",
+        "password_hash=secret",
+        "--map",
+        "role=is_admin",
+        "--administrators",
+    ]);
+    assert_eq!(
+        ran.stdout,
+        "Reading the table \"odd \\\"name\".\n\
+         row 3: refused: it has no username and no email address\n\
+         row 4: refused: it is not UTF-8\n\
+         row 5: refused: a field is too long\n\
+         Added: 3. Existed already: 0. Refused: 3.\n\
+         Columns that were not read: id\n",
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        listed(&place, 3),
+        [("7", "member"), ("ada", "administrator"), ("bob", "member")]
+            .map(|(name, role)| (name.to_owned(), role.to_owned()))
+    );
+    for (arguments, words) in [
+        (&["import", "app.db"][..], "_rowid_"),
+        (
+            &["import", "app.db", "--table", "users"],
+            "there is no table \"users\"; there are: odd",
+        ),
+        (
+            &["import", "app.db", "--table", "odd \"name"],
+            "there must be a column",
+        ),
+        (&["import", "app.db", "--map", "name=x"], "say --table"),
+    ] {
+        let stderr = place.run(arguments).ill(1);
+        assert!(stderr.contains(words), "{words} in {stderr}");
+    }
+    app.batch_execute("CREATE TABLE account (login TEXT, hash TEXT)")
+        .unwrap();
+    let stderr = place.run(&["import", "app.db"]).ill(1);
+    assert!(stderr.contains("several tables"), "{stderr}");
+}
+
+/// Three good rows.
+fn three() -> String {
+    format!(
+        "username,email,name,password_hash,created_at\r\n\
+         ada,ada@example.com,Ada Lovelace,{HASH},1700000000\r\n\
+         bob,,\"B, \"\"o\"\"b\",{HASH},\r\n\
+         \r\n\
+         eve,,Eve,{HASH},2024-02-29"
+    )
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_and_changes_nothing() {
+    let place = Place::on_sqlite();
+    place.write("users.csv", three());
+    let stderr = place.run(&["import", "--dry-run", "users.csv"]).ill(1);
+    assert!(stderr.contains("doorward migrate"), "{stderr}");
+    assert!(!place.path("data").exists());
+
+    place.run(&["migrate"]).well();
+    let before = place.data();
+    let said = place.run(&["import", "--dry-run", "users.csv"]).well();
+    assert_eq!(
+        said,
+        "line 2, ada: would be added\nline 3, bob: would be added\nline 5, eve: would be added\n\
+         Would be added: 3. Existed already: 0. Refused: 0.\n"
+    );
+    assert_eq!(place.data(), before);
+}
+
+#[test]
+fn twice_is_as_good_as_once_and_whoever_exists_stays_as_they_are() {
+    let place = Place::new();
+    place.write("users.csv", three());
+    assert_eq!(
+        place.run(&["import", "users.csv"]).well(),
+        "Added: 3. Existed already: 0. Refused: 0.\n"
+    );
+    place.write("users.csv", three().replace("Lovelace", "King"));
+    assert_eq!(
+        place.run(&["import", "users.csv"]).well(),
+        "Added: 0. Existed already: 3. Refused: 0.\n"
+    );
+    let said = place.run(&["import", "--dry-run", "users.csv"]).well();
+    assert!(said.starts_with("line 2, ada: exists already\n"), "{said}");
+    let names = listed(&place, 6).into_iter().map(|(_, name)| name);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["Ada Lovelace", "B, \"o\"b", "Eve"]
+    );
+    assert_eq!(listed(&place, 5)[0].1, "2023-11-14T22:13:20Z");
+}
+
+#[test]
+fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
+    let place = Place::new();
+    let rows: &[(&str, &str)] = &[
+        ("good,good@example.com,,HASH,,", ""),
+        ("a b,,,HASH,,", ": refused: Username must begin"),
+        (
+            "x1,nowhere,,HASH,,",
+            ", x1: refused: Enter an email address in the correct format",
+        ),
+        (
+            ",,,HASH,,",
+            ": refused: it has no username and no email address",
+        ),
+        ("x2,,,,,", ", x2: refused: it has no password"),
+        (
+            "x3,,,sha256$salt$0123456789abcdef0123456789abcdef,,",
+            ", x3: refused: its hash gives the password away",
+        ),
+        (
+            "x4,,,canary-brine-lamp-44,,",
+            ", x4: refused: its password_hash is no hash",
+        ),
+        (
+            "x5,,,pbkdf2:sha256:99999999$salt$0123456789abcdef0123456789abcdef,,",
+            ", x5: refused: its hash would take",
+        ),
+        ("x6,,,HASH,owner,", ", x6: refused: its role is neither"),
+        (
+            "x7,,,HASH,administrator,",
+            ", x7: refused: it is an administrator",
+        ),
+        ("x8,,,HASH,,tomorrow", ", x8: refused: its created_at"),
+        ("x9,,,HASH,,9999999999", ", x9: refused: its created_at"),
+        (
+            "x10,,,HASH,",
+            ": refused: it has 5 fields, and the header 6",
+        ),
+        (
+            "x11,,a\u{1}b,HASH,,",
+            ", x11: refused: Name must be plain text",
+        ),
+        ("x12\0,,,HASH,,", ": refused: Username must begin"),
+        (
+            "good,other@example.com,,HASH,,",
+            ", good: refused: its username belongs to an account with another email address",
+        ),
+        (
+            "other,good@example.com,,HASH,,",
+            ", other: refused: its email address belongs to an account with another username",
+        ),
+        ("GOOD,Good@Example.com,,HASH,member,0", ""),
+        ("last@example.com,,,HASH,,", ""),
+    ];
+    let mut file = "\u{feff}Username , EMAIL,name,password_hash,role,created_at\n".to_owned();
+    for (row, _) in rows {
+        file += &(row.replace("HASH", HASH) + "\n");
+    }
+    place.write("users.csv", file.as_bytes());
+    let ran = place.run(&["import", "users.csv"]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.stderr, "doorward: 16 rows were refused, see above\n");
+    let mut said = ran.stdout.lines();
+    for (at, (row, refused)) in rows
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, refused))| !refused.is_empty())
+    {
+        let line = said.next().unwrap();
+        assert!(
+            line.starts_with(&format!("line {}{refused}", at + 2)),
+            "{row}: {line}"
+        );
+    }
+    assert_eq!(
+        said.next(),
+        Some("Added: 2. Existed already: 1. Refused: 16.")
+    );
+    for secret in ["canary", "$2b$", "0123456789abcdef"] {
+        assert!(!ran.stdout.contains(secret), "{}", ran.stdout);
+    }
+    let emails: Vec<_> = listed(&place, 2)
+        .into_iter()
+        .map(|(_, email)| email)
+        .collect();
+    assert_eq!(emails, ["last@example.com", "good@example.com"]);
+}
+
+#[test]
+fn hostile_files_are_refused_and_harm_nothing() {
+    let place = Place::new();
+    let good = format!("ok,{HASH}\n");
+    let head = b"username,password_hash\n".to_vec();
+    let long = "x".repeat(70_000);
+    for (name, content, said) in [
+        ("bytes.csv", [&head[..], b"\xff\xfe,x\n", good.as_bytes()].concat(), "line 2: refused: it is not UTF-8"),
+        ("long.csv", [&head[..], long.as_bytes(), b",x\n", good.as_bytes()].concat(), "line 2: refused: it is longer than 64 kB"),
+        ("field.csv", [&head[..], b"\"", long.as_bytes(), b"\nevil,", HASH.as_bytes(), b"\n\",x\n", good.as_bytes()].concat(), "line 2: refused: it is longer than 64 kB"),
+        ("columns.csv", [&head[..], ",".repeat(5000).as_bytes(), b"\n", good.as_bytes()].concat(), "line 2: refused: it is longer than 64 kB"),
+        ("quote.csv", [&head[..], good.as_bytes(), b"\"x,y\nevil,", HASH.as_bytes()].concat(), "line 3: refused: it has 1 fields, and the header 2"),
+        ("escape.csv", [&head[..], b"\x1b[2Jx,y\n", good.as_bytes()].concat(), "line 2: refused: Username must begin"),
+        ("lines.jsonl", format!("[1]\n{{\"username\":\"a\"\n\"canary\"\n{{\"username\":[1]}}\n{}\n{{\"username\":\"x\",\"x\":\"{long}\"}}\n{{\"username\":\"ok\",\"password\":\"{HASH}\"}}\n", "[".repeat(60_000)).into_bytes(),
+            "line 1: refused: it is no JSON object on one line\nline 2: refused: it is no JSON object on one line\nline 3: refused: it is no JSON object on one line\nline 4: refused: its username is no text\nline 5: refused: it is no JSON object on one line\nline 6: refused: it is longer than 64 kB\n"),
+        ("x.htpasswd", format!("# canary\n\nnobody\nplain:canary-brine-lamp-44\ncrypt:rl.3StKT.4T8M\nok:{HASH}\n").into_bytes(),
+            "line 3: refused: it is not USER:HASH\nline 4: refused: its hash gives the password away too easily: make it with htpasswd -B\nline 5: refused"),
+    ] {
+        place.write(name, content);
+        let ran = place.run(&["import", name]);
+        assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);
+        assert!(ran.stdout.starts_with(said), "{name}: {}", ran.stdout);
+        assert!(!ran.stdout.contains("canary"), "{name}");
+        assert_eq!(listed(&place, 1), [("ok".into(), "ok".into())], "{name}");
+    }
+    for (name, content, said) in [
+        ("nothing.csv", &b""[..], "the file is empty"),
+        (
+            "two.csv",
+            b"a,b\n",
+            "there must be a column username or email, and password_hash or password; the first line must name the columns",
+        ),
+        (
+            "headless.csv",
+            b"ada,canary-brine-lamp-44\n",
+            "the first line must name the columns",
+        ),
+        ("wide.csv", b"\xff\xfeu\0s\0", "UTF-16"),
+        (
+            "header.csv",
+            b"\xfc,password\n",
+            "the header: it is not UTF-8",
+        ),
+        (
+            "fake.db",
+            b"no database, but long enough to be taken for one",
+            "cannot be read as SQLite",
+        ),
+        ("users.txt", b"", "--format"),
+    ] {
+        place.write(name, content);
+        let stderr = place.run(&["import", name]).ill(1);
+        assert!(stderr.contains(said), "{name}: {stderr}");
+    }
+    for arguments in [
+        &["import", "not-there.csv"][..],
+        &["import", "not-there.db"],
+        &["import", ".", "--format", "csv"],
+        &["import", "two.csv", "--table", "x"],
+        &["import", "two.csv", "--map", "username=c"],
+    ] {
+        place.run(arguments).ill(1);
+    }
+    assert!(!place.path("not-there.db").exists());
+    for arguments in [
+        &["import"][..],
+        &["import", "x", "--map", "id=x"],
+        &["import", "x", "--format", "xml"],
+    ] {
+        assert_eq!(place.run(arguments).code, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn our_own_database_is_never_read_as_anothers() {
+    let place = Place::on_sqlite();
+    place.run(&["migrate"]).well();
+    std::fs::hard_link(place.path("data/doorward.db"), place.path("other.db")).unwrap();
+    std::os::unix::fs::symlink("other.db", place.path("users.csv")).unwrap();
+    for file in ["data/doorward.db", "other.db", "users.csv"] {
+        let stderr = place.run(&["import", file]).ill(1);
+        assert!(
+            stderr.contains("the database of this server itself"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_imported_under_another_secret_than_the_servers() {
+    let mut place = Place::new();
+    place.serve().end();
+    place.write("users.csv", three());
+    place.set(
+        "DOORWARD_SECRET",
+        "YW5vdGhlciBzZWNyZXQsIGFub3RoZXIgc2VjcmV0ISE=",
+    );
+    for arguments in [
+        &["import", "users.csv"][..],
+        &["import", "--dry-run", "users.csv"],
+    ] {
+        let stderr = place.run(arguments).ill(1);
+        assert!(stderr.contains("under another secret"), "{stderr}");
+    }
+    assert_eq!(place.run(&["account", "list"]).well(), "");
+}
+
+#[test]
+fn passwords_that_were_never_hashed_are_held_to_the_rules_and_hashed() {
+    let place = Place::new();
+    let mut file = "login,password\n".to_owned();
+    for number in 0..40 {
+        file += &format!("user{number},canary-brine-lamp-{number}\n");
+    }
+    file += "short,canary\nweak,passwordpassword\nuser0,canary-brine-lamp-0\n";
+    place.write("users.csv", file);
+    place.run(&["migrate"]).well();
+    let dry = place.run(&["import", "--dry-run", "users.csv"]).stdout;
+    let sum = "Would be added: 40. Existed already: 1. Refused: 2.\n";
+    assert!(dry.ends_with(sum), "{dry}");
+    let ran = place.run(&["import", "users.csv"]);
+    assert_eq!(
+        ran.stdout,
+        "There are passwords that were not hashed yet. Hashing them takes its time.\n\
+         line 42, short: refused: Password must be 12 characters or more\n\
+         line 43, weak: refused: its password is easy to guess\n\
+         Added: 40. Existed already: 1. Refused: 2.\n"
+    );
+    assert!(
+        schemes(&place)
+            .iter()
+            .all(|(_, scheme)| scheme == "bcrypt-hs384:")
+    );
+    assert!(lets_in(&place.serve(), "user39", "canary-brine-lamp-39"));
+}
+
+/// An import that reads what a pipe brings, and the pipe.
+fn piped(place: &Place) -> (std::process::Child, ChildStdin) {
+    let mut child = place
+        .command(&["import", "/dev/stdin", "--format", "csv"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(b"username,email,password_hash\n").unwrap();
+    (child, pipe)
+}
+
+fn write_rows(pipe: &mut ChildStdin, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let row = format!("user{number},user{number}@example.com,{HASH}\n");
+        pipe.write_all(row.as_bytes()).unwrap();
+    }
+}
+
+/// The most memory that was resident while so many rows went through.
+#[cfg(target_os = "linux")]
+fn peak_kilobytes(rows: u32) -> u64 {
+    let place = Place::new();
+    let (child, mut pipe) = piped(&place);
+    write_rows(&mut pipe, 0..rows);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    drop(pipe);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert!(
+        ran.stdout.starts_with(&format!("Added: {rows}.")),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        ran.stderr.lines().count(),
+        rows as usize / 10_000,
+        "{}",
+        ran.stderr
+    );
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn twenty_thousand_rows_take_no_more_memory_than_two_thousand() {
+    let (few, started) = (peak_kilobytes(2_000), Instant::now());
+    let many = peak_kilobytes(20_000);
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(
+        many < few + 8 * 1024,
+        "{few} kB for few, {many} kB for many"
+    );
+}
+
+#[test]
+fn a_name_that_is_taken_while_it_is_written_costs_that_row_alone() {
+    let place = Place::new();
+    place.run(&["migrate"]).well();
+    // As if somebody had signed up between the look and the insert.
+    place.sql(if std::env::var("DOORWARD_TEST_DATABASE").is_ok() {
+        "CREATE FUNCTION taken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NEW.username_key = 'user7' THEN RAISE unique_violation; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER taken BEFORE INSERT ON accounts FOR EACH ROW EXECUTE FUNCTION taken()"
+    } else {
+        "CREATE TRIGGER taken BEFORE INSERT ON accounts WHEN NEW.username_key = 'user7' BEGIN
+             INSERT INTO accounts (id, username_key, password_hash, role, created_at)
+             VALUES ('x', 'user7', '', 'member', 0); END"
+    });
+    let (child, mut pipe) = piped(&place);
+    write_rows(&mut pipe, 0..20);
+    drop(pipe);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(
+        ran.stdout,
+        "line 9, user7: refused: one of its names has just been taken: run the import again\n\
+         Added: 19. Existed already: 0. Refused: 1.\n"
+    );
+    assert_eq!(listed(&place, 1).len(), 19);
+}
+
+#[test]
+fn an_import_that_was_killed_is_finished_by_another() {
+    let place = Place::new();
+    place.run(&["migrate"]).well();
+    let (mut child, mut pipe) = piped(&place);
+    write_rows(&mut pipe, 0..1_200);
+    wait_until("the first batch is in", || {
+        place.run(&["account", "list"]).well().lines().count() >= 500
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = place.run(&["account", "list"]).well().lines().count();
+    assert!(
+        (500..=1_200).contains(&before) && before.is_multiple_of(500),
+        "{before}"
+    );
+
+    let (child, mut pipe) = piped(&place);
+    write_rows(&mut pipe, 0..1_500);
+    drop(pipe);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    let said = format!(
+        "Added: {}. Existed already: {before}. Refused: 0.\n",
+        1_500 - before
+    );
+    assert_eq!(ran.stdout, said);
+    assert_eq!(listed(&place, 1).len(), 1_500);
+}
