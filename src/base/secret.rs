@@ -15,6 +15,7 @@ pub enum Purpose {
     RefreshTokens,
     FormTokens,
     FormCookie,
+    CompatTokens,
 }
 
 impl Purpose {
@@ -26,6 +27,7 @@ impl Purpose {
             Purpose::RefreshTokens => b"doorward refresh tokens",
             Purpose::FormTokens => b"doorward form tokens",
             Purpose::FormCookie => b"doorward form cookie",
+            Purpose::CompatTokens => b"doorward compat tokens",
         }
     }
 }

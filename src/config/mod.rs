@@ -35,6 +35,7 @@ pub struct Config {
     pub tokens: TokensConfig,
     pub sessions: SessionsConfig,
     pub proxies: ProxiesConfig,
+    pub compat: CompatConfig,
     pub log: LogConfig,
     /// Every setting in its order, for `config show`.
     pub shown: Vec<Shown>,
@@ -110,6 +111,21 @@ impl ProxiesConfig {
             .iter()
             .any(|network| network.contains(&address))
     }
+}
+
+/// For the clients of the five tutorials (`docs/FROM-FLASK.md`).
+#[derive(Clone, Debug)]
+pub struct CompatConfig {
+    pub enabled: bool,
+    /// Whether a sign in also tells who has an account, as the tutorials do.
+    pub exact: bool,
+    pub root: CompatRoot,
+}
+
+/// Which tutorial's answer a program gets at `/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompatRoot {
+    C,
 }
 
 #[derive(Clone, Debug)]
@@ -315,6 +331,13 @@ impl Config {
                         parts.map(network).collect()
                     },
                 ),
+            },
+            compat: CompatConfig {
+                enabled: r.take("compat.enabled", "true", "true or false", parsed),
+                exact: r.take("compat.exact", "false", "true or false", parsed),
+                root: r.take("compat.root", "c", "c", |text| {
+                    (text == "c").then_some(CompatRoot::C)
+                }),
             },
             log: LogConfig {
                 format: r.take("log.format", "text", "text or json", |text| match text {

@@ -265,14 +265,48 @@ impl Sessions {
         stay: Stay,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
-        let (clock, config) = (self.clock.clone(), self.config.clone());
+        let config = self.config.clone();
+        let row_at = move |now| Row::new(account, client, stay, now, now, &config);
+        self.begin(account, proof, before, row_at).await
+    }
+
+    /// Starts a session that lasts for so many seconds, used or not.
+    ///
+    /// # Errors
+    /// As [`Sessions::start`].
+    pub async fn start_for(
+        &self,
+        account: AccountId,
+        proof: Proof,
+        client: Client,
+        seconds: i64,
+    ) -> Result<Grant, NotSignedIn> {
+        let config = self.config.clone();
+        let row_at = move |now| {
+            let ends_at = now + seconds;
+            Row {
+                ends_at,
+                idle_ends_at: ends_at,
+                ..Row::new(account, client, Stay::ThisVisit, now, now, &config)
+            }
+        };
+        self.begin(account, proof, None, row_at).await
+    }
+
+    async fn begin(
+        &self,
+        account: AccountId,
+        proof: Proof,
+        before: Option<SessionId>,
+        row_at: impl FnOnce(UnixSeconds) -> Row + Send + 'static,
+    ) -> Result<Grant, NotSignedIn> {
+        let clock = self.clock.clone();
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
                 // Read here, where nobody has to wait any more.
-                let now = clock.now();
-                let row = Row::new(account.id, client, stay, now, now, &config);
+                let row = row_at(clock.now());
                 let ended = replace(tx, &row, before)?;
                 Ok((account, row, ended))
             })
@@ -304,6 +338,23 @@ impl Sessions {
             return Err(NotSignedIn::Ended);
         }
         Ok(identity)
+    }
+
+    /// Whose session this is, by a token that hangs on it and was verified. Asks the database
+    /// each time: such tokens are few, and some outlive what is held in memory of what ended.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub async fn load_owner(&self, sid: &str) -> Result<Account, NotSignedIn> {
+        let id = SessionId::parse(sid).ok_or(Refused::Malformed)?;
+        let now = self.clock.now();
+        self.db
+            .read(move |db| {
+                let row = store::find(db, id)?.filter(|row| row.lives_at(now));
+                let row = row.ok_or(NotSignedIn::Ended)?;
+                active(db, row.account_id)?.ok_or(NotSignedIn::Ended)
+            })
+            .await
     }
 
     async fn load(&self, access: &str) -> Result<Identity, NotSignedIn> {

@@ -16,6 +16,8 @@ pub enum Delivery {
         stay: Stay,
         before: Option<SessionId>,
     },
+    /// A session of this length, for a token that hangs on it.
+    Token { seconds: i64 },
     /// A link that shows this path.
     Link { path: String },
 }
@@ -104,6 +106,11 @@ impl SignIn {
             Delivery::Session { stay, before } => {
                 let proof = Proof::Password(proved);
                 let started = self.sessions.start(id, proof, client, stay, before).await;
+                started.map(Outcome::SignedIn)
+            }
+            Delivery::Token { seconds } => {
+                let proof = Proof::Password(proved);
+                let started = self.sessions.start_for(id, proof, client, seconds).await;
                 started.map(Outcome::SignedIn)
             }
             Delivery::Link { path } => {

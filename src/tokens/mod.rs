@@ -7,6 +7,7 @@
 
 mod checks;
 mod claims;
+mod compat;
 mod inspect;
 mod key;
 mod key_set;
@@ -30,6 +31,8 @@ use crate::storage::Db;
 use checks::Terms;
 pub use claims::{AccessClaims, LinkClaims, ShareClaims};
 use claims::{Lives, Purpose};
+use compat::CompatKey;
+pub use compat::{CompatClaims, Tutorial};
 pub use inspect::{as_pasted, by_key_set};
 use key::Seal;
 pub use key_set::{BadKeySet, KEY_SET_MAX_BYTES, KeySet};
@@ -81,6 +84,7 @@ pub struct Tokens {
 /// The ring as it was last read.
 struct Keys {
     seal: Seal,
+    compat: CompatKey,
     ring: RwLock<Arc<Ring>>,
     version: AtomicU64,
 }
@@ -108,6 +112,7 @@ impl Tokens {
             lives: Lives::of(config),
             keys: Arc::new(Keys {
                 seal: Seal::new(secret),
+                compat: CompatKey::new(secret),
                 ring: RwLock::new(Arc::new(ring)),
                 version: AtomicU64::new(0),
             }),
@@ -403,6 +408,7 @@ mod tests {
             clock: Clock::Fixed(time.clone()),
             keys: Arc::new(Keys {
                 seal: Seal::new(&InstanceSecret::generate()),
+                compat: CompatKey::new(&InstanceSecret::generate()),
                 ring: RwLock::new(Arc::new(ring::tests::ring(algorithm, active_at))),
                 version: AtomicU64::new(0),
             }),

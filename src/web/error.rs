@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::ServiceResponse;
+use actix_web::dev::{RequestHead, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -423,11 +423,16 @@ struct ProblemPage {
 
 /// Whether the answer is for a person: the request asks for HTML, and not the API for it.
 pub fn is_for_a_person(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(header::ACCEPT);
+    is_of_a_person(request.head())
+}
+
+/// As [`is_for_a_person`], of a request that has no handler yet.
+pub fn is_of_a_person(head: &RequestHead) -> bool {
+    let accept = head.headers().get(header::ACCEPT);
     let html = accept
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
-    html && !request.path().starts_with("/api/")
+    html && !head.uri.path().starts_with("/api/")
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.

@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod client;
+mod compat;
 mod cookies;
 mod error;
 mod forms;

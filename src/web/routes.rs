@@ -2,18 +2,40 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::api;
 use super::guard::Guard::{
-    Administrator, OneTime, Open, Public, Recent, RecentAdministrator, SignedIn, SignedInOrLink,
+    Administrator, OneTime, Open, Public, PublicToken, Recent, RecentAdministrator, SignedIn,
+    SignedInOrLink,
 };
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
     account, admin, continue_link, dashboard, email, first_administrator, home, inspect, login,
     logout, password, sessions, signup, verify, work,
 };
-use super::{State, assets, jwks};
+use super::{State, api, assets, compat, jwks};
 
 fn routes(routes: &mut Routes<'_>) {
+    // The clients of the five tutorials
+    routes.for_programs("/", |at| at.get(Public, compat::root));
+    routes.for_programs("/public", |at| at.get(Public, compat::b::public));
+    routes.for_programs("/signup", |at| at.post(Open, compat::sign_up));
+    routes.for_programs("/login", |at| {
+        at.get(Public, compat::d::log_in).post(Open, compat::log_in)
+    });
+    routes.for_programs("/user", |at| at.get(Public, compat::a::users));
+    routes.for_programs("/auth", |at| {
+        at.get(PublicToken, compat::b::auth)
+            .post(Public, compat::e::auth)
+    });
+    routes.for_programs("/api/v1/signup", |at| at.post(Public, compat::c::sign_up));
+    routes.for_programs("/api/v1/login", |at| at.post(Public, compat::c::log_in));
+    for path in ["/need_login", "/api/v1/need_login"] {
+        routes.for_programs(path, |at| at.get(Public, compat::c::need_login));
+    }
+    routes.for_programs("/work", |at| {
+        at.get(Public, compat::e::list).post(Public, compat::e::add)
+    });
+    routes.for_programs("/workitems", |at| at.get(Public, compat::e::list));
+
     // Pages
     routes.at("/", |at| at.get(Open, home::show));
     routes.at("/public", |at| at.get(Open, home::public));

@@ -161,6 +161,25 @@ fn pages_do_not_import_each_other() {
 }
 
 #[test]
+fn nothing_but_the_list_of_routes_knows_the_tutorials_clients() {
+    let compat = root().join("src/web/compat");
+    let knows = ["compat::", "compat,", "compat}", "mod compat"];
+    for source in sources().filter(|source| source.path.starts_with(root().join("src/web"))) {
+        let path = source.path.to_str().unwrap();
+        let allowed = source.path.starts_with(&compat)
+            || ["web/routes.rs", "web/mod.rs"]
+                .iter()
+                .any(|place| path.ends_with(place));
+        let found = source
+            .code()
+            .find(|(_, line)| knows.iter().any(|way| line.contains(way)));
+        if let Some((line, _)) = found {
+            assert!(allowed, "{path}:{line} knows the tutorials' clients");
+        }
+    }
+}
+
+#[test]
 fn there_is_no_unsafe_code_and_no_global_state() {
     for source in sources() {
         for (line, code) in source.code() {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::compat;
 use crate::support::{Browser, Door, PASSWORD, Reply};
 
 const LINK: &str = "/dashboard?token=";
@@ -45,7 +46,13 @@ fn every_route_answers_everyone_as_its_guard_says() {
     administrator(&door);
     let (mut table, mut names) = (String::new(), 0);
     for route in doorward::web::listed() {
-        writeln!(table, "{} {} [{:?}]", route.method, route.path, route.guard).unwrap();
+        let only = if route.for_programs { ", programs" } else { "" };
+        writeln!(
+            table,
+            "{} {} [{:?}{only}]",
+            route.method, route.path, route.guard
+        )
+        .unwrap();
         let path = route
             .path
             .replace("{file}", "nothing")
@@ -212,6 +219,8 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let one_time = door.first_administrator.clone().unwrap();
+    let [compat_a, compat_b, compat_c, compat_d, compat_e] =
+        compat::all_tokens(&door, "ada").map(|(_, token)| token);
     let kinds = [
         ("access", ada.access()),
         ("refresh", ada.cookie("doorward_refresh").unwrap()),
@@ -227,6 +236,11 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
                 .unwrap(),
         ),
         ("none", "nonsense".to_owned()),
+        ("compat a", compat_a),
+        ("compat b", compat_b),
+        ("compat c", compat_c),
+        ("compat d", compat_d),
+        ("compat e", compat_e),
     ];
     let with_cookie = |name: &str, token: &str| {
         let browser = door.browser();
@@ -245,7 +259,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     // Where a token is shown, which kind opens it, and what all others get. What uses its
     // token up comes after what only looks.
     type Show<'a> = &'a dyn Fn(&str) -> u16;
-    let doors: [(&str, &str, u16, u16, Show<'_>); 9] = [
+    let doors: [(&str, &str, u16, u16, Show<'_>); 13] = [
         ("bearer", "access", 200, 401, &|token| {
             door.program(Some(token)).get("/dashboard").status
         }),
@@ -261,6 +275,18 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         ("refresh body", "refresh", 200, 401, &refresh),
         ("address of the dashboard", "link", 200, 400, &|token| {
             door.browser().get(&format!("{LINK}{token}")).status
+        }),
+        ("x-access-token", "compat a", 200, 401, &|token| {
+            compat::show_to_a(&door, token).status
+        }),
+        ("address of /auth", "compat b", 200, 401, &|token| {
+            compat::show_to_b(&door, token).status
+        }),
+        ("header without a scheme", "compat c", 200, 401, &|token| {
+            compat::show_to_c(&door, token).status
+        }),
+        ("header with JWT", "compat e", 200, 401, &|token| {
+            compat::show_to_e(&door, token).status
         }),
         ("continue", "link", 303, 401, &|token| {
             post("/login/continue", "token", token)
@@ -415,8 +441,9 @@ fn a_form_of_a_page_that_keeps_its_address_to_itself_is_taken_by_its_token() {
 fn a_program_without_cookies_needs_no_form_token() {
     let door = Door::open();
     door.signed_up("ada");
-    let reply = door
-        .program(None)
-        .post("/login", &[("username", "ada"), ("password", PASSWORD)]);
-    assert_eq!(reply.status, 303);
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    let page = door.program(None).with("accept", "text/html");
+    assert_eq!(page.post("/login", &fields).status, 303);
+    let token = door.program(None).post("/login", &fields);
+    assert_eq!(token.status, 200, "as a tutorial's client");
 }

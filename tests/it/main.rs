@@ -15,6 +15,7 @@ mod architecture;
 mod bad_input;
 mod chromium;
 mod commands;
+mod compat;
 mod foreign;
 mod guard;
 mod inspect;

@@ -26,9 +26,10 @@ use crate::sessions::Grant;
 
 pub type Answer = Result<HttpResponse, PageError>;
 
-const JSON: &str = "application/json";
+pub const JSON: &str = "application/json";
+pub const NOT_JSON: &str = "The body is not JSON. Nothing was saved.";
 /// A longer name of a field is not said again.
-const NAME_MAX: usize = 40;
+pub const NAME_MAX: usize = 40;
 
 /// A body of JSON, read strictly: no field that is not known, none twice.
 pub struct Json<T>(pub T);
@@ -58,7 +59,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
 /// The parser's own message may quote a value, which may be a secret.
 fn unreadable(error: serde_json::Error) -> PageError {
     if !error.is_data() {
-        return PageError::Malformed("The body is not JSON. Nothing was saved.");
+        return PageError::Malformed(NOT_JSON);
     }
     let message = error.to_string();
     let named = |before: &str| {
@@ -76,7 +77,7 @@ fn unreadable(error: serde_json::Error) -> PageError {
     PageError::Fields(found.into_iter().collect())
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
     let text =
         serde_json::to_string(body).map_err(|error| Fault::caused("write an answer", error))?;
     Ok(HttpResponse::build(status).content_type(JSON).body(text))

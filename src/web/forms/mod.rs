@@ -18,12 +18,13 @@ use super::guard::viewer;
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub const FORM: &str = "application/x-www-form-urlencoded";
 const BODY_MAX_BYTES: usize = 16 * 1024;
 const FIELDS_MAX: usize = 32;
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The fields of a posted form, sent from a page of ours.
+#[derive(Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -39,27 +40,52 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// `application/x-www-form-urlencoded` without guessing: what is not UTF-8 or stands there
     /// twice is an error.
-    fn parse(body: &[u8]) -> Result<Self, PageError> {
-        let mut fields: Vec<(String, String)> = Vec::new();
+    pub fn parse(body: &[u8]) -> Result<Self, PageError> {
+        let mut form = Self::default();
         for pair in body
             .split(|byte| *byte == b'&')
             .filter(|pair| !pair.is_empty())
         {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let (name, value) = (decode(halves.next())?, decode(halves.next())?);
-            if fields.len() == FIELDS_MAX {
-                return Err(PageError::TooLarge);
-            }
-            if fields.iter().any(|(field, _)| *field == name) {
-                return Err(PageError::Malformed(
-                    "A field was sent twice. Nothing was saved.",
-                ));
-            }
-            fields.push((name, value));
+            form.add(name, value)?;
         }
-        Ok(Self(fields))
+        Ok(form)
+    }
+
+    /// # Errors
+    /// When there are too many fields already, or this one is there.
+    pub fn add(&mut self, name: String, value: String) -> Result<(), PageError> {
+        if self.0.len() == FIELDS_MAX {
+            return Err(PageError::TooLarge);
+        }
+        if self.find(&name).is_some() {
+            return Err(PageError::Malformed(
+                "A field was sent twice. Nothing was saved.",
+            ));
+        }
+        self.0.push((name, value));
+        Ok(())
+    }
+
+    /// Whether it is known to come from a page of ours, or from nobody's browser.
+    ///
+    /// # Errors
+    /// None that a request can cause.
+    pub fn is_ours(&self, request: &HttpRequest) -> Result<bool, Fault> {
+        let state = request
+            .app_data::<Data<State>>()
+            .ok_or_else(|| Fault::new("a server without state"))?;
+        let tokens = &state.web.form_tokens;
+        let known = viewer(request).is_some() || state.web.cookies.has_form(request.headers());
+        Ok(cross_origin::verdict(request) == Verdict::Ours
+            || known && tokens.is_ours(request, self.text("form_token")))
     }
 }
 
@@ -103,13 +129,7 @@ impl FromRequest for Unproven {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let form = Form::parse(&body_of(&request, payload, FORM).await?)?;
-            let state = request
-                .app_data::<Data<State>>()
-                .ok_or_else(|| Fault::new("a server without state"))?;
-            let tokens = &state.web.form_tokens;
-            let known = viewer(&request).is_some() || state.web.cookies.has_form(request.headers());
-            let is_ours = cross_origin::verdict(&request) == Verdict::Ours
-                || known && tokens.is_ours(&request, form.text("form_token"));
+            let is_ours = form.is_ours(&request)?;
             Ok(Self { form, is_ours })
         })
     }

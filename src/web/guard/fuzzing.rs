@@ -60,11 +60,16 @@ fn tokens_are_counted(request: &HttpRequest) {
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);
     for guard in [
         Guard::Public,
+        Guard::PublicToken,
         Guard::Open,
         Guard::OneTime,
         Guard::SignedInOrLink,
     ] {
-        let takes = only_looks && matches!(guard, Guard::OneTime | Guard::SignedInOrLink);
+        let takes = only_looks
+            && matches!(
+                guard,
+                Guard::PublicToken | Guard::OneTime | Guard::SignedInOrLink
+            );
         match query_token(guard, request) {
             Ok(None) => assert_eq!(in_query, 0),
             Ok(Some(_)) => assert!(takes && in_query == 1, "{guard:?}, {in_query}"),
@@ -177,6 +182,7 @@ fn is_ours(request: &HttpRequest) -> bool {
 async fn nobody_is_admitted(request: &HttpRequest) {
     for guard in [
         Guard::Public,
+        Guard::PublicToken,
         Guard::Open,
         Guard::OneTime,
         Guard::SignedInOrLink,

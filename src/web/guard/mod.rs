@@ -39,6 +39,8 @@ pub use table::{Listed, Routes};
 pub enum Guard {
     /// Everyone, and it is the same for everyone: nobody is asked who they are.
     Public,
+    /// As [`Guard::Public`], and `?token=` is a tutorial's token, which the handler itself checks.
+    PublicToken,
     /// Everyone; the page knows who is signed in.
     Open,
     /// As [`Guard::Open`], and `?token=` is a one-time token, which the page itself checks.
@@ -57,7 +59,10 @@ pub enum Guard {
 
 impl Guard {
     fn lets_in_nobody_unknown(self) -> bool {
-        !matches!(self, Self::Public | Self::Open | Self::OneTime)
+        !matches!(
+            self,
+            Self::Public | Self::PublicToken | Self::Open | Self::OneTime
+        )
     }
 
     fn wants_recent(self) -> bool {
@@ -170,6 +175,7 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
         (Some(_), Some(_)) => Err(PageError::Tokens(
             "It came with two tokens, one in the address and one in a header.",
         )),
+        _ if guard == Guard::PublicToken => Ok(Found::default()),
         (Some(token), None) if guard == Guard::SignedInOrLink => {
             by_link(state, request, &token).boxed_local().await
         }
@@ -196,7 +202,7 @@ fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Pa
         return Err(PageError::Tokens("It came with two tokens in the address."));
     }
     match guard {
-        Guard::OneTime | Guard::SignedInOrLink if only_looks(request) => {
+        Guard::PublicToken | Guard::OneTime | Guard::SignedInOrLink if only_looks(request) => {
             Ok(Some(token.into_owned()))
         }
         _ => Err(PageError::Tokens(

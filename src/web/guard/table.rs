@@ -1,13 +1,13 @@
 //! The table of routes: a way to list a URL that cannot be used without a guard.
 
-use actix_web::guard::{Any, Delete, Get, Head, Patch, Post};
+use actix_web::guard::{Any, Delete, Get, Head, Patch, Post, fn_guard};
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, resource, to};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use super::{Guard, admit};
 use crate::web::State;
-use crate::web::error::PageError;
+use crate::web::error::{PageError, is_of_a_person};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Listed {
     pub method: &'static str,
     pub path: &'static str,
     pub guard: Guard,
+    /// Not for browsers: they get what else is listed at this path.
+    pub for_programs: bool,
 }
 
 /// Collects the table, and with a server's state its services too.
@@ -26,6 +28,7 @@ pub struct Routes<'a> {
 /// The methods of one path.
 pub struct At<'a> {
     path: &'static str,
+    for_programs: bool,
     state: Option<&'a State>,
     resource: Resource,
     listed: Vec<Listed>,
@@ -47,9 +50,41 @@ impl<'a> Routes<'a> {
     }
 
     pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+        let (resource, allowed) = self.take(path, false, methods);
+        if let Some((config, _)) = &mut self.server {
+            let allowed = allowed.join(", ");
+            config.service(resource.default_service(to(move || {
+                let allowed = allowed.clone();
+                async move { PageError::MethodNotAllowed(allowed).into_response() }
+            })));
+        }
+    }
+
+    /// For the tutorials' clients, as long as the settings want them. Browsers and all other
+    /// methods get what is listed at the same path further down.
+    pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+        let (resource, allowed) = self.take(path, true, methods);
+        if let Some((config, state)) = &mut self.server
+            && state.config.compat.enabled
+        {
+            config.service(resource.guard(fn_guard(move |context| {
+                let head = context.head();
+                allowed.contains(&head.method.as_str()) && !is_of_a_person(head)
+            })));
+        }
+    }
+
+    /// What is done at a path, and by which methods.
+    fn take(
+        &mut self,
+        path: &'static str,
+        for_programs: bool,
+        methods: impl FnOnce(At<'_>) -> At<'_>,
+    ) -> (Resource, Vec<&'static str>) {
         let state = self.server.as_ref().map(|(_, state)| *state);
         let at = methods(At {
             path,
+            for_programs,
             state,
             resource: resource(path),
             listed: Vec::new(),
@@ -58,14 +93,8 @@ impl<'a> Routes<'a> {
         if allowed.contains(&"GET") {
             allowed.push("HEAD");
         }
-        let allowed = allowed.join(", ");
         self.listed.extend(at.listed);
-        if let Some((config, _)) = &mut self.server {
-            config.service(at.resource.default_service(to(move || {
-                let allowed = allowed.clone();
-                async move { PageError::MethodNotAllowed(allowed).into_response() }
-            })));
-        }
+        (at.resource, allowed)
     }
 }
 
@@ -122,6 +151,7 @@ impl At<'_> {
             method,
             path: self.path,
             guard,
+            for_programs: self.for_programs,
         });
         let Some(state) = self.state else { return self };
         let mut route = route.to(handler);

@@ -43,7 +43,7 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, PageError>;
 
-const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
+pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
      that do not belong together";
 const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;

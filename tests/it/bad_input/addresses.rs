@@ -199,7 +199,7 @@ fn headers_that_are_no_text_are_as_good_as_none() {
         ] {
             let mut wire = Wire::to(door.address);
             wire.say(format!(
-                "GET /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}: "
+                "GET /signup HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}: "
             ));
             wire.say(junk);
             wire.say("\r\n\r\n");

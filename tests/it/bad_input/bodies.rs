@@ -179,7 +179,7 @@ fn lengths_that_contradict_each_other_are_refused() {
 #[test]
 fn a_body_where_none_belongs_is_not_waited_for() {
     let door = Door::open();
-    let mut wires = ["/", "/login", "/nowhere"].map(|path| {
+    let mut wires = ["/", "/signup", "/nowhere"].map(|path| {
         let mut wire = Wire::to(door.address);
         wire.say(format!(
             "GET {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1048576\r\n\r\n"

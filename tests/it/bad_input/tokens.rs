@@ -64,7 +64,7 @@ fn two_authorization_headers_are_refused() {
         for path in ["/dashboard", "/", "/login"] {
             let mut wire = Wire::to(door.address);
             wire.say(format!(
-                "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {access}\r\nauthorization: Bearer {other}\r\n\r\n"
+                "GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/html\r\nconnection: close\r\nauthorization: Bearer {access}\r\nauthorization: Bearer {other}\r\n\r\n"
             ));
             let answer = wire.hear();
             assert_eq!(status_of(&answer), "400", "{path}");

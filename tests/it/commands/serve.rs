@@ -231,7 +231,7 @@ fn signs_up(url: &str, name: &str) -> bool {
 
     let address = url.strip_prefix("http://").unwrap();
     let body = format!("username={name}&email={name}%40example.com&password={PASSWORD}");
-    let head = "POST /signup HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n";
+    let head = "POST /signup HTTP/1.1\r\nhost: x\r\naccept: text/html\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n";
     let mut answer = String::new();
     TcpStream::connect(address)
         .and_then(|mut stream| {

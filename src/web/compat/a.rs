@@ -1,0 +1,122 @@
+//! The tutorial with `x-access-token` and a list of users.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Issued, NotMade, Tried, header, issue, make_account, owner, refuse_unknown, text, try_password,
+    unknown_field,
+};
+use crate::access::Role;
+use crate::accounts::{Account, NewAccount};
+use crate::base::names::{Email, NewPassword, PersonName};
+use crate::sessions::NotSignedIn;
+use crate::sign_in::Delivery;
+use crate::tokens::Tutorial;
+use crate::web::api;
+use crate::web::error::PageError;
+use crate::web::forms::Form;
+use crate::web::pages::{Answer, Page};
+
+const TOKEN_SECONDS: i64 = 30 * 60;
+const TOKEN: HeaderName = HeaderName::from_static("x-access-token");
+
+pub async fn sign_up(page: Page, form: Form) -> Answer {
+    let made = make_account(&page, || {
+        refuse_unknown(&form, &["name", "email", "password"])?;
+        Ok(NewAccount {
+            username: None,
+            email: Some(Email::parse(form.text("email"))?),
+            name: PersonName::parse(form.text("name"))?,
+            password: NewPassword::parse(form.text("password"), page.config.passwords.min_length)?,
+        })
+    });
+    match made.await {
+        Ok(_) => Ok(text(StatusCode::CREATED, "Successfully registered.")),
+        Err(NotMade::Taken { .. }) => Ok(text(
+            StatusCode::ACCEPTED,
+            "User already exists. Please Log in.",
+        )),
+        Err(NotMade::Field(why)) => Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why)),
+        Err(NotMade::Failed(error)) => Err(error),
+    }
+}
+
+pub async fn log_in(page: Page, form: Form) -> Answer {
+    let (email, password) = (form.text("email"), form.text("password"));
+    if email.is_empty() || password.is_empty() {
+        return Ok(not_verified(StatusCode::UNAUTHORIZED, "Login required !!"));
+    }
+    if let Some(why) = unknown_field(&form, &["email", "password"]) {
+        return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
+    let delivery = Delivery::Token {
+        seconds: TOKEN_SECONDS,
+    };
+    match try_password(&page, email, password, delivery).await? {
+        Tried::In(grant) => {
+            let id = grant.identity.account.to_string();
+            let (exp, own) = (grant.session_ends, ("public_id", id.as_str()));
+            let issued: Issued = issue(&page, Tutorial::A, &grant, exp, own)?;
+            api::json(StatusCode::CREATED, &issued)
+        }
+        Tried::Wrong => Ok(not_verified(StatusCode::FORBIDDEN, "Wrong Password !!")),
+        Tried::Unknown => Ok(not_verified(
+            StatusCode::UNAUTHORIZED,
+            "User does not exist !!",
+        )),
+    }
+}
+
+fn not_verified(status: StatusCode, realm: &str) -> HttpResponse {
+    let mut response = text(status, "Could not verify");
+    if let Ok(value) = format!("Basic realm =\"{realm}\"").try_into() {
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+#[derive(Serialize)]
+struct Users {
+    users: Vec<User>,
+}
+
+#[derive(Serialize)]
+struct User {
+    public_id: String,
+    name: Option<String>,
+    email: Option<String>,
+}
+
+impl From<Account> for User {
+    fn from(account: Account) -> Self {
+        Self {
+            public_id: account.id.to_string(),
+            name: account.name,
+            email: account.email,
+        }
+    }
+}
+
+/// Everybody for an administrator; oneself for others.
+pub async fn users(page: Page, request: HttpRequest) -> Answer {
+    let refused = |why: &str| api::json(StatusCode::UNAUTHORIZED, &json!({ "message": why }));
+    let Some(token) = header(&request, TOKEN) else {
+        return refused("Token is missing !!");
+    };
+    let account = match owner(&page, Tutorial::A, token).await {
+        Ok(account) => account,
+        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+        Err(_) => return refused("Token is invalid !!"),
+    };
+    let accounts = if account.role == Role::Administrator {
+        page.accounts.list().await?
+    } else {
+        vec![account]
+    };
+    let users = accounts.into_iter().map(User::from).collect();
+    api::json(StatusCode::OK, &Users { users })
+}

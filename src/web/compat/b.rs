@@ -1,0 +1,73 @@
+//! The tutorial with a decorator that takes `?token=`, and a session.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use serde_json::json;
+
+use super::{Tried, issue, owner, text, try_password, unknown_field};
+use crate::sessions::{NotSignedIn, Stay};
+use crate::sign_in::Delivery;
+use crate::tokens::{Refused, Tutorial};
+use crate::web::error::PageError;
+use crate::web::forms::Form;
+use crate::web::pages::{Answer, Page};
+use crate::web::{api, cookies};
+
+const TOKEN_SECONDS: i64 = 150;
+
+pub async fn public() -> Answer {
+    Ok(text(StatusCode::OK, "This is a public page"))
+}
+
+/// Sets the session's cookies, too: the token hangs on that session.
+pub async fn log_in(page: Page, form: Form) -> Answer {
+    // The last two are what the page's own form has besides.
+    if let Some(why) = unknown_field(&form, &["username", "password", "stay", "next"]) {
+        return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
+    let stay = match form.find("stay") {
+        Some(_) => Stay::SignedIn,
+        None => Stay::ThisVisit,
+    };
+    let delivery = Delivery::Session {
+        stay,
+        before: page.session(),
+    };
+    let (username, password) = (form.text("username"), form.text("password"));
+    match try_password(&page, username, password, delivery).await? {
+        Tried::In(grant) => {
+            let now = page.clock.now();
+            let exp = grant.session_ends.min(now + TOKEN_SECONDS);
+            let own = ("user", grant.identity.login());
+            let issued = issue(&page, Tutorial::B, &grant, exp, own)?;
+            let mut response = api::json(StatusCode::OK, &issued)?;
+            cookies::add(&mut response, page.web.cookies.grant(&grant, now))?;
+            Ok(response)
+        }
+        Tried::Wrong | Tried::Unknown => {
+            let mut response = text(StatusCode::FORBIDDEN, "Unable to verify");
+            response.headers_mut().insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"Authentication Failed!\""),
+            );
+            Ok(response)
+        }
+    }
+}
+
+pub async fn auth(page: Page) -> Answer {
+    let refused = |why: &str| api::json(StatusCode::UNAUTHORIZED, &json!({ "Alert!": why }));
+    let token = page.query("token").filter(|token| !token.is_empty());
+    let Some(token) = token else {
+        return refused("Token is missing");
+    };
+    match owner(&page, Tutorial::B, &token).await {
+        Ok(_) => Ok(text(
+            StatusCode::OK,
+            "You are verified. Welcome to your dashboard!",
+        )),
+        Err(NotSignedIn::Token(Refused::Expired)) => refused("Token has expired"),
+        Err(NotSignedIn::Token(_) | NotSignedIn::Ended) => refused("Invalid Token"),
+        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+    }
+}

@@ -1,0 +1,109 @@
+//! The tutorial with `/api/v1/`, JSON, and `Authorization: <token>` without a scheme.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Payload;
+use serde_json::{Value, json};
+
+use super::{NotMade, Tried, header, issue, make_account, sent, text, try_password, unknown_field};
+use crate::accounts::NewAccount;
+use crate::base::ids::AccountId;
+use crate::base::names::{Email, NewPassword, Refusal, Username};
+use crate::sessions::NotSignedIn;
+use crate::sign_in::Delivery;
+use crate::tokens::{Refused, Tutorial};
+use crate::web::api;
+use crate::web::error::PageError;
+use crate::web::forms::Form;
+use crate::web::pages::{Answer, Page};
+
+const TOKEN_SECONDS: i64 = 2 * 86_400;
+
+/// A field that will not do.
+fn invalid(why: &str) -> Answer {
+    api::json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "error": why }))
+}
+
+fn refused(status: StatusCode, why: &str) -> Answer {
+    api::json(status, &json!({ "err": why }))
+}
+
+/// What is wrong with these fields before anybody looks into them.
+fn find_refusal(form: &Form, names: &[&str]) -> Option<Refusal> {
+    match names.iter().find(|name| form.text(name).is_empty()) {
+        Some(empty) => Some(format!("{empty} is empty").into()),
+        None => unknown_field(form, names),
+    }
+}
+
+pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer {
+    const FIELDS: [&str; 3] = ["username", "email", "password"];
+    let form = sent::json(&request, body).await?;
+    let made = make_account(&page, || {
+        find_refusal(&form, &FIELDS).map_or(Ok(()), Err)?;
+        Ok(NewAccount {
+            username: Some(Username::parse(form.text("username"))?),
+            email: Some(Email::parse(form.text("email"))?),
+            name: None,
+            password: NewPassword::parse(form.text("password"), page.config.passwords.min_length)?,
+        })
+    });
+    match made.await {
+        Ok(_) => api::json(StatusCode::OK, &json!({ "msg": "welcome :-)" })),
+        Err(NotMade::Taken { username: true }) => {
+            refused(StatusCode::CONFLICT, "username already taken")
+        }
+        Err(NotMade::Taken { .. }) => refused(StatusCode::CONFLICT, "email already signed-up"),
+        Err(NotMade::Field(why)) => invalid(&why),
+        Err(NotMade::Failed(error)) => Err(error),
+    }
+}
+
+pub async fn log_in(page: Page, request: HttpRequest, body: Payload) -> Answer {
+    const FIELDS: [&str; 2] = ["username", "password"];
+    let form = sent::json(&request, body).await?;
+    if let Some(why) = find_refusal(&form, &FIELDS) {
+        return invalid(&why);
+    }
+    let delivery = Delivery::Token {
+        seconds: TOKEN_SECONDS,
+    };
+    let (username, password) = (form.text("username"), form.text("password"));
+    match try_password(&page, username, password, delivery).await? {
+        Tried::In(grant) => {
+            let id = grant.identity.account.to_string();
+            let (exp, own) = (grant.session_ends, ("user_id", id.as_str()));
+            let issued = issue(&page, Tutorial::C, &grant, exp, own)?;
+            api::json(StatusCode::OK, &issued)
+        }
+        Tried::Wrong => refused(StatusCode::UNAUTHORIZED, "password incorrect"),
+        Tried::Unknown => refused(StatusCode::NOT_FOUND, "username incorrect"),
+    }
+}
+
+pub async fn need_login(page: Page, request: HttpRequest) -> Answer {
+    let bad = |why| refused(StatusCode::UNAUTHORIZED, why);
+    let Some(token) = header(&request, AUTHORIZATION) else {
+        return refused(StatusCode::BAD_REQUEST, "no Authorization header found");
+    };
+    let claims = match page.tokens.verify_compat(Tutorial::C, token) {
+        Ok(claims) => claims,
+        Err(Refused::Expired) => return bad("Signature expired"),
+        Err(_) => return bad("Invalid token"),
+    };
+    match page.sessions.load_owner(&claims.sid).await {
+        Ok(_) => Ok(text(
+            StatusCode::OK,
+            "if you see this, that means your token is valid",
+        )),
+        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => {
+            let id = claims.own.get("user_id").and_then(Value::as_str);
+            match id.and_then(AccountId::parse) {
+                Some(id) if page.accounts.find(id).await?.is_some() => bad("Session has ended"),
+                _ => refused(StatusCode::BAD_REQUEST, "404 User not found"),
+            }
+        }
+    }
+}

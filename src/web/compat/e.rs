@@ -1,0 +1,178 @@
+//! The tutorial with flask-jwt: `POST /auth` and `Authorization: JWT <token>`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Issued, NotMade, Tried, header, issue, make_account, owner, refuse_unknown, sent, try_password,
+    unknown_field,
+};
+use crate::accounts::{Account, NewAccount};
+use crate::base::names::{NewPassword, Refusal, Title, Username};
+use crate::sessions::NotSignedIn;
+use crate::sign_in::Delivery;
+use crate::tokens::{Refused, Tutorial};
+use crate::web::api;
+use crate::web::error::PageError;
+use crate::web::forms::Form;
+use crate::web::pages::{Answer, Page};
+use crate::work::{ITEMS_MAX, Item};
+
+const TOKEN_SECONDS: i64 = 3000;
+const FIELDS: [&str; 2] = ["username", "password"];
+
+fn done(status: StatusCode, result: impl Serialize) -> Answer {
+    api::json(status, &json!({ "Status": "Success", "result": result }))
+}
+
+fn failed(status: StatusCode, why: &str) -> Answer {
+    api::json(status, &json!({ "Status": "Error", "result": why }))
+}
+
+pub async fn sign_up(page: Page, form: Form) -> Answer {
+    let made = make_account(&page, || {
+        refuse_unknown(&form, &FIELDS)?;
+        Ok(NewAccount {
+            username: Some(Username::parse(form.text("username"))?),
+            email: None,
+            name: None,
+            password: NewPassword::parse(form.text("password"), page.config.passwords.min_length)?,
+        })
+    });
+    match made.await {
+        Ok(_) => done(StatusCode::OK, "User created"),
+        Err(NotMade::Taken { .. }) => failed(StatusCode::BAD_REQUEST, "User already exists"),
+        Err(NotMade::Field(why)) => failed(StatusCode::UNPROCESSABLE_ENTITY, &why),
+        Err(NotMade::Failed(error)) => Err(error),
+    }
+}
+
+#[derive(Serialize)]
+struct Access {
+    access_token: String,
+}
+
+/// As flask-jwt tells what went wrong.
+#[derive(Serialize)]
+struct Problem<'a> {
+    status_code: u16,
+    error: &'a str,
+    description: &'a str,
+}
+
+fn problem(status: StatusCode, error: &str, description: &str) -> Answer {
+    let problem = Problem {
+        status_code: status.as_u16(),
+        error,
+        description,
+    };
+    api::json(status, &problem)
+}
+
+pub async fn auth(page: Page, request: HttpRequest, body: Payload) -> Answer {
+    let form = sent::json(&request, body).await?;
+    if let Some(why) = unknown_field(&form, &FIELDS) {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return problem(status, "Unprocessable Entity", &why);
+    }
+    let delivery = Delivery::Token {
+        seconds: TOKEN_SECONDS,
+    };
+    let (username, password) = (form.text("username"), form.text("password"));
+    match try_password(&page, username, password, delivery).await? {
+        Tried::In(grant) => {
+            let id = grant.identity.account.to_string();
+            let (exp, own) = (grant.session_ends, ("identity", id.as_str()));
+            let Issued { token } = issue(&page, Tutorial::E, &grant, exp, own)?;
+            let access_token = token;
+            api::json(StatusCode::OK, &Access { access_token })
+        }
+        Tried::Wrong | Tried::Unknown => problem(
+            StatusCode::UNAUTHORIZED,
+            "Bad Request",
+            "Invalid credentials",
+        ),
+    }
+}
+
+/// Whose token `Authorization: JWT <token>` holds, or what to answer.
+async fn holder(page: &Page, request: &HttpRequest) -> Result<Account, Answer> {
+    let refused = |error: &str, why: &str| problem(StatusCode::UNAUTHORIZED, error, why);
+    let Some(value) = header(request, AUTHORIZATION) else {
+        let why = "Request does not contain an access token";
+        return Err(refused("Authorization Required", why).map(challenging));
+    };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("jwt") {
+        let why = "Unsupported authorization type";
+        return Err(refused("Invalid JWT header", why));
+    }
+    let error = match owner(page, Tutorial::E, token.trim()).await {
+        Ok(account) => return Ok(account),
+        Err(error) => error,
+    };
+    Err(match error {
+        NotSignedIn::Fault(fault) => Err(PageError::Unavailable(fault)),
+        NotSignedIn::Token(Refused::Expired) => refused("Invalid token", "Signature has expired"),
+        NotSignedIn::Token(_) => refused("Invalid token", "Signature verification failed"),
+        NotSignedIn::Ended => refused("Invalid token", "Session has ended"),
+    })
+}
+
+fn challenging(mut response: HttpResponse) -> HttpResponse {
+    let realm = HeaderValue::from_static("JWT realm=\"Login Required\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, realm);
+    response
+}
+
+#[derive(Serialize)]
+struct WorkItem {
+    id: String,
+    title: String,
+}
+
+impl From<Item> for WorkItem {
+    fn from(item: Item) -> Self {
+        Self {
+            id: item.id.to_string(),
+            title: item.title,
+        }
+    }
+}
+
+/// One's own, all of them.
+pub async fn list(page: Page, request: HttpRequest) -> Answer {
+    let account = match holder(&page, &request).await {
+        Ok(account) => account,
+        Err(answer) => return answer,
+    };
+    let (items, _) = page
+        .work
+        .list(account.id, None, None, ITEMS_MAX as usize)
+        .await?;
+    let items: Vec<_> = items.into_iter().map(WorkItem::from).collect();
+    done(StatusCode::OK, items)
+}
+
+pub async fn add(page: Page, request: HttpRequest, body: Payload) -> Answer {
+    let account = match holder(&page, &request).await {
+        Ok(account) => account,
+        Err(answer) => return answer,
+    };
+    let form = sent::json(&request, body).await?;
+    let read = || -> Result<Title, Refusal> {
+        refuse_unknown(&form, &["title"])?;
+        Title::parse(form.text("title"))
+    };
+    match read() {
+        Ok(title) => {
+            let added = page.work.add(account.id, title, None).await?;
+            done(StatusCode::CREATED, WorkItem::from(added.item))
+        }
+        Err(why) => failed(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    }
+}

@@ -1,0 +1,200 @@
+//! The clients of five well-known Flask tutorials (`docs/FROM-FLASK.md`), as they are.
+//!
+//! A file a tutorial, with its words and statuses to the letter; what all share is here. Each
+//! translates and decides nothing: who may sign up or in is the rooms' business, as for the
+//! pages and the API. Only routes for programs lead here (`guard/table.rs`).
+
+pub mod a;
+pub mod b;
+pub mod c;
+pub mod d;
+pub mod e;
+mod sent;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::api::NAME_MAX;
+use super::error::PageError;
+use super::forms::Form;
+use super::pages::{Answer, Page, WEAK_PASSWORD, login, signup};
+use crate::access::Role;
+use crate::accounts::{Account, NewAccount, SignUpError};
+use crate::base::clock::UnixSeconds;
+use crate::base::fault::Fault;
+use crate::base::names::{Login, Password, Refusal};
+use crate::config::{CompatRoot, SignupMode};
+use crate::passwords::HashError;
+use crate::sessions::{Grant, NotSignedIn};
+use crate::sign_in::{Delivery, Outcome};
+use crate::tokens::Tutorial;
+
+pub async fn root(page: Page) -> Answer {
+    match page.config.compat.root {
+        CompatRoot::C => Ok(text(StatusCode::OK, "Hello, World!")),
+    }
+}
+
+/// `POST /signup`: one sends a form, another JSON.
+pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer {
+    if sent::is_json(&request) {
+        return e::sign_up(page, sent::json(&request, body).await?).await;
+    }
+    let form = sent::form(&request, body).await?;
+    if is_for_the_page(&page, &form) {
+        return signup::submit(page, form).await;
+    }
+    a::sign_up(page, form).await
+}
+
+/// `POST /login`: two send a form, each with a name of its own for who it is.
+pub async fn log_in(page: Page, request: HttpRequest, body: Payload) -> Answer {
+    let form = sent::form(&request, body).await?;
+    if is_for_the_page(&page, &form) {
+        return login::submit(page, form).await;
+    }
+    if form.find("username").is_some() && form.find("email").is_none() {
+        b::log_in(page, form).await
+    } else {
+        a::log_in(page, form).await
+    }
+}
+
+/// Whoever says how the token is to be delivered knows the page, and means it.
+fn is_for_the_page(page: &Page, form: &Form) -> bool {
+    form.find("deliver").is_some() || page.query("deliver").is_some()
+}
+
+/// Why an account was not made.
+enum NotMade {
+    /// The username, or else the address.
+    Taken {
+        username: bool,
+    },
+    /// In words for who sent it.
+    Field(Refusal),
+    Failed(PageError),
+}
+
+impl From<Refusal> for NotMade {
+    fn from(refusal: Refusal) -> Self {
+        Self::Field(refusal)
+    }
+}
+
+/// Makes an account of what `read` finds. A tutorial starts no session with it.
+async fn make_account(
+    page: &Page,
+    read: impl FnOnce() -> Result<NewAccount, Refusal>,
+) -> Result<Account, NotMade> {
+    if page.config.signup.mode == SignupMode::Closed {
+        return Err(NotMade::Failed(PageError::SignUpClosed));
+    }
+    let made = page.accounts.sign_up(read()?, Role::Member).await;
+    made.map_err(|error| match error {
+        SignUpError::Taken { username, .. } => NotMade::Taken { username },
+        SignUpError::Password(HashError::Weak) => NotMade::Field(WEAK_PASSWORD.into()),
+        SignUpError::Password(HashError::Busy(_)) => NotMade::Failed(PageError::Busy),
+        SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
+            NotMade::Failed(fault.into())
+        }
+    })
+}
+
+/// How a try to sign in ended.
+enum Tried {
+    In(Box<Grant>),
+    Wrong,
+    /// Told apart from a wrong password only where the settings want it.
+    Unknown,
+}
+
+async fn try_password(
+    page: &Page,
+    login: &str,
+    password: &str,
+    delivery: Delivery,
+) -> Result<Tried, PageError> {
+    let password = Password::typed(password);
+    let tried = page
+        .sign_in
+        .with_password(page.client(), login, &password, delivery)
+        .await?;
+    match tried {
+        Outcome::SignedIn(grant) => Ok(Tried::In(Box::new(grant))),
+        Outcome::Busy => Err(PageError::Busy),
+        Outcome::Link(_) | Outcome::Refused => {
+            let is_known = !page.config.compat.exact || is_known(page, login).await?;
+            Ok(if is_known {
+                Tried::Wrong
+            } else {
+                Tried::Unknown
+            })
+        }
+    }
+}
+
+async fn is_known(page: &Page, login: &str) -> Result<bool, Fault> {
+    match Login::parse(login) {
+        Some(login) => Ok(page.accounts.find_credentials(login).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// The token, in the only form that the tutorials know.
+#[derive(Serialize)]
+struct Issued {
+    token: String,
+}
+
+fn issue(
+    page: &Page,
+    tutorial: Tutorial,
+    grant: &Grant,
+    exp: UnixSeconds,
+    own: (&str, &str),
+) -> Result<Issued, Fault> {
+    let session = grant.identity.session;
+    let token = page.tokens.issue_compat(tutorial, session, exp, own)?;
+    Ok(Issued { token })
+}
+
+/// Whose token this is, of this tutorial.
+async fn owner(page: &Page, tutorial: Tutorial, token: &str) -> Result<Account, NotSignedIn> {
+    let claims = page.tokens.verify_compat(tutorial, token)?;
+    page.sessions.load_owner(&claims.sid).await
+}
+
+/// The value of a header; `None` when it is empty, too. What came twice or cannot be read is
+/// nobody's token.
+fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
+    let mut values = request.headers().get_all(name);
+    let value = values.next()?;
+    let value = value.to_str().ok().filter(|_| values.next().is_none());
+    value.map_or(Some("\0"), |value| (!value.is_empty()).then_some(value))
+}
+
+/// What to say of a field that is none of these.
+fn unknown_field(form: &Form, taken: &[&str]) -> Option<Refusal> {
+    let is_taken = |name: &&str| taken.contains(name) || *name == "form_token";
+    let name = form.names().find(|name| !is_taken(name))?;
+    Some(if name.len() <= NAME_MAX {
+        format!("{name} is not taken here").into()
+    } else {
+        "A field is not taken here".into()
+    })
+}
+
+fn refuse_unknown(form: &Form, taken: &[&str]) -> Result<(), Refusal> {
+    unknown_field(form, taken).map_or(Ok(()), Err)
+}
+
+/// Not as the HTML that Flask calls it: nothing of it is.
+fn text(status: StatusCode, words: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/plain; charset=utf-8")
+        .body(words.into())
+}

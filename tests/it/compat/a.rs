@@ -1,0 +1,190 @@
+//! `x-access-token`, and a list of users.
+
+use serde_json::json;
+
+use super::*;
+use crate::support::NOON;
+
+const ADA: [(&str, &str); 3] = [
+    ("name", "Ada"),
+    ("email", "ada@example.com"),
+    ("password", PASSWORD),
+];
+const COULD_NOT: &str = "Could not verify";
+
+#[test]
+fn the_reader_of_tutorial_a_signs_up_in_and_sees_the_users() {
+    let door = Door::open();
+    let reply = form_data(&postman(&door), "/signup", &ADA);
+    assert_eq!(seen(&reply), (201, "Successfully registered.", TEXT));
+    assert_eq!(
+        reply.cookies(),
+        Vec::<String>::new(),
+        "signing up signs nobody in"
+    );
+    let again = form_data(&postman(&door), "/signup", &ADA);
+    let taken = "User already exists. Please Log in.";
+    assert_eq!(seen(&again), (202, taken, TEXT));
+
+    let reply = form_data(&postman(&door), "/login", &ADA[1..]);
+    assert_eq!(reply.cookies(), Vec::<String>::new());
+    let token = token_in(&reply, 201, "token");
+    let claims = claims(&token);
+    let id = claims["public_id"].as_str().unwrap();
+    assert_eq!(claims, json!({"public_id": id, "exp": NOON + 30 * 60}));
+    let users = show_to_a(&door, &token);
+    let expected =
+        format!(r#"{{"users":[{{"public_id":"{id}","name":"Ada","email":"ada@example.com"}}]}}"#);
+    assert_eq!(
+        seen(&users),
+        (200, expected.as_str(), "application/json"),
+        "in this order"
+    );
+}
+
+#[test]
+fn tutorial_a_takes_what_curl_sends_too() {
+    let door = Door::open();
+    assert_eq!(curl(&door).post("/signup", &ADA).status, 201);
+    let token = token_in(&requests(&door).post("/login", &ADA[1..]), 201, "token");
+    assert_eq!(show_to_a(&door, &token).status, 200);
+    assert_eq!(
+        curl(&door)
+            .with("x-access-token", &token)
+            .head("/user")
+            .status,
+        200
+    );
+}
+
+#[test]
+fn a_sign_in_of_tutorial_a_that_lacks_something_is_told_what_to_do() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let (email, password) = (ADA[1], ADA[2]);
+    let whole = curl(&door).with_method("POST", "/login");
+    let replies = [
+        whole,
+        curl(&door).post("/login", &[]),
+        curl(&door).post("/login", &[email]),
+        curl(&door).post("/login", &[password]),
+        curl(&door).post("/login", &[email, ("password", "")]),
+        curl(&door).post("/login", &[("email", ""), password]),
+        form_data(&postman(&door), "/login", &[email]),
+    ];
+    for reply in replies {
+        assert_eq!(seen(&reply), (401, COULD_NOT, TEXT));
+        assert_eq!(
+            challenge(&reply),
+            Some(r#"Basic realm ="Login required !!""#)
+        );
+    }
+}
+
+#[test]
+fn tutorial_a_tells_an_unknown_address_only_where_the_settings_want_it() {
+    for (exact, unknown) in [
+        ("false", (403, r#"Basic realm ="Wrong Password !!""#)),
+        ("true", (401, r#"Basic realm ="User does not exist !!""#)),
+    ] {
+        let door = Door::with(&[("compat.exact", exact)]);
+        door.signed_up("ada");
+        let sign_in = |email: &str| {
+            let fields = [("email", email), ("password", WRONG)];
+            let reply = form_data(&postman(&door), "/login", &fields);
+            assert_eq!(reply.body, COULD_NOT);
+            (reply.status, challenge(&reply).unwrap().to_owned())
+        };
+        let wrong = (403, r#"Basic realm ="Wrong Password !!""#.to_owned());
+        assert_eq!(sign_in("ada@example.com"), wrong);
+        let unknown = (unknown.0, unknown.1.to_owned());
+        assert_eq!(sign_in("bob@example.com"), unknown);
+        assert_eq!(sign_in("nobody's address"), unknown);
+    }
+}
+
+#[test]
+fn the_users_of_tutorial_a_are_for_who_shows_a_good_token() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let missing = r#"{"message":"Token is missing !!"}"#;
+    let invalid = r#"{"message":"Token is invalid !!"}"#;
+    let json = "application/json";
+    assert_eq!(seen(&curl(&door).get("/user")), (401, missing, json));
+    assert_eq!(seen(&show_to_a(&door, "")), (401, missing, json));
+    assert_eq!(seen(&show_to_a(&door, "x.y.z")), (401, invalid, json));
+    let token = token_of_a(&door, "ada");
+    let late = curl(&door).with("authorization", &format!("Bearer {token}"));
+    assert_eq!(seen(&late.get("/user")), (401, missing, json));
+    door.let_pass(30 * 60 - 1);
+    assert_eq!(show_to_a(&door, &token).status, 200);
+    door.let_pass(1);
+    assert_eq!(seen(&show_to_a(&door, &token)), (401, invalid, json));
+}
+
+#[test]
+fn nobody_but_an_administrator_lists_everybody() {
+    let door = Door::open();
+    door.signed_up("ada");
+    door.let_pass(1);
+    door.signed_up("bob");
+    let token = token_of_a(&door, "bob");
+    let emails = || {
+        let users = show_to_a(&door, &token).json()["users"].take();
+        let users = users.as_array().unwrap().iter();
+        users
+            .map(|user| user["email"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(emails(), ["bob@example.com"]);
+    administrator(&door, "bob");
+    assert_eq!(emails(), ["ada@example.com", "bob@example.com"]);
+}
+
+#[test]
+fn a_sign_up_of_tutorial_a_that_will_not_do_is_told_why() {
+    let door = Door::open();
+    let sign_up = |field: (&'static str, &'static str)| {
+        let mut fields = ADA.to_vec();
+        fields.retain(|(name, _)| *name != field.0);
+        fields.push(field);
+        let reply = form_data(&postman(&door), "/signup", &fields);
+        assert_eq!(reply.header("content-type"), Some(TEXT));
+        (reply.status, reply.body)
+    };
+    for (field, why) in [
+        (
+            ("password", "canary"),
+            "Password must be 12 characters or more",
+        ),
+        (("password", ""), "Enter a password"),
+        (("email", ""), "Enter an email address"),
+        (("admin", "true"), "admin is not taken here"),
+        (("name", "a\u{7}"), "Name must be plain text on one line"),
+    ] {
+        assert_eq!(sign_up(field), (422, why.to_owned()));
+    }
+    let (status, why) = sign_up(("password", "adaadaadaada"));
+    assert!(status == 422 && why.contains("easy to guess"), "{why}");
+    let long = "token-in-the-place-of-a-fields-name-is-not-said-again";
+    assert_eq!(
+        sign_up((long, "")),
+        (422, "A field is not taken here".to_owned())
+    );
+
+    let extra = [ADA[1], ADA[2], ("remember", "1")];
+    let reply = curl(&door).post("/login", &extra);
+    assert_eq!(seen(&reply), (422, "remember is not taken here", TEXT));
+    let file = "--x\r\ncontent-disposition: form-data; name=\"email\"; filename=\"a\"\r\n\r\nx\r\n--x--\r\n";
+    let cut = "--x\r\ncontent-disposition: form-data; name=\"email\"\r\n\r\nx";
+    for body in [file, cut] {
+        let content_type = "multipart/form-data; boundary=x";
+        let reply = postman(&door).post_body("/signup", content_type, body);
+        assert_eq!(reply.status, 400, "{}", reply.body);
+    }
+    let large = "a".repeat(17 * 1024);
+    let reply = form_data(&postman(&door), "/signup", &[("name", &large)]);
+    assert_eq!(reply.status, 413);
+    let twice = [ADA[1], ADA[1]];
+    assert_eq!(form_data(&postman(&door), "/login", &twice).status, 400);
+}
