@@ -17,7 +17,7 @@ use super::guard::cross_origin::{self, Verdict};
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub const FORM: &str = "application/x-www-form-urlencoded";
 const BODY_MAX_BYTES: usize = 16 * 1024;
 const FIELDS_MAX: usize = 32;
 const BODY_WITHIN: Duration = Duration::from_secs(15);
@@ -36,6 +36,10 @@ impl Form {
             .iter()
             .find(|(field, _)| field == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// `application/x-www-form-urlencoded` without guessing: what is not UTF-8 or stands there
