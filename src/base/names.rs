@@ -162,7 +162,10 @@ impl Groups {
     /// From names with spaces or commas between them.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let names = text.split([' ', ',']).filter(|name| !name.is_empty());
-        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        Self::of(names.map(str::to_owned).collect())
+    }
+
+    pub fn of(mut names: Vec<String>) -> Result<Self, Refusal> {
         names.sort();
         names.dedup();
         if names.len() > GROUPS_MAX {
@@ -170,7 +173,8 @@ impl Groups {
         }
         let allowed =
             |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
-        let good = |name: &String| name.len() <= GROUP_MAX && name.chars().all(allowed);
+        let good =
+            |name: &String| (1..=GROUP_MAX).contains(&name.len()) && name.chars().all(allowed);
         if !names.iter().all(good) {
             return Err(format!(
                 "Groups must be {GROUP_MAX} characters or fewer each and use only small letters \

@@ -10,11 +10,15 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::pages::Frame;
-use crate::accounts;
+use crate::accounts::{self, SignUpError};
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
+use crate::passwords::HashError;
 use crate::sessions::{NotSignedIn, RECENT_MINUTES};
 use crate::work;
+
+pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
+     that do not belong together";
 
 /// Everything that ends a request other than as was asked for.
 #[derive(Debug)]
@@ -327,6 +331,11 @@ impl PageError {
         }
     }
 
+    /// One field that will not do.
+    pub fn field(name: &str, words: &str) -> Self {
+        Self::Fields(vec![(name.to_owned(), words.to_owned())])
+    }
+
     /// What the operator has to know.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
@@ -373,12 +382,25 @@ impl From<accounts::Refused> for PageError {
             R::NoSuchAccount => Self::NotFound,
             R::Stale => Self::Stale,
             R::LastAdministrator => Self::LastAdministrator,
-            R::Nameless => {
-                let words = "An account needs a username or an email address.".to_owned();
-                Self::Fields(vec![("username".to_owned(), words)])
-            }
+            R::Nameless => Self::field(
+                "username",
+                "An account needs a username or an email address.",
+            ),
             R::Taken { username, email } => Self::Taken { username, email },
             R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SignUpError> for PageError {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Taken { username, email } => Self::Taken { username, email },
+            SignUpError::Password(HashError::Weak) => Self::field("password", WEAK_PASSWORD),
+            SignUpError::Password(HashError::Busy(_)) => Self::Busy,
+            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
+                fault.into()
+            }
         }
     }
 }
@@ -388,10 +410,7 @@ impl From<work::Refused> for PageError {
         use work::Refused as R;
         match refused {
             R::NoSuchItem => Self::NotFound,
-            R::NoSuchPlace => {
-                let words = "There is no such item.".to_owned();
-                Self::Fields(vec![("before".to_owned(), words)])
-            }
+            R::NoSuchPlace => Self::field("before", "There is no such item."),
             R::Stale(_) => Self::Stale,
             R::TooMany => Self::TooMany,
             R::KeyReused => Self::KeyReused,

@@ -35,6 +35,7 @@ use crate::work::Work;
 use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
+pub use guard::Guard;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
 pub use routes::listed;

@@ -128,6 +128,22 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/api/tokens/refresh", |at| {
         at.post(Public, api::tokens::refresh)
     });
+    routes.at("/api/tokens/introspect", |at| {
+        at.post(Public, api::tokens::introspect)
+    });
+    routes.at("/api/me", |at| {
+        at.get(SignedIn, api::accounts::show_own)
+            .patch(Recent, api::accounts::rename_own)
+    });
+    routes.at("/api/accounts", |at| {
+        at.post(Public, api::accounts::sign_up)
+            .get(SignedIn, api::accounts::list)
+    });
+    routes.at("/api/accounts/{id}", |at| {
+        at.get(SignedIn, api::accounts::show)
+            .patch(Recent, api::accounts::change)
+            .delete(Recent, api::accounts::delete)
+    });
     routes.at("/api/work-items", |at| {
         at.get(SignedIn, api::work_items::list)
             .post(SignedIn, api::work_items::add)

@@ -99,6 +99,8 @@ fn json_is_read_strictly_and_nothing_of_it_comes_back() {
     let deep = format!(r#"{{"password": {}"#, "[".repeat(10_000));
     assert_eq!(status(&deep), 422, "deeper than anybody needs");
     assert_eq!(send(json_type, "[]").0, 422);
+    let in_order = r#"["ada", null, "canary-x", false]"#;
+    assert_eq!(send(json_type, in_order).0, 422);
     assert_eq!(
         send(json_type, r#"{"username": {"canary": 1}, "password": "x"}"#).0,
         422

@@ -447,3 +447,127 @@ fn a_program_without_cookies_needs_no_form_token() {
     let token = door.program(None).post("/login", &fields);
     assert_eq!(token.status, 200, "as a tutorial's client");
 }
+
+type Make = fn(&Browser) -> String;
+
+/// How a route's `{id}` is made by a program of its owner's.
+const OBJECTS: [(&str, Make); 6] = [
+    ("/account/sessions/{id}", session_of),
+    ("/api/sessions/{id}", session_of),
+    ("/work/{id}", item_of),
+    ("/api/work-items/{id}", item_of),
+    ("/admin/accounts/{id}", account_of),
+    ("/api/accounts/{id}", account_of),
+];
+
+fn id_in(json: &serde_json::Value) -> String {
+    json["id"].as_str().expect("an id").to_owned()
+}
+
+fn session_of(owner: &Browser) -> String {
+    id_in(&owner.get("/api/sessions").json()["items"][0])
+}
+
+fn item_of(owner: &Browser) -> String {
+    let body = serde_json::json!({"title": "Cut the hedge"});
+    id_in(&owner.send_json("POST", "/api/work-items", &body).json())
+}
+
+fn account_of(owner: &Browser) -> String {
+    id_in(&owner.get("/api/me").json())
+}
+
+/// With all that any of them needs to go on.
+fn ask(who: &Browser, method: &str, path: &str) -> Reply {
+    let fields = [
+        ("title", "x"),
+        ("done", "yes"),
+        ("to", "up"),
+        ("version", "1"),
+        ("username", "x"),
+        ("role", "member"),
+        ("state", "active"),
+    ];
+    match method {
+        "GET" => who.get(path),
+        "POST" => who.post(path, &fields),
+        "PATCH" => who.send_json("PATCH", path, &serde_json::json!({})),
+        method => who.with_method(method, path),
+    }
+}
+
+#[test]
+fn what_is_somebody_elses_is_not_found() {
+    let door = Door::open();
+    administrator(&door);
+    let mut names = 0;
+    let mut somebody = |role: &str| {
+        names += 1;
+        let name = format!("{role}{names}");
+        door.signed_up(&name);
+        door.sql(&format!(
+            "UPDATE accounts SET role = '{role}' WHERE username = '{name}'"
+        ));
+        let browser = door.browser();
+        assert_eq!(browser.sign_in(&name, PASSWORD).status, 303);
+        browser
+    };
+    for route in doorward::web::listed() {
+        let (method, path) = (route.method, route.path);
+        if !path.contains("{id}") {
+            continue;
+        }
+        let known = OBJECTS.iter().find(|(known, _)| path.starts_with(known));
+        let (family, make) = known.unwrap_or_else(|| panic!("whose is {path}?"));
+        for role in ["member", "administrator"] {
+            for own in [true, false] {
+                // Anew each time, since some of what is asked for ends what it is asked of.
+                let who = somebody(role);
+                let owner = if own { who.copy() } else { somebody("member") };
+                let id = make(&door.program(Some(&owner.access())));
+                let status = ask(&who, method, &path.replace("{id}", &id)).status;
+                let what = format!("{method} {path} by {role}, own: {own}");
+                let for_administrators = path.starts_with("/admin/");
+                let is_account = family.contains("/accounts/");
+                match (role, own) {
+                    ("member", _) if for_administrators => assert_eq!(status, 403, "{what}"),
+                    ("member", false) => assert_eq!(status, 404, "{what}"),
+                    (_, false) if !is_account => assert_eq!(status, 404, "{what}"),
+                    _ => assert!(![400, 401, 403, 404].contains(&status), "{what}: {status}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_token_of_an_account_that_was_disabled_or_deleted_opens_nothing() {
+    let door = Door::open();
+    let root = administrator(&door);
+    let root = door.program(Some(&root.access()));
+    for end in ["disable", "delete"] {
+        let browser = door.signed_up(end);
+        let program = door.program(Some(&browser.access()));
+        let account = format!("/api/accounts/{}", account_of(&program));
+        let id = session_of(&program);
+        let ended = match end {
+            "delete" => root.with_method("DELETE", &account),
+            _ => root.send_json("PATCH", &account, &serde_json::json!({"state": "disabled"})),
+        };
+        assert!(ended.status < 300, "{}", ended.body);
+        for route in doorward::web::listed() {
+            use doorward::web::Guard as G;
+            if matches!(route.guard, G::Public | G::Open | G::OneTime) {
+                continue;
+            }
+            let path = route.path.replace("{id}", &id);
+            let what = format!("{} {path} after {end}", route.method);
+            assert_eq!(ask(&program, route.method, &path).status, 401, "{what}");
+            let reply = ask(&browser.copy(), route.method, &path);
+            match reply.status {
+                303 => assert!(reply.location().starts_with("/login"), "{what}"),
+                status => assert_eq!(status, 401, "{what}"),
+            }
+        }
+    }
+}

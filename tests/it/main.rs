@@ -9,6 +9,7 @@
 mod support;
 
 mod account;
+mod accounts_api;
 mod admin;
 mod api;
 mod architecture;

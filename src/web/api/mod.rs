@@ -1,6 +1,8 @@
 //! The JSON API: handlers beside what they take and answer.
 
+pub mod accounts;
 mod creation;
+mod credentials;
 pub mod links;
 mod paging;
 mod preconditions;
@@ -14,8 +16,8 @@ use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 use secrecy::ExposeSecret;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::PageError;
 use super::forms;
@@ -53,7 +55,14 @@ async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, Pa
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
-    serde_json::from_slice(body).map_err(unreadable)
+    let read = serde_json::from_slice(body).map_err(unreadable)?;
+    // The parser would take a list of values, too, for an object's in their order.
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'{') {
+        Ok(read)
+    } else {
+        Err(PageError::Fields(Vec::new()))
+    }
 }
 
 /// The parser's own message may quote a value, which may be a secret.
@@ -75,6 +84,11 @@ fn unreadable(error: serde_json::Error) -> PageError {
         .iter()
         .find_map(|(before, words)| Some((named(before)?, (*words).to_owned())));
     PageError::Fields(found.into_iter().collect())
+}
+
+/// So that `null` is a value, and not the same as no field.
+fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(field).map(Some)
 }
 
 pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {

@@ -5,8 +5,9 @@ use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
+use super::credentials::Credentials;
 use super::paging::{self, Asked, Limit};
-use super::{Answer, Json, granted, json};
+use super::{Answer, granted, json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
 use crate::base::names::Password;
@@ -16,26 +17,14 @@ use crate::web::error::PageError;
 use crate::web::guard::SignedIn;
 use crate::web::{State, client};
 
-/// By `username` or `email`: one of them.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewSession {
-    username: Option<String>,
-    email: Option<String>,
-    password: String,
-    /// As "Stay signed in" on the page.
-    #[serde(default)]
-    stay: bool,
-}
-
 pub async fn start(
     request: HttpRequest,
     state: Data<State>,
-    Json(new): Json<NewSession>,
+    Credentials(new): Credentials,
 ) -> Answer {
     let ((Some(login), None) | (None, Some(login))) = (new.username, new.email) else {
-        let words = "Send either username or email.".to_owned();
-        return Err(PageError::Fields(vec![("username".to_owned(), words)]));
+        let words = "Send either username or email.";
+        return Err(PageError::field("username", words));
     };
     let delivery = Delivery::Session {
         stay: if new.stay {

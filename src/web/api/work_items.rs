@@ -3,12 +3,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::creation::{New, created};
 use super::paging::{self, Asked, Limit};
 use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
-use super::{Answer, Json, json};
+use super::{Answer, Json, json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::ItemId;
 use crate::base::names::Title;
@@ -103,11 +103,6 @@ pub struct Changes {
     /// `null`: to the end.
     #[serde(default, deserialize_with = "named")]
     before: Option<Option<String>>,
-}
-
-/// So that `null` is a value, and not the same as no field.
-fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
 }
 
 pub async fn change(

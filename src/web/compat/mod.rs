@@ -18,9 +18,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::api::NAME_MAX;
-use super::error::PageError;
+use super::error::{PageError, WEAK_PASSWORD};
 use super::forms::Form;
-use super::pages::{Answer, Page, WEAK_PASSWORD, login, signup};
+use super::pages::{Answer, Page, login, signup};
 use crate::access::Role;
 use crate::accounts::{Account, NewAccount, SignUpError};
 use crate::base::clock::UnixSeconds;

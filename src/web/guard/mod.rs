@@ -27,8 +27,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::{PageError, is_for_a_person};
 use super::{State, query};
-use crate::access::Role;
+use crate::access::{self, Action, Decision, Role, Scope};
 use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
 use crate::sessions::{Identity, LinkReader, NotSignedIn};
 use crate::tokens::Refused;
 use cross_origin::Verdict;
@@ -373,6 +374,24 @@ impl FromRequest for Access {
 
 /// For handlers behind a guard that takes no link.
 pub struct SignedIn(pub Arc<Identity>);
+
+impl SignedIn {
+    /// Whether they may do this to what is `owner`'s.
+    ///
+    /// # Errors
+    /// When they may not; what they may not even know of is not found.
+    pub fn may(&self, action: Action, owner: Option<AccountId>) -> Result<(), PageError> {
+        let who = Scope {
+            account: self.0.account,
+            role: self.0.role,
+        };
+        match access::decide(who, action, owner) {
+            Decision::Allowed => Ok(()),
+            Decision::Forbidden => Err(PageError::Forbidden),
+            Decision::Hidden => Err(PageError::NotFound),
+        }
+    }
+}
 
 impl FromRequest for SignedIn {
     type Error = PageError;

@@ -34,7 +34,7 @@ use askama::Template;
 use super::State;
 use super::assets::{Asset, Assets};
 use super::cookies;
-use super::error::{PageError, is_for_a_person};
+use super::error::{PageError, WEAK_PASSWORD, is_for_a_person};
 use super::forms::FieldError;
 use super::guard::viewer;
 use crate::base::fault::Fault;
@@ -43,8 +43,6 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, PageError>;
 
-pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
-     that do not belong together";
 const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;
 

@@ -1,0 +1,291 @@
+//! Accounts for programs: signing up, one's own, and for administrators everybody's.
+//!
+//! Who may do what is decided in `access`: a member's own account is at its id as well, and
+//! everybody else's is not found.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use serde::{Deserialize, Serialize};
+
+use super::creation::created;
+use super::paging::{self, Asked, Limit};
+use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
+use super::{Answer, Json, json, named};
+use crate::access::{Action, Role};
+use crate::accounts::{self, Account, Cursor, Search};
+use crate::base::clock::rfc3339;
+use crate::base::ids::AccountId;
+use crate::base::names::{Email, Groups, NewPassword, PersonName, Refusal, Username};
+use crate::base::version::Expected;
+use crate::config::SignupMode;
+use crate::web::State;
+use crate::web::error::PageError;
+use crate::web::guard::SignedIn;
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    username: Option<String>,
+    email: Option<String>,
+    name: Option<String>,
+    role: &'static str,
+    groups: Vec<String>,
+    state: &'static str,
+    created_at: String,
+}
+
+impl Shown {
+    fn of(account: Account) -> Self {
+        Self {
+            id: account.id.to_string(),
+            username: account.username,
+            email: account.email,
+            name: account.name,
+            role: account.role.as_str(),
+            groups: account.groups.names().to_vec(),
+            state: account.state.as_str(),
+            created_at: rfc3339(account.created_at),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    username: String,
+    email: String,
+    name: Option<String>,
+    password: String,
+}
+
+/// Makes an account, and no session: whoever wants one signs in.
+pub async fn sign_up(state: Data<State>, Json(new): Json<NewAccount>) -> Answer {
+    if state.config.signup.mode == SignupMode::Closed {
+        return Err(PageError::SignUpClosed);
+    }
+    let mut fields = Fields::default();
+    let username = fields.note("username", Some(Username::parse(&new.username)));
+    let email = fields.note("email", Some(Email::parse(&new.email)));
+    let name = fields.note("name", Some(name(new.name.as_deref())));
+    let min_length = state.config.passwords.min_length;
+    let password = fields.note(
+        "password",
+        Some(NewPassword::parse(&new.password, min_length)),
+    );
+    let (Some(username), Some(email), Some(name), Some(password)) =
+        (username, email, name, password)
+    else {
+        return Err(fields.refused());
+    };
+    let new = accounts::NewAccount {
+        username: Some(username),
+        email: Some(email),
+        name,
+        password,
+    };
+    let account = state.accounts.sign_up(new, Role::Member).await?;
+    let (location, version) = (path(account.id), account.version);
+    let answer = created(&location, &Shown::of(account), false)?;
+    Ok(tagged(answer, version))
+}
+
+pub async fn show_own(state: Data<State>, SignedIn(who): SignedIn, seen: IfNoneMatch) -> Answer {
+    shown(&state, who.account, &seen).await
+}
+
+/// By what an account is called; `null` takes it away, and what is not named stays as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    #[serde(default, deserialize_with = "named")]
+    username: Option<Option<String>>,
+    #[serde(default, deserialize_with = "named")]
+    email: Option<Option<String>>,
+    #[serde(default, deserialize_with = "named")]
+    name: Option<Option<String>>,
+}
+
+pub async fn rename_own(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    IfMatch(expected): IfMatch,
+    Json(names): Json<Names>,
+) -> Answer {
+    let changes = Changes {
+        username: names.username,
+        email: names.email,
+        name: names.name,
+        ..Changes::default()
+    };
+    changed(&state, who.account, changes, expected).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    #[serde(default)]
+    q: String,
+    role: Option<String>,
+    state: Option<String>,
+    group: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+pub async fn list(state: Data<State>, who: SignedIn, Asked(which): Asked<Which>) -> Answer {
+    who.may(Action::ListAccounts, None)?;
+    let search = Search {
+        text: which.q.trim().to_owned(),
+        role: known(which.role, Role::parse, "role is member or administrator.")?,
+        state: known(
+            which.state,
+            accounts::State::parse,
+            "state is active or disabled.",
+        )?,
+        group: which.group,
+    };
+    let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
+    let limit = which.limit.items();
+    let (found, next) = state.accounts.search(search, after, limit).await?;
+    paging::list(found.into_iter().map(Shown::of), next)
+}
+
+fn known<T>(
+    asked: Option<String>,
+    parse: impl FnOnce(&str) -> Option<T>,
+    words: &'static str,
+) -> Result<Option<T>, PageError> {
+    asked
+        .map(|text| parse(&text).ok_or(PageError::Malformed(words)))
+        .transpose()
+}
+
+pub async fn show(
+    state: Data<State>,
+    who: SignedIn,
+    id: Path<String>,
+    seen: IfNoneMatch,
+) -> Answer {
+    let id = parse(&id)?;
+    who.may(Action::SeeAccount, Some(id))?;
+    shown(&state, id, &seen).await
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Changes {
+    #[serde(deserialize_with = "named")]
+    username: Option<Option<String>>,
+    #[serde(deserialize_with = "named")]
+    email: Option<Option<String>>,
+    #[serde(deserialize_with = "named")]
+    name: Option<Option<String>>,
+    #[serde(deserialize_with = "named")]
+    role: Option<String>,
+    #[serde(deserialize_with = "named")]
+    groups: Option<Vec<String>>,
+    #[serde(deserialize_with = "named")]
+    state: Option<String>,
+}
+
+pub async fn change(
+    state: Data<State>,
+    who: SignedIn,
+    id: Path<String>,
+    IfMatch(expected): IfMatch,
+    Json(changes): Json<Changes>,
+) -> Answer {
+    let id = parse(&id)?;
+    // First, since it hides what is not to be seen.
+    who.may(Action::RenameAccount, Some(id))?;
+    if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
+        who.may(Action::GovernAccount, Some(id))?;
+    }
+    changed(&state, id, changes, expected).await
+}
+
+pub async fn delete(
+    state: Data<State>,
+    who: SignedIn,
+    id: Path<String>,
+    IfMatch(expected): IfMatch,
+) -> Answer {
+    let id = parse(&id)?;
+    who.may(Action::DeleteAccount, Some(id))?;
+    state.administration.delete(id, expected).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn shown(state: &State, id: AccountId, seen: &IfNoneMatch) -> Answer {
+    let account = state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    if seen.has(account.version) {
+        return Ok(not_modified(account.version));
+    }
+    one(account)
+}
+
+async fn changed(state: &State, id: AccountId, sent: Changes, expected: Expected) -> Answer {
+    let mut fields = Fields::default();
+    let role = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
+    let is =
+        |text: String| accounts::State::parse(&text).ok_or("State is active or disabled".into());
+    let (username, email, called) = (sent.username, sent.email, sent.name);
+    let changes = accounts::Changes {
+        username: fields.note(
+            "username",
+            username.map(|text| given(text, Username::parse)),
+        ),
+        email: fields.note("email", email.map(|text| given(text, Email::parse))),
+        name: fields.note("name", called.map(|text| name(text.as_deref()))),
+        role: fields.note("role", sent.role.map(role)),
+        groups: fields.note("groups", sent.groups.map(Groups::of)),
+        state: fields.note("state", sent.state.map(is)),
+    };
+    if !fields.0.is_empty() {
+        return Err(fields.refused());
+    }
+    one(state.administration.update(id, changes, expected).await?)
+}
+
+fn given<T>(
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, Refusal>,
+) -> Result<Option<T>, Refusal> {
+    text.as_deref().map(parse).transpose()
+}
+
+fn name(text: Option<&str>) -> Result<Option<PersonName>, Refusal> {
+    PersonName::parse(text.unwrap_or_default())
+}
+
+/// Every field that will not do, and why.
+#[derive(Default)]
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The parsed value of a field that was sent.
+    fn note<T>(&mut self, field: &str, parsed: Option<Result<T, Refusal>>) -> Option<T> {
+        parsed?
+            .map_err(|refusal| self.0.push((field.to_owned(), refusal.into_owned())))
+            .ok()
+    }
+
+    fn refused(self) -> PageError {
+        PageError::Fields(self.0)
+    }
+}
+
+fn one(account: Account) -> Answer {
+    let version = account.version;
+    Ok(tagged(json(StatusCode::OK, &Shown::of(account))?, version))
+}
+
+fn path(id: AccountId) -> String {
+    format!("/api/accounts/{id}")
+}
+
+fn parse(id: &str) -> Result<AccountId, PageError> {
+    AccountId::parse(id).ok_or(PageError::NotFound)
+}

@@ -1,0 +1,105 @@
+//! Who somebody says that they are: in JSON, in a form, or as RFC 7617 has it.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+
+use super::{Json, NAME_MAX};
+use crate::web::error::PageError;
+use crate::web::forms::{FORM, Form};
+use crate::web::guard::cross_origin::{self, Verdict};
+
+/// By `username` or `email`: one of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    pub username: Option<String>,
+    pub email: Option<String>,
+    pub password: String,
+    /// As "Stay signed in" on the page.
+    #[serde(default)]
+    pub stay: bool,
+}
+
+pub struct Credentials(pub NewSession);
+
+impl FromRequest for Credentials {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let new = if let Some(basic) = basic(&request)? {
+                basic
+            } else if request.content_type().eq_ignore_ascii_case(FORM) {
+                by_form(&Form::from_request(&request, &mut payload).await?)?
+            } else {
+                Json::from_request(&request, &mut payload).await?.0
+            };
+            Ok(Self(new))
+        })
+    }
+}
+
+fn basic(request: &HttpRequest) -> Result<Option<NewSession>, PageError> {
+    let headers = request.headers();
+    let mut found = headers.get_all(AUTHORIZATION).filter_map(|value| {
+        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("basic").then(|| rest.trim())
+    });
+    let Some(encoded) = found.next() else {
+        return Ok(None);
+    };
+    let length = headers.get(CONTENT_LENGTH);
+    let has_body =
+        headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0");
+    if has_body || found.next().is_some() {
+        return Err(PageError::Malformed(
+            "Send either Authorization: Basic or a body. Nothing was saved.",
+        ));
+    }
+    // As for a body: cookies count only from where browsers say where they are.
+    if cross_origin::verdict(request) != Verdict::Ours {
+        return Err(PageError::CrossSite);
+    }
+    let pair = STANDARD
+        .decode(encoded)
+        .ok()
+        .and_then(|pair| String::from_utf8(pair).ok());
+    let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
+    let (username, password) = pair.ok_or(PageError::Malformed(
+        "Authorization: Basic takes name:password in UTF-8 and base64. Nothing was saved.",
+    ))?;
+    Ok(Some(NewSession {
+        username: Some(username.to_owned()),
+        email: None,
+        password: password.to_owned(),
+        stay: false,
+    }))
+}
+
+/// As strictly as JSON.
+fn by_form(form: &Form) -> Result<NewSession, PageError> {
+    let known = ["username", "email", "password", "stay"];
+    if let Some(unknown) = form.names().find(|name| !known.contains(name)) {
+        let short: String = unknown.chars().take(NAME_MAX).collect();
+        return Err(PageError::field(&short, "is not taken here"));
+    }
+    let text = |name| form.find(name).map(str::to_owned);
+    let stay = match form.find("stay") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(PageError::field("stay", "is true or false")),
+    };
+    Ok(NewSession {
+        username: text("username"),
+        email: text("email"),
+        password: text("password").ok_or_else(|| PageError::field("password", "is missing"))?,
+        stay,
+    })
+}
