@@ -107,7 +107,8 @@ fn the_keyboard_alone_is_enough() {
             "ada",
             "Work",
             "Account",
-            "Sign out"
+            "Sign out",
+            "Inspect another token"
         ]
     );
     tab_to(&chromium, "Sign out");
