@@ -10,6 +10,7 @@ mod forms;
 mod guard;
 mod jwks;
 mod layers;
+mod openapi;
 mod pages;
 mod query;
 mod routes;
@@ -38,6 +39,7 @@ use forms::token::FormTokens;
 pub use guard::Guard;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
+use openapi::OpenApi;
 pub use routes::listed;
 
 /// What the pages are handed: the rooms, and what the web itself keeps.
@@ -60,6 +62,7 @@ pub struct Web {
     assets: Assets,
     cookies: Cookies,
     form_tokens: FormTokens,
+    openapi: OpenApi,
     request_ids: RequestIds,
 }
 
@@ -69,6 +72,7 @@ impl Web {
             assets: Assets::load(),
             cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),
+            openapi: OpenApi::of(base_url),
             request_ids: RequestIds::new(),
         }
     }

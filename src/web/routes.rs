@@ -8,10 +8,10 @@ use super::guard::Guard::{
 };
 use super::guard::{Guard, Listed, Routes};
 use super::pages::{
-    account, admin, continue_link, dashboard, email, first_administrator, home, inspect, login,
-    logout, password, sessions, signup, verify, work,
+    account, admin, continue_link, dashboard, docs, email, first_administrator, home, inspect,
+    login, logout, password, sessions, signup, verify, work,
 };
-use super::{State, api, assets, compat, jwks};
+use super::{State, api, assets, compat, jwks, openapi};
 
 fn routes(routes: &mut Routes<'_>) {
     // The clients of the five tutorials
@@ -95,6 +95,7 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/inspect", |at| {
         at.get(Open, inspect::show).post(Open, inspect::submit)
     });
+    routes.at("/docs", |at| at.get(Open, docs::show));
     routes.at("/work", |at| {
         at.get(SignedIn, work::show).post(SignedIn, work::add)
     });
@@ -157,6 +158,7 @@ fn routes(routes: &mut Routes<'_>) {
 
     // Machines
     routes.at("/.well-known/jwks.json", |at| at.get(Public, jwks::serve));
+    routes.at("/openapi.json", |at| at.get(Public, openapi::serve));
     routes.at("/static/{file}", |at| at.get(Public, assets::serve));
 }
 

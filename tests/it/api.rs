@@ -274,7 +274,7 @@ fn the_api_answers_browsers_with_json_too() {
 }
 
 /// The statuses of each code, as `src/web/error.rs` gives them.
-fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
+pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
     let status = |name: &str| {
         (400..600u16)
             .find(|code| {

@@ -23,6 +23,7 @@ mod inspect;
 mod keys;
 mod links;
 mod logs;
+mod openapi;
 mod pages;
 mod revocation;
 mod security;

@@ -5,6 +5,7 @@ pub mod admin;
 mod confirm;
 pub mod continue_link;
 pub mod dashboard;
+pub mod docs;
 pub mod email;
 pub mod first_administrator;
 pub mod home;

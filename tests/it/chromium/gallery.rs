@@ -37,6 +37,10 @@ fn open_to_everyone(gallery: &mut Gallery) {
     gallery.keep("home-out");
     gallery.open("/public");
     gallery.keep("public-out");
+    gallery.open("/docs");
+    gallery.keep("docs");
+    gallery.chromium.click("summary", "Answers");
+    gallery.keep("docs-open");
 }
 
 fn signing_up(gallery: &mut Gallery) {

@@ -1,0 +1,209 @@
+//! The API for people: made of what describes it to programs.
+
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde_json::Value;
+
+use super::{Answer, Frame, Page};
+use crate::web::guard::{Guard, Listed};
+use crate::web::routes::listed;
+
+#[derive(Template)]
+#[template(path = "pages/docs.html")]
+struct Docs<'a> {
+    frame: Frame,
+    groups: Vec<Group<'a>>,
+}
+
+struct Group<'a> {
+    name: &'a str,
+    calls: Vec<Call<'a>>,
+}
+
+struct Call<'a> {
+    id: &'a str,
+    method: &'static str,
+    path: &'static str,
+    summary: &'a str,
+    description: &'a str,
+    who: &'static str,
+    fields: Vec<Field<'a>>,
+    answers: Vec<(&'a str, &'a str)>,
+    curl: String,
+}
+
+/// Of the body, or a parameter.
+struct Field<'a> {
+    name: &'a str,
+    place: &'static str,
+    takes: String,
+    words: &'a str,
+}
+
+pub async fn show(page: Page) -> Answer {
+    let whole = page.web.openapi.description()?;
+    let calls = listed();
+    let groups = list(&whole["tags"]).iter().map(|tag| Group {
+        name: text(&tag["name"]),
+        calls: calls
+            .iter()
+            .filter_map(|route| call(whole, route))
+            .filter(|(group, _)| *group == text(&tag["name"]))
+            .map(|(_, call)| call)
+            .collect(),
+    });
+    let docs = Docs {
+        frame: page.frame(),
+        groups: groups.collect(),
+    };
+    page.show(StatusCode::OK, &docs)
+}
+
+/// `None` for a page, which is no call.
+fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
+    let described = whole["paths"]
+        .get(route.path)?
+        .get(route.method.to_ascii_lowercase())?;
+    let parameters = list(&described["parameters"]).iter();
+    let mut fields: Vec<_> = parameters
+        .map(|parameter| resolved(whole, parameter))
+        .map(|parameter| Field {
+            name: text(&parameter["name"]),
+            place: match text(&parameter["in"]) {
+                "path" => "path",
+                "query" => "query, optional",
+                _ => "header, optional",
+            },
+            takes: takes(whole, &parameter["schema"]),
+            words: text(&parameter["description"]),
+        })
+        .collect();
+    let content = described["requestBody"]["content"].as_object();
+    let body = content.and_then(|content| content.iter().next());
+    if let Some((_, body)) = body {
+        let schema = resolved(whole, &body["schema"]);
+        for (name, field) in schema["properties"].as_object()? {
+            let required = list(&schema["required"]).iter().any(|one| one == name);
+            fields.push(Field {
+                name,
+                place: if required { "body" } else { "body, optional" },
+                takes: takes(whole, field),
+                words: text(&concrete(whole, field)["description"]),
+            });
+        }
+    }
+    let answers = described["responses"].as_object()?.iter();
+    let call = Call {
+        id: text(&described["operationId"]),
+        method: route.method,
+        path: route.path,
+        summary: text(&described["summary"]),
+        description: text(&described["description"]),
+        who: who(route.guard),
+        fields,
+        answers: answers
+            .map(|(status, answer)| {
+                let answer = resolved(whole, answer);
+                (status.as_str(), text(&answer["description"]))
+            })
+            .collect(),
+        curl: curl(
+            whole,
+            route,
+            body.map(|(kind, body)| (kind.as_str(), &body["example"])),
+        ),
+    };
+    Some((text(&described["tags"][0]), call))
+}
+
+fn who(guard: Guard) -> &'static str {
+    match guard {
+        Guard::Public | Guard::PublicToken | Guard::Open | Guard::OneTime => "Everyone.",
+        Guard::SignedInOrLink => "Who is signed in, or holds a link.",
+        Guard::SignedIn => "Who is signed in.",
+        Guard::Recent => "Who is signed in and gave the password within ten minutes.",
+        Guard::Administrator => "Administrators.",
+        Guard::RecentAdministrator => "Administrators who gave the password within ten minutes.",
+    }
+}
+
+/// A line for a shell that has `token` and `id`.
+fn curl(whole: &Value, route: &Listed, body: Option<(&str, &Value)>) -> String {
+    let path = route.path.replace("{id}", "$id");
+    let mut line = format!("curl -s \"{}{path}\"", text(&whole["servers"][0]["url"]));
+    if !matches!((route.method, body), ("GET", _) | ("POST", Some(_))) {
+        line += &format!(" -X {}", route.method);
+    }
+    if route.guard != Guard::Public {
+        line += " -H \"authorization: Bearer $token\"";
+    }
+    match body {
+        Some(("application/json", example)) => {
+            line += &format!(" -H content-type:application/json -d '{example}'");
+        }
+        Some((_, example)) => {
+            for (name, value) in example.as_object().into_iter().flatten() {
+                line += &format!(" --data-urlencode '{name}={}'", text(value));
+            }
+        }
+        None => {}
+    }
+    line
+}
+
+/// The type of a value and its limits, in few words.
+fn takes(whole: &Value, schema: &Value) -> String {
+    let found = concrete(whole, schema);
+    let mut words = match &found["type"] {
+        Value::Array(types) => types.iter().map(text).collect::<Vec<_>>().join(" or "),
+        kind => text(kind).to_owned(),
+    };
+    if found["format"] == "uuid" {
+        words = "id".to_owned();
+    }
+    if !list(&found["enum"]).is_empty() {
+        let all = list(&found["enum"]).iter().map(text).collect::<Vec<_>>();
+        words = all.join(" or ");
+    }
+    if found["type"] == "array" {
+        words = format!("list of {}", takes(whole, &found["items"]));
+    }
+    if !list(&schema["oneOf"]).is_empty() {
+        words += " or null";
+    }
+    let limits = [
+        ("minLength", "at least", " characters"),
+        ("maxLength", "at most", " characters"),
+        ("minimum", "from", ""),
+        ("maximum", "to", ""),
+        ("maxItems", "at most", " of them"),
+    ];
+    for (limit, before, after) in limits {
+        if let Some(number) = found[limit]
+            .as_i64()
+            .filter(|number| *number != 1 || after.is_empty())
+        {
+            words += &format!(", {before} {number}{after}");
+        }
+    }
+    words
+}
+
+/// What a reference stands for.
+fn resolved<'a>(whole: &'a Value, value: &'a Value) -> &'a Value {
+    let to = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+    to.and_then(|to| whole.pointer(to)).unwrap_or(value)
+}
+
+/// As [`resolved`], and less `or null`.
+fn concrete<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
+    resolved(whole, schema.pointer("/oneOf/0").unwrap_or(schema))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

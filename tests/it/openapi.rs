@@ -1,0 +1,157 @@
+//! What describes the API is true of it.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::api::codes_in_the_source;
+use crate::support::{Browser, Door, PASSWORD, Place, tool};
+
+fn description(door: &Door) -> Value {
+    let reply = door.program(None).get("/openapi.json");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    reply.json()
+}
+
+#[test]
+fn the_description_has_every_call_and_no_other() {
+    let door = Door::open();
+    let described = description(&door);
+    assert_eq!(described["openapi"], "3.1.0");
+    assert_eq!(described["servers"][0]["url"], door.url);
+    let mut calls = BTreeSet::new();
+    for (path, methods) in described["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            calls.insert((path.as_str(), method.to_uppercase()));
+        }
+    }
+    let mut routes = BTreeSet::new();
+    for route in doorward::web::listed() {
+        // The tutorials' clients have a page of their own.
+        let ours = route.path.starts_with("/api/") && !route.for_programs;
+        if ours || route.path == "/.well-known/jwks.json" {
+            routes.insert((route.path, route.method.to_owned()));
+            let method = route.method.to_lowercase();
+            let call = &described["paths"][route.path][method];
+            let open = route.guard == doorward::web::Guard::Public;
+            assert_eq!(call.get("security").is_some(), open, "{route:?}");
+        }
+    }
+    assert_eq!(calls, routes);
+}
+
+#[test]
+fn the_description_has_every_error_code_and_no_dangling_reference() {
+    let described = description(&Door::open());
+    let codes = &described["components"]["schemas"]["Error"]["properties"]["error"]["enum"];
+    let codes = codes.as_array().unwrap().iter();
+    let codes: BTreeSet<_> = codes.map(|code| code.as_str().unwrap()).collect();
+    let in_the_source = codes_in_the_source();
+    assert_eq!(codes, in_the_source.keys().map(String::as_str).collect());
+    for reference in described.to_string().split("\"$ref\":\"#").skip(1) {
+        let to = reference.split('"').next().unwrap();
+        assert!(described.pointer(to).is_some(), "{to}");
+    }
+}
+
+#[test]
+fn the_description_is_not_sent_again_to_who_has_it() {
+    let door = Door::open();
+    let first = door.program(None).get("/openapi.json");
+    let tag = first.header("etag").unwrap();
+    let again = door.program(None).with("if-none-match", tag);
+    let again = again.get("/openapi.json");
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+}
+
+#[test]
+fn people_read_of_every_call_with_a_line_to_try_it_by() {
+    let door = Door::open();
+    let page = door.browser().get("/docs");
+    assert_eq!(page.heading(), "What programs can do here");
+    let lines = page.text("pre");
+    for route in doorward::web::listed() {
+        if route.path.starts_with("/api/") && !route.for_programs {
+            let call = format!("{} {}", route.method, route.path);
+            assert!(
+                page.text("section code").lines().any(|line| line == call),
+                "{call}"
+            );
+            let url = format!("{}{}", door.url, route.path.replace("{id}", "$id"));
+            assert!(lines.contains(&format!("curl -s \"{url}\"")), "{url}");
+        }
+    }
+    assert!(lines.contains("-d '{\"title\":\"Cut the hedge\"}'"));
+    assert!(
+        page.text("#changeWorkItem")
+            .contains("at most 200 characters")
+    );
+}
+
+#[test]
+fn whatever_fits_the_description_is_answered_as_it_says() {
+    let Some(folder) = tool("schemathesis", "DOORWARD_TEST_SCHEMATHESIS") else {
+        return;
+    };
+    // The binary: the fuzzer's clock is the machine's.
+    let place = Place::new();
+    let serving = place.serve();
+    let ada = serving.browser();
+    assert_eq!(ada.sign_up("ada", "ada@example.com", PASSWORD).status, 303);
+    place.sql("UPDATE accounts SET role = 'administrator'");
+    let root = serving.browser();
+    assert_eq!(root.sign_in("ada", PASSWORD).status, 303);
+    let ending = ["changeAccount", "deleteAccount", "endSession"];
+    let rest = [&ending[..], &["signOut", "signOutEverywhere"]].concat();
+    let url = serving.url();
+    fuzz(&folder, &url, &root.access(), "exclude", &rest);
+    let root = Browser::program(&url, Some(&root.access()));
+    assert_eq!(root.get("/api/me").status, 200, "all that was as somebody");
+    // It finds ids that there are, so these end the session of whoever asks.
+    let bob = serving.browser();
+    assert_eq!(bob.sign_up("bob", "bob@example.com", PASSWORD).status, 303);
+    fuzz(&folder, &url, &bob.access(), "include", &ending);
+}
+
+fn fuzz(folder: &str, url: &str, token: &str, which: &str, calls: &[&str]) {
+    let checks = [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+    ];
+    let mut fuzzer = Command::new("python3");
+    fuzzer
+        .args([
+            "-m",
+            "schemathesis.cli",
+            "run",
+            &format!("{url}/openapi.json"),
+        ])
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        // Otherwise it makes up tokens in place of ours.
+        .args(["--generation-with-security-parameters", "false"])
+        .args([
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "20",
+        ])
+        .args(["--seed", "7", "--generation-database", "none", "--no-color"])
+        .args(["--request-timeout", "20", "--checks", &checks.join(",")]);
+    for call in calls {
+        fuzzer.args([&format!("--{which}-operation-id"), *call]);
+    }
+    let output = fuzzer
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .env("PYTHONPATH", folder)
+        // The server is here; a proxy of this machine does not reach it.
+        .env("NO_PROXY", "*")
+        .env("no_proxy", "*")
+        .output()
+        .expect("it can be started");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{complaint}");
+}
