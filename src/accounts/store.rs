@@ -402,7 +402,7 @@ fn taken(error: diesel::result::Error) -> Refused {
     }
 }
 
-/// Asked after a change was refused, as [`which_is_taken`].
+/// Asked after a change was refused, as `which_is_taken` is.
 ///
 /// # Errors
 /// When the database is away.

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod bodies;
+mod codes;
 mod forms;
 mod races;
 mod tokens;

@@ -1,0 +1,160 @@
+//! Every error code, raised.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::api::codes_in_the_source;
+use crate::support::{Browser, Door, PASSWORD, Reply, wait_until};
+
+fn send(program: &Browser, path: &str, body: &Value) -> Reply {
+    program.post_body(path, "application/json", body.to_string())
+}
+
+/// What a body that never ends is answered with. Its time is fifteen seconds, so it is begun
+/// first and read last.
+struct Slow(TcpStream);
+
+impl Slow {
+    fn begin(door: &Door) -> Self {
+        let mut stream = TcpStream::connect(door.address).unwrap();
+        let head = "POST /api/sessions HTTP/1.1\r\nhost: x\r\naccept: application/json\r\n\
+                    content-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+        stream.write_all(head.as_bytes()).unwrap();
+        let patience = Some(Duration::from_secs(40));
+        stream.set_read_timeout(patience).unwrap();
+        Self(stream)
+    }
+
+    fn answer(mut self) -> (u16, Value) {
+        let mut answer = Vec::new();
+        // Whether it closes or resets the connection behind its answer is the server's.
+        self.0.read_to_end(&mut answer).ok();
+        let answer = String::from_utf8(answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (status, serde_json::from_str(body).unwrap())
+    }
+}
+
+#[test]
+fn every_error_code_is_raised_with_a_status_of_its_own() {
+    let door = Door::open();
+    let slow = Slow::begin(&door);
+    let nobody = door.program(None);
+    door.signed_up("root");
+    door.sql("UPDATE accounts SET role = 'administrator'");
+    let root = door.browser();
+    root.sign_in("root", PASSWORD);
+    let ada = door.signed_up("ada");
+    let (access, holder) = (ada.access(), door.program(Some(&ada.access())));
+    let root_holder = door.program(Some(&root.access()));
+    let key = holder.with("idempotency-key", "once");
+    send(&key, "/api/work-items", &json!({"title": "one"}));
+    let own = holder.get("/api/me");
+    let root_id = root_holder.get("/api/me").json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+
+    let mut replies = vec![
+        nobody.get("/nowhere"),
+        nobody.with_method("PUT", "/login"),
+        nobody.get("/dashboard"),
+        nobody.get("/first-administrator?token=used"),
+        nobody.get(&format!("/public?token={access}")),
+        nobody.post_body("/api/sessions", "application/json", "{"),
+        nobody.post_body("/api/sessions", "text/plain", "{}"),
+        nobody.post_body("/api/sessions", "application/json", "x".repeat(20_000)),
+        send(&nobody, "/api/sessions", &json!({})),
+        send(
+            &nobody,
+            "/api/sessions",
+            &json!({"username": "ada", "password": "canary-no"}),
+        ),
+        send(
+            &nobody,
+            "/api/accounts",
+            &json!({"username": "ada", "email": "new@example.com", "password": PASSWORD}),
+        ),
+        nobody
+            .with("sec-fetch-site", "cross-site")
+            .post("/logout", &[]),
+        holder.get("/api/accounts"),
+        send(&key, "/api/work-items", &json!({"title": "another"})),
+        root_holder.with_method("DELETE", &format!("/api/accounts/{root_id}")),
+        holder
+            .with("if-match", "\"77\"")
+            .send_json("PATCH", "/api/me", &json!({"name": "A"})),
+    ];
+    assert_eq!(own.status, 200);
+
+    let fields = [
+        ("username", "ada"),
+        ("password", PASSWORD),
+        ("deliver", "link"),
+    ];
+    let link = door.browser().post("/login", &fields).location();
+    let closed = Door::with(&[("signup.mode", "closed")]);
+    let account = json!({"username": "x", "email": "x@example.com", "password": PASSWORD});
+    replies.push(send(&closed.program(None), "/api/accounts", &account));
+
+    let item = json!({"title": "one more"});
+    let mut full = send(&holder, "/api/work-items", &item);
+    for _ in 0..1000 {
+        if full.status != 201 {
+            break;
+        }
+        full = send(&holder, "/api/work-items", &item);
+    }
+    replies.push(full);
+
+    door.let_pass(601);
+    replies.push(nobody.get(&link));
+    replies.push(send(&holder, "/api/links", &json!({"path": "/dashboard"})));
+
+    // More at once than the queue of hashes takes.
+    let crowd = Door::with(&[("passwords.bcrypt_cost", "12")]);
+    let body = json!({"username": "ada", "password": "canary-no"});
+    let turned_away = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..60)
+            .map(|_| scope.spawn(|| send(&crowd.program(None), "/api/sessions", &body)))
+            .collect();
+        let replies = running.into_iter().map(|thread| thread.join().unwrap());
+        replies.filter(|reply| reply.status == 503).last()
+    });
+    replies.push(turned_away.expect("sixty are too many"));
+
+    let away = Door::open();
+    away.sql("ALTER TABLE accounts RENAME TO gone");
+    replies.push(send(&away.program(None), "/api/sessions", &body));
+    away.sql("ALTER TABLE sessions RENAME TO away");
+    let eve = door.program(Some(&access));
+    let blind = Browser::program(&away.local_url(), Some(&access));
+    assert_eq!(eve.get("/dashboard").status, 200);
+    let refresh = json!({"refresh_token": ada.cookie("doorward_refresh").unwrap()});
+    wait_until("it tells that it cannot know", || {
+        send(&blind, "/api/tokens/refresh", &refresh).status == 503
+    });
+    replies.push(send(&blind, "/api/tokens/refresh", &refresh));
+
+    let mut raised: BTreeSet<(String, u16)> = replies
+        .iter()
+        .map(|reply| {
+            let code = reply.json()["error"].as_str().unwrap().to_owned();
+            (code, reply.status)
+        })
+        .collect();
+    let (status, body) = slow.answer();
+    raised.insert((body["error"].as_str().unwrap().to_owned(), status));
+    let known = codes_in_the_source().into_iter();
+    let known = known.flat_map(|(code, statuses)| {
+        statuses
+            .into_iter()
+            .map(move |status| (code.clone(), status))
+    });
+    assert_eq!(raised, known.collect::<BTreeSet<_>>());
+}
