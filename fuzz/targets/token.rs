@@ -204,6 +204,7 @@ impl Door {
             name: None,
             email: None,
             role: Role::Member.as_str(),
+            groups: &[],
         };
         let access = tokens.issue_access(&subject, SessionId::new(), NOW, NOW + 86_400);
         let genuine = [
