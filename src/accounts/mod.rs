@@ -163,7 +163,7 @@ pub enum Refused {
     /// Nobody could sign in to it any more.
     #[error("an account needs a username or an email address")]
     Nameless,
-    #[error("taken: username {username}, email {email}")]
+    #[error("this username or email address is taken")]
     Taken { username: bool, email: bool },
     /// Nobody could manage the others any more.
     #[error("this is the last administrator")]

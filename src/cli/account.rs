@@ -36,8 +36,22 @@ pub enum Command {
         #[arg(long)]
         administrator: bool,
     },
-    /// List all accounts, the oldest first
-    List,
+    /// List accounts, the oldest first
+    List {
+        /// Only those with this in their username or email address
+        text: Option<String>,
+    },
+    /// Change the names of an account; an empty one takes it away
+    Rename {
+        /// Username or email address
+        who: String,
+        #[arg(long)]
+        username: Option<String>,
+        #[arg(long)]
+        email: Option<String>,
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// Set a new password, read as for `add`; signs its owner out everywhere
     Password {
         /// Username or email address
@@ -120,8 +134,15 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 account.id
             ));
         }
-        Command::List => {
-            for account in wait(ground.accounts.list())? {
+        Command::List { text } => {
+            let text = text.unwrap_or_default().to_lowercase();
+            let fits = |account: &Account| {
+                let names = [&account.username, &account.email];
+                let mut names = names.into_iter().flatten();
+                names.any(|name| name.to_lowercase().contains(&text))
+            };
+            let all = wait(ground.accounts.list())?;
+            for account in all.into_iter().filter(fits) {
                 let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
                 say(format_args!(
                     "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
@@ -150,6 +171,20 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 accounts::set_password(tx, id, &hash)?;
                 Ok(sessions::end_all(tx, id, None, now, EndReason::PasswordChanged).map(drop)?)
             })?;
+        }
+        Command::Rename {
+            who,
+            username,
+            email,
+            name,
+        } => {
+            let changes = Changes {
+                username: renamed(username, |text| Username::parse(text).map(Some))?,
+                email: renamed(email, |text| Email::parse(text).map(Some))?,
+                name: renamed(name, PersonName::parse)?,
+                ..Changes::default()
+            };
+            update(&ground, &who, changes, "has the names that were given")?;
         }
         Command::Role { who, role } => {
             let changes = Changes {
@@ -209,6 +244,18 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// `None` where nothing was said, and an inner `None` for an empty text.
+fn renamed<T>(
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<Option<T>, Refusal>,
+) -> Result<Option<Option<T>>, Fault> {
+    match text.as_deref().map(str::trim) {
+        None => Ok(None),
+        Some("") => Ok(Some(None)),
+        Some(text) => given(parse(text)).map(Some),
+    }
 }
 
 fn update(ground: &Ground, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {

@@ -150,3 +150,52 @@ fn an_account_is_not_added_under_another_secret_than_the_servers() {
     assert!(stderr.contains("under another secret"), "{stderr}");
     assert_eq!(place.run(&["account", "list"]).well(), "");
 }
+
+#[test]
+fn accounts_are_searched_and_renamed_by_command() {
+    let place = Place::new();
+    for name in ["ada", "bob"] {
+        let email = format!("{name}@example.com");
+        let add = ["account", "add", "--username", name, "--email", &email];
+        place.tell(&add, PASSWORD).well();
+    }
+    assert_eq!(
+        place
+            .run(&["account", "list", "ADA"])
+            .well()
+            .lines()
+            .count(),
+        1
+    );
+    assert_eq!(
+        place
+            .run(&["account", "list", "example"])
+            .well()
+            .lines()
+            .count(),
+        2
+    );
+    let told = place.run(&[
+        "account",
+        "rename",
+        "ada",
+        "--username",
+        "lovelace",
+        "--email",
+        "",
+    ]);
+    assert!(told.well().starts_with("ada has the names"));
+    let listed = place.run(&["account", "list", "lovelace"]).well();
+    assert!(listed.contains("\tlovelace\t-\t"), "{listed}");
+    let serving = place.serve();
+    assert_eq!(serving.browser().sign_in("lovelace", PASSWORD).status, 303);
+    for (arguments, words) in [
+        (&["--username", "BOB"][..], "taken"),
+        (&["--username", ""], "needs a username or an email address"),
+        (&["--username", "not a name"], "Username must begin"),
+    ] {
+        let rename = [&["account", "rename", "lovelace"], arguments].concat();
+        let refused = place.run(&rename).ill(1);
+        assert!(refused.contains(words), "{refused}");
+    }
+}

@@ -11,6 +11,7 @@ fn every_command_says_what_it_does() {
         "account",
         "account add",
         "account list",
+        "account rename",
         "account password",
         "account role",
         "account groups",
