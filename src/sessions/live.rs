@@ -27,6 +27,8 @@ const OVERLAP_SECONDS: i64 = 60;
 /// Some 2 kB each.
 const TOKENS_KEPT: usize = 2_000;
 const FORGET_AFTER_DAYS: i64 = 30;
+/// By then every server has heard that a deleted account's sessions have ended.
+const DELETED_KEPT_HOURS: i64 = 24;
 
 pub struct Live {
     /// With the version of the key ring by which each was verified.
@@ -164,7 +166,7 @@ async fn forget(db: Db, now: UnixSeconds) {
     let forget = move |tx: &mut AnyConnection| {
         store::forget(tx, moment)?;
         idempotency::forget(tx, now)?;
-        accounts::forget(tx, moment)
+        accounts::forget(tx, now - DELETED_KEPT_HOURS * 3600)
     };
     if let Err(fault) = db.write(forget).await {
         tracing::error!(%fault, "old sessions cannot be forgotten");

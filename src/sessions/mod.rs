@@ -5,6 +5,7 @@
 //! the row ends both at once, on this server and, by `live`, on every other one.
 
 mod client;
+mod ending;
 mod links;
 mod live;
 mod refresh;
@@ -27,6 +28,7 @@ use crate::passwords::PasswordHash;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Refused, Subject, Tokens};
 pub use client::Client;
+pub use ending::{EndReason, Ended, end_all};
 pub use links::{LinkReader, Maker};
 use live::Live;
 #[cfg(fuzzing)]
@@ -97,34 +99,6 @@ pub struct Grant {
     pub identity: Arc<Identity>,
 }
 
-/// Why a session ended before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    SignedOut,
-    /// Another one was started in the same browser.
-    Replaced,
-    /// From another session of the same account.
-    FromElsewhere,
-    /// A refresh token was used again: somebody has a copy.
-    Reuse,
-    PasswordChanged,
-    /// The account was changed, disabled or deleted, or the operator wanted it.
-    Account,
-}
-
-impl EndReason {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::SignedOut => "signed_out",
-            Self::Replaced => "replaced",
-            Self::FromElsewhere => "from_elsewhere",
-            Self::Reuse => "reuse",
-            Self::PasswordChanged => "password_changed",
-            Self::Account => "account",
-        }
-    }
-}
-
 /// Why a session is given new tokens before their time.
 #[derive(Clone, Debug)]
 pub enum Again {
@@ -168,42 +142,6 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.created_at, self.id)
     }
-}
-
-/// Sessions that were ended in a transaction which is not committed yet.
-#[must_use = "servers that know their tokens have to hear of it"]
-pub struct Ended {
-    sessions: Vec<SessionId>,
-    at: UnixSeconds,
-}
-
-impl Ended {
-    pub fn nothing() -> Self {
-        Self {
-            sessions: Vec::new(),
-            at: 0,
-        }
-    }
-}
-
-/// Ends every session of an account but `keep`, and every link to it, in the caller's transaction.
-///
-/// # Errors
-/// When the database is away.
-pub fn end_all(
-    tx: &mut AnyConnection,
-    account: AccountId,
-    keep: Option<SessionId>,
-    now: UnixSeconds,
-    why: EndReason,
-) -> Result<Ended, Fault> {
-    // Before anything is read: nobody starts a session meanwhile that would not be in the list.
-    accounts::lock(tx, account)?;
-    let mut sessions = store::living(tx, account)?;
-    sessions.retain(|id| Some(*id) != keep);
-    store::end_all(tx, account, keep, now, why)?;
-    store::forget_links_of(tx, account)?;
-    Ok(Ended { sessions, at: now })
 }
 
 /// Why a token opens nothing.
@@ -371,11 +309,12 @@ impl Sessions {
                 let row = row.filter(|row| row.account_id == account && row.lives_at(now));
                 let row = row.ok_or(NotSignedIn::Ended)?;
                 let account = active(db, account)?.ok_or(NotSignedIn::Ended)?;
-                let proved_at = row.verified_at;
-                let identity = identity(claims, row)?;
                 // What is not so can only have been signed by somebody else who has the key.
-                if identity.role == account.role && identity.claims.auth_time <= proved_at {
-                    Ok(identity)
+                let is_so = claims.roles == [account.role.as_str()]
+                    && claims.groups == account.groups.names()
+                    && claims.auth_time <= row.verified_at;
+                if is_so {
+                    identity(claims, row)
                 } else {
                     Err(NotSignedIn::Ended)
                 }
@@ -551,73 +490,6 @@ impl Sessions {
         self.db
             .read(move |db| store::last_end(db, account, EndReason::Reuse))
             .await
-    }
-
-    /// Ends a session. When this returns, no token of it is accepted here any more, nor after
-    /// a restart, and within a second on no other server.
-    ///
-    /// # Errors
-    /// When the database is away; then the session goes on.
-    pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
-        let clock = self.clock.clone();
-        let at = self
-            .db
-            .write(move |tx| {
-                let now = clock.now();
-                store::end(tx, id, now, why).map(|()| now)
-            })
-            .await?;
-        self.live.end(id, at);
-        Ok(())
-    }
-
-    /// Ends every session of an account but `keep`, and every link to it.
-    ///
-    /// # Errors
-    /// When the database is away; then all go on.
-    pub async fn end_all(
-        &self,
-        account: AccountId,
-        keep: Option<SessionId>,
-        why: EndReason,
-    ) -> Result<(), Fault> {
-        self.revoke(account, keep, why, |_, _| Ok(())).await
-    }
-
-    /// Makes a change to an account after which none of its sessions may go on, but for `keep`:
-    /// all in one transaction.
-    ///
-    /// # Errors
-    /// What `change` returns; then nothing has ended.
-    pub async fn revoke<T, E>(
-        &self,
-        account: AccountId,
-        keep: Option<SessionId>,
-        why: EndReason,
-        change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<Fault> + Send + 'static,
-    {
-        let clock = self.clock.clone();
-        let (changed, ended) = self
-            .db
-            .write(move |tx| -> Result<_, E> {
-                let now = clock.now();
-                let changed = change(tx, now)?;
-                Ok((changed, end_all(tx, account, keep, now, why)?))
-            })
-            .await?;
-        self.hear(ended);
-        Ok(changed)
-    }
-
-    /// What a transaction that is committed has ended: felt here by the very next request.
-    pub fn hear(&self, ended: Ended) {
-        for id in ended.sessions {
-            self.live.end(id, ended.at);
-        }
     }
 
     fn grant(&self, account: &Account, row: Row) -> Result<Grant, Fault> {

@@ -508,6 +508,26 @@ mod tests {
         assert_eq!(tokens.verify_share(&long), Err(Refused::Key));
     }
 
+    /// Of a stolen key: what it signed while it was ours is good, what is signed with it now is not.
+    #[test]
+    fn a_key_that_was_retired_signs_nothing_new() {
+        let (tokens, time) = tokens_by(SigningAlgorithm::EdDsa, &[NOW, NOW + 60]);
+        let claims = serde_json::to_value(access(&tokens).1).unwrap();
+        let issued_at = |at: UnixSeconds| {
+            let mut claims = claims.clone();
+            (claims["iat"], claims["exp"]) = (at.into(), (at + 600).into());
+            forge(&tokens, &claims, |_| ())
+        };
+        let (last, new) = (issued_at(NOW + 120), issued_at(NOW + 121));
+        time.store(NOW + 130, Ordering::Relaxed);
+        assert!(
+            tokens.verify_access(&last).is_ok(),
+            "another server had not heard of the change"
+        );
+        assert_eq!(tokens.verify_access(&new), Err(Refused::Key));
+        assert!(!tokens.inspect(&new).is_accepted() && tokens.inspect(&last).is_accepted());
+    }
+
     #[test]
     fn a_token_ends_with_its_session() {
         let (tokens, _) = tokens();

@@ -1,6 +1,6 @@
 //! Accounts, as administrators and their owners manage them.
 
-use crate::support::{Browser, Door, PASSWORD, Reply, wait_until};
+use crate::support::{Browser, Door, PASSWORD, Reply, longest_email, wait_until};
 
 /// An administrator who has just signed in.
 fn administrator(door: &Door) -> Browser {
@@ -131,6 +131,7 @@ fn a_role_and_groups_are_in_force_at_once_and_in_the_next_token() {
         "No account fits"
     );
     assert!(again.get("/account").text("dl").contains("ops, wheel"));
+    assert!(again.get("/dashboard").text("tbody").contains("ops, wheel"));
 
     // Saving what is so already ends nothing.
     let page = root.get(&page_of(&root, "ada"));
@@ -149,13 +150,7 @@ fn a_role_and_groups_are_in_force_at_once_and_in_the_next_token() {
 fn as_many_groups_as_there_can_be_still_fit_into_a_cookie() {
     let door = Door::open();
     let browser = door.browser();
-    let email = format!(
-        "{}@{}.{}.{}",
-        "a".repeat(64),
-        "b".repeat(63),
-        "c".repeat(63),
-        "d".repeat(58)
-    );
+    let email = longest_email();
     let page = browser.get("/signup");
     let name = "\u{10348}".repeat(100);
     let username = "u".repeat(32);

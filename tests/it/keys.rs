@@ -182,6 +182,10 @@ fn who_has_the_shared_secret_gets_no_other_role_and_no_later_proof() {
         401
     );
     assert_eq!(
+        forge(&|claims| claims["groups"] = serde_json::json!(["wheel"])),
+        401
+    );
+    assert_eq!(
         forge(&|claims| claims["auth_time"] = (crate::support::NOON + 60).into()),
         401
     );

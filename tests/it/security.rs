@@ -4,7 +4,7 @@ use doorward::base::names::{Email, NewPassword, Password, Username};
 use doorward::base::secret::InstanceSecret;
 use doorward::config::Config;
 
-use crate::support::{Browser, Door, PASSWORD, log};
+use crate::support::{Browser, Door, PASSWORD, log, longest_email};
 
 #[test]
 fn every_answer_has_the_headers_that_keep_a_browser_safe() {
@@ -91,13 +91,7 @@ fn cookies_are_for_this_host_and_no_script() {
 fn the_largest_account_still_gets_a_cookie_that_browsers_keep() {
     let door = Door::open();
     let browser = door.browser();
-    let email = format!(
-        "{}@{}.{}.{}",
-        "a".repeat(64),
-        "b".repeat(63),
-        "c".repeat(63),
-        "d".repeat(58)
-    );
+    let email = longest_email();
     let page = browser.get("/signup");
     let fields = [
         ("Username", "u".repeat(32)),

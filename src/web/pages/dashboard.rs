@@ -140,6 +140,13 @@ fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
         claims.roles.join(", "),
         "What the account is trusted with",
     ));
+    if !claims.groups.is_empty() {
+        all.push(claim(
+            "groups",
+            claims.groups.join(", "),
+            "The groups that it is in",
+        ));
+    }
     all
 }
 

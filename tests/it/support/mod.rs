@@ -16,6 +16,12 @@ pub const PASSWORD: &str = "canary-brine-lamp-44";
 /// What the clock of a test's server shows when it opens.
 pub const NOON: i64 = 1_800_000_000;
 
+/// As long as an address can be.
+pub fn longest_email() -> String {
+    let domain = ["b".repeat(63), "c".repeat(63), "d".repeat(58)].join(".");
+    format!("{}@{domain}", "a".repeat(64))
+}
+
 /// Until it is so; only what has gone wrong is waited for that long.
 #[track_caller]
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
