@@ -118,7 +118,13 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     )
     .await?;
     let administration = Administration::new(db.clone(), clock.clone(), sessions.clone());
-    let sign_in = SignIn::new(accounts.clone(), passwords, sessions.clone());
+    let sign_in = SignIn::new(
+        db.clone(),
+        clock.clone(),
+        accounts.clone(),
+        passwords,
+        sessions.clone(),
+    );
     let work = Work::new(db, clock.clone());
     let web = Web::new(&secret, &base_url);
     Ok(State {

@@ -18,8 +18,8 @@ use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
 pub use store::{
-    Holder, confirm, delete, find, find_holders, forget, has_administrator, import, lock,
-    set_password, update, which_is_taken_by_others,
+    Holder, confirm, delete, find, find_credentials, find_holders, forget, has_administrator,
+    import, lock, set_password, update, which_is_taken_by_others,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl Accounts {
     /// [`SignUpError`]; when two race for a name, exactly one of them gets it.
     pub async fn sign_up(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
-        self.add(prepared, move |_| Ok(role)).await
+        self.add(prepared, move |_| Ok(role), |_, _| Ok(())).await
     }
 
     /// Hashes the password: the slow part, outside of any transaction.
@@ -224,14 +224,16 @@ impl Accounts {
         })
     }
 
-    /// Inserts it in one transaction with `before`, which says its role or refuses.
+    /// Inserts it in one transaction with `before`, which says its role or refuses, and with
+    /// `after`, which needs the account to be there.
     ///
     /// # Errors
-    /// [`SignUpError::Taken`], or what `before` returns.
+    /// [`SignUpError::Taken`], or what `before` or `after` returns.
     pub async fn add<E>(
         &self,
         prepared: Prepared,
         before: impl FnOnce(&mut AnyConnection) -> Result<Role, E> + Send + 'static,
+        after: impl FnOnce(&mut AnyConnection, &Account) -> Result<(), E> + Send + 'static,
     ) -> Result<Account, E>
     where
         E: From<SignUpError> + Send + 'static,
@@ -241,7 +243,9 @@ impl Accounts {
             .db
             .write(move |tx| {
                 let role = before(tx).map_err(NotAdded::Refused)?;
-                store::insert(tx, &prepared, role)
+                let account = store::insert(tx, &prepared, role)?;
+                after(tx, &account).map_err(NotAdded::Refused)?;
+                Ok(account)
             })
             .await;
         match added {

@@ -151,6 +151,10 @@ pub fn which_is_taken(
     })
 }
 
+/// Who signs in by this name, if anybody does.
+///
+/// # Errors
+/// When the database is away.
 pub fn find_credentials(
     db: &mut AnyConnection,
     login: &Login,

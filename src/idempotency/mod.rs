@@ -2,7 +2,8 @@
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
 //! A key is claimed in the transaction that makes the thing, so that either both are there or
-//! neither. It belongs to the account, and nobody else can meet it.
+//! neither. It belongs to the account, and nobody else can meet it; that of a sign-up belongs to
+//! the account that it makes.
 
 mod store;
 
@@ -14,7 +15,7 @@ use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::storage::AnyConnection;
-pub use store::{claim, forget};
+pub use store::{claim, forget, look};
 
 pub const KEY_MAX: usize = 64;
 pub const KEPT_HOURS: i64 = 24;
@@ -28,11 +29,12 @@ pub struct Once {
 }
 
 impl Once {
-    /// `None` for a key that is not 1 to 64 visible characters of ASCII.
-    pub fn new(key: &str, method: &str, path: &str, body: &[u8]) -> Option<Self> {
+    /// `None` for a key that is not 1 to 64 visible characters of ASCII. A fast hash of `what` is
+    /// stored, at which whoever has the database can guess: nothing secret may be in it.
+    pub fn new(key: &str, method: &str, path: &str, what: &[u8]) -> Option<Self> {
         let good = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         let mut hash = digest::Context::new(&digest::SHA256);
-        for part in [method.as_bytes(), b" ", path.as_bytes(), b"\n", body] {
+        for part in [method.as_bytes(), b" ", path.as_bytes(), b"\n", what] {
             hash.update(part);
         }
         let fingerprint = hash.finish().as_ref().try_into().ok()?;

@@ -5,9 +5,32 @@ use diesel::prelude::*;
 use super::{AccountId, AnyConnection, Claim, Fault, Once, UnixSeconds, oldest_kept};
 use crate::storage::schema::idempotency_keys;
 
+/// What the key is good for now.
+///
+/// # Errors
+/// When the database is away.
+pub fn look(
+    db: &mut AnyConnection,
+    account: AccountId,
+    once: &Once,
+    now: UnixSeconds,
+) -> Result<Claim, Fault> {
+    let known: Option<(Vec<u8>, String)> = idempotency_keys::table
+        .find((account.to_string(), &once.key))
+        .filter(idempotency_keys::created_at.gt(oldest_kept(now)))
+        .select((idempotency_keys::fingerprint, idempotency_keys::resource_id))
+        .first(db)
+        .optional()?;
+    Ok(match known {
+        None => Claim::First,
+        Some((fingerprint, made)) if fingerprint == once.fingerprint => Claim::Again(made),
+        Some(_) => Claim::Reused,
+    })
+}
+
 /// Claims the key for `resource`, which the same transaction makes. Whoever calls this has
-/// locked the account ([`crate::accounts::lock`]): of two at once the second finds what the
-/// first has made.
+/// locked the account ([`crate::accounts::lock`]) or made it: of two at once the second finds
+/// what the first has made.
 ///
 /// # Errors
 /// When the database is away.
@@ -18,29 +41,13 @@ pub fn claim(
     resource: &str,
     now: UnixSeconds,
 ) -> Result<Claim, Fault> {
-    let account = account.to_string();
-    let row = idempotency_keys::table.find((&account, &once.key));
-    let known: Option<(Vec<u8>, String, i64)> = row
-        .select((
-            idempotency_keys::fingerprint,
-            idempotency_keys::resource_id,
-            idempotency_keys::created_at,
-        ))
-        .first(tx)
-        .optional()?;
-    match known {
-        Some((fingerprint, made, at)) if at > oldest_kept(now) => {
-            return Ok(if fingerprint == once.fingerprint {
-                Claim::Again(made)
-            } else {
-                Claim::Reused
-            });
-        }
-        Some(_) => {
-            diesel::delete(row).execute(tx)?;
-        }
-        None => {}
+    let claim = look(tx, account, once, now)?;
+    if claim != Claim::First {
+        return Ok(claim);
     }
+    let account = account.to_string();
+    // One that counts no more may still be there.
+    diesel::delete(idempotency_keys::table.find((&account, &once.key))).execute(tx)?;
     diesel::insert_into(idempotency_keys::table)
         .values((
             idempotency_keys::account_id.eq(&account),
@@ -50,7 +57,7 @@ pub fn claim(
             idempotency_keys::created_at.eq(now),
         ))
         .execute(tx)?;
-    Ok(Claim::First)
+    Ok(claim)
 }
 
 /// Takes away the keys that count no more.

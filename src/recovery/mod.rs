@@ -105,9 +105,11 @@ impl Recovery {
         let prepared = self.accounts.prepare(new).await?;
         let (hash, now) = (hash(token), self.clock.now());
         self.accounts
-            .add(prepared, move |tx| {
-                use_up_first_administrator(tx, &hash, now)
-            })
+            .add(
+                prepared,
+                move |tx| use_up_first_administrator(tx, &hash, now),
+                |_, _| Ok(()),
+            )
             .await
     }
 

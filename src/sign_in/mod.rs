@@ -1,12 +1,17 @@
 //! The front door: everything between a typed name and a session.
 
 use crate::access::Role;
-use crate::accounts::{Account, Accounts, Credentials, NewAccount, Proof, SignUpError, State};
+use crate::accounts::{
+    self, Account, Accounts, Credentials, NewAccount, Proof, SignUpError, State,
+};
+use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password};
+use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, Passwords, Verdict};
 use crate::sessions::{Again, Client, Grant, Identity, Maker, NotSignedIn, Sessions, Stay};
+use crate::storage::{AnyConnection, Db};
 
 /// How somebody wants to be let in.
 #[derive(Clone, Debug)]
@@ -45,6 +50,13 @@ pub enum ChangeError {
     Fault(#[from] Fault),
 }
 
+/// An account, made by this request or by the same one before.
+#[derive(Debug)]
+pub struct SignedUp {
+    pub account: Account,
+    pub replayed: bool,
+}
+
 enum Checked {
     Right(Box<Credentials>),
     Wrong,
@@ -53,14 +65,24 @@ enum Checked {
 
 #[derive(Clone)]
 pub struct SignIn {
+    db: Db,
+    clock: Clock,
     accounts: Accounts,
     passwords: Passwords,
     sessions: Sessions,
 }
 
 impl SignIn {
-    pub fn new(accounts: Accounts, passwords: Passwords, sessions: Sessions) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        accounts: Accounts,
+        passwords: Passwords,
+        sessions: Sessions,
+    ) -> Self {
         Self {
+            db,
+            clock,
             accounts,
             passwords,
             sessions,
@@ -171,14 +193,18 @@ impl SignIn {
 
     async fn check(&self, identity: &Identity, password: &Password) -> Result<Checked, Fault> {
         let found = self.accounts.find_credentials_of(identity.account).await?;
+        Ok(self.compare(found, password).await)
+    }
+
+    async fn compare(&self, found: Option<Credentials>, password: &Password) -> Checked {
         let hash = found.as_ref().map(|found| found.hash.clone());
-        Ok(match (self.passwords.verify(password, hash).await, found) {
+        match (self.passwords.verify(password, hash).await, found) {
             (Err(Busy), _) => Checked::Busy,
             (Ok(Verdict::Right | Verdict::RightButOld), Some(found)) => {
                 Checked::Right(Box::new(found))
             }
             _ => Checked::Wrong,
-        })
+        }
     }
 
     /// Makes an account and lets its owner in.
@@ -193,6 +219,56 @@ impl SignIn {
     ) -> Result<Grant, SignUpError> {
         let account = self.accounts.sign_up(new, Role::Member).await?;
         Ok(self.let_in(&account, client, before).await?)
+    }
+
+    /// Makes an account, and no session; with `once`, for the same request the same account
+    /// again.
+    ///
+    /// # Errors
+    /// [`SignUpError`].
+    pub async fn sign_up_once(
+        &self,
+        new: NewAccount,
+        once: Option<Once>,
+    ) -> Result<SignedUp, SignUpError> {
+        let prepared = self.accounts.prepare(new.clone()).await?;
+        let claimed = once.clone();
+        let claim = move |tx: &mut AnyConnection, account: &Account| {
+            if let Some(once) = claimed {
+                let (id, made) = (account.id, account.id.to_string());
+                idempotency::claim(tx, id, &once, &made, account.created_at)?;
+            }
+            Ok(())
+        };
+        let role = |_: &mut AnyConnection| Ok(Role::Member);
+        let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, once) {
+            (Err(taken @ SignUpError::Taken { .. }), Some(once)) => {
+                let made = self.find_made_before(new, once).await?;
+                (made.ok_or(taken)?, true)
+            }
+            (added, _) => (added?, false),
+        };
+        Ok(SignedUp { account, replayed })
+    }
+
+    /// The account that the same request has made, if its password is still the one that was
+    /// sent. It costs a hash in any case, so that nobody can time who has used which key.
+    async fn find_made_before(
+        &self,
+        new: NewAccount,
+        once: Once,
+    ) -> Result<Option<Account>, SignUpError> {
+        let password = new.password.password().clone();
+        let now = self.clock.now();
+        let found = self
+            .db
+            .read(move |db| find_made_by(db, new, &once, now))
+            .await?;
+        match self.compare(found, &password).await {
+            Checked::Right(found) => Ok(Some(found.account)),
+            Checked::Wrong => Ok(None),
+            Checked::Busy => Err(HashError::from(Busy).into()),
+        }
     }
 
     /// Lets in whoever has proved otherwise who they are.
@@ -212,6 +288,28 @@ impl SignIn {
             why => Fault::caused("a new account cannot be signed in to", why),
         })
     }
+}
+
+/// Who holds a name of `new`, if the same request has made that account and it is active.
+fn find_made_by(
+    db: &mut AnyConnection,
+    new: NewAccount,
+    once: &Once,
+    now: UnixSeconds,
+) -> Result<Option<Credentials>, Fault> {
+    let names = [
+        new.username.map(Login::Username),
+        new.email.map(Login::Email),
+    ];
+    for name in names.into_iter().flatten() {
+        if let Some(holder) = accounts::find_credentials(db, &name)? {
+            let claim = idempotency::look(db, holder.account.id, once, now)?;
+            if matches!(claim, Claim::Again(_)) && holder.account.state == State::Active {
+                return Ok(Some(holder));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// What has ended before it began is refused as a wrong password is.

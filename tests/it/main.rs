@@ -28,5 +28,6 @@ mod pages;
 mod revocation;
 mod security;
 mod sessions;
+mod sign_up_once;
 mod storage;
 mod work;

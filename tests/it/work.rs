@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 
 use doorward::idempotency;
-use doorward::storage::{Db, Location};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::support::{Browser, Door, NOON, PASSWORD, Reply};
@@ -779,9 +777,7 @@ fn old_keys_are_forgotten() {
     let ada = program(&door, "ada").with("idempotency-key", "k");
     let is_new = || add(&ada, "one").header("idempotency-replayed").is_none();
     let forget_at = |now: i64| {
-        let url = door.database_url().map(SecretString::from);
-        let location = Location::parse(url.as_ref(), door.data_dir()).unwrap();
-        let db = Db::open(location).unwrap();
+        let db = door.database();
         let forgotten = db.write(move |tx| idempotency::forget(tx, now));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(forgotten).unwrap();

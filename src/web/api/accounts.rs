@@ -3,12 +3,12 @@
 //! Who may do what is decided in `access`: a member's own account is at its id as well, and
 //! everybody else's is not found.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
-use super::creation::created;
+use super::creation::{created, once};
 use super::paging::{self, Asked, Limit};
 use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
 use super::{Answer, Json, json, named};
@@ -19,6 +19,7 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Email, Groups, NewPassword, PersonName, Refusal, Username};
 use crate::base::version::Expected;
 use crate::config::SignupMode;
+use crate::sign_in::SignedUp;
 use crate::web::State;
 use crate::web::error::PageError;
 use crate::web::guard::SignedIn;
@@ -60,10 +61,17 @@ pub struct NewAccount {
 }
 
 /// Makes an account, and no session: whoever wants one signs in.
-pub async fn sign_up(state: Data<State>, Json(new): Json<NewAccount>) -> Answer {
+pub async fn sign_up(
+    state: Data<State>,
+    request: HttpRequest,
+    Json(new): Json<NewAccount>,
+) -> Answer {
     if state.config.signup.mode == SignupMode::Closed {
         return Err(PageError::SignUpClosed);
     }
+    // All but the password, because a fast hash of this is stored.
+    let asked = serde_json::json!([new.username, new.email, new.name]).to_string();
+    let once = once(&request, asked.as_bytes())?;
     let mut fields = Fields::default();
     let username = fields.note("username", Some(Username::parse(&new.username)));
     let email = fields.note("email", Some(Email::parse(&new.email)));
@@ -84,9 +92,9 @@ pub async fn sign_up(state: Data<State>, Json(new): Json<NewAccount>) -> Answer 
         name,
         password,
     };
-    let account = state.accounts.sign_up(new, Role::Member).await?;
+    let SignedUp { account, replayed } = state.sign_in.sign_up_once(new, once).await?;
     let (location, version) = (path(account.id), account.version);
-    let answer = created(&location, &Shown::of(account), false)?;
+    let answer = created(&location, &Shown::of(account), replayed)?;
     Ok(tagged(answer, version))
 }
 

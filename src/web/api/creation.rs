@@ -15,7 +15,8 @@ use crate::web::error::PageError;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// A body of JSON, as [`super::Json`] reads it, and the `Idempotency-Key` that came with it.
+/// A body of JSON, as [`super::Json`] reads it, and the `Idempotency-Key` that came with it. Not
+/// for a body that holds a secret: that takes [`super::Json`], and [`once`] without the secret.
 pub struct New<T> {
     pub what: T,
     pub once: Option<Once>,
@@ -37,13 +38,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
     }
 }
 
-fn once(request: &HttpRequest, body: &[u8]) -> Result<Option<Once>, PageError> {
+/// The `Idempotency-Key` that came, if one did; `what` tells its request from others.
+///
+/// # Errors
+/// When it is no key, or more than one.
+pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<Once>, PageError> {
     let mut keys = request.headers().get_all(KEY);
     let Some(key) = keys.next() else {
         return Ok(None);
     };
     let key = key.to_str().ok().filter(|_| keys.next().is_none());
-    let once = key.and_then(|key| Once::new(key, request.method().as_str(), request.path(), body));
+    let once = key.and_then(|key| Once::new(key, request.method().as_str(), request.path(), what));
     once.map(Some).ok_or(PageError::Malformed(
         "Idempotency-Key takes one key of 1 to 64 visible characters of ASCII. Nothing was saved.",
     ))

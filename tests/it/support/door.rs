@@ -13,7 +13,8 @@ use diesel::{Connection, SqliteConnection};
 use doorward::app::{self, Ground};
 use doorward::base::clock::Clock;
 use doorward::config::Config;
-use secrecy::ExposeSecret;
+use doorward::storage::{Db, Location};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Browser, NOON, PASSWORD, log};
 
@@ -112,6 +113,12 @@ impl Door {
     /// `None` where it is a file in the data folder.
     pub fn database_url(&self) -> Option<String> {
         self.home.database.as_ref().map(Schema::url)
+    }
+
+    /// The database, beside the server.
+    pub fn database(&self) -> Db {
+        let url = self.database_url().map(SecretString::from);
+        Db::open(Location::parse(url.as_ref(), self.data_dir()).unwrap()).unwrap()
     }
 
     /// Where it really listens, whatever its base URL says.
