@@ -19,9 +19,11 @@ use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
+use crate::files::Files;
 use crate::passwords::Passwords;
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
+use crate::shares::Shares;
 use crate::sign_in::SignIn;
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
@@ -35,6 +37,9 @@ const BLOCKING_THREADS: usize = 4;
 /// For each connection. A page with its headers fits.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 const FINISH_WITHIN_SECONDS: u64 = 10;
+/// Whoever is refused in the middle of a large body is read on for so long, to hear the answer
+/// instead of a connection that is cut off.
+const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the settings lead to before anything is served: the data folder, the secret, the
 /// database, and whoever needs no more than those.
@@ -122,9 +127,11 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         db.clone(),
         clock.clone(),
         accounts.clone(),
-        passwords,
+        passwords.clone(),
         sessions.clone(),
     );
+    let files = Files::open(db.clone(), clock.clone(), &config.files)?;
+    let shares = Shares::new(db.clone(), clock.clone(), passwords, tokens.clone());
     let work = Work::new(db, clock.clone());
     let web = Web::new(&secret, &base_url);
     Ok(State {
@@ -137,6 +144,8 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         administration,
         sign_in,
         recovery,
+        files,
+        shares,
         work,
         web,
     })
@@ -166,6 +175,7 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
     });
     let server = HttpServer::new(move || web::app(state.clone()))
         .client_request_timeout(HEADERS_WITHIN)
+        .client_disconnect_timeout(HEARS_WITHIN)
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .h1_write_buffer_size(WRITE_BUFFER_BYTES)
         // Who hangs up is not worked for any more.

@@ -6,8 +6,12 @@ pub mod base;
 /// Settings, read once at the start.
 pub mod config;
 
+/// Streams of bytes, in a folder or an S3-compatible store.
+pub mod blobs;
 /// Password hashing on threads of its own.
 pub mod passwords;
+/// Asks a virus scanner.
+pub mod scanner;
 /// The database, whichever it is.
 pub mod storage;
 /// Signed tokens: made and verified, one way a purpose.
@@ -19,12 +23,16 @@ pub mod access;
 pub mod accounts;
 /// Changes to accounts, and what they end.
 pub mod administration;
+/// A shelf of files for each account.
+pub mod files;
 /// Requests that make something only once.
 pub mod idempotency;
 /// One-time links.
 pub mod recovery;
 /// Who is signed in where.
 pub mod sessions;
+/// Links that hand files on.
+pub mod shares;
 /// The front door: from a typed name to a session.
 pub mod sign_in;
 /// What there is to do.

@@ -16,7 +16,7 @@ use crate::base::names::{Email, Groups, Login, PersonName, Username};
 use crate::base::version::Expected;
 use crate::passwords::PasswordHash;
 use crate::storage::schema::accounts;
-use crate::storage::{self, AnyConnection, is_taken};
+use crate::storage::{self, AnyConnection, containing, is_taken};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts)]
@@ -263,12 +263,12 @@ pub fn search(
         (after.created_at, after.id.to_string())
     });
     // `MultiConnection` has no boxed queries, so what is not asked for matches everything.
-    let text = contains(&search.text.to_lowercase());
+    let text = containing(&search.text.to_lowercase());
     let role = search.role.map_or("%", Role::as_str);
     let group = search
         .group
         .as_deref()
-        .map_or_else(|| "%".to_owned(), |group| contains(&format!(" {group} ")));
+        .map_or_else(|| "%".to_owned(), |group| containing(&format!(" {group} ")));
     let any_state = search.state.is_none();
     let disabled = search.state == Some(State::Disabled);
     let rows: Vec<Row> = accounts::table
@@ -300,19 +300,6 @@ pub fn search(
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .load(db)?;
     rows.into_iter().map(Row::account).collect()
-}
-
-/// A pattern for what has this in it.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// Whether somebody can manage the others: an administrator who is not disabled.

@@ -9,6 +9,7 @@ use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::version::Expected;
+use crate::files;
 use crate::sessions::{self, EndReason, Ended, Sessions};
 use crate::storage::{AnyConnection, Db};
 
@@ -101,6 +102,7 @@ pub fn delete(
     now: UnixSeconds,
 ) -> Result<Ended, Refused> {
     accounts::delete(tx, id, expected, now)?;
+    files::delete_all(tx, id, now)?;
     sessions::end_all(tx, id, None, now, EndReason::Account).map_err(Refused::Fault)
 }
 

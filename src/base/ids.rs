@@ -44,6 +44,8 @@ macro_rules! id {
 id!(AccountId);
 id!(SessionId);
 id!(ItemId);
+id!(FileId);
+id!(ShareId);
 id!(
     /// The `jti` of a token (RFC 7519, section 4.1.7).
     TokenId

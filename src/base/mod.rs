@@ -7,4 +7,5 @@ pub mod names;
 pub mod paging;
 pub mod random;
 pub mod secret;
+pub mod size;
 pub mod version;

@@ -1,11 +1,13 @@
 //! `doorward migrate`, `doorward reset-db`
 
-use super::{confirmed, say};
+use super::{confirmed, say, wait};
 use crate::app::{self, Ground};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
+use crate::blobs::Blobs;
 use crate::config::Config;
-use crate::storage::{self, Location};
+use crate::files;
+use crate::storage::{self, Db, Location};
 
 pub fn migrate(config: Config) -> Result<(), Fault> {
     Ground::prepare(config, Clock::System)?;
@@ -16,13 +18,17 @@ pub fn migrate(config: Config) -> Result<(), Fault> {
 pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
     let question = format!(
-        "Delete every account and session in the database ({})?",
+        "Delete every account, session and file in the database ({})?",
         location.describe()
     );
     if !yes && !confirmed(&question)? {
         return Err(Fault::new("nothing was deleted"));
     }
     app::make_data_dir(&config.data_dir)?;
+    // Where files lie is known to the database alone.
+    if let Ok((db, 0)) = Db::look(location.clone()) {
+        wait(files::clear(&db, &Blobs::open(&config.files.store)?))?;
+    }
     storage::reset(&location)?;
     // A lost one may be replaced now: what hung on it is gone.
     app::make_missing_secret(&config)?;

@@ -8,7 +8,8 @@ use std::path::Path;
 use super::{say, wait};
 use crate::app;
 use crate::base::fault::Fault;
-use crate::config::{BaseUrl, Config};
+use crate::blobs::Blobs;
+use crate::config::{BaseUrl, Config, StoreConfig};
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 
@@ -23,6 +24,7 @@ pub fn run(config: &Config) -> Result<(), Fault> {
         ("data folder", data_dir(config)),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
+        ("store of files", store(config)),
     ] {
         match found {
             Ok(None) => say(format_args!("ok    {what}")),
@@ -107,5 +109,17 @@ fn database(config: &Config) -> Found {
     let secret = secret
         .ok_or_else(|| Fault::new("there is one, but not the secret that it was made with"))?;
     wait(Tokens::check_secret(&db, &secret))?;
+    Ok(None)
+}
+
+fn store(config: &Config) -> Found {
+    if let StoreConfig::Folder(folder) = &config.files.store {
+        if !folder.exists() {
+            return Ok(made_later(folder));
+        }
+        return private(folder);
+    }
+    let blobs = Blobs::open(&config.files.store)?;
+    wait(blobs.check())?;
     Ok(None)
 }

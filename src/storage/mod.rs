@@ -236,6 +236,19 @@ pub fn is_taken(error: &DieselError) -> bool {
     )
 }
 
+/// A pattern of LIKE for what has this in it; `\` escapes.
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
 struct Manager(Location);
 
 impl r2d2::ManageConnection for Manager {

@@ -89,3 +89,55 @@ diesel::table! {
         created_at -> BigInt,
     }
 }
+
+diesel::table! {
+    files (id) {
+        id -> Text,
+        account_id -> Text,
+        name -> Text,
+        name_key -> Text,
+        description -> Nullable<Text>,
+        search_key -> Text,
+        media_type -> Text,
+        bytes -> BigInt,
+        sha256 -> Binary,
+        thumbnail -> Nullable<Binary>,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    shelves (account_id) {
+        account_id -> Text,
+        files -> BigInt,
+        bytes -> BigInt,
+        files_max -> Nullable<BigInt>,
+        bytes_max -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    stray_blobs (id) {
+        id -> Text,
+        account_id -> Nullable<Text>,
+        bytes -> BigInt,
+        draft -> Nullable<Text>,
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    shares (id) {
+        id -> Text,
+        file_id -> Text,
+        account_id -> Text,
+        password_hash -> Nullable<Text>,
+        downloads -> BigInt,
+        downloads_max -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}

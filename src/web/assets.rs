@@ -1,4 +1,4 @@
-//! Stylesheet, icon and script: carried in the binary, named by their content, cached for ever.
+//! Stylesheet, icon and scripts: carried in the binary, named by their content, cached for ever.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Assets {
     pub stylesheet: Asset,
     pub icon: Asset,
     pub show_password: Asset,
+    pub copy: Asset,
+    pub upload: Asset,
 }
 
 pub struct Asset {
@@ -47,6 +49,18 @@ impl Assets {
                 "js",
                 "text/javascript; charset=utf-8",
                 include_bytes!("../../static/show-password.js"),
+            ),
+            copy: asset(
+                "copy",
+                "js",
+                "text/javascript; charset=utf-8",
+                include_bytes!("../../static/copy.js"),
+            ),
+            upload: asset(
+                "upload",
+                "js",
+                "text/javascript; charset=utf-8",
+                include_bytes!("../../static/upload.js"),
             ),
         }
     }
@@ -80,8 +94,10 @@ pub async fn serve(
         stylesheet,
         icon,
         show_password,
+        copy,
+        upload,
     } = &state.web.assets;
-    let asset = [stylesheet, icon, show_password]
+    let asset = [stylesheet, icon, show_password, copy, upload]
         .into_iter()
         .find(|asset| asset.url.strip_prefix("/static/") == Some(&file))
         .ok_or(PageError::NotFound)?;

@@ -13,8 +13,10 @@ use super::pages::Frame;
 use crate::accounts::{self, SignUpError};
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
+use crate::files;
 use crate::passwords::HashError;
 use crate::sessions::{NotSignedIn, RECENT_MINUTES};
+use crate::shares;
 use crate::work;
 
 pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
@@ -52,6 +54,20 @@ pub enum PageError {
     LastAdministrator,
     /// As many as one account may have.
     TooMany,
+    /// A file that is larger than one may be; in words for who sent it.
+    FileTooLarge(String),
+    /// A file for which an account has no room; in words for who sent it.
+    OverQuota(String),
+    /// Another file of the account has it.
+    DescriptionTaken,
+    /// There is no room for anybody's files.
+    StoreFull,
+    /// A part of a file that is not in it. With how many bytes it has.
+    NoSuchRange(u64),
+    /// A link to a file that is wrong, ended, used up or taken back.
+    ShareEnded,
+    /// A link to a file that wants a password.
+    SharePassword,
     /// An `Idempotency-Key` that stands for another request.
     KeyReused,
     /// A request that can't be understood, and why.
@@ -84,6 +100,7 @@ impl PageError {
         use StatusCode as S;
         const HOME: Option<(&str, &str)> = Some(("/", "Go to the start page"));
         const SIGN_IN: Option<(&str, &str)> = Some(("/login", "Sign in"));
+        const FILES: Option<(&str, &str)> = Some(("/files", "Go to your files"));
         let (status, code, title, text, action) = match self {
             Self::NotFound => (
                 S::NOT_FOUND,
@@ -188,6 +205,58 @@ impl PageError {
                  Delete what you need no more, and send it again.",
                 HOME,
             ),
+            Self::FileTooLarge(_) => (
+                S::PAYLOAD_TOO_LARGE,
+                "file_too_large",
+                "The file is too large",
+                "It is larger than one file may be. Nothing was saved.",
+                FILES,
+            ),
+            Self::OverQuota(_) => (
+                S::CONFLICT,
+                "over_quota",
+                "There is no room for this file",
+                "Your files would be larger together than they may be. Nothing was saved. \
+                 Delete what you need no more, and send it again.",
+                FILES,
+            ),
+            Self::DescriptionTaken => (
+                S::CONFLICT,
+                "description_taken",
+                "Another file has this description",
+                "Each of your files has a description of its own, or none. Nothing was saved.",
+                FILES,
+            ),
+            Self::StoreFull => (
+                S::INSUFFICIENT_STORAGE,
+                "store_full",
+                "There is no room left",
+                "The disk that files are kept on is full. Nothing was saved. \
+                 Tell the administrator of this site, and send it again when there is room.",
+                FILES,
+            ),
+            Self::NoSuchRange(_) => (
+                S::RANGE_NOT_SATISFIABLE,
+                "no_such_range",
+                "The file is shorter than that",
+                "The part that was asked for is not in the file.",
+                FILES,
+            ),
+            Self::ShareEnded => (
+                S::NOT_FOUND,
+                "share_ended",
+                "This link does not open a file",
+                "It may have ended, been used up or been taken back, or a part of it is missing. \
+                 Ask whoever sent it to you for a new one.",
+                HOME,
+            ),
+            Self::SharePassword => (
+                S::UNAUTHORIZED,
+                "share_password",
+                "This link has a password",
+                "Send it as the password of Basic credentials; the name does not matter.",
+                None,
+            ),
             Self::KeyReused => (
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -230,6 +299,8 @@ impl PageError {
                 "That could not be read",
                 if taken.ends_with("json") {
                     "This address takes JSON, sent as application/json. Nothing was saved."
+                } else if taken.starts_with("multipart") {
+                    "This address takes forms as multipart/form-data. Nothing was saved."
                 } else {
                     "This page takes forms as application/x-www-form-urlencoded. Nothing was saved."
                 },
@@ -253,7 +324,7 @@ impl PageError {
                 S::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "This page cannot be shown now",
-                "The server cannot reach its database. Nothing was changed. Try again in a minute.",
+                "The server cannot reach something that it needs for this. Nothing was changed. Try again in a minute.",
                 None,
             ),
             Self::Fault(_) => (
@@ -309,6 +380,16 @@ impl PageError {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"Doorward\", error=\"invalid_token\""),
             )),
+            // RFC 9110, section 15.5.17.
+            Self::NoSuchRange(length) => {
+                let value = HeaderValue::from_str(&format!("bytes */{length}")).ok()?;
+                Some((header::CONTENT_RANGE, value))
+            }
+            // RFC 7617.
+            Self::SharePassword => Some((
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"Password of the link\", charset=\"UTF-8\""),
+            )),
             Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             Self::Unavailable(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("30"))),
             _ => None,
@@ -317,6 +398,9 @@ impl PageError {
 
     /// What is wrong with each field, for programs.
     fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
+        let one = |field: &str, words: &str| {
+            serde_json::Map::from_iter([(field.to_owned(), words.into())])
+        };
         match self {
             Self::Fields(fields) => fields
                 .iter()
@@ -327,6 +411,8 @@ impl PageError {
                 .filter(|(_, taken)| *taken)
                 .map(|(field, _)| (field.to_owned(), "is taken".into()))
                 .collect(),
+            Self::FileTooLarge(words) | Self::OverQuota(words) => one("file", words),
+            Self::DescriptionTaken => one("description", "is taken"),
             _ => serde_json::Map::new(),
         }
     }
@@ -401,6 +487,40 @@ impl From<SignUpError> for PageError {
             SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
                 fault.into()
             }
+        }
+    }
+}
+
+impl From<files::Refused> for PageError {
+    fn from(refused: files::Refused) -> Self {
+        use files::Refused as R;
+        match refused {
+            R::NoSuchFile => Self::NotFound,
+            R::Stale(_) => Self::Stale,
+            R::DescriptionTaken => Self::DescriptionTaken,
+            R::TooMany(_) => Self::TooMany,
+            R::TooLarge(_) => Self::FileTooLarge(refused.to_string()),
+            R::OverQuota(_) => Self::OverQuota(refused.to_string()),
+            R::StoreFull => Self::StoreFull,
+            R::KeyReused => Self::KeyReused,
+            R::TypeNotTaken(_) | R::NameContradicts(_) | R::Infected | R::Empty => {
+                Self::field("file", &refused.to_string())
+            }
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<shares::Refused> for PageError {
+    fn from(refused: shares::Refused) -> Self {
+        use shares::Refused as R;
+        match refused {
+            R::NotFound => Self::NotFound,
+            R::TooMany => Self::TooMany,
+            R::Ended => Self::ShareEnded,
+            R::Password => Self::SharePassword,
+            R::Busy => Self::Busy,
+            R::Fault(fault) => fault.into(),
         }
     }
 }

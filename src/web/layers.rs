@@ -48,9 +48,7 @@ pub async fn edge<B: MessageBody + 'static>(
     let rest = unread::share(&mut request);
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = error::written_out(response, id);
-    let carried_token = query::values(response.request().query_string(), "token")
-        .next()
-        .is_some();
+    let carried_token = query::has_token(response.request().query_string());
     secure(
         response.headers_mut(),
         carried_token,

@@ -2,9 +2,11 @@
 
 mod api;
 mod assets;
+mod basic;
 mod client;
 mod compat;
 mod cookies;
+mod download;
 mod error;
 mod forms;
 mod guard;
@@ -28,8 +30,10 @@ use crate::base::clock::Clock;
 use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
+use crate::files::Files;
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
+use crate::shares::Shares;
 use crate::sign_in::SignIn;
 use crate::tokens::Tokens;
 use crate::work::Work;
@@ -53,6 +57,8 @@ pub struct State {
     pub administration: Administration,
     pub sign_in: SignIn,
     pub recovery: Recovery,
+    pub files: Files,
+    pub shares: Shares,
     pub work: Work,
     pub web: Web,
 }

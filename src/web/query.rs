@@ -21,6 +21,11 @@ pub fn values<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Option<C
         .map(|(_, value)| percent_decode_str(value).decode_utf8().ok())
 }
 
+/// Whether the address carries a token, good or not.
+pub fn has_token(query: &str) -> bool {
+    values(query, "token").next().is_some()
+}
+
 /// The first value of `key`, if it can be read.
 pub fn first(query: &str, key: &str) -> Option<String> {
     values(query, key).next().flatten().map(Cow::into_owned)
@@ -75,7 +80,7 @@ pub fn local_path(next: &str) -> Option<&str> {
     let (path, query) = next.split_once('?').unwrap_or((next, ""));
     let local = plain && next.starts_with('/') && !next.starts_with("//");
     let known = loggable_path(path) == path && !names(query).contains('…');
-    (local && known && values(query, "token").next().is_none()).then_some(next)
+    (local && known && !has_token(query)).then_some(next)
 }
 
 #[cfg(test)]

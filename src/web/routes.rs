@@ -7,14 +7,16 @@ use super::guard::Guard::{
     SignedInOrLink,
 };
 use super::guard::{Guard, Listed, Routes};
+use super::pages::files::{file, links, shelf};
 use super::pages::{
     account, admin, continue_link, dashboard, docs, email, first_administrator, home, inspect,
-    login, logout, password, sessions, signup, verify, work,
+    login, logout, password, sessions, share, signup, verify, work,
 };
 use super::{State, api, assets, compat, jwks, openapi};
 
 fn routes(routes: &mut Routes<'_>) {
     // The clients of the five tutorials
+    routes.for_holders("/", |at| at.get(PublicToken, compat::d::show));
     routes.for_programs("/", |at| at.get(Public, compat::root));
     routes.for_programs("/public", |at| at.get(Public, compat::b::public));
     routes.for_programs("/signup", |at| at.post(Open, compat::sign_up));
@@ -35,6 +37,9 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(Public, compat::e::list).post(Public, compat::e::add)
     });
     routes.for_programs("/workitems", |at| at.get(Public, compat::e::list));
+
+    routes.for_holders("/upload", |at| at.post(PublicToken, compat::d::upload));
+    routes.for_programs("/upload", |at| at.post(Public, compat::d::refuse));
 
     // Pages
     routes.at("/", |at| at.get(Open, home::show));
@@ -85,6 +90,9 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/admin/accounts/{id}/state", |at| {
         at.post(RecentAdministrator, admin::set_state)
     });
+    routes.at("/admin/accounts/{id}/quota", |at| {
+        at.post(RecentAdministrator, admin::set_quota)
+    });
     routes.at("/admin/accounts/{id}/sign-out", |at| {
         at.post(RecentAdministrator, admin::sign_out)
     });
@@ -107,6 +115,28 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/work/{id}/delete", |at| {
         at.get(SignedIn, work::ask_to_delete)
             .post(SignedIn, work::delete)
+    });
+    routes.at("/files", |at| {
+        at.get(SignedIn, shelf::show).post(SignedIn, shelf::add)
+    });
+    routes.at("/files/{id}", |at| {
+        at.get(SignedIn, file::open).post(SignedIn, file::change)
+    });
+    routes.at("/files/{id}/content", |at| at.get(SignedIn, file::content));
+    routes.at("/files/{id}/thumbnail", |at| {
+        at.get(SignedIn, file::thumbnail)
+    });
+    routes.at("/files/{id}/delete", |at| {
+        at.get(SignedIn, file::ask_to_delete)
+            .post(SignedIn, file::delete)
+    });
+    routes.at("/files/{id}/shares", |at| at.post(SignedIn, links::make));
+    routes.at("/files/{id}/shares/{share}", |at| {
+        at.get(SignedIn, links::ask_to_revoke)
+            .post(SignedIn, links::revoke)
+    });
+    routes.at("/s/{id}", |at| {
+        at.get(PublicToken, share::show).post(Public, share::take)
     });
     routes.at("/first-administrator", |at| {
         at.get(OneTime, first_administrator::show)
@@ -145,6 +175,10 @@ fn routes(routes: &mut Routes<'_>) {
             .patch(Recent, api::accounts::change)
             .delete(Recent, api::accounts::delete)
     });
+    routes.at("/api/accounts/{id}/quota", |at| {
+        at.get(SignedIn, api::quotas::show)
+            .patch(Recent, api::quotas::change)
+    });
     routes.at("/api/work-items", |at| {
         at.get(SignedIn, api::work_items::list)
             .post(SignedIn, api::work_items::add)
@@ -153,6 +187,25 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(SignedIn, api::work_items::show)
             .patch(SignedIn, api::work_items::change)
             .delete(SignedIn, api::work_items::delete)
+    });
+    routes.at("/api/files", |at| {
+        at.get(SignedIn, api::files::list)
+            .post(SignedIn, api::files::add)
+    });
+    routes.at("/api/files/{id}", |at| {
+        at.get(SignedIn, api::files::show)
+            .patch(SignedIn, api::files::change)
+            .delete(SignedIn, api::files::delete)
+    });
+    routes.at("/api/files/{id}/content", |at| {
+        at.get(SignedIn, api::files::content)
+    });
+    routes.at("/api/files/{id}/shares", |at| {
+        at.get(SignedIn, api::shares::list)
+            .post(SignedIn, api::shares::add)
+    });
+    routes.at("/api/files/{id}/shares/{share}", |at| {
+        at.delete(SignedIn, api::shares::delete)
     });
     routes.at("/api/links", |at| at.post(Recent, api::links::make));
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::compat;
-use crate::support::{Browser, Door, PASSWORD, Reply};
+use crate::support::{Browser, Door, Multipart, PASSWORD, Reply};
 
 const LINK: &str = "/dashboard?token=";
 
@@ -56,7 +56,8 @@ fn every_route_answers_everyone_as_its_guard_says() {
         let path = route
             .path
             .replace("{file}", "nothing")
-            .replace("{id}", "00000000-0000-4000-8000-000000000000");
+            .replace("{id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{share}", "00000000-0000-4000-8000-000000000000");
         let answer = |browser: &Browser| -> String {
             // A copy, so that signing out is nobody's end.
             let reply = match route.method {
@@ -214,6 +215,21 @@ fn a_link_ends_after_150_seconds_and_says_so() {
     );
 }
 
+/// The address of the only link to a file, and its token.
+fn share(door: &Door, owner: &Browser) -> (String, String) {
+    let program = door.program(Some(&owner.access()));
+    let files = program.get("/api/files").json();
+    let id = match files["items"].get(0) {
+        Some(file) => id_in(file),
+        None => image_of(&program),
+    };
+    let shares = program.get(&format!("/api/files/{id}/shares")).json();
+    let url = shares["items"][0]["url"].as_str().unwrap();
+    let path = url.strip_prefix(&door.url).unwrap();
+    let (path, token) = path.split_once("?token=").unwrap();
+    (path.to_owned(), token.to_owned())
+}
+
 #[test]
 fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let door = Door::open();
@@ -221,6 +237,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let one_time = door.first_administrator.clone().unwrap();
     let [compat_a, compat_b, compat_c, compat_d, compat_e] =
         compat::all_tokens(&door, "ada").map(|(_, token)| token);
+    let (share, share_token) = share(&door, &ada);
     let kinds = [
         ("access", ada.access()),
         ("refresh", ada.cookie("doorward_refresh").unwrap()),
@@ -236,6 +253,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
                 .unwrap(),
         ),
         ("none", "nonsense".to_owned()),
+        ("share", share_token),
         ("compat a", compat_a),
         ("compat b", compat_b),
         ("compat c", compat_c),
@@ -259,7 +277,13 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     // Where a token is shown, which kind opens it, and what all others get. What uses its
     // token up comes after what only looks.
     type Show<'a> = &'a dyn Fn(&str) -> u16;
-    let doors: [(&str, &str, u16, u16, Show<'_>); 13] = [
+    let doors: [(&str, &str, u16, u16, Show<'_>); 15] = [
+        ("address of a link to a file", "share", 200, 404, &|token| {
+            door.browser().get(&format!("{share}?token={token}")).status
+        }),
+        ("form of a link to a file", "share", 200, 404, &|token| {
+            post(&share, "token", token)
+        }),
         ("bearer", "access", 200, 401, &|token| {
             door.program(Some(token)).get("/dashboard").status
         }),
@@ -451,7 +475,9 @@ fn a_program_without_cookies_needs_no_form_token() {
 type Make = fn(&Browser) -> String;
 
 /// How a route's `{id}` is made by a program of its owner's.
-const OBJECTS: [(&str, Make); 6] = [
+const OBJECTS: [(&str, Make); 8] = [
+    ("/files/{id}", image_of),
+    ("/api/files/{id}", image_of),
     ("/account/sessions/{id}", session_of),
     ("/api/sessions/{id}", session_of),
     ("/work/{id}", item_of),
@@ -473,6 +499,31 @@ fn item_of(owner: &Browser) -> String {
     id_in(&owner.send_json("POST", "/api/work-items", &body).json())
 }
 
+/// With a link to it.
+fn image_of(owner: &Browser) -> String {
+    let mut image = std::io::Cursor::new(Vec::new());
+    let pixels = image::DynamicImage::from(image::RgbImage::new(2, 2));
+    pixels
+        .write_to(&mut image, image::ImageFormat::Png)
+        .unwrap();
+    let form = Multipart::new().file("file", "dot.png", image.into_inner());
+    let id = id_in(&owner.send_files("/api/files", &form).json());
+    let path = format!("/api/files/{id}/shares");
+    let made = owner.send_json("POST", &path, &serde_json::json!({"minutes": 10}));
+    assert_eq!(made.status, 201, "{}", made.body);
+    id
+}
+
+/// The path of what is `owner`'s.
+fn filled(path: &str, id: &str, owner: &Browser) -> String {
+    let filled = path.replace("{id}", id);
+    if !path.contains("{share}") {
+        return filled;
+    }
+    let shares = owner.get(&format!("/api/files/{id}/shares")).json();
+    filled.replace("{share}", &id_in(&shares["items"][0]))
+}
+
 fn account_of(owner: &Browser) -> String {
     id_in(&owner.get("/api/me").json())
 }
@@ -487,6 +538,7 @@ fn ask(who: &Browser, method: &str, path: &str) -> Reply {
         ("username", "x"),
         ("role", "member"),
         ("state", "active"),
+        ("minutes", "10"),
     ];
     match method {
         "GET" => who.get(path),
@@ -514,7 +566,8 @@ fn what_is_somebody_elses_is_not_found() {
     };
     for route in doorward::web::listed() {
         let (method, path) = (route.method, route.path);
-        if !path.contains("{id}") {
+        // A link to a file is for whoever holds it.
+        if !path.contains("{id}") || path == "/s/{id}" {
             continue;
         }
         let known = OBJECTS.iter().find(|(known, _)| path.starts_with(known));
@@ -524,12 +577,16 @@ fn what_is_somebody_elses_is_not_found() {
                 // Anew each time, since some of what is asked for ends what it is asked of.
                 let who = somebody(role);
                 let owner = if own { who.copy() } else { somebody("member") };
-                let id = make(&door.program(Some(&owner.access())));
-                let status = ask(&who, method, &path.replace("{id}", &id)).status;
+                let owner = door.program(Some(&owner.access()));
+                let path = filled(path, &make(&owner), &owner);
+                let status = ask(&who, method, &path).status;
                 let what = format!("{method} {path} by {role}, own: {own}");
                 let for_administrators = path.starts_with("/admin/");
                 let is_account = family.contains("/accounts/");
                 match (role, own) {
+                    ("member", true) if method == "PATCH" && path.ends_with("/quota") => {
+                        assert_eq!(status, 403, "{what}");
+                    }
                     ("member", _) if for_administrators => assert_eq!(status, 403, "{what}"),
                     ("member", false) => assert_eq!(status, 404, "{what}"),
                     (_, false) if !is_account => assert_eq!(status, 404, "{what}"),
@@ -564,7 +621,7 @@ fn the_token_of_an_account_that_was_disabled_or_deleted_opens_nothing() {
             ) {
                 continue;
             }
-            let path = route.path.replace("{id}", &id);
+            let path = route.path.replace("{id}", &id).replace("{share}", &id);
             let what = format!("{} {path} after {end}", route.method);
             assert_eq!(ask(&program, route.method, &path).status, 401, "{what}");
             let reply = ask(&browser.copy(), route.method, &path);

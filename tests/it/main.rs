@@ -17,6 +17,7 @@ mod bad_input;
 mod chromium;
 mod commands;
 mod compat;
+mod files;
 mod foreign;
 mod guard;
 mod inspect;

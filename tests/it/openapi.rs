@@ -78,7 +78,14 @@ fn people_read_of_every_call_with_a_line_to_try_it_by() {
                 page.text("section code").lines().any(|line| line == call),
                 "{call}"
             );
-            let url = format!("{}{}", door.url, route.path.replace("{id}", "$id"));
+            let url = format!(
+                "{}{}",
+                door.url,
+                route
+                    .path
+                    .replace("{id}", "$id")
+                    .replace("{share}", "$share")
+            );
             assert!(lines.contains(&format!("curl -s \"{url}\"")), "{url}");
         }
     }

@@ -3,10 +3,13 @@
 pub mod accounts;
 mod creation;
 mod credentials;
+pub mod files;
 pub mod links;
 mod paging;
 mod preconditions;
+pub mod quotas;
 pub mod sessions;
+pub mod shares;
 pub mod tokens;
 pub mod work_items;
 

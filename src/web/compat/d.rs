@@ -3,20 +3,29 @@
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use actix_web::web::Payload;
+use askama::Template;
+use askama::filters::{Html, escape};
+use serde::Serialize;
 
-use super::{Tried, header, issue, text, try_password};
+use super::{Tried, header, issue, owner, text, try_password};
+use crate::accounts::Account;
+use crate::base::names::Description;
+use crate::files::Refused;
+use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
-use crate::web::api;
-use crate::web::pages::{Answer, Page};
+use crate::web::error::{PageError, is_for_a_person};
+use crate::web::forms::upload::{self, Right, receive};
+use crate::web::pages::{Answer, Frame, Page};
+use crate::web::{api, basic};
 
 const TOKEN_SECONDS: i64 = 20 * 60;
 
 pub async fn log_in(page: Page, request: HttpRequest) -> Answer {
     let refused = Ok(text(StatusCode::FORBIDDEN, "Unable to verify"));
-    let Some((username, password)) = header(&request, AUTHORIZATION).and_then(basic) else {
+    let credentials = header(&request, AUTHORIZATION).and_then(basic::credentials);
+    let Some((username, password)) = credentials else {
         return refused;
     };
     let delivery = Delivery::Token {
@@ -32,13 +41,97 @@ pub async fn log_in(page: Page, request: HttpRequest) -> Answer {
     }
 }
 
-/// RFC 7617, section 2, in UTF-8.
-fn basic(header: &str) -> Option<(String, String)> {
-    let (scheme, credentials) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
+#[derive(Template)]
+#[template(path = "pages/upload_by_token.html")]
+struct UploadPage {
+    frame: Frame,
+    token: String,
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+/// An upload without a token.
+pub async fn refuse() -> Answer {
+    no_token()
+}
+
+pub fn no_token() -> Answer {
+    let missing = Message {
+        message: "Token missing",
+    };
+    api::json(StatusCode::FORBIDDEN, &missing)
+}
+
+/// Whose token came in the address, and the token; or what to say instead.
+async fn admitted(page: &Page) -> Result<Result<(Account, String), Answer>, PageError> {
+    let token = page.query("token").unwrap_or_default();
+    if token.is_empty() {
+        return Ok(Err(no_token()));
     }
-    let credentials = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
-    let (username, password) = credentials.split_once(':')?;
-    Some((username.to_owned(), password.to_owned()))
+    match owner(page, Tutorial::D, &token).await {
+        Ok(account) => Ok(Ok((account, token))),
+        Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
+        Err(_) => {
+            let invalid = Message {
+                message: "Invalid token",
+            };
+            Ok(Err(api::json(StatusCode::FORBIDDEN, &invalid)))
+        }
+    }
+}
+
+/// The form; its action carries the token.
+pub async fn show(page: Page) -> Answer {
+    match admitted(&page).await? {
+        Ok((_, token)) => {
+            let frame = page.frame();
+            page.show(StatusCode::OK, &UploadPage { frame, token })
+        }
+        // A person is told by a page, as wherever else a token does not belong.
+        Err(_) if is_for_a_person(page.request()) => Err(PageError::Tokens(
+            "The token in it does not belong here. Nothing was changed.",
+        )),
+        Err(refused) => refused,
+    }
+}
+
+pub async fn upload(page: Page, body: Payload) -> Answer {
+    let account = match admitted(&page).await? {
+        Ok((account, _)) => account.id,
+        Err(refused) => return refused,
+    };
+    let (files, from) = (&page.files, ("inputFile", Right::Token));
+    let received = receive(page.request(), body.into_inner(), files, account, from).await?;
+    let description = received.form.text("description");
+    let description =
+        Description::parse(description).map_err(|words| PageError::field("description", &words))?;
+    let kept = match received.files {
+        Ok(arrived) if arrived.is_empty() => {
+            return Ok(text(StatusCode::BAD_REQUEST, "No file was chosen"));
+        }
+        Ok(arrived) if arrived.len() > 1 => {
+            return Ok(text(StatusCode::BAD_REQUEST, "Choose one file"));
+        }
+        Ok(arrived) => {
+            let kept = files.keep(account, arrived, description, None).await;
+            kept.map_err(|refused| (String::new(), refused))
+        }
+        Err(refused) => Err(refused),
+    };
+    match kept {
+        Ok(kept) => {
+            let name = kept.files.first().map_or("", |file| &file.name);
+            let Ok(name) = escape(name, Html);
+            let words = format!("file {name} uploaded successfully");
+            Ok(text(StatusCode::OK, words))
+        }
+        Err((_, Refused::DescriptionTaken)) => {
+            let words = "Another file has this description";
+            Ok(text(StatusCode::CONFLICT, words))
+        }
+        Err(refused) => Err(upload::refusal(refused, files)),
+    }
 }

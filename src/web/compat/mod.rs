@@ -35,6 +35,7 @@ use crate::tokens::Tutorial;
 pub async fn root(page: Page) -> Answer {
     match page.config.compat.root {
         CompatRoot::C => Ok(text(StatusCode::OK, "Hello, World!")),
+        CompatRoot::D => d::no_token(),
     }
 }
 

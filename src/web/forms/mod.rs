@@ -1,6 +1,7 @@
 //! Forms: read strictly, shown again with what was typed.
 
 pub mod token;
+pub mod upload;
 
 use std::time::Duration;
 

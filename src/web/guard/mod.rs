@@ -40,7 +40,8 @@ pub use table::{Listed, Routes};
 pub enum Guard {
     /// Everyone, and it is the same for everyone: nobody is asked who they are.
     Public,
-    /// As [`Guard::Public`], and `?token=` is a tutorial's token, which the handler itself checks.
+    /// As [`Guard::Public`], and `?token=` is one that the handler itself checks: a tutorial's, or
+    /// that of a link to a file.
     PublicToken,
     /// Everyone; the page knows who is signed in.
     Open,
@@ -203,7 +204,8 @@ fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Pa
         return Err(PageError::Tokens("It came with two tokens in the address."));
     }
     match guard {
-        Guard::PublicToken | Guard::OneTime | Guard::SignedInOrLink if only_looks(request) => {
+        Guard::PublicToken => Ok(Some(token.into_owned())),
+        Guard::OneTime | Guard::SignedInOrLink if only_looks(request) => {
             Ok(Some(token.into_owned()))
         }
         _ => Err(PageError::Tokens(

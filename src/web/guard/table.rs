@@ -1,13 +1,14 @@
 //! The table of routes: a way to list a URL that cannot be used without a guard.
 
+use actix_web::dev::RequestHead;
 use actix_web::guard::{Any, Delete, Get, Head, Patch, Post, fn_guard};
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, resource, to};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use super::{Guard, admit};
-use crate::web::State;
 use crate::web::error::{PageError, is_of_a_person};
+use crate::web::{State, query};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct Listed {
     pub method: &'static str,
     pub path: &'static str,
     pub guard: Guard,
-    /// Not for browsers: they get what else is listed at this path.
+    /// For the tutorials' clients: all others get what else is listed at this path.
     pub for_programs: bool,
 }
 
@@ -63,13 +64,28 @@ impl<'a> Routes<'a> {
     /// For the tutorials' clients, as long as the settings want them. Browsers and all other
     /// methods get what is listed at the same path further down.
     pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+        self.for_clients(path, |head| !is_of_a_person(head), methods);
+    }
+
+    /// As [`Routes::for_programs`], for whoever comes with a tutorial's token in the address.
+    pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+        let has_token = |head: &RequestHead| query::has_token(head.uri.query().unwrap_or_default());
+        self.for_clients(path, has_token, methods);
+    }
+
+    fn for_clients(
+        &mut self,
+        path: &'static str,
+        are_meant: fn(&RequestHead) -> bool,
+        methods: impl FnOnce(At<'_>) -> At<'_>,
+    ) {
         let (resource, allowed) = self.take(path, true, methods);
         if let Some((config, state)) = &mut self.server
             && state.config.compat.enabled
         {
             config.service(resource.guard(fn_guard(move |context| {
                 let head = context.head();
-                allowed.contains(&head.method.as_str()) && !is_of_a_person(head)
+                allowed.contains(&head.method.as_str()) && are_meant(head)
             })));
         }
     }

@@ -11,8 +11,11 @@ use crate::access::Role;
 use crate::accounts::{Account, Changes, Cursor, Search, State};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::AccountId;
-use crate::base::names::Groups;
+use crate::base::names::{Groups, Refusal};
+use crate::base::size;
 use crate::base::version::Expected;
+use crate::config::MB;
+use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::sessions::EndReason;
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
@@ -27,6 +30,8 @@ struct Accounts {
     search: Search,
     rows: Vec<Row>,
     next: Option<String>,
+    /// How many files there are in all accounts, and how large they are.
+    files: (i64, String),
 }
 
 struct Row {
@@ -60,9 +65,11 @@ pub async fn list(page: Page) -> Answer {
     let after = known(asked("after"), Cursor::parse)?;
     let found = page.accounts.search(search.clone(), after, SHOWN).await?;
     let (rows, next) = found;
+    let (files, bytes) = page.files.totals().await?;
     page.show(
         StatusCode::OK,
         &Accounts {
+            files: (files, size::for_reading(bytes)),
             frame: page.frame_with_notice(),
             next: next.map(|cursor| link(&search, &cursor)),
             rows: rows.into_iter().map(Row::from).collect(),
@@ -106,23 +113,43 @@ struct OneAccount {
     fields: NameFields,
     role: Role,
     groups: Field,
+    shelf: Shelf,
+    /// As the settings say.
+    usual: (i64, String),
+    files_max: Field,
+    megabytes_max: Field,
 }
 
 impl OneAccount {
-    fn of(page: &Page, account: Account) -> Self {
-        Self {
+    async fn of(page: &Page, account: Account) -> Result<Self, PageError> {
+        let shelf = page.files.shelf(account.id).await?;
+        let settings = page.files.config();
+        let number =
+            |most: Option<i64>| Field::kept(&most.map_or_else(String::new, |n| n.to_string()));
+        Ok(Self {
+            shelf,
+            usual: (
+                settings.quota_files,
+                size::for_reading(settings.quota_bytes),
+            ),
+            files_max: number(shelf.quota.files),
+            megabytes_max: number(shelf.quota.bytes.map(|bytes| bytes / MB)),
             frame: page.frame_with_notice(),
             form_token: page.form_token(),
             fields: NameFields::of(&account),
             role: account.role,
             groups: Field::kept(&account.groups.to_text()),
             row: account.into(),
-        }
+        })
     }
 
     fn errors(&self) -> Vec<FieldError<'_>> {
         let mut errors = self.fields.errors();
-        errors.extend(summary(&[("groups", &self.groups)]));
+        errors.extend(summary(&[
+            ("groups", &self.groups),
+            ("files_max", &self.files_max),
+            ("megabytes_max", &self.megabytes_max),
+        ]));
         errors
     }
 
@@ -137,7 +164,7 @@ fn path(id: AccountId) -> String {
 
 pub async fn show(page: Page) -> Answer {
     let account = find(&page).await?;
-    page.show(StatusCode::OK, &OneAccount::of(&page, account))
+    page.show(StatusCode::OK, &OneAccount::of(&page, account).await?)
 }
 
 pub async fn rename(page: Page, sent: Form) -> Answer {
@@ -152,7 +179,7 @@ pub async fn rename(page: Page, sent: Form) -> Answer {
     }
     let form = OneAccount {
         fields,
-        ..OneAccount::of(&page, account)
+        ..OneAccount::of(&page, account).await?
     };
     page.show_form(&form, &form.errors())
 }
@@ -178,9 +205,47 @@ pub async fn trust(page: Page, sent: Form) -> Answer {
     let form = OneAccount {
         role,
         groups: typed,
-        ..OneAccount::of(&page, account)
+        ..OneAccount::of(&page, account).await?
     };
     page.show_form(&form, &form.errors())
+}
+
+/// How much it may have of files; an empty field is as the settings say.
+pub async fn set_quota(page: Page, sent: Form) -> Answer {
+    let account = find(&page).await?;
+    let mut typed = (
+        Field::kept(sent.text("files_max")),
+        Field::kept(sent.text("megabytes_max")),
+    );
+    let files = typed.0.note(quota(sent.text("files_max"), FILES_QUOTA_MAX));
+    let limit = BYTES_QUOTA_MAX / MB;
+    let megabytes = typed.1.note(quota(sent.text("megabytes_max"), limit));
+    if let (Some(files), Some(megabytes)) = (files, megabytes) {
+        let bytes = megabytes.map(|megabytes| megabytes * MB);
+        page.files
+            .set_quota(account.id, Some(files), Some(bytes))
+            .await?;
+        return Ok(page.go_with_notice(&path(account.id), "What it may have of files is changed."));
+    }
+    let form = OneAccount {
+        files_max: typed.0,
+        megabytes_max: typed.1,
+        ..OneAccount::of(&page, account).await?
+    };
+    page.show_form(&form, &form.errors())
+}
+
+fn quota(text: &str, limit: i64) -> Result<Option<i64>, Refusal> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (0..=limit).contains(number));
+    let words = || format!("Enter a number from 0 to {limit}, or nothing").into();
+    number.map(Some).ok_or_else(words)
 }
 
 pub async fn set_state(page: Page, sent: Form) -> Answer {

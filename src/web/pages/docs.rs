@@ -127,9 +127,12 @@ fn who(guard: Guard) -> &'static str {
     }
 }
 
-/// A line for a shell that has `token` and `id`.
+/// A line for a shell that has `token`, `id` and `share`.
 fn curl(whole: &Value, route: &Listed, body: Option<(&str, &Value)>) -> String {
-    let path = route.path.replace("{id}", "$id");
+    let path = route
+        .path
+        .replace("{id}", "$id")
+        .replace("{share}", "$share");
     let mut line = format!("curl -s \"{}{path}\"", text(&whole["servers"][0]["url"]));
     if !matches!((route.method, body), ("GET", _) | ("POST", Some(_))) {
         line += &format!(" -X {}", route.method);
@@ -140,6 +143,11 @@ fn curl(whole: &Value, route: &Listed, body: Option<(&str, &Value)>) -> String {
     match body {
         Some(("application/json", example)) => {
             line += &format!(" -H content-type:application/json -d '{example}'");
+        }
+        Some(("multipart/form-data", example)) => {
+            for (name, value) in example.as_object().into_iter().flatten() {
+                line += &format!(" -F '{name}={}'", text(value));
+            }
         }
         Some((_, example)) => {
             for (name, value) in example.as_object().into_iter().flatten() {

@@ -7,6 +7,7 @@ pub mod continue_link;
 pub mod dashboard;
 pub mod docs;
 pub mod email;
+pub mod files;
 pub mod first_administrator;
 pub mod home;
 pub mod inspect;
@@ -15,6 +16,7 @@ pub mod logout;
 mod name_fields;
 pub mod password;
 pub mod sessions;
+pub mod share;
 pub mod sign_up_fields;
 pub mod signup;
 pub mod verify;
@@ -53,6 +55,8 @@ pub struct Frame {
     pub css: Arc<str>,
     pub icon: Arc<str>,
     pub script: Arc<str>,
+    pub copy_script: Arc<str>,
+    pub upload_script: Arc<str>,
     pub viewer: Option<Viewer>,
     /// Said once, on the page after the one that did it.
     pub notice: Option<String>,
@@ -74,6 +78,8 @@ impl Frame {
             css: url(|assets| &assets.stylesheet),
             icon: url(|assets| &assets.icon),
             script: url(|assets| &assets.show_password),
+            copy_script: url(|assets| &assets.copy),
+            upload_script: url(|assets| &assets.upload),
             viewer: viewer(request).zip(web).map(|(identity, web)| Viewer {
                 name: identity.greeting().to_owned(),
                 form_token: web.form_tokens.of_session(identity.session),
@@ -142,6 +148,10 @@ impl Page {
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
         Ok(response.body(html.boxed()))
+    }
+
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
     }
 
     /// A form, blank or with what is wrong with it. A program is told that alone.

@@ -8,13 +8,9 @@ mod forms;
 mod races;
 mod tokens;
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
-
 use serde_json::Value;
 
-use crate::support::{Browser, Door, Reply};
+use crate::support::{Browser, Door, Reply, Wire, status_of};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// In every secret that these tests send.
@@ -89,45 +85,4 @@ fn form_head(path: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\naccept: text/html\r\nsec-fetch-site: same-origin\r\ncontent-type: {FORM}\r\n"
     )
-}
-
-/// A connection on which one may say half of what one has to say.
-struct Wire(TcpStream);
-
-impl Wire {
-    fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        // Only a server that has gone wrong is waited for that long.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        Self(stream)
-    }
-
-    /// Whether it could still be sent.
-    fn say(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.0.write_all(bytes.as_ref()).is_ok()
-    }
-
-    fn say_no_more(&mut self) {
-        self.0.shutdown(Shutdown::Write).unwrap();
-    }
-
-    /// Everything until the server closes.
-    fn hear(&mut self) -> String {
-        let (ended, answer) = self.hear_what_comes();
-        assert!(ended.is_ok(), "{ended:?} after {answer}");
-        answer
-    }
-
-    /// And how it ended: a server that has not read everything may reset the connection.
-    fn hear_what_comes(&mut self) -> (std::io::Result<usize>, String) {
-        let mut answer = Vec::new();
-        let ended = self.0.read_to_end(&mut answer);
-        (ended, String::from_utf8_lossy(&answer).into_owned())
-    }
-}
-
-fn status_of(answer: &str) -> &str {
-    answer.split(' ').nth(1).unwrap_or("no answer")
 }

@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::left_out;
 use super::page_checks::{bring_axe, html_errors, low_controls, overflow, violations};
 use super::window::Chromium;
-use crate::support::{Browser, Door, PASSWORD};
+use crate::support::{Browser, Door, PASSWORD, wait_until};
 
 const NARROWEST: u32 = 320;
 const PHONE: (u32, u32) = (360, 740);
@@ -26,6 +29,10 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     own_account(&mut gallery, &door);
     administration(&mut gallery, &door);
     work(&mut gallery, &door);
+    files(&mut gallery, &door);
+    files_without_room(&mut gallery);
+    shares(&mut gallery, &door);
+    upload_by_token(&mut gallery);
     first_administrator(&mut gallery, &door);
     inspecting(&mut gallery);
     problems(&mut gallery, &door);
@@ -200,6 +207,169 @@ fn work(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.forget_cookies();
 }
 
+/// Names are as long as they can be, without a space to break them at.
+fn files(gallery: &mut Gallery, door: &Door) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let long = format!("{}.txt", "W".repeat(251));
+    fs::write(file(&long), "long").unwrap();
+    fs::write(file("גינה.txt"), "garden").unwrap();
+    let tall = image::RgbImage::from_fn(300, 900, |x, y| image::Rgb([x as u8, y as u8, 90]));
+    tall.save(file("Hedge in June.png")).unwrap();
+    let text: String = (0..200_000).map(|n| format!("line {n}\n")).collect();
+    fs::write(file("Notes.md"), text).unwrap();
+
+    gallery.sign_in("/login?next=/files");
+    gallery.keep("files-empty");
+    gallery.chromium.press("Upload");
+    gallery.keep("files-errors");
+    gallery
+        .chromium
+        .fill("Description (optional)", "Before it was cut");
+    let chosen = [file("Hedge in June.png")];
+    gallery.chromium.choose("Files", &[&chosen[0]]);
+    gallery.chromium.press("Upload");
+    gallery.keep("files-one");
+    let chosen = [file(&long), file("גינה.txt"), file("Notes.md")];
+    gallery
+        .chromium
+        .choose("Files", &chosen.each_ref().map(|file| &**file));
+    gallery.chromium.press("Upload");
+    gallery.keep("files");
+    gallery.open("/files?q=nowhere");
+    gallery.keep("files-no-hit");
+    gallery.open("/files?sort=name");
+    gallery.chromium.drag(&[("a.txt", 1)], false);
+    gallery.keep("files-dragged-over");
+    gallery.chromium.throttle(Some(40_000));
+    gallery.chromium.choose("Files", &[&file("Notes.md")]);
+    gallery.chromium.click("button", "Upload");
+    let value = || {
+        gallery
+            .chromium
+            .evaluate("return document.querySelector('progress').value")
+    };
+    wait_until("some of it is sent", || value().as_f64() > Some(0.1));
+    gallery.keep("files-uploading");
+    gallery.chromium.reload();
+    gallery.chromium.throttle(None);
+    gallery.chromium.choose("Files", &[&file("Notes.md")]);
+    gallery.chromium.click("button", "Upload");
+    let words = || gallery.chromium.text("form [role=status]");
+    wait_until("it breaks off", || words().contains("broke off"));
+    gallery.chromium.complaints();
+    gallery.keep("files-broken-off");
+    gallery.chromium.unthrottle();
+
+    gallery.open("/files");
+    gallery.chromium.follow(&long);
+    gallery.keep("file-long");
+    gallery.open("/files");
+    gallery.chromium.follow("Hedge in June.png");
+    gallery.keep("file");
+    gallery.chromium.fill("Downloads (optional)", "many");
+    gallery
+        .chromium
+        .fill("Password of the link (optional)", "short");
+    gallery.chromium.press("Make a link");
+    gallery.keep("file-errors");
+    gallery.chromium.fill("Name", "a/b");
+    gallery.chromium.press("Save");
+    gallery.keep("file-name-errors");
+    make_link(gallery, "", "");
+    door.sql("UPDATE shares SET ends_at = created_at + 60");
+    door.let_pass(61);
+    make_link(gallery, "3", "");
+    door.sql("UPDATE shares SET downloads = 3, last_used_at = created_at WHERE downloads_max = 3");
+    door.let_pass(60);
+    make_link(gallery, "", "");
+    door.let_pass(60);
+    make_link(gallery, "2", PASSWORD);
+    gallery.keep("file-links");
+    let selector = "table a";
+    let back = gallery.chromium.evaluate(&format!(
+        "return document.querySelector('{selector}').pathname"
+    ));
+    gallery.open(back.as_str().unwrap());
+    gallery.keep("file-link-take-back");
+    gallery.chromium.back();
+    gallery.chromium.follow("Delete");
+    gallery.keep("file-delete");
+    gallery.chromium.forget_cookies();
+}
+
+fn make_link(gallery: &Gallery, downloads: &str, password: &str) {
+    gallery.chromium.fill("Downloads (optional)", downloads);
+    gallery
+        .chromium
+        .fill("Password of the link (optional)", password);
+    gallery.chromium.press("Make a link");
+}
+
+fn files_without_room(gallery: &mut Gallery) {
+    let door = Door::with(&[("files.max_mb", "1"), ("files.quota_mb", "2")]);
+    door.signed_up("ada");
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, size| {
+        let path = folder.path().join(name);
+        fs::write(&path, "x".repeat(size)).unwrap();
+        path
+    };
+    let (one, two) = (file("one.txt", 990_000), file("two.txt", 990_000));
+    gallery.sign_in(&format!("{}/login?next=/files", door.url));
+    gallery.chromium.choose("Files", &[&one, &two]);
+    gallery.chromium.press("Upload");
+    gallery.keep("files-nearly-full");
+    gallery.chromium.choose("Files", &[&one]);
+    gallery.chromium.press("Upload");
+    gallery.keep("files-no-room");
+    let large = format!("{}.txt", "W".repeat(100));
+    gallery
+        .chromium
+        .choose("Files", &[&file(&large, 1_000_001)]);
+    gallery.chromium.click("button", "Upload");
+    gallery.keep("files-too-large");
+    gallery.chromium.forget_cookies();
+}
+
+/// What those see who were sent a link.
+fn shares(gallery: &mut Gallery, door: &Door) {
+    gallery.sign_in("/login?next=/files");
+    gallery.chromium.follow("Hedge in June.png");
+    let urls = gallery
+        .chromium
+        .evaluate("return [...document.querySelectorAll('td input')].map((input) => input.value)");
+    let [with_password, open] = [&urls[0], &urls[1]].map(|url| url.as_str().unwrap());
+    gallery.chromium.forget_cookies();
+    gallery.open(open);
+    gallery.keep("share");
+    gallery.open(with_password);
+    gallery.keep("share-password");
+    gallery.chromium.press("Download");
+    gallery.keep("share-password-missing");
+    gallery
+        .chromium
+        .fill("Password of this link", "canary-another");
+    gallery.chromium.press("Download");
+    gallery.keep("share-password-wrong");
+    door.sql("UPDATE files SET name = 'WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW.txt'");
+    gallery.open(open);
+    gallery.keep("share-long");
+    gallery.open(&open[..open.len() - 1]);
+    gallery.keep("share-ended");
+}
+
+fn upload_by_token(gallery: &mut Gallery) {
+    let door = Door::open();
+    door.signed_up("ada");
+    let credentials = STANDARD.encode(format!("ada:{PASSWORD}"));
+    let program = door.program(None);
+    let program = program.with("authorization", &format!("Basic {credentials}"));
+    let token = program.get("/login").json()["token"].clone();
+    gallery.open(&format!("{}/?token={}", door.url, token.as_str().unwrap()));
+    gallery.keep("upload-by-token");
+}
+
 fn first_administrator(gallery: &mut Gallery, door: &Door) {
     let link = door.first_administrator.as_ref().unwrap();
     gallery.open(link);
@@ -242,7 +412,7 @@ fn inspecting(gallery: &mut Gallery) {
 fn problems(gallery: &mut Gallery, door: &Door) {
     gallery.open("/nowhere");
     gallery.keep("not-found");
-    gallery.open("/?token=misplaced");
+    gallery.open("/public?token=misplaced");
     gallery.keep("misplaced-token");
     gallery.open("/logout");
     gallery.keep("method-not-allowed");

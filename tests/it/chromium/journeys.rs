@@ -106,6 +106,7 @@ fn the_keyboard_alone_is_enough() {
             "Doorward",
             "ada",
             "Work",
+            "Files",
             "Account",
             "Sign out",
             "Inspect another token"
@@ -136,7 +137,7 @@ fn stops(chromium: &Chromium) -> Vec<String> {
     std::iter::from_fn(next).take(50).collect()
 }
 
-fn tab_to(chromium: &Chromium, words: &str) {
+pub fn tab_to(chromium: &Chromium, words: &str) {
     for _ in 0..20 {
         chromium.strike(Key::Tab);
         if chromium.focus() == words {
@@ -221,7 +222,7 @@ fn going_back_after_signing_out_shows_nothing() {
     assert_eq!(chromium.heading(), "Sign in");
 }
 
-fn sign_in(chromium: &Chromium) {
+pub fn sign_in(chromium: &Chromium) {
     chromium.fill("Username or email address", "ada");
     chromium.fill("Password", PASSWORD);
     chromium.press("Sign in");

@@ -3,6 +3,7 @@
 mod page_checks;
 mod window;
 
+mod files;
 mod gallery;
 mod journeys;
 mod traps;

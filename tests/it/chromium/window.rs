@@ -5,6 +5,7 @@
 //! leads to another page is waited for.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,6 +145,32 @@ impl Chromium {
         }
     }
 
+    /// Chooses files in a field for them.
+    pub fn choose(&self, label: &str, files: &[&Path]) {
+        let paths: Vec<_> = files.iter().map(|file| file.to_str().unwrap()).collect();
+        self.wait(self.field(label).send_keys(paths.join("\n")));
+    }
+
+    /// Drags files of this size over the form that takes uploads; and lets them fall, if so.
+    pub fn drag(&self, files: &[(&str, usize)], and_drop: bool) {
+        let files = json!(files);
+        let types = if and_drop {
+            "dragover drop"
+        } else {
+            "dragover"
+        };
+        self.evaluate(&format!(
+            "const dataTransfer = new DataTransfer();
+             for (const [name, size] of {files}) {{
+                 dataTransfer.items.add(new File(['x'.repeat(size)], name));
+             }}
+             for (const type of '{types}'.split(' ')) {{
+                 const event = new DragEvent(type, {{ dataTransfer, bubbles: true, cancelable: true }});
+                 document.querySelector('form[data-upload] label').dispatchEvent(event);
+             }}"
+        ));
+    }
+
     pub fn tick(&self, label: &str) {
         self.wait(self.find("label", label).click());
     }
@@ -168,9 +195,16 @@ impl Chromium {
         self.wait(self.driver.action_chain().send_keys(keys).perform());
     }
 
+    /// Puts what was copied where the focus is.
+    pub fn paste(&self) {
+        let keys = self.driver.action_chain().key_down(Key::Control);
+        self.wait(keys.send_keys("v").key_up(Key::Control).perform());
+    }
+
     /// Does what leads to another page, and waits until this one is gone.
     pub fn turn_page(&self, act: impl FnOnce()) {
-        let page = self.wait(self.driver.find(By::Tag("html")));
+        // The body, because a script may put another one in its place.
+        let page = self.wait(self.driver.find(By::Tag("body")));
         act();
         self.wait(page.wait_until().error("the page stays").stale());
     }
@@ -281,6 +315,34 @@ impl Chromium {
         self.wait(self.driver.execute_async(script, Vec::new()))
             .json()
             .clone()
+    }
+
+    /// Lets bytes out this slowly from now on; `None` none at all.
+    pub fn throttle(&self, bytes_per_second: Option<u64>) {
+        self.devtools(
+            "Network.emulateNetworkConditions",
+            json!({
+                "offline": bytes_per_second.is_none(),
+                "latency": 0,
+                "downloadThroughput": -1,
+                "uploadThroughput": bytes_per_second.unwrap_or(0),
+            }),
+        );
+    }
+
+    pub fn unthrottle(&self) {
+        self.devtools(
+            "Network.emulateNetworkConditions",
+            json!({ "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 }),
+        );
+    }
+
+    /// Keeps what is downloaded in this folder.
+    pub fn keep_downloads(&self, folder: &Path) {
+        self.devtools(
+            "Browser.setDownloadBehavior",
+            json!({ "behavior": "allow", "downloadPath": folder }),
+        );
     }
 
     pub fn devtools(&self, command: &str, parameters: Value) -> Value {

@@ -48,11 +48,13 @@ fn the_first_start_makes_a_folder_that_only_its_owner_can_read() {
             "doorward.db",
             "doorward.db-shm",
             "doorward.db-wal",
+            "files",
             "secret"
         ]
     );
     for name in names {
-        assert_eq!(mode(&place.path("data").join(&name)), 0o600, "{name}");
+        let expected = if name == "files" { 0o700 } else { 0o600 };
+        assert_eq!(mode(&place.path("data").join(&name)), expected, "{name}");
     }
 }
 

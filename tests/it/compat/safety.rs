@@ -188,7 +188,7 @@ fn a_browser_gets_the_pages_and_so_does_everybody_where_it_is_switched_off() {
         assert_eq!(off, led, "{path}");
         seen += 1;
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 18);
     let page = curl(&off).get("/public");
     assert_eq!(
         page.header("content-type"),

@@ -7,6 +7,8 @@ use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use scraper::{ElementRef, Html, Selector};
 
+use super::multipart::{CONTENT_TYPE, Multipart};
+
 pub struct Browser {
     pub url: String,
     cookies: RefCell<BTreeMap<String, String>>,
@@ -18,7 +20,9 @@ pub struct Browser {
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
+    /// As text; what is not UTF-8 is replaced.
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Browser {
@@ -85,6 +89,10 @@ impl Browser {
                 .header("content-type", content_type)
                 .body(body),
         )
+    }
+
+    pub fn send_files(&self, path: &str, form: &Multipart) -> Reply {
+        self.post_body(path, CONTENT_TYPE, form.whole())
     }
 
     pub fn with_method(&self, method: &str, path: &str) -> Reply {
@@ -204,10 +212,13 @@ impl Browser {
             request = request.header("cookie", cookies.join("; "));
         }
         let response = request.send().expect("the server answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().unwrap().to_vec();
         let reply = Reply {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.text().unwrap(),
+            status,
+            headers,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         };
         for cookie in reply.cookies() {
             let (pair, rest) = cookie.split_once(';').unwrap_or((&cookie, ""));
@@ -329,7 +340,11 @@ impl Reply {
         }
         for select in form.select(&selector_of("select")) {
             let chosen = select.select(&selector_of("option[selected]")).next();
-            let value = chosen.map(text_of).unwrap_or_default();
+            let value = chosen.map(|option| match option.value().attr("value") {
+                Some(value) => value.to_owned(),
+                None => text_of(option),
+            });
+            let value = value.unwrap_or_default();
             let name = select.value().attr("name").unwrap();
             fields.push((name.to_owned(), value));
         }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use doorward::app::{self, Ground};
 use doorward::base::clock::Clock;
 use doorward::config::Config;
@@ -135,6 +135,20 @@ impl Door {
         );
     }
 
+    /// Every `line` that a query has.
+    pub fn lines(&self, sql: &str) -> Vec<String> {
+        lines(
+            &self.home.database,
+            &self.data_dir().join("doorward.db"),
+            sql,
+        )
+    }
+
+    /// The number that a query has as `n`.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.lines(&as_line(sql))[0].parse().unwrap()
+    }
+
     pub fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
             // Polled or not, the server has been told.
@@ -235,6 +249,38 @@ pub fn meddle(database: &Option<Schema>, file: &Path, sql: &str) {
             .batch_execute(&format!("PRAGMA busy_timeout=5000; {sql}"))
             .unwrap(),
     }
+}
+
+/// Every `line` that a query has.
+pub fn lines(database: &Option<Schema>, file: &Path, sql: &str) -> Vec<String> {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        line: String,
+    }
+    let query = diesel::sql_query(sql);
+    let rows: Vec<Row> = match database {
+        #[cfg(feature = "postgres")]
+        Some(schema) => {
+            let mut connection = diesel::PgConnection::establish(&schema.url()).unwrap();
+            query.load(&mut connection).unwrap()
+        }
+        #[cfg(not(feature = "postgres"))]
+        Some(_) => panic!("PostgreSQL needs the feature postgres"),
+        None => {
+            let mut connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+            connection
+                .batch_execute("PRAGMA busy_timeout=5000")
+                .unwrap();
+            query.load(&mut connection).unwrap()
+        }
+    };
+    rows.into_iter().map(|row| row.line).collect()
+}
+
+/// The number that a query has as `n`, as its only line.
+pub fn as_line(sql: &str) -> String {
+    format!("SELECT CAST(n AS TEXT) AS line FROM ({sql}) AS asked")
 }
 
 /// The binary, for what only a process can show.

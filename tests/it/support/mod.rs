@@ -3,13 +3,17 @@
 pub mod browser;
 pub mod door;
 pub mod log;
+pub mod multipart;
 pub mod place;
 pub mod tools;
+pub mod wire;
 
 pub use browser::{Browser, Reply};
 pub use door::{Door, Schema, binary};
+pub use multipart::Multipart;
 pub use place::{Place, Ran, Serving};
 pub use tools::{left_out, tool};
+pub use wire::{Wire, status_of};
 
 /// Every password in the tests begins with this word, so that a log can be searched for it.
 pub const PASSWORD: &str = "canary-brine-lamp-44";

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::door::meddle;
+use super::door::{as_line, lines, meddle};
 use super::{Browser, Schema, binary};
 
 /// Only a server that has gone wrong is waited for that long.
@@ -119,6 +119,13 @@ impl Place {
     /// Meddles with the database behind the back of whoever serves.
     pub fn sql(&self, sql: &str) {
         meddle(&self.database, &self.path("data/doorward.db"), sql);
+    }
+
+    /// The number that a query has as `n`.
+    pub fn number(&self, sql: &str) -> i64 {
+        let file = self.path("data/doorward.db");
+        let found = lines(&self.database, &file, &as_line(sql));
+        found[0].parse().unwrap()
     }
 
     /// Everything in the data folder but SQLite's own log: the names, and in short what stands

@@ -1,0 +1,3 @@
+DROP TABLE stray_blobs;
+DROP TABLE shelves;
+DROP TABLE files;

@@ -1,0 +1,399 @@
+//! Files on their way in.
+//!
+//! An upload is a stray from its first byte until all that came with it is kept, in one
+//! transaction. Its row says how much of the quota it holds and until when somebody has to have
+//! been heard of: then it is swept. Dropped half-way, it clears up behind itself.
+
+use aws_lc_rs::digest::{self, SHA256};
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
+
+use super::{File, Files, Refused, lock, media, store, thumbnail};
+use crate::base::clock::Stopwatch;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, FileId};
+use crate::base::names::{Description, FileName};
+use crate::blobs::{BlobError, Writer};
+use crate::idempotency::{self, Claim, Once};
+use crate::scanner::{Scan, Verdict};
+use crate::storage::AnyConnection;
+
+/// A server that has not been heard of for so long does not go on with it.
+const LEASE_SECONDS: i64 = 180;
+const RENEWED_AFTER_SECONDS: u64 = 60;
+/// Of the quota, more is held as more comes in: as much again, within these.
+const HELD_MIN_BYTES: i64 = 1_000_000;
+const HELD_MAX_BYTES: i64 = 64_000_000;
+
+/// A file that is coming in.
+pub struct Upload {
+    stray: Stray,
+    account: AccountId,
+    name: FileName,
+    /// What its beginning says that it is, as soon as enough has come to see it.
+    media_type: Option<&'static str>,
+    head: BytesMut,
+    bytes: i64,
+    held: i64,
+    renewed: Stopwatch,
+    hash: digest::Context,
+    writer: Option<Writer>,
+    scan: Option<Scan>,
+}
+
+/// One that has come in whole: it lies in the store, and is nobody's yet.
+pub struct Arrived {
+    stray: Stray,
+    pub name: FileName,
+    pub media_type: &'static str,
+    pub bytes: i64,
+    pub sha256: [u8; 32],
+    thumbnail: Option<Vec<u8>>,
+}
+
+/// Files that are there, from this request or from the same one before.
+#[derive(Debug)]
+pub struct Kept {
+    pub files: Vec<File>,
+    pub replayed: bool,
+}
+
+impl Files {
+    /// Lets a file in, of a name and maybe with a description that is known already.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn receive(
+        &self,
+        account: AccountId,
+        name: FileName,
+        description: Option<&Description>,
+    ) -> Result<Upload, Refused> {
+        let (id, files) = (FileId::new(), self.clone());
+        let description = description.map(|text| text.as_str().to_owned());
+        let held = self
+            .db
+            .write(move |tx| {
+                lock(tx, account)?;
+                // Asked again at the end; it would be a pity to hear it only then.
+                if let Some(description) = description
+                    && store::is_described(tx, account, &description)?
+                {
+                    return Err(Refused::DescriptionTaken);
+                }
+                let shelf = store::shelf(tx, account)?;
+                let (arriving, _) = store::arriving(tx, account)?;
+                let most = shelf.files_max(&files.config);
+                if shelf.files + arriving >= most {
+                    return Err(Refused::TooMany(most));
+                }
+                store::insert_arriving(tx, id, account)?;
+                files.hold(tx, account, id, 1)
+            })
+            .await?;
+        Ok(Upload {
+            stray: Stray::new(self, id),
+            account,
+            name,
+            media_type: None,
+            head: BytesMut::new(),
+            bytes: 0,
+            held,
+            renewed: Stopwatch::start(),
+            hash: digest::Context::new(&SHA256),
+            writer: None,
+            scan: None,
+        })
+    }
+
+    /// Holds so many bytes of the quota for it, and some more; returns how many.
+    fn hold(
+        &self,
+        tx: &mut AnyConnection,
+        account: AccountId,
+        id: FileId,
+        bytes: i64,
+    ) -> Result<i64, Refused> {
+        let shelf = store::shelf(tx, account)?;
+        let (_, arriving) = store::arriving(tx, account)?;
+        let own = store::held(tx, id, account)?.ok_or_else(too_late)?;
+        let most = shelf.bytes_max(&self.config);
+        let free = most - shelf.bytes - (arriving - own);
+        if bytes > free {
+            return Err(Refused::OverQuota(most));
+        }
+        let wanted = bytes + bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
+        let held = wanted.min(free);
+        let ends_at = self.clock.now() + LEASE_SECONDS;
+        store::renew_arriving(tx, id, held, ends_at)?;
+        Ok(held)
+    }
+
+    /// Makes all of them the account's, or none; for the same request again, what it made.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn keep(
+        &self,
+        account: AccountId,
+        mut arrived: Vec<Arrived>,
+        description: Option<Description>,
+        once: Option<Once>,
+    ) -> Result<Kept, Refused> {
+        let clock = self.clock.clone();
+        let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
+        let files = self.clone();
+        let (kept, replayed) = self
+            .db
+            .write(move |tx| {
+                let mut strays = strays;
+                lock(tx, account)?;
+                let now = clock.now();
+                let ids: Vec<_> = strays.iter().map(|stray| stray.id.to_string()).collect();
+                let claim = match &once {
+                    Some(once) => idempotency::claim(tx, account, once, &ids.join(" "), now)?,
+                    None => Claim::First,
+                };
+                match claim {
+                    Claim::First => {}
+                    Claim::Again(made) => {
+                        let ids = made.split(' ').filter_map(FileId::parse);
+                        let made: Result<_, _> =
+                            ids.map(|id| super::load(tx, account, id)).collect();
+                        return Ok((made?, true));
+                    }
+                    Claim::Reused => return Err(Refused::KeyReused),
+                }
+                let mut kept = Vec::new();
+                for (one, stray) in arrived.iter().zip(&strays) {
+                    if !store::forget_arriving(tx, stray.id, account)? {
+                        return Err(too_late());
+                    }
+                    let file = File {
+                        id: stray.id,
+                        account,
+                        name: one.name.as_str().to_owned(),
+                        description: description.as_ref().map(|text| text.as_str().to_owned()),
+                        media_type: one.media_type.to_owned(),
+                        bytes: one.bytes,
+                        sha256: one.sha256,
+                        has_thumbnail: one.thumbnail.is_some(),
+                        version: 1,
+                        created_at: now,
+                        updated_at: now,
+                    };
+                    store::insert(tx, &file, one.thumbnail.as_deref())?;
+                    kept.push(file);
+                }
+                let shelf = store::shelf(tx, account)?;
+                let most = shelf.files_max(&files.config);
+                if shelf.files > most {
+                    return Err(Refused::TooMany(most));
+                }
+                let most = shelf.bytes_max(&files.config);
+                if shelf.bytes > most {
+                    return Err(Refused::OverQuota(most));
+                }
+                // Here already: whoever waits for the answer may be gone by then. Should the
+                // commit fail, they are strays still, and swept.
+                strays.iter_mut().for_each(Stray::keep);
+                Ok((kept, false))
+            })
+            .await?;
+        Ok(Kept {
+            files: kept,
+            replayed,
+        })
+    }
+}
+
+impl Upload {
+    /// # Errors
+    /// [`Refused`]; then nothing of it is kept.
+    pub async fn write(&mut self, piece: Bytes) -> Result<(), Refused> {
+        self.bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
+        let most = self.stray.files.config.max_bytes;
+        if self.bytes > most {
+            return Err(Refused::TooLarge(most));
+        }
+        let is_due = self.renewed.elapsed().as_secs() >= RENEWED_AFTER_SECONDS;
+        if self.bytes > self.held || is_due {
+            self.renew().await?;
+        }
+        self.hash.update(&piece);
+        if self.media_type.is_some() {
+            return self.pass_on(piece).await;
+        }
+        self.head.extend_from_slice(&piece);
+        if self.head.len() >= media::HEAD_BYTES {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
+    async fn renew(&mut self) -> Result<(), Refused> {
+        let (files, account) = (self.stray.files.clone(), self.account);
+        let (id, bytes) = (self.stray.id, self.bytes);
+        let renewed = self.stray.files.db.write(move |tx| {
+            lock(tx, account)?;
+            files.hold(tx, account, id, bytes)
+        });
+        self.held = renewed.await?;
+        self.renewed = Stopwatch::start();
+        Ok(())
+    }
+
+    /// Decides by its beginning what it is and whether it is taken, and passes that on.
+    async fn look(&mut self) -> Result<(), Refused> {
+        let head = std::mem::take(&mut self.head).freeze();
+        let media_type = media::of(&head);
+        if !media::is_allowed(media_type, &self.stray.files.config.types) {
+            return Err(Refused::TypeNotTaken(media_type));
+        }
+        if media::contradicts(&self.name, media_type) {
+            return Err(Refused::NameContradicts(media_type));
+        }
+        self.media_type = Some(media_type);
+        self.pass_on(head).await
+    }
+
+    async fn pass_on(&mut self, piece: Bytes) -> Result<(), Refused> {
+        let files = &self.stray.files;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                if let Some(scanner) = &files.config.scanner {
+                    self.scan = Some(Scan::begin(scanner).await?);
+                }
+                let id = self.stray.id;
+                let writer = none.insert(files.blobs.write(id).await?);
+                if let Some(draft) = writer.draft().map(str::to_owned) {
+                    let noted = files.db.write(move |tx| store::set_draft(tx, id, &draft));
+                    noted.await?;
+                }
+                writer
+            }
+        };
+        if let Some(scan) = &mut self.scan {
+            scan.hear(&piece).await?;
+        }
+        Ok(writer.write(piece).await?)
+    }
+
+    /// Waits until the store has all of it.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing of it is kept.
+    pub async fn finish(mut self) -> Result<Arrived, Refused> {
+        if self.bytes == 0 {
+            return Err(Refused::Empty);
+        }
+        if self.media_type.is_none() {
+            self.look().await?;
+        }
+        let media_type = self.media_type.unwrap_or_default();
+        if let Some(scan) = self.scan.take() {
+            match scan.verdict().await? {
+                Verdict::Clean => {}
+                Verdict::Infected => return Err(Refused::Infected),
+                // What it cannot look at whole is not clean.
+                Verdict::TooLarge => return Err(Refused::TooLarge(self.bytes - 1)),
+            }
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish().await?;
+        }
+        let sha256 = self.hash.clone().finish();
+        let sha256 = sha256.as_ref().try_into();
+        let sha256 = sha256.map_err(|error| Fault::caused("a digest", error))?;
+        let thumbnail = self.thumbnail(media_type).await?;
+        Ok(Arrived {
+            name: self.name.clone(),
+            bytes: self.bytes,
+            media_type,
+            sha256,
+            thumbnail,
+            stray: self.stray.take(),
+        })
+    }
+
+    async fn thumbnail(&self, media_type: &str) -> Result<Option<Vec<u8>>, Fault> {
+        if !media::is_image(media_type) || self.bytes > thumbnail::FILE_MAX_BYTES {
+            return Ok(None);
+        }
+        let files = &self.stray.files;
+        let turn = files.unpacking.acquire().await;
+        let turn = turn.map_err(|error| Fault::caused("a turn", error))?;
+        let length = u64::try_from(self.bytes).unwrap_or_default();
+        let content = files.blobs.read(self.stray.id, 0..length).await?;
+        let pieces: Vec<Bytes> = content.try_collect().await?;
+        Ok(thumbnail::of(pieces.concat().into(), turn).await)
+    }
+}
+
+impl Drop for Upload {
+    /// What was written of it goes before its row does.
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            self.stray.clear_up(Some(writer));
+        }
+    }
+}
+
+fn too_late() -> Refused {
+    let why = "it has been swept while it came in";
+    Refused::Fault(Fault::away("an upload", BlobError::Fault(Fault::new(why))))
+}
+
+/// Something in the store that is no file yet. Dropped, it goes.
+struct Stray {
+    id: FileId,
+    files: Files,
+    is_kept: bool,
+}
+
+impl Stray {
+    fn new(files: &Files, id: FileId) -> Self {
+        Self {
+            id,
+            files: files.clone(),
+            is_kept: false,
+        }
+    }
+
+    fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// From then on, its taker answers for it.
+    fn take(&mut self) -> Self {
+        let taken = Self::new(&self.files, self.id);
+        self.is_kept = true;
+        taken
+    }
+
+    fn clear_up(&mut self, writer: Option<Writer>) {
+        self.is_kept = true;
+        let (files, id) = (self.files.clone(), self.id);
+        // Without a runtime the server ends, and the next one sweeps.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Some(writer) = writer {
+                writer.give_up().await;
+            }
+            if let Err(fault) = files.drop_bytes(id).await {
+                tracing::warn!(%fault, "what is left of an upload is deleted later");
+            }
+        });
+    }
+}
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.clear_up(None);
+        }
+    }
+}

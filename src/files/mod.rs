@@ -1,0 +1,467 @@
+//! Files: a small shelf for each account.
+//!
+//! A file's bytes lie in the store under its id, and all that is said of it in its row. Whatever
+//! is in the store has a row, here or among the strays: what is on its way in, and what is on its
+//! way out. So nothing is left behind that nobody knows of, whenever a server is killed.
+//!
+//! Nothing here can reach another account's files. Quotas are kept by counting, in the
+//! transaction that adds or takes away; nothing adds a shelf up.
+
+mod arrival;
+pub mod media;
+mod store;
+mod thumbnail;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::accounts;
+use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, FileId};
+use crate::base::names::{Description, FileName};
+use crate::base::paging::page;
+use crate::base::version::{Expected, Version};
+use crate::blobs::{BlobError, Blobs, Content};
+use crate::config::FilesConfig;
+use crate::storage::{AnyConnection, Db};
+pub use arrival::{Arrived, Kept, Upload};
+pub use store::{delete_all, find};
+
+/// The largest quotas.
+pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
+pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
+/// Between two looks for what is stray.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEPT_AT_ONCE: i64 = 100;
+/// For whoever took something out to delete its bytes; then anybody does.
+const LEAVING_SECONDS: i64 = 60;
+
+#[derive(Clone, Debug)]
+pub struct File {
+    pub id: FileId,
+    pub account: AccountId,
+    pub name: String,
+    pub description: Option<String>,
+    /// What its bytes say that it is.
+    pub media_type: String,
+    pub bytes: i64,
+    pub sha256: [u8; 32],
+    pub has_thumbnail: bool,
+    pub version: Version,
+    pub created_at: UnixSeconds,
+    pub updated_at: UnixSeconds,
+}
+
+impl File {
+    /// In hexadecimal.
+    pub fn checksum(&self) -> String {
+        let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
+        digits.collect()
+    }
+}
+
+/// How much an account has, and may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    pub files: i64,
+    pub bytes: i64,
+    pub quota: Quota,
+}
+
+impl Shelf {
+    pub fn files_max(&self, defaults: &FilesConfig) -> i64 {
+        self.quota.files.unwrap_or(defaults.quota_files)
+    }
+
+    pub fn bytes_max(&self, defaults: &FilesConfig) -> i64 {
+        self.quota.bytes.unwrap_or(defaults.quota_bytes)
+    }
+}
+
+/// What an account may have; `None`: as the settings say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    pub files: Option<i64>,
+    pub bytes: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Newest,
+    Oldest,
+    Name,
+    Largest,
+}
+
+impl Sort {
+    pub const ALL: [Self; 4] = [Self::Newest, Self::Oldest, Self::Name, Self::Largest];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Oldest => "oldest",
+            Self::Name => "name",
+            Self::Largest => "largest",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sort| sort.as_str() == text)
+    }
+}
+
+/// The files behind this one, in the order that was asked for: its id, and what it is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    id: FileId,
+    value: String,
+}
+
+impl Cursor {
+    /// What [`fmt::Display`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, value) = text.split_once('.')?;
+        Some(Self {
+            id: FileId::parse(id)?,
+            value: value.to_owned(),
+        })
+    }
+
+    fn behind(file: &File, sort: Sort) -> Self {
+        let value = match sort {
+            Sort::Newest | Sort::Oldest => file.created_at.to_string(),
+            Sort::Name => FileName::sent(&file.name).key(),
+            Sort::Largest => file.bytes.to_string(),
+        };
+        Self { id: file.id, value }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.id, self.value)
+    }
+}
+
+/// Which files are listed, and in which order.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// A part of a name or a description, without regard to case.
+    pub text: String,
+    pub sort: Sort,
+}
+
+/// What becomes of a file; what is `None` stays, and an inner `None` takes it away.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub name: Option<FileName>,
+    pub description: Option<Option<Description>>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Not there, or somebody else's.
+    #[error("there is no such file")]
+    NoSuchFile,
+    /// With what it is now.
+    #[error("the file has been changed")]
+    Stale(Box<File>),
+    #[error("another file has this description")]
+    DescriptionTaken,
+    /// With how many bytes one may have.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(i64),
+    /// With how many bytes an account's files may have together.
+    #[error("the account may have {0} bytes")]
+    OverQuota(i64),
+    /// With how many files there may be.
+    #[error("the account may have {0} files")]
+    TooMany(i64),
+    /// With what it is.
+    #[error("files of the type {0} are not taken")]
+    TypeNotTaken(&'static str),
+    /// The name promises another type than this one.
+    #[error("the name does not fit the type {0}")]
+    NameContradicts(&'static str),
+    #[error("the scanner has found a virus")]
+    Infected,
+    #[error("the file is empty")]
+    Empty,
+    #[error("the store is full")]
+    StoreFull,
+    #[error("the key stands for another request")]
+    KeyReused,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<BlobError> for Refused {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Full => Self::StoreFull,
+            BlobError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Files {
+    db: Db,
+    clock: Clock,
+    blobs: Blobs,
+    config: Arc<FilesConfig>,
+    /// Images are unpacked one at a time.
+    unpacking: Arc<Semaphore>,
+}
+
+impl Files {
+    /// Opens the store, and from then on clears away what is stray.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub fn open(db: Db, clock: Clock, config: &FilesConfig) -> Result<Self, Fault> {
+        let files = Self {
+            db,
+            clock,
+            blobs: Blobs::open(&config.store)?,
+            config: Arc::new(config.clone()),
+            unpacking: Arc::new(Semaphore::new(1)),
+        };
+        let alive = Arc::downgrade(&files.config);
+        tokio::spawn(keep_sweeping(
+            files.db.clone(),
+            files.clock.clone(),
+            files.blobs.clone(),
+            alive,
+        ));
+        Ok(files)
+    }
+
+    /// An account's files, and where the next page begins.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn list(
+        &self,
+        account: AccountId,
+        search: Search,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<File>, Option<Cursor>), Fault> {
+        let sort = search.sort;
+        let found = self
+            .db
+            .read(move |db| store::list(db, account, &search, after.as_ref(), limit + 1))
+            .await?;
+        Ok(page(found, limit, |last| Cursor::behind(last, sort)))
+    }
+
+    /// # Errors
+    /// When the database is away.
+    pub async fn shelf(&self, account: AccountId) -> Result<Shelf, Fault> {
+        self.db.read(move |db| store::shelf(db, account)).await
+    }
+
+    /// Of all accounts together: how many files, and how many bytes.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn totals(&self) -> Result<(i64, i64), Fault> {
+        self.db.read(store::totals).await
+    }
+
+    /// What the settings say of files.
+    pub fn config(&self) -> &FilesConfig {
+        &self.config
+    }
+
+    /// # Errors
+    /// [`Refused::NoSuchFile`], or when the database is away.
+    pub async fn load(&self, account: AccountId, id: FileId) -> Result<File, Refused> {
+        self.db.read(move |db| load(db, account, id)).await
+    }
+
+    /// A small picture of an image: PNG or JPEG.
+    ///
+    /// # Errors
+    /// [`Refused::NoSuchFile`] when there is none, or when the database is away.
+    pub async fn thumbnail(&self, account: AccountId, id: FileId) -> Result<Vec<u8>, Refused> {
+        let found = self
+            .db
+            .read(move |db| store::thumbnail(db, account, id))
+            .await?;
+        found.ok_or(Refused::NoSuchFile)
+    }
+
+    /// A part of its bytes.
+    ///
+    /// # Errors
+    /// When the store is away, or has lost it.
+    pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Content, Fault> {
+        self.blobs.read(file.id, range).await
+    }
+
+    /// # Errors
+    /// [`Refused`].
+    pub async fn change(
+        &self,
+        account: AccountId,
+        id: FileId,
+        expected: Expected,
+        change: Change,
+    ) -> Result<File, Refused> {
+        let clock = self.clock.clone();
+        self.db
+            .write(move |tx| {
+                let mut file = load_for_change(tx, account, id, &expected)?;
+                let before = (file.name.clone(), file.description.clone());
+                if let Some(name) = change.name {
+                    file.name = name.as_str().to_owned();
+                }
+                if let Some(description) = change.description {
+                    file.description = description.map(|text| text.as_str().to_owned());
+                }
+                if before != (file.name.clone(), file.description.clone()) {
+                    file.version += 1;
+                    file.updated_at = clock.now();
+                    store::update(tx, &file)?;
+                }
+                Ok(file)
+            })
+            .await
+    }
+
+    /// # Errors
+    /// [`Refused`].
+    pub async fn delete(
+        &self,
+        account: AccountId,
+        id: FileId,
+        expected: Expected,
+    ) -> Result<(), Refused> {
+        let clock = self.clock.clone();
+        self.db
+            .write(move |tx| {
+                let file = load_for_change(tx, account, id, &expected)?;
+                store::delete(tx, &file)?;
+                Ok::<_, Refused>(store::set_stray(tx, id, clock.now() + LEAVING_SECONDS)?)
+            })
+            .await?;
+        // What cannot be deleted now is stray, and will be swept.
+        if let Err(fault) = self.drop_bytes(id).await {
+            tracing::warn!(%fault, "a file's bytes are deleted later");
+        }
+        Ok(())
+    }
+
+    /// Sets what an account may have; `None` stays, and an inner `None` is as the settings say.
+    /// What it has already is not touched.
+    ///
+    /// # Errors
+    /// [`Refused::NoSuchFile`] without such an account, or when the database is away.
+    pub async fn set_quota(
+        &self,
+        account: AccountId,
+        files: Option<Option<i64>>,
+        bytes: Option<Option<i64>>,
+    ) -> Result<Shelf, Refused> {
+        self.db
+            .write(move |tx| {
+                lock(tx, account)?;
+                let mut shelf = store::shelf(tx, account)?;
+                shelf.quota.files = files.unwrap_or(shelf.quota.files);
+                shelf.quota.bytes = bytes.unwrap_or(shelf.quota.bytes);
+                store::set_quota(tx, account, shelf.quota)?;
+                Ok(shelf)
+            })
+            .await
+    }
+
+    async fn drop_bytes(&self, id: FileId) -> Result<(), Fault> {
+        drop_bytes(&self.db, &self.blobs, id).await
+    }
+}
+
+async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId) -> Result<(), Fault> {
+    let draft = db.read(move |db| store::draft(db, id)).await?;
+    blobs.delete(id, draft.as_deref()).await?;
+    db.write(move |tx| store::forget_stray(tx, id).map(drop))
+        .await
+}
+
+/// Deletes all files of all accounts, and what is stray.
+///
+/// # Errors
+/// When the database or the store is away.
+pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
+    db.write(store::set_all_stray).await?;
+    sweep(db, &Clock::System, blobs).await
+}
+
+/// Until nobody has these files any more.
+async fn keep_sweeping(db: Db, clock: Clock, blobs: Blobs, alive: Weak<FilesConfig>) {
+    while alive.strong_count() > 0 {
+        if let Err(fault) = sweep(&db, &clock, &blobs).await {
+            tracing::warn!(%fault, "what is stray among the files is still there");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Deletes what was on its way in or out, and whose time is over.
+async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
+    loop {
+        let now = clock.now();
+        // They are taken over first: an upload that comes back to life must not count on them.
+        let strays = db.write(move |tx| {
+            let strays = store::strays(tx, now, SWEPT_AT_ONCE)?;
+            for id in &strays {
+                store::take_over(tx, *id, now + LEAVING_SECONDS)?;
+            }
+            Ok::<_, Fault>(strays)
+        });
+        let strays = strays.await?;
+        if strays.is_empty() {
+            return Ok(());
+        }
+        for id in strays {
+            drop_bytes(db, blobs, id).await?;
+        }
+    }
+}
+
+/// Until the transaction ends, nobody else changes this account's files.
+fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
+    if accounts::lock(tx, account)? {
+        Ok(())
+    } else {
+        Err(Refused::NoSuchFile)
+    }
+}
+
+fn load(db: &mut AnyConnection, account: AccountId, id: FileId) -> Result<File, Refused> {
+    let found = store::find(db, id)?.filter(|file| file.account == account);
+    found.ok_or(Refused::NoSuchFile)
+}
+
+fn load_for_change(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    id: FileId,
+    expected: &Expected,
+) -> Result<File, Refused> {
+    lock(tx, account)?;
+    let file = load(tx, account, id)?;
+    if expected.includes(file.version) {
+        Ok(file)
+    } else {
+        Err(Refused::Stale(Box::new(file)))
+    }
+}

@@ -1,0 +1,458 @@
+//! The tables of files, of how much there is on each shelf, and of what is stray in the store.
+
+use diesel::prelude::*;
+
+use super::{Cursor, File, Quota, Refused, Search, Shelf, Sort};
+use crate::base::clock::UnixSeconds;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, FileId};
+use crate::base::names::FileName;
+use crate::storage::schema::{files, shelves, stray_blobs};
+use crate::storage::{AnyConnection, containing, is_taken};
+
+type Backend = <AnyConnection as diesel::Connection>::Backend;
+
+#[derive(Queryable)]
+struct Row {
+    id: String,
+    account_id: String,
+    name: String,
+    description: Option<String>,
+    media_type: String,
+    bytes: i64,
+    sha256: Vec<u8>,
+    has_thumbnail: bool,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// In the order of [`Row`].
+#[diesel::dsl::auto_type(no_type_alias)]
+fn columns() -> _ {
+    (
+        files::id,
+        files::account_id,
+        files::name,
+        files::description,
+        files::media_type,
+        files::bytes,
+        files::sha256,
+        files::thumbnail.is_not_null(),
+        files::version,
+        files::created_at,
+        files::updated_at,
+    )
+}
+
+impl Row {
+    fn file(self) -> Result<File, Fault> {
+        let malformed = || Fault::new("a file's row is damaged");
+        Ok(File {
+            id: FileId::parse(&self.id).ok_or_else(malformed)?,
+            account: AccountId::parse(&self.account_id).ok_or_else(malformed)?,
+            name: self.name,
+            description: self.description,
+            media_type: self.media_type,
+            bytes: self.bytes,
+            sha256: self.sha256.try_into().map_err(|_| malformed())?,
+            has_thumbnail: self.has_thumbnail,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+pub fn list(
+    db: &mut AnyConnection,
+    account: AccountId,
+    search: &Search,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<Vec<File>, Fault> {
+    let mut query = owned(account).into_boxed::<Backend>();
+    if !search.text.is_empty() {
+        let pattern = containing(&search.text.to_lowercase());
+        query = query.filter(files::search_key.like(pattern).escape('\\'));
+    }
+    let number = |after: &Cursor| after.value.parse::<i64>().unwrap_or_default();
+    // The first of both conditions says less than the second, and is one that an index answers.
+    query = match (search.sort, after) {
+        (_, None) => query,
+        (Sort::Newest, Some(after)) => {
+            let at = number(after);
+            let id = after.id.to_string();
+            query
+                .filter(files::created_at.le(at))
+                .filter(files::created_at.lt(at).or(files::id.lt(id)))
+        }
+        (Sort::Oldest, Some(after)) => {
+            let at = number(after);
+            let id = after.id.to_string();
+            query
+                .filter(files::created_at.ge(at))
+                .filter(files::created_at.gt(at).or(files::id.gt(id)))
+        }
+        (Sort::Name, Some(after)) => {
+            let (key, id) = (after.value.clone(), after.id.to_string());
+            query
+                .filter(files::name_key.ge(key.clone()))
+                .filter(files::name_key.gt(key).or(files::id.gt(id)))
+        }
+        (Sort::Largest, Some(after)) => {
+            let bytes = number(after);
+            let id = after.id.to_string();
+            query
+                .filter(files::bytes.le(bytes))
+                .filter(files::bytes.lt(bytes).or(files::id.lt(id)))
+        }
+    };
+    query = match search.sort {
+        Sort::Newest => query.order((files::created_at.desc(), files::id.desc())),
+        Sort::Oldest => query.order((files::created_at, files::id)),
+        Sort::Name => query.order((files::name_key, files::id)),
+        Sort::Largest => query.order((files::bytes.desc(), files::id.desc())),
+    };
+    let rows: Vec<Row> = query
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select(columns())
+        .load(db)?;
+    rows.into_iter().map(Row::file).collect()
+}
+
+/// Whoever's it is.
+///
+/// # Errors
+/// When the database is away.
+pub fn find(db: &mut AnyConnection, id: FileId) -> Result<Option<File>, Fault> {
+    let row: Option<Row> = files::table
+        .find(id.to_string())
+        .select(columns())
+        .first(db)
+        .optional()?;
+    row.map(Row::file).transpose()
+}
+
+pub fn thumbnail(
+    db: &mut AnyConnection,
+    account: AccountId,
+    id: FileId,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let found: Option<Option<Vec<u8>>> = owned(account)
+        .filter(files::id.eq(id.to_string()))
+        .select(files::thumbnail)
+        .first(db)
+        .optional()?;
+    Ok(found.flatten())
+}
+
+pub fn is_described(
+    db: &mut AnyConnection,
+    account: AccountId,
+    description: &str,
+) -> Result<bool, Fault> {
+    let same = owned(account).filter(files::description.eq(description.to_owned()));
+    Ok(same.count().get_result::<i64>(db)? > 0)
+}
+
+/// Counts it on its shelf, too.
+pub fn insert(
+    tx: &mut AnyConnection,
+    file: &File,
+    thumbnail: Option<&[u8]>,
+) -> Result<(), Refused> {
+    let (name_key, search_key) = keys(file);
+    diesel::insert_into(files::table)
+        .values((
+            files::id.eq(file.id.to_string()),
+            files::account_id.eq(file.account.to_string()),
+            files::name.eq(&file.name),
+            files::name_key.eq(name_key),
+            files::description.eq(&file.description),
+            files::search_key.eq(search_key),
+            files::media_type.eq(&file.media_type),
+            files::bytes.eq(file.bytes),
+            files::sha256.eq(&file.sha256[..]),
+            files::thumbnail.eq(thumbnail),
+            files::version.eq(file.version),
+            files::created_at.eq(file.created_at),
+            files::updated_at.eq(file.updated_at),
+        ))
+        .execute(tx)
+        .map_err(refused)?;
+    Ok(count(tx, file.account, 1, file.bytes)?)
+}
+
+/// Name, description and what hangs on them.
+pub fn update(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
+    let (name_key, search_key) = keys(file);
+    diesel::update(files::table.find(file.id.to_string()))
+        .set((
+            files::name.eq(&file.name),
+            files::name_key.eq(name_key),
+            files::description.eq(&file.description),
+            files::search_key.eq(search_key),
+            files::version.eq(file.version),
+            files::updated_at.eq(file.updated_at),
+        ))
+        .execute(tx)
+        .map_err(refused)?;
+    Ok(())
+}
+
+fn refused(error: diesel::result::Error) -> Refused {
+    if is_taken(&error) {
+        Refused::DescriptionTaken
+    } else {
+        Refused::Fault(error.into())
+    }
+}
+
+/// What it is sorted by, and what is searched.
+fn keys(file: &File) -> (String, String) {
+    let name = FileName::sent(&file.name).key();
+    let description = file
+        .description
+        .as_deref()
+        .unwrap_or_default()
+        .to_lowercase();
+    let search = format!("{name}\n{description}");
+    (name, search)
+}
+
+pub fn delete(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
+    diesel::delete(files::table.find(file.id.to_string())).execute(tx)?;
+    count(tx, file.account, -1, -file.bytes)
+}
+
+/// Everything that anybody has.
+pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
+    let ids: Vec<String> = files::table.select(files::id).load(tx)?;
+    for id in ids {
+        insert_stray(tx, id, 0)?;
+    }
+    diesel::delete(files::table).execute(tx)?;
+    diesel::delete(shelves::table).execute(tx)?;
+    diesel::update(stray_blobs::table)
+        .set(stray_blobs::ends_at.eq(0))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Takes away all that an account has; the bytes are stray from then on.
+///
+/// # Errors
+/// When the database is away.
+pub fn delete_all(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    now: UnixSeconds,
+) -> Result<(), Fault> {
+    let ids: Vec<String> = owned(account).select(files::id).load(tx)?;
+    for id in ids {
+        insert_stray(tx, id, now)?;
+    }
+    diesel::delete(owned(account)).execute(tx)?;
+    diesel::delete(shelves::table.find(account.to_string())).execute(tx)?;
+    Ok(())
+}
+
+// Shelves
+
+/// What an account has, and its own quota if it has one.
+pub fn shelf(db: &mut AnyConnection, account: AccountId) -> Result<Shelf, Fault> {
+    let row: Option<(i64, i64, Option<i64>, Option<i64>)> = shelves::table
+        .find(account.to_string())
+        .select((
+            shelves::files,
+            shelves::bytes,
+            shelves::files_max,
+            shelves::bytes_max,
+        ))
+        .first(db)
+        .optional()?;
+    let (files, bytes, files_max, bytes_max) = row.unwrap_or_default();
+    Ok(Shelf {
+        files,
+        bytes,
+        quota: Quota {
+            files: files_max,
+            bytes: bytes_max,
+        },
+    })
+}
+
+pub fn set_quota(tx: &mut AnyConnection, account: AccountId, quota: Quota) -> Result<(), Fault> {
+    count(tx, account, 0, 0)?;
+    diesel::update(shelves::table.find(account.to_string()))
+        .set((
+            shelves::files_max.eq(quota.files),
+            shelves::bytes_max.eq(quota.bytes),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Of all shelves: files, and bytes.
+pub fn totals(db: &mut AnyConnection) -> Result<(i64, i64), Fault> {
+    let shelves: Vec<(i64, i64)> = shelves::table
+        .select((shelves::files, shelves::bytes))
+        .filter(shelves::files.gt(0))
+        .load(db)?;
+    Ok(shelves
+        .iter()
+        .fold((0, 0), |sum, shelf| (sum.0 + shelf.0, sum.1 + shelf.1)))
+}
+
+/// The caller has locked the account.
+fn count(tx: &mut AnyConnection, account: AccountId, more: i64, bytes: i64) -> Result<(), Fault> {
+    let counted = diesel::update(shelves::table.find(account.to_string()))
+        .set((
+            shelves::files.eq(shelves::files + more),
+            shelves::bytes.eq(shelves::bytes + bytes),
+        ))
+        .execute(tx)?;
+    if counted == 0 {
+        diesel::insert_into(shelves::table)
+            .values((
+                shelves::account_id.eq(account.to_string()),
+                shelves::files.eq(more),
+                shelves::bytes.eq(bytes),
+            ))
+            .execute(tx)?;
+    }
+    Ok(())
+}
+
+// Strays
+
+/// How many files of an account are coming in, and how many bytes they hold.
+pub fn arriving(db: &mut AnyConnection, account: AccountId) -> Result<(i64, i64), Fault> {
+    let held: Vec<i64> = stray_blobs::table
+        .filter(stray_blobs::account_id.eq(account.to_string()))
+        .select(stray_blobs::bytes)
+        .load(db)?;
+    let count = i64::try_from(held.len()).unwrap_or(i64::MAX);
+    Ok((count, held.iter().sum()))
+}
+
+pub fn insert_arriving(
+    tx: &mut AnyConnection,
+    id: FileId,
+    account: AccountId,
+) -> Result<(), Fault> {
+    diesel::insert_into(stray_blobs::table)
+        .values((
+            stray_blobs::id.eq(id.to_string()),
+            stray_blobs::account_id.eq(account.to_string()),
+            stray_blobs::bytes.eq(0),
+            stray_blobs::ends_at.eq(0),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// What an upload holds, as long as it was not swept.
+pub fn held(db: &mut AnyConnection, id: FileId, account: AccountId) -> Result<Option<i64>, Fault> {
+    Ok(stray_blobs::table
+        .find(id.to_string())
+        .filter(stray_blobs::account_id.eq(account.to_string()))
+        .select(stray_blobs::bytes)
+        .first(db)
+        .optional()?)
+}
+
+pub fn renew_arriving(
+    tx: &mut AnyConnection,
+    id: FileId,
+    bytes: i64,
+    ends_at: UnixSeconds,
+) -> Result<(), Fault> {
+    diesel::update(stray_blobs::table.find(id.to_string()))
+        .set((
+            stray_blobs::bytes.eq(bytes),
+            stray_blobs::ends_at.eq(ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Whether it was coming in still.
+pub fn forget_arriving(
+    tx: &mut AnyConnection,
+    id: FileId,
+    account: AccountId,
+) -> Result<bool, Fault> {
+    let arriving = stray_blobs::table
+        .filter(stray_blobs::id.eq(id.to_string()))
+        .filter(stray_blobs::account_id.eq(account.to_string()));
+    Ok(diesel::delete(arriving).execute(tx)? == 1)
+}
+
+/// On its way out; after `ends_at` anybody deletes its bytes.
+pub fn set_stray(tx: &mut AnyConnection, id: FileId, ends_at: UnixSeconds) -> Result<(), Fault> {
+    insert_stray(tx, id.to_string(), ends_at)
+}
+
+fn insert_stray(tx: &mut AnyConnection, id: String, ends_at: UnixSeconds) -> Result<(), Fault> {
+    diesel::insert_into(stray_blobs::table)
+        .values((
+            stray_blobs::id.eq(id),
+            stray_blobs::bytes.eq(0),
+            stray_blobs::ends_at.eq(ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Lets nobody but its taker answer for it until `ends_at`.
+pub fn take_over(tx: &mut AnyConnection, id: FileId, ends_at: UnixSeconds) -> Result<(), Fault> {
+    diesel::update(stray_blobs::table.find(id.to_string()))
+        .set((
+            stray_blobs::account_id.eq(None::<String>),
+            stray_blobs::ends_at.eq(ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// By what the store knows what is written there, until it is whole.
+pub fn set_draft(tx: &mut AnyConnection, id: FileId, draft: &str) -> Result<(), Fault> {
+    diesel::update(stray_blobs::table.find(id.to_string()))
+        .set(stray_blobs::draft.eq(draft))
+        .execute(tx)?;
+    Ok(())
+}
+
+pub fn draft(db: &mut AnyConnection, id: FileId) -> Result<Option<String>, Fault> {
+    let found: Option<Option<String>> = stray_blobs::table
+        .find(id.to_string())
+        .select(stray_blobs::draft)
+        .first(db)
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Those whose time is over.
+pub fn strays(db: &mut AnyConnection, now: UnixSeconds, limit: i64) -> Result<Vec<FileId>, Fault> {
+    let ids: Vec<String> = stray_blobs::table
+        .filter(stray_blobs::ends_at.le(now))
+        .order(stray_blobs::ends_at)
+        .limit(limit)
+        .select(stray_blobs::id)
+        .load(db)?;
+    let parse = |id: &String| FileId::parse(id).ok_or_else(|| Fault::new("a stray without an id"));
+    ids.iter().map(parse).collect()
+}
+
+pub fn forget_stray(tx: &mut AnyConnection, id: FileId) -> Result<(), Fault> {
+    diesel::delete(stray_blobs::table.find(id.to_string())).execute(tx)?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn owned(account: AccountId) -> _ {
+    let account: String = account.to_string();
+    files::table.filter(files::account_id.eq(account))
+}

@@ -1,0 +1,120 @@
+//! Small pictures of images that were really decoded.
+//!
+//! A decoder reads what strangers have made, so it is given limits before it begins, one image
+//! at a time, on a thread where a panic of its own ends nothing else.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use tokio::sync::SemaphorePermit;
+
+/// A longer file is not decoded.
+pub const FILE_MAX_BYTES: i64 = 12_000_000;
+/// Nor is what is larger unpacked: as much as a phone's camera makes.
+const PIXELS_MAX: u64 = 16_000_000;
+const SIDE_MAX: u32 = 16_384;
+/// Twice as large as it is shown, for screens of high density.
+const SIDE: u32 = 96;
+const JPEG_QUALITY: u8 = 75;
+
+/// A PNG or JPEG of at most 96 x 96 pixels. `None` for what is no image, is broken or too large.
+/// Whoever calls it has waited for their turn: what is unpacked takes memory.
+pub async fn of(content: Bytes, _turn: SemaphorePermit<'_>) -> Option<Vec<u8>> {
+    let made = tokio::task::spawn_blocking(move || make(&content));
+    made.await.ok().flatten()
+}
+
+fn make(content: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = ImageReader::new(Cursor::new(content))
+        .with_guessed_format()
+        .ok()?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(SIDE_MAX);
+    limits.max_image_height = Some(SIDE_MAX);
+    limits.max_alloc = Some(PIXELS_MAX * 4);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().ok()?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+        return None;
+    }
+    let orientation = decoder.orientation().ok()?;
+    let mut small = DynamicImage::from_decoder(decoder)
+        .ok()?
+        .thumbnail(SIDE, SIDE);
+    small.apply_orientation(orientation);
+    let mut written = Cursor::new(Vec::new());
+    if small.color().has_alpha() {
+        let eight_bits = DynamicImage::from(small.into_rgba8());
+        eight_bits
+            .write_to(&mut written, image::ImageFormat::Png)
+            .ok()?;
+    } else {
+        let encoder = JpegEncoder::new_with_quality(&mut written, JPEG_QUALITY);
+        small.into_rgb8().write_with_encoder(encoder).ok()?;
+    }
+    Some(written.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+
+    fn written(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn size(small: &[u8]) -> (u32, u32) {
+        let small = image::load_from_memory(small).unwrap();
+        (small.width(), small.height())
+    }
+
+    #[test]
+    fn an_image_of_each_kind_becomes_small_and_keeps_its_shape() {
+        let image = DynamicImage::from(RgbImage::from_pixel(400, 100, Rgb([200, 10, 10])));
+        for format in [
+            ImageFormat::Png,
+            ImageFormat::Jpeg,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+        ] {
+            let small = make(&written(&image, format)).unwrap();
+            assert_eq!(size(&small), (96, 24), "{format:?}");
+        }
+        let clear = DynamicImage::from(RgbaImage::from_pixel(10, 300, Rgba([0, 0, 0, 0])));
+        let small = make(&written(&clear, ImageFormat::Png)).unwrap();
+        assert!(small.starts_with(b"\x89PNG"), "it stays transparent");
+    }
+
+    #[test]
+    fn what_is_broken_or_no_image_or_too_large_has_none() {
+        let image = DynamicImage::from(RgbImage::new(64, 64));
+        let whole = written(&image, ImageFormat::Png);
+        assert!(make(&whole).is_some());
+        assert!(make(&whole[..whole.len() / 2]).is_none());
+        for nothing in [
+            &b""[..],
+            b"\x89PNG\r\n\x1a\n",
+            b"no image at all",
+            b"<svg/>",
+        ] {
+            assert!(make(nothing).is_none());
+        }
+        // A few kilobytes that would unpack to 17 million pixels.
+        let bomb = written(
+            &DynamicImage::from(image::GrayImage::new(4123, 4123)),
+            ImageFormat::Png,
+        );
+        assert!(bomb.len() < 100_000);
+        assert!(make(&bomb).is_none());
+        // One that only claims to be: the size in its head is changed.
+        let mut lying = whole.clone();
+        lying[16..24].copy_from_slice(&[0, 0, 0x3f, 0xff, 0, 0, 0x3f, 0xff]);
+        assert!(make(&lying).is_none());
+    }
+}

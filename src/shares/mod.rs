@@ -1,0 +1,322 @@
+//! Links that hand a file on to whoever holds them, for a time.
+//!
+//! A link is a signed token and a row: the token cannot be guessed or changed, and the row says
+//! whether it still counts. What it does not say to its holder is why it no longer does.
+
+mod store;
+
+use crate::accounts::{self, State};
+use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, FileId, ShareId};
+use crate::base::names::{PASSWORD_MAX, Password, Refusal};
+use crate::base::paging::page;
+use crate::files::{self, File};
+use crate::passwords::{Busy, HashError, PasswordHash, Passwords, Verdict};
+use crate::storage::{AnyConnection, Db};
+use crate::tokens::Tokens;
+
+pub const MINUTES_MIN: i64 = 10;
+/// Thirty days: no token lives longer.
+pub const MINUTES_MAX: i64 = 30 * 24 * 60;
+pub const DOWNLOADS_MAX: i64 = 1_000_000;
+const PASSWORD_MIN: usize = 8;
+/// For each file, those included that have ended.
+pub const SHARES_MAX: i64 = 100;
+/// One that has ended can be looked at for so long.
+const KEPT_DAYS: i64 = 30;
+
+#[derive(Clone, Debug)]
+pub struct Share {
+    pub id: ShareId,
+    pub file: FileId,
+    pub account: AccountId,
+    pub downloads: i64,
+    pub downloads_max: Option<i64>,
+    pub last_used_at: Option<UnixSeconds>,
+    pub created_at: UnixSeconds,
+    pub ends_at: UnixSeconds,
+    password_hash: Option<PasswordHash>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Open,
+    UsedUp,
+    Ended,
+}
+
+impl Standing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::UsedUp => "used_up",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+impl Share {
+    pub fn has_password(&self) -> bool {
+        self.password_hash.is_some()
+    }
+
+    pub fn standing(&self, now: UnixSeconds) -> Standing {
+        if now >= self.ends_at {
+            Standing::Ended
+        } else if self
+            .downloads_max
+            .is_some_and(|most| self.downloads >= most)
+        {
+            Standing::UsedUp
+        } else {
+            Standing::Open
+        }
+    }
+}
+
+/// Where it is opened.
+fn path(id: ShareId) -> String {
+    format!("/s/{id}")
+}
+
+/// What somebody wants of a link.
+#[derive(Clone, Debug)]
+pub struct NewShare {
+    minutes: i64,
+    downloads: Option<i64>,
+    password: Option<Password>,
+}
+
+impl NewShare {
+    /// # Errors
+    /// For each field that will not do, its name and the words.
+    pub fn parse(
+        minutes: Option<i64>,
+        downloads: Option<i64>,
+        password: Option<&str>,
+    ) -> Result<Self, Vec<(&'static str, Refusal)>> {
+        let mut wrong = Vec::new();
+        let good = minutes.filter(|minutes| (MINUTES_MIN..=MINUTES_MAX).contains(minutes));
+        if good.is_none() {
+            let words = format!("Life must be {MINUTES_MIN} minutes to 30 days");
+            wrong.push(("minutes", words.into()));
+        }
+        if downloads.is_some_and(|most| !(1..=DOWNLOADS_MAX).contains(&most)) {
+            let words = format!("Downloads must be a number from 1 to {DOWNLOADS_MAX}");
+            wrong.push(("downloads", words.into()));
+        }
+        let password = password.map(Password::typed);
+        if let Some(password) = &password {
+            let length = password.expose().chars().count();
+            if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
+                let words = format!("Password must be {PASSWORD_MIN} to {PASSWORD_MAX} characters");
+                wrong.push(("password", words.into()));
+            }
+        }
+        match good {
+            Some(minutes) if wrong.is_empty() => Ok(Self {
+                minutes,
+                downloads,
+                password,
+            }),
+            _ => Err(wrong),
+        }
+    }
+}
+
+/// Why a link was not made or does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Not there, or somebody else's.
+    #[error("there is no such file or link")]
+    NotFound,
+    #[error("the file has {SHARES_MAX} links")]
+    TooMany,
+    /// Wrong, ended, used up or taken back.
+    #[error("the link does not open anything")]
+    Ended,
+    /// It wants a password, and none came or another one.
+    #[error("the link wants its password")]
+    Password,
+    #[error("too many are waiting")]
+    Busy,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<Busy> for Refused {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+#[derive(Clone)]
+pub struct Shares {
+    db: Db,
+    clock: Clock,
+    passwords: Passwords,
+    tokens: Tokens,
+}
+
+impl Shares {
+    pub fn new(db: Db, clock: Clock, passwords: Passwords, tokens: Tokens) -> Self {
+        Self {
+            db,
+            clock,
+            passwords,
+            tokens,
+        }
+    }
+
+    /// # Errors
+    /// [`Refused`].
+    pub async fn make(
+        &self,
+        account: AccountId,
+        file: FileId,
+        new: NewShare,
+    ) -> Result<Share, Refused> {
+        let password_hash = match &new.password {
+            Some(password) => Some(self.hash(password).await?),
+            None => None,
+        };
+        let now = self.clock.now();
+        let share = Share {
+            id: ShareId::new(),
+            file,
+            account,
+            downloads: 0,
+            downloads_max: new.downloads,
+            last_used_at: None,
+            created_at: now,
+            ends_at: now + new.minutes * 60,
+            password_hash,
+        };
+        self.db
+            .write(move |tx| {
+                if !accounts::lock(tx, account)? {
+                    return Err(Refused::NotFound);
+                }
+                owned(tx, account, file)?;
+                store::forget(tx, now - KEPT_DAYS * 86_400)?;
+                if store::count(tx, file)? >= SHARES_MAX {
+                    return Err(Refused::TooMany);
+                }
+                store::insert(tx, &share)?;
+                Ok(share)
+            })
+            .await
+    }
+
+    async fn hash(&self, password: &Password) -> Result<PasswordHash, Refused> {
+        let hash = self.passwords.hash_again(password).await;
+        hash.map_err(|error| match error {
+            HashError::Busy(_) => Refused::Busy,
+            HashError::Fault(fault) => Refused::Fault(fault),
+            HashError::Weak => Refused::Fault(Fault::new("its strength was not asked for")),
+        })
+    }
+
+    /// Where it is opened and the token that opens it, signed anew: it ends when the row does.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn link(&self, share: &Share) -> Result<String, Fault> {
+        let (path, seconds) = (path(share.id), share.ends_at - self.clock.now());
+        let (token, _) = self.tokens.issue_share(share.account, &path, seconds)?;
+        Ok(format!("{path}?token={token}"))
+    }
+
+    /// The links of a file, the latest first, and where the next page begins.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`], or when the database is away.
+    pub async fn list(
+        &self,
+        account: AccountId,
+        file: FileId,
+        after: Option<ShareId>,
+        limit: usize,
+    ) -> Result<(Vec<Share>, Option<ShareId>), Refused> {
+        let found = self.db.read(move |db| {
+            owned(db, account, file)?;
+            Ok::<_, Refused>(store::list(db, file, after, limit + 1)?)
+        });
+        Ok(page(found.await?, limit, |last| last.id))
+    }
+
+    /// From then on it opens nothing.
+    ///
+    /// # Errors
+    /// [`Refused::NotFound`], or when the database is away.
+    pub async fn revoke(
+        &self,
+        account: AccountId,
+        file: FileId,
+        id: ShareId,
+    ) -> Result<(), Refused> {
+        self.db
+            .write(move |tx| {
+                owned(tx, account, file)?;
+                let gone = store::delete(tx, file, id)?;
+                gone.then_some(()).ok_or(Refused::NotFound)
+            })
+            .await
+    }
+
+    /// What a link hands on, without taking it.
+    ///
+    /// # Errors
+    /// [`Refused::Ended`], or when the database is away.
+    pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
+        let claims = self.tokens.verify_share(token);
+        let claims = claims.map_err(|_| Refused::Ended)?;
+        if claims.path != path(id) {
+            return Err(Refused::Ended);
+        }
+        let now = self.clock.now();
+        self.db
+            .read(move |db| {
+                let share = store::find(db, id)?.filter(|share| {
+                    share.account.to_string() == claims.sub && share.standing(now) == Standing::Open
+                });
+                let share = share.ok_or(Refused::Ended)?;
+                let file = files::find(db, share.file)?.ok_or(Refused::Ended)?;
+                let owner = accounts::find(db, share.account)?;
+                let is_active = owner.is_some_and(|owner| owner.state == State::Active);
+                is_active.then_some((share, file)).ok_or(Refused::Ended)
+            })
+            .await
+    }
+
+    /// Whether the password is the link's.
+    ///
+    /// # Errors
+    /// [`Refused::Password`] when it is not, or when too many are waiting.
+    pub async fn unlock(&self, share: &Share, password: Option<&str>) -> Result<(), Refused> {
+        let Some(hash) = share.password_hash.clone() else {
+            return Ok(());
+        };
+        let password = password.map(Password::typed).ok_or(Refused::Password)?;
+        match self.passwords.verify(&password, Some(hash)).await? {
+            Verdict::Right | Verdict::RightButOld => Ok(()),
+            Verdict::Wrong => Err(Refused::Password),
+        }
+    }
+
+    /// Counts a download, if there is one left: of any number at once, no more than were allowed.
+    ///
+    /// # Errors
+    /// [`Refused::Ended`], or when the database is away.
+    pub async fn count(&self, share: &Share) -> Result<(), Refused> {
+        let (id, now) = (share.id, self.clock.now());
+        let counted = self.db.write(move |tx| store::use_once(tx, id, now));
+        counted.await?.then_some(()).ok_or(Refused::Ended)
+    }
+}
+
+fn owned(db: &mut AnyConnection, account: AccountId, file: FileId) -> Result<File, Refused> {
+    let found = files::find(db, file)?.filter(|file| file.account == account);
+    found.ok_or(Refused::NotFound)
+}

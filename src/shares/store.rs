@@ -1,0 +1,131 @@
+//! The table of links that hand files on.
+
+use diesel::prelude::*;
+
+use super::Share;
+use crate::base::clock::UnixSeconds;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, FileId, ShareId};
+use crate::passwords::PasswordHash;
+use crate::storage::AnyConnection;
+use crate::storage::schema::shares;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = shares)]
+struct Row {
+    id: String,
+    file_id: String,
+    account_id: String,
+    password_hash: Option<String>,
+    downloads: i64,
+    downloads_max: Option<i64>,
+    last_used_at: Option<i64>,
+    created_at: i64,
+    ends_at: i64,
+}
+
+impl Row {
+    fn share(self) -> Result<Share, Fault> {
+        let malformed = || Fault::new("a link's row is damaged");
+        Ok(Share {
+            id: ShareId::parse(&self.id).ok_or_else(malformed)?,
+            file: FileId::parse(&self.file_id).ok_or_else(malformed)?,
+            account: AccountId::parse(&self.account_id).ok_or_else(malformed)?,
+            downloads: self.downloads,
+            downloads_max: self.downloads_max,
+            last_used_at: self.last_used_at,
+            created_at: self.created_at,
+            ends_at: self.ends_at,
+            password_hash: self.password_hash.map(PasswordHash::stored),
+        })
+    }
+}
+
+/// The latest first. A link that is there no more is no place to go on from.
+pub fn list(
+    db: &mut AnyConnection,
+    file: FileId,
+    after: Option<ShareId>,
+    limit: usize,
+) -> Result<Vec<Share>, Fault> {
+    let after = match after {
+        Some(id) => find(db, id)?,
+        None => None,
+    };
+    let (at, id) = after.map_or((i64::MAX, String::new()), |after| {
+        (after.created_at, after.id.to_string())
+    });
+    let rows: Vec<Row> = shares::table
+        .filter(shares::file_id.eq(file.to_string()))
+        .filter(shares::created_at.le(at))
+        .filter(shares::created_at.lt(at).or(shares::id.lt(id)))
+        .order((shares::created_at.desc(), shares::id.desc()))
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select(Row::as_select())
+        .load(db)?;
+    rows.into_iter().map(Row::share).collect()
+}
+
+pub fn find(db: &mut AnyConnection, id: ShareId) -> Result<Option<Share>, Fault> {
+    let row: Option<Row> = shares::table
+        .find(id.to_string())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::share).transpose()
+}
+
+pub fn count(db: &mut AnyConnection, file: FileId) -> Result<i64, Fault> {
+    let of_file = shares::table.filter(shares::file_id.eq(file.to_string()));
+    Ok(of_file.count().get_result(db)?)
+}
+
+pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
+    let hash = share.password_hash.as_ref().map(PasswordHash::as_str);
+    diesel::insert_into(shares::table)
+        .values((
+            shares::id.eq(share.id.to_string()),
+            shares::file_id.eq(share.file.to_string()),
+            shares::account_id.eq(share.account.to_string()),
+            shares::password_hash.eq(hash),
+            shares::downloads.eq(share.downloads),
+            shares::downloads_max.eq(share.downloads_max),
+            shares::created_at.eq(share.created_at),
+            shares::ends_at.eq(share.ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// One statement, so that of those at once no more get through than there are downloads left.
+pub fn use_once(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result<bool, Fault> {
+    let open = shares::table
+        .filter(shares::id.eq(id.to_string()))
+        .filter(shares::ends_at.gt(now))
+        .filter(
+            shares::downloads_max
+                .is_null()
+                .or(shares::downloads_max.gt(shares::downloads.nullable())),
+        );
+    let used = diesel::update(open)
+        .set((
+            shares::downloads.eq(shares::downloads + 1),
+            shares::last_used_at.eq(now),
+        ))
+        .execute(tx)?;
+    Ok(used == 1)
+}
+
+/// Whether it was there.
+pub fn delete(tx: &mut AnyConnection, file: FileId, id: ShareId) -> Result<bool, Fault> {
+    let one = shares::table
+        .filter(shares::id.eq(id.to_string()))
+        .filter(shares::file_id.eq(file.to_string()));
+    Ok(diesel::delete(one).execute(tx)? == 1)
+}
+
+/// Takes away those that ended before `moment`.
+pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
+    diesel::delete(shares::table.filter(shares::ends_at.lt(moment))).execute(tx)?;
+    Ok(())
+}

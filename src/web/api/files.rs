@@ -1,0 +1,203 @@
+//! Files for programs.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+
+use super::creation::{self, created};
+use super::paging::{self, Asked, Limit};
+use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
+use super::{Answer, Json, json, named};
+use crate::base::clock::rfc3339;
+use crate::base::ids::FileId;
+use crate::base::names::{Description, FileName};
+use crate::files::{Change, Cursor, File, Search, Sort};
+use crate::web::State;
+use crate::web::download::{self, Display, Parts};
+use crate::web::error::PageError;
+use crate::web::forms::upload::{self, Right, receive};
+use crate::web::guard::SignedIn;
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    description: Option<String>,
+    #[serde(rename = "type")]
+    media_type: String,
+    size: i64,
+    sha256: String,
+    created_at: String,
+    updated_at: String,
+}
+
+impl Shown {
+    fn of(file: File) -> Self {
+        Self {
+            id: file.id.to_string(),
+            sha256: file.checksum(),
+            name: file.name,
+            description: file.description,
+            media_type: file.media_type,
+            size: file.bytes,
+            created_at: rfc3339(file.created_at),
+            updated_at: rfc3339(file.updated_at),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    q: Option<String>,
+    sort: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+pub async fn list(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    Asked(which): Asked<Which>,
+) -> Answer {
+    let sort = match which.sort.as_deref() {
+        Some(text) => Sort::parse(text).ok_or(PageError::Malformed(
+            "sort is newest, oldest, name or largest.",
+        ))?,
+        None => Sort::default(),
+    };
+    let search = Search {
+        text: which.q.unwrap_or_default(),
+        sort,
+    };
+    let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
+    let limit = which.limit.items();
+    let (files, next) = state.files.list(who.account, search, after, limit).await?;
+    paging::list(files.into_iter().map(Shown::of), next)
+}
+
+/// One file is answered as itself, several as a list.
+pub async fn add(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    request: HttpRequest,
+    body: Payload,
+) -> Answer {
+    let (files, account) = (&state.files, who.account);
+    let from = ("file", Right::Session);
+    let received = receive(&request, body.into_inner(), files, account, from).await?;
+    let form = received.form;
+    let unknown = |name: &&str| !["description", "form_token"].contains(name);
+    if let Some(name) = form.names().find(unknown) {
+        let name = Some(name).filter(|name| name.len() <= super::NAME_MAX);
+        let field = name.unwrap_or("a field");
+        return Err(PageError::field(field, "is not taken here"));
+    }
+    let description = description(form.text("description"))?;
+    let arrived = received
+        .files
+        .map_err(|refused| upload::refusal(refused, files))?;
+    if arrived.is_empty() {
+        return Err(PageError::field("file", "is missing"));
+    }
+    if arrived.len() > 1 && description.is_some() {
+        return Err(PageError::field("description", upload::ONE_DESCRIPTION));
+    }
+    let mut asked_for = form.text("description").to_owned();
+    for file in &arrived {
+        asked_for += &format!("\n{}\n{:x?}", file.name.as_str(), file.sha256);
+    }
+    let once = creation::once(&request, asked_for.as_bytes())?;
+    let kept = files.keep(account, arrived, description, once).await?;
+    let mut made = kept.files;
+    if let [_] = made.as_slice() {
+        let file = made.remove(0);
+        let (location, version) = (format!("/api/files/{}", file.id), file.version);
+        let answer = created(&location, &Shown::of(file), kept.replayed)?;
+        return Ok(tagged(answer, version));
+    }
+    let several: Vec<_> = made.into_iter().map(Shown::of).collect();
+    let several = serde_json::json!({ "items": several, "next": null });
+    created("/api/files", &several, kept.replayed)
+}
+
+pub async fn show(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    id: Path<String>,
+    seen: IfNoneMatch,
+) -> Answer {
+    let file = state.files.load(who.account, parse(&id)?).await?;
+    if seen.has(file.version) {
+        return Ok(not_modified(file.version));
+    }
+    one(file)
+}
+
+pub async fn content(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Answer {
+    let (files, id) = (&state.files, parse(&id)?);
+    let file = files.load(who.account, id).await?;
+    download::answer(&request, files, &file, Display::Never, Parts::AsAsked).await
+}
+
+/// What is not named stays as it is; a description of `null` is taken away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    #[serde(default, deserialize_with = "named")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "named")]
+    description: Option<Option<String>>,
+}
+
+pub async fn change(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    id: Path<String>,
+    IfMatch(expected): IfMatch,
+    Json(changes): Json<Changes>,
+) -> Answer {
+    let name = changes.name.as_deref().map(FileName::parse).transpose();
+    let name = name.map_err(|words| PageError::field("name", &words))?;
+    let text = changes.description.map(Option::unwrap_or_default);
+    let change = Change {
+        name,
+        description: text.as_deref().map(description).transpose()?,
+    };
+    let id = parse(&id)?;
+    one(state
+        .files
+        .change(who.account, id, expected, change)
+        .await?)
+}
+
+pub async fn delete(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    id: Path<String>,
+    IfMatch(expected): IfMatch,
+) -> Answer {
+    let id = parse(&id)?;
+    state.files.delete(who.account, id, expected).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn one(file: File) -> Answer {
+    let version = file.version;
+    Ok(tagged(json(StatusCode::OK, &Shown::of(file))?, version))
+}
+
+pub fn parse(id: &str) -> Result<FileId, PageError> {
+    FileId::parse(id).ok_or(PageError::NotFound)
+}
+
+fn description(text: &str) -> Result<Option<Description>, PageError> {
+    Description::parse(text).map_err(|words| PageError::field("description", &words))
+}

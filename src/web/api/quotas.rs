@@ -1,0 +1,80 @@
+//! How much of files an account has, and may have.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Json, json, named};
+use crate::access::Action;
+use crate::base::ids::AccountId;
+use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
+use crate::web::State;
+use crate::web::error::PageError;
+use crate::web::guard::SignedIn;
+
+/// How much there is, and may be: of files, and of their bytes together.
+#[derive(Serialize)]
+struct Shown {
+    files: i64,
+    bytes: i64,
+    files_max: i64,
+    bytes_max: i64,
+}
+
+pub async fn show(state: Data<State>, who: SignedIn, id: Path<String>) -> Answer {
+    let id = parse(&id)?;
+    who.may(Action::SeeAccount, Some(id))?;
+    state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    quota(&state, state.files.shelf(id).await?)
+}
+
+/// What is not named stays as it is; `null` is as the settings say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    #[serde(default, deserialize_with = "named")]
+    files_max: Option<Option<i64>>,
+    #[serde(default, deserialize_with = "named")]
+    bytes_max: Option<Option<i64>>,
+}
+
+pub async fn change(
+    state: Data<State>,
+    who: SignedIn,
+    id: Path<String>,
+    Json(changes): Json<Changes>,
+) -> Answer {
+    let id = parse(&id)?;
+    who.may(Action::GovernAccount, Some(id))?;
+    let wrong = [
+        ("files_max", changes.files_max, FILES_QUOTA_MAX),
+        ("bytes_max", changes.bytes_max, BYTES_QUOTA_MAX),
+    ];
+    let wrong = wrong.into_iter().filter(|(_, most, limit)| {
+        most.flatten()
+            .is_some_and(|most| !(0..=*limit).contains(&most))
+    });
+    let wrong: Vec<_> = wrong
+        .map(|(field, _, limit)| (field.to_owned(), format!("must be 0 to {limit}")))
+        .collect();
+    if !wrong.is_empty() {
+        return Err(PageError::Fields(wrong));
+    }
+    let (files, bytes) = (changes.files_max, changes.bytes_max);
+    quota(&state, state.files.set_quota(id, files, bytes).await?)
+}
+
+fn quota(state: &State, shelf: Shelf) -> Answer {
+    let settings = state.files.config();
+    let quota = Shown {
+        files: shelf.files,
+        bytes: shelf.bytes,
+        files_max: shelf.files_max(settings),
+        bytes_max: shelf.bytes_max(settings),
+    };
+    json(StatusCode::OK, &quota)
+}
+
+fn parse(id: &str) -> Result<AccountId, PageError> {
+    AccountId::parse(id).ok_or(PageError::NotFound)
+}

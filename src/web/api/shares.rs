@@ -1,0 +1,108 @@
+//! The links that hand files on, for programs.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use serde::{Deserialize, Serialize};
+
+use super::creation::created;
+use super::files::parse;
+use super::paging::{self, Asked, Limit};
+use super::{Answer, Json};
+use crate::base::clock::rfc3339;
+use crate::base::ids::ShareId;
+use crate::shares::{NewShare, Share};
+use crate::web::State;
+use crate::web::error::PageError;
+use crate::web::guard::SignedIn;
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    /// Opens nothing any more once the link has ended.
+    url: String,
+    password: bool,
+    downloads: i64,
+    downloads_max: Option<i64>,
+    state: &'static str,
+    created_at: String,
+    ends_at: String,
+    last_used_at: Option<String>,
+}
+
+impl Shown {
+    fn of(share: &Share, state: &State) -> Result<Self, PageError> {
+        Ok(Self {
+            id: share.id.to_string(),
+            url: format!("{}{}", state.base_url.as_str(), state.shares.link(share)?),
+            password: share.has_password(),
+            downloads: share.downloads,
+            downloads_max: share.downloads_max,
+            state: share.standing(state.clock.now()).as_str(),
+            created_at: rfc3339(share.created_at),
+            ends_at: rfc3339(share.ends_at),
+            last_used_at: share.last_used_at.map(rfc3339),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    #[serde(default)]
+    limit: Limit,
+    after: Option<String>,
+}
+
+pub async fn list(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    id: Path<String>,
+    Asked(which): Asked<Which>,
+) -> Answer {
+    let after = paging::cursor(which.after.as_deref(), ShareId::parse)?;
+    let (file, limit) = (parse(&id)?, which.limit.items());
+    let (shares, next) = state.shares.list(who.account, file, after, limit).await?;
+    let shown = shares.iter().map(|share| Shown::of(share, &state));
+    let shown: Vec<_> = shown.collect::<Result<_, _>>()?;
+    paging::list(shown.into_iter(), next)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLink {
+    minutes: i64,
+    downloads: Option<i64>,
+    password: Option<String>,
+}
+
+pub async fn add(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    id: Path<String>,
+    Json(new): Json<NewLink>,
+) -> Answer {
+    let wanted = NewShare::parse(Some(new.minutes), new.downloads, new.password.as_deref());
+    let wanted = wanted.map_err(|wrong| {
+        let wrong = wrong.into_iter();
+        PageError::Fields(
+            wrong
+                .map(|(field, words)| (field.to_owned(), words.into_owned()))
+                .collect(),
+        )
+    })?;
+    let file = parse(&id)?;
+    let share = state.shares.make(who.account, file, wanted).await?;
+    let location = format!("/api/files/{file}/shares/{}", share.id);
+    created(&location, &Shown::of(&share, &state)?, false)
+}
+
+pub async fn delete(
+    state: Data<State>,
+    SignedIn(who): SignedIn,
+    ids: Path<(String, String)>,
+) -> Answer {
+    let file = parse(&ids.0)?;
+    let share = ShareId::parse(&ids.1).ok_or(PageError::NotFound)?;
+    state.shares.revoke(who.account, file, share).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,162 @@
+//! A file's bytes over HTTP: whole or a part of it (RFC 9110, section 14), under its own name
+//! (RFC 6266), and unable to do anything in the browser that shows it.
+
+use actix_web::body::SizedStream;
+use actix_web::http::header::{
+    self, ByteRangeSpec, Charset, ContentDisposition, DispositionParam, DispositionType,
+    ExtendedValue, Header, HeaderValue, IfNoneMatch, Range,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{TryStreamExt, stream};
+
+use super::error::PageError;
+use crate::base::fault::Fault;
+use crate::files::{File, Files, media};
+
+/// No script, no form, no frame; and if it is HTML all the same, of an origin that has nothing.
+const POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
+
+/// Whether a browser may show it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Display {
+    /// What is known to be harmless.
+    IfHarmless,
+    /// It is to be saved.
+    Never,
+}
+
+/// Which part of it is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    AsAsked,
+    /// All of it, whatever is asked for.
+    Whole,
+}
+
+/// # Errors
+/// When the store is away.
+pub async fn answer(
+    request: &HttpRequest,
+    files: &Files,
+    file: &File,
+    shown: Display,
+    parts: Parts,
+) -> Result<HttpResponse, PageError> {
+    let etag = format!("\"{}\"", file.checksum());
+    let length = u64::try_from(file.bytes).unwrap_or_default();
+    if parts == Parts::AsAsked && has_it(request, &etag) {
+        let mut answer = HttpResponse::NotModified();
+        answer.insert_header((header::ETAG, etag));
+        answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+        return Ok(answer.finish());
+    }
+    let asked = match parts {
+        Parts::AsAsked => range(request, &etag, length),
+        Parts::Whole => Ok(None),
+    };
+    let (status, range) = match asked {
+        Ok(None) => (StatusCode::OK, 0..length),
+        Ok(Some((first, last))) => (StatusCode::PARTIAL_CONTENT, first..last + 1),
+        Err(Unsatisfiable) => return Err(PageError::NoSuchRange(length)),
+    };
+    let mut answer = HttpResponse::build(status);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let part = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+        answer.insert_header((header::CONTENT_RANGE, part));
+    }
+    let is_shown = shown == Display::IfHarmless && media::is_harmless(&file.media_type);
+    answer
+        .insert_header((header::CONTENT_TYPE, content_type(&file.media_type)))
+        .insert_header(disposition(&file.name, is_shown))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::ETAG, etag));
+    if parts == Parts::AsAsked {
+        answer.insert_header((header::ACCEPT_RANGES, "bytes"));
+    }
+    let sent = range.end - range.start;
+    if *request.method() == Method::HEAD {
+        return Ok(answer.body(SizedStream::new(sent, stream::empty::<Result<_, Fault>>())));
+    }
+    let content = files.read(file, range).await?;
+    // What breaks off half-way has its status already: nobody but the log can be told.
+    let content = content.inspect_err(|fault| tracing::error!(%fault, "a download broke off"));
+    Ok(answer.body(SizedStream::new(sent, content)))
+}
+
+fn has_it(request: &HttpRequest, etag: &str) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.tag() == etag.trim_matches('"')),
+        Err(_) => false,
+    }
+}
+
+struct Unsatisfiable;
+
+/// First and last byte. What cannot be read, or is more than one range, counts as not asked for.
+fn range(
+    request: &HttpRequest,
+    etag: &str,
+    length: u64,
+) -> Result<Option<(u64, u64)>, Unsatisfiable> {
+    let headers = request.headers();
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|range| range.to_str().ok());
+    // Of a file that has another content by now, a part is no good.
+    let is_same = headers.get(header::IF_RANGE).is_none_or(|tag| tag == etag);
+    let Some(Ok(Range::Bytes(ranges))) = asked.filter(|_| is_same).map(str::parse) else {
+        return Ok(None);
+    };
+    match ranges.as_slice() {
+        [one] if is_wrong(one) => Ok(None),
+        [one] => one
+            .to_satisfiable_range(length)
+            .map(Some)
+            .ok_or(Unsatisfiable),
+        _ => Ok(None),
+    }
+}
+
+/// RFC 9110, section 14.1.1: its last byte before its first.
+fn is_wrong(range: &ByteRangeSpec) -> bool {
+    matches!(range, ByteRangeSpec::FromTo(first, last) if last < first)
+}
+
+/// Text is what is left when nothing else was found: it must not be taken for more.
+fn content_type(media_type: &str) -> HeaderValue {
+    match media_type {
+        "text/plain" => HeaderValue::from_static("text/plain; charset=utf-8"),
+        other => HeaderValue::from_str(other)
+            .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    }
+}
+
+/// With the name in ASCII for those who know no other, and in full.
+fn disposition(name: &str, is_shown: bool) -> ContentDisposition {
+    let plain = name.chars().map(|c| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '_'
+        }
+    });
+    let mut parameters = vec![DispositionParam::Filename(plain.collect())];
+    if !name.is_ascii() {
+        parameters.push(DispositionParam::FilenameExt(ExtendedValue {
+            charset: Charset::Ext("UTF-8".to_owned()),
+            language_tag: None,
+            value: name.as_bytes().to_vec(),
+        }));
+    }
+    ContentDisposition {
+        disposition: if is_shown {
+            DispositionType::Inline
+        } else {
+            DispositionType::Attachment
+        },
+        parameters,
+    }
+}

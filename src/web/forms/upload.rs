@@ -1,0 +1,251 @@
+//! Files that come with a form (RFC 7578), handed on to the room piece by piece while they come in.
+
+use std::time::Duration;
+
+use actix_multipart::{Field as Part, Multipart, MultipartError};
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+
+use super::Form;
+use crate::base::clock::Stopwatch;
+use crate::base::ids::AccountId;
+use crate::base::names::{Description, FileName};
+use crate::base::size::for_reading;
+use crate::files::{Arrived, Files, Refused};
+use crate::web::error::PageError;
+
+pub const MULTIPART: &str = "multipart/form-data";
+/// In one request.
+pub const FILES_MAX: usize = 100;
+pub const ONE_DESCRIPTION: &str = "A description is for one file: choose one, or leave it out";
+const PARTS_MAX: usize = 200;
+const FIELD_MAX_BYTES: usize = 4096;
+/// Somebody who sends less than this in each stretch of time is not waited for.
+const PACE_BYTES: usize = 16 * 1024;
+const PACE_WITHIN: Duration = Duration::from_secs(30);
+
+const UNREADABLE: PageError =
+    PageError::Malformed("The form broke off or could not be read. Nothing was saved.");
+
+/// By what right a form is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// A session's: it must come from a page of ours.
+    Session,
+    /// A token's that came with it, and that no other page has.
+    Token,
+}
+
+/// What came, as far as it was read.
+pub struct Received {
+    pub form: Form,
+    /// The files that came in whole; or the name of the first that was refused, and why.
+    pub files: Result<Vec<Arrived>, (String, Refused)>,
+}
+
+/// Reads a form whose files are in parts called `field`. What of it is not kept goes again when
+/// it is dropped.
+///
+/// # Errors
+/// When it is no such form, is too slow, breaks off, or comes from elsewhere.
+pub async fn receive(
+    request: &HttpRequest,
+    body: Payload,
+    files: &Files,
+    account: AccountId,
+    (field, right): (&str, Right),
+) -> Result<Received, PageError> {
+    let is_multipart = request.content_type().eq_ignore_ascii_case(MULTIPART);
+    if !is_multipart || request.headers().contains_key(CONTENT_ENCODING) {
+        return Err(PageError::MediaType(MULTIPART));
+    }
+    let mut parts = Multipart::new(request.headers(), body);
+    let (mut form, mut arrived, mut count) = (Form::default(), Vec::new(), 0);
+    let mut pace = Pace::begin();
+    while let Some(part) = pace.keep(parts.next()).await? {
+        let part = part.map_err(unreadable)?;
+        count += 1;
+        if count > PARTS_MAX {
+            return Err(PageError::TooLarge);
+        }
+        let about = part.content_disposition();
+        let name = about.and_then(|about| about.get_filename()).map(file_name);
+        match (part.name().unwrap_or_default().to_owned(), name) {
+            (part_name, Some(name)) if part_name == field => {
+                if right == Right::Session && !form.is_ours(request)? {
+                    return Err(PageError::CrossSite);
+                }
+                if arrived.len() == FILES_MAX {
+                    return Err(PageError::TooLarge);
+                }
+                let description = form.find("description").map(Description::parse);
+                let headers = request.headers();
+                // It may be the same request again, whose own file has it by now.
+                let description = description.filter(|_| !headers.contains_key("idempotency-key"));
+                let description = description.and_then(Result::ok).flatten();
+                let shown = name.as_str().to_owned();
+                match take(part, files, account, (name, description), &mut pace).await? {
+                    Ok(None) => {}
+                    Ok(Some(file)) => arrived.push(file),
+                    Err(refused) => {
+                        return Ok(Received {
+                            form,
+                            files: Err((shown, refused)),
+                        });
+                    }
+                }
+            }
+            (_, Some(_)) => return Err(UNREADABLE),
+            (name, None) => form.add(name, text(part, &mut pace).await?)?,
+        }
+    }
+    if right == Right::Session && !form.is_ours(request)? {
+        return Err(PageError::CrossSite);
+    }
+    Ok(Received {
+        form,
+        files: Ok(arrived),
+    })
+}
+
+/// A browser names a file in which the person has chosen none: nothing, of nothing.
+async fn take(
+    mut part: Part,
+    files: &Files,
+    account: AccountId,
+    (name, description): (FileName, Option<Description>),
+    pace: &mut Pace,
+) -> Result<Result<Option<Arrived>, Refused>, PageError> {
+    let about = part.content_disposition();
+    let is_named = about
+        .and_then(|about| about.get_filename())
+        .is_some_and(|name| !name.is_empty());
+    let mut first = pace.keep(part.next()).await?;
+    if first.is_none() && !is_named {
+        return Ok(Ok(None));
+    }
+    let mut upload = match files.receive(account, name, description.as_ref()).await {
+        Ok(upload) => upload,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    while let Some(piece) = first {
+        let piece = piece.map_err(unreadable)?;
+        pace.count(piece.len())?;
+        if let Err(refused) = upload.write(piece).await {
+            return Ok(Err(refused));
+        }
+        first = pace.keep(part.next()).await?;
+    }
+    Ok(upload.finish().await.map(Some))
+}
+
+async fn text(mut part: Part, pace: &mut Pace) -> Result<String, PageError> {
+    let mut text = Vec::new();
+    while let Some(piece) = pace.keep(part.next()).await? {
+        let piece = piece.map_err(unreadable)?;
+        pace.count(piece.len())?;
+        if text.len() + piece.len() > FIELD_MAX_BYTES {
+            return Err(PageError::TooLarge);
+        }
+        text.extend_from_slice(&piece);
+    }
+    String::from_utf8(text).map_err(|_| UNREADABLE)
+}
+
+/// As browsers write it: with what would end the name escaped (HTML, section 4.10.22.8).
+fn file_name(sent: &str) -> FileName {
+    let name = sent
+        .replace("%22", "\"")
+        .replace("%0D", "\r")
+        .replace("%0A", "\n");
+    FileName::sent(&name)
+}
+
+fn unreadable(_: MultipartError) -> PageError {
+    UNREADABLE
+}
+
+/// The field that a refusal is about, and what is said of it there; `None` for what is not about
+/// what was sent.
+pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static str, String)> {
+    let words = match refused {
+        Refused::DescriptionTaken => {
+            let words = "Another file of yours has this description. Choose another one";
+            return Some(("description", words.to_owned()));
+        }
+        Refused::Empty => format!("“{name}” is empty: there is nothing to keep"),
+        Refused::TooLarge(most) => too_large(name, *most),
+        Refused::OverQuota(most) => format!(
+            "There is no room for “{name}”: your files can have {} together. \
+             Delete some of them first",
+            for_reading(*most)
+        ),
+        Refused::TooMany(most) => format!(
+            "There is no room for “{name}”: you can have {most} files. Delete some of them first"
+        ),
+        Refused::TypeNotTaken(kind) => format!(
+            "“{name}” is of the type {kind}. Taken here: {}",
+            files.config().types.join(", ")
+        ),
+        Refused::NameContradicts(kind) => format!(
+            "“{name}” is of the type {kind}, and its name says otherwise. \
+             Rename it, and choose it again"
+        ),
+        Refused::Infected => format!("“{name}” has a virus in it, and was not kept"),
+        _ => return None,
+    };
+    Some(("file", words))
+}
+
+pub fn too_large(name: &str, most: i64) -> String {
+    let most = for_reading(most);
+    format!("“{name}” is too large: a file can have {most}")
+}
+
+/// The same for a program.
+pub fn refusal((name, refused): (String, Refused), files: &Files) -> PageError {
+    use Refused as R;
+    match (words(&name, &refused, files), refused) {
+        (Some((_, words)), R::TooLarge(_)) => PageError::FileTooLarge(words),
+        (Some((_, words)), R::OverQuota(_)) => PageError::OverQuota(words),
+        (
+            Some((field, words)),
+            R::TypeNotTaken(_) | R::NameContradicts(_) | R::Infected | R::Empty,
+        ) => PageError::field(field, &words),
+        (_, refused) => refused.into(),
+    }
+}
+
+/// How fast somebody sends.
+struct Pace {
+    since: Stopwatch,
+    bytes: usize,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        Self {
+            since: Stopwatch::start(),
+            bytes: 0,
+        }
+    }
+
+    async fn keep<T>(&self, next: impl Future<Output = T>) -> Result<T, PageError> {
+        let next = tokio::time::timeout(PACE_WITHIN, next).await;
+        next.map_err(|_| PageError::TooSlow)
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), PageError> {
+        self.bytes += bytes;
+        if self.since.elapsed() < PACE_WITHIN {
+            return Ok(());
+        }
+        if self.bytes < PACE_BYTES {
+            return Err(PageError::TooSlow);
+        }
+        *self = Self::begin();
+        Ok(())
+    }
+}

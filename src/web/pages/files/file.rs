@@ -1,0 +1,151 @@
+//! One file: what is known of it, its bytes, its links.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use askama::Template;
+
+use super::super::confirm::{self, Confirm};
+use super::super::{Answer, Frame, Page};
+use super::links::{LIFE, LINKS_SHOWN, LIVES, Link};
+use super::{Row, SHELF, id, path};
+use crate::base::names::{Description, FileName};
+use crate::base::size;
+use crate::base::version::Expected;
+use crate::files::{self, Change, File, Refused};
+use crate::web::download::{self, Display, Parts};
+use crate::web::error::PageError;
+use crate::web::forms::{Field, FieldError, Form, summary, upload};
+use crate::web::guard::SignedIn;
+
+#[derive(Template)]
+#[template(path = "pages/files/file.html")]
+pub struct OneFile {
+    frame: Frame,
+    form_token: String,
+    row: Row,
+    media_type: String,
+    checksum: String,
+    version: i64,
+    name: Field,
+    description: Field,
+    pub minutes: i64,
+    pub downloads: Field,
+    pub password: Field,
+    links: Vec<Link>,
+}
+
+impl OneFile {
+    pub async fn of(page: &Page, file: File) -> Result<Self, PageError> {
+        let listed = page.shares.list(file.account, file.id, None, LINKS_SHOWN);
+        let (links, _) = listed.await?;
+        let links = links.into_iter().map(|share| Link::of(page, share));
+        Ok(Self {
+            links: links.collect::<Result<_, _>>()?,
+            frame: page.frame_with_notice(),
+            form_token: page.form_token(),
+            media_type: file.media_type.clone(),
+            checksum: file.checksum(),
+            version: file.version,
+            name: Field::kept(&file.name),
+            description: Field::kept(file.description.as_deref().unwrap_or_default()),
+            minutes: LIFE,
+            downloads: Field::default(),
+            password: Field::default(),
+            row: Row::of(file),
+        })
+    }
+
+    pub fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[
+            ("name", &self.name),
+            ("description", &self.description),
+            ("downloads", &self.downloads),
+            ("password", &self.password),
+        ])
+    }
+}
+
+pub async fn open(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let file = page.files.load(who.account, id(&page)?).await?;
+    page.show(StatusCode::OK, &OneFile::of(&page, file).await?)
+}
+
+/// The form says which version it shows: what has been changed since is not overwritten unseen.
+pub async fn change(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+    let id = id(&page)?;
+    let mut name = Field::kept(sent.text("name"));
+    let mut description = Field::kept(sent.text("description"));
+    let parsed = (
+        name.note(FileName::parse(sent.text("name"))),
+        description.note(Description::parse(sent.text("description"))),
+    );
+    if let (Some(new_name), Some(new_description)) = parsed {
+        let version = sent.text("version").parse().unwrap_or_default();
+        let change = Change {
+            name: Some(new_name),
+            description: Some(new_description),
+        };
+        let expected = Expected::OneOf(vec![version]);
+        match page.files.change(who.account, id, expected, change).await {
+            Ok(_) => return Ok(page.go_with_notice(&path(id), "Saved.")),
+            Err(Refused::Stale(now)) => name.refuse(&format!(
+                "This was changed meanwhile: the name is now “{}”. Save again to put yours in its place",
+                now.name
+            )),
+            Err(refused) => match upload::words("", &refused, &page.files) {
+                Some((_, words)) => description.refuse(&words),
+                None => return Err(refused.into()),
+            },
+        }
+    }
+    let file = page.files.load(who.account, id).await?;
+    let form = OneFile {
+        name,
+        description,
+        ..OneFile::of(&page, file).await?
+    };
+    page.show_form(&form, &form.errors())
+}
+
+pub async fn content(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let file = page.files.load(who.account, id(&page)?).await?;
+    let display = Display::IfHarmless;
+    download::answer(page.request(), &page.files, &file, display, Parts::AsAsked).await
+}
+
+pub async fn thumbnail(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let image = page.files.thumbnail(who.account, id(&page)?).await?;
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((CONTENT_TYPE, files::media::of(&image)))
+        // A file's bytes never change.
+        .insert_header((CACHE_CONTROL, "private, max-age=86400"));
+    Ok(answer.body(image))
+}
+
+pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let file = page.files.load(who.account, id(&page)?).await?;
+    let mut facts = vec![
+        ("File", file.name.clone()),
+        ("Size", size::for_reading(file.bytes)),
+    ];
+    facts.extend(file.description.map(|text| ("Description", text)));
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Delete this file",
+            text: "Links to it end at once. Nobody can bring it back.",
+            facts,
+            action: &format!("{}/delete", path(file.id)),
+            button: "Delete this file",
+            back: &path(file.id),
+        },
+    )
+}
+
+pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    let id = id(&page)?;
+    page.files.delete(who.account, id, Expected::Any).await?;
+    Ok(page.go_with_notice(SHELF, "The file is deleted."))
+}

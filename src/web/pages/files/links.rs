@@ -1,0 +1,142 @@
+//! The links to a file.
+
+use super::super::confirm::{self, Confirm};
+use super::super::{Answer, Page};
+use super::file::OneFile;
+use super::{id, path};
+use crate::base::clock::{for_reading, rfc3339};
+use crate::base::ids::ShareId;
+use crate::shares::{NewShare, Refused, Share, Standing};
+use crate::web::error::PageError;
+use crate::web::forms::{Field, Form};
+use crate::web::guard::SignedIn;
+
+/// All of them: there are never more.
+pub const LINKS_SHOWN: usize = 100;
+
+/// How long a link can live, as (minutes, words).
+pub const LIVES: [(i64, &str); 5] = [
+    (10, "10 minutes"),
+    (60, "1 hour"),
+    (24 * 60, "1 day"),
+    (7 * 24 * 60, "7 days"),
+    (30 * 24 * 60, "30 days"),
+];
+pub const LIFE: i64 = 24 * 60;
+
+pub struct Link {
+    pub id: ShareId,
+    /// `None` once it opens nothing any more.
+    pub url: Option<String>,
+    pub standing: &'static str,
+    pub ends_iso: String,
+    pub ends: String,
+    pub downloads: String,
+    pub last_used: Option<(String, String)>,
+    pub has_password: bool,
+}
+
+impl Link {
+    pub fn of(page: &Page, share: Share) -> Result<Self, PageError> {
+        let standing = share.standing(page.clock.now());
+        let url = match standing {
+            Standing::Open => {
+                let link = page.shares.link(&share)?;
+                Some(format!("{}{link}", page.base_url.as_str()))
+            }
+            Standing::UsedUp | Standing::Ended => None,
+        };
+        Ok(Self {
+            id: share.id,
+            url,
+            standing: match standing {
+                Standing::Open => "Link that ends",
+                Standing::UsedUp => "Used-up link that ends",
+                Standing::Ended => "Link that ended",
+            },
+            ends_iso: rfc3339(share.ends_at),
+            ends: for_reading(share.ends_at),
+            downloads: match share.downloads_max {
+                Some(most) => format!("{} of {most}", share.downloads),
+                None => share.downloads.to_string(),
+            },
+            last_used: share.last_used_at.map(|at| (rfc3339(at), for_reading(at))),
+            has_password: share.has_password(),
+        })
+    }
+}
+
+pub async fn make(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+    let id = id(&page)?;
+    let typed = |name| Some(sent.text(name).trim()).filter(|text| !text.is_empty());
+    let minutes = sent.text("minutes").parse().ok();
+    // What is no number is as good as one that will not do.
+    let downloads = typed("downloads").map(|text| text.parse().unwrap_or(0));
+    let password = Some(sent.text("password")).filter(|text| !text.is_empty());
+    let mut fields = (Field::kept(sent.text("downloads")), Field::default());
+    match NewShare::parse(minutes, downloads, password) {
+        Ok(new) => match page.shares.make(who.account, id, new).await {
+            Ok(_) => {
+                let notice = "The link is made. Copy it from the list below.";
+                return Ok(page.go_with_notice(&path(id), notice));
+            }
+            Err(Refused::TooMany) => fields.0.refuse(
+                "This file has 100 links, and there can be no more. Take some of them back first",
+            ),
+            Err(refused) => return Err(refused.into()),
+        },
+        Err(wrong) => {
+            for (field, words) in wrong {
+                match field {
+                    "downloads" => fields.0.refuse(&words),
+                    "password" => fields.1.refuse(&words),
+                    // No choice of ours sends it.
+                    _ => return Err(PageError::Malformed("It does not say for how long.")),
+                }
+            }
+        }
+    }
+    let file = page.files.load(who.account, id).await?;
+    let mut form = OneFile::of(&page, file).await?;
+    form.minutes = minutes.unwrap_or(LIFE);
+    (form.downloads, form.password) = fields;
+    page.show_form(&form, &form.errors())
+}
+
+pub async fn ask_to_revoke(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let file = page.files.load(who.account, id(&page)?).await?;
+    let listed = page.shares.list(who.account, file.id, None, LINKS_SHOWN);
+    let share_id = share_id(&page)?;
+    let found = listed
+        .await?
+        .0
+        .into_iter()
+        .find(|share| share.id == share_id);
+    let share = found.ok_or(PageError::NotFound)?;
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Take this link back",
+            text: "Whoever has it cannot open the file with it any more.",
+            facts: vec![
+                ("File", file.name),
+                ("Made", for_reading(share.created_at)),
+                ("Ends", for_reading(share.ends_at)),
+                ("Downloads", share.downloads.to_string()),
+            ],
+            action: &format!("{}/shares/{share_id}", path(file.id)),
+            button: "Take this link back",
+            back: &path(file.id),
+        },
+    )
+}
+
+pub async fn revoke(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    let (id, share) = (id(&page)?, share_id(&page)?);
+    page.shares.revoke(who.account, id, share).await?;
+    Ok(page.go_with_notice(&path(id), "The link is taken back."))
+}
+
+fn share_id(page: &Page) -> Result<ShareId, PageError> {
+    ShareId::parse(page.path_part("share")).ok_or(PageError::NotFound)
+}

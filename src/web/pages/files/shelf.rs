@@ -1,0 +1,192 @@
+//! All files, and the form that adds some.
+
+use actix_web::web::Payload;
+use askama::Template;
+
+use super::super::{Answer, Frame, Page};
+use super::{Row, SHELF};
+use crate::base::names::Description;
+use crate::base::size;
+use crate::files::{Cursor, Search, Sort};
+use crate::sessions::Identity;
+use crate::web::error::PageError;
+use crate::web::forms::upload::{self, Right, receive};
+use crate::web::forms::{Field, FieldError, summary};
+use crate::web::guard::SignedIn;
+
+const SHOWN: usize = 50;
+
+/// A part of the shelf, as the address says it.
+struct Part {
+    search: Search,
+    after: Option<Cursor>,
+}
+
+impl Part {
+    fn of(page: &Page) -> Result<Self, PageError> {
+        let sort = page.query("sort").map(|text| Sort::parse(&text));
+        let after = page.query("after").map(|text| Cursor::parse(&text));
+        if sort == Some(None) || after == Some(None) {
+            return Err(PageError::NotFound);
+        }
+        let text = page.query("q").unwrap_or_default().trim().to_owned();
+        Ok(Self {
+            search: Search {
+                text,
+                sort: sort.flatten().unwrap_or_default(),
+            },
+            after: after.flatten(),
+        })
+    }
+
+    fn url(&self, after: Option<&Cursor>) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if !self.search.text.is_empty() {
+            query.append_pair("q", &self.search.text);
+        }
+        if self.search.sort != Sort::default() {
+            query.append_pair("sort", self.search.sort.as_str());
+        }
+        if let Some(after) = after {
+            query.append_pair("after", &after.to_string());
+        }
+        match query.finish() {
+            query if query.is_empty() => SHELF.to_owned(),
+            query => format!("{SHELF}?{query}"),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/files/shelf.html")]
+struct Shelf {
+    frame: Frame,
+    form_token: String,
+    description: Field,
+    file: Field,
+    used: Used,
+    search: Search,
+    rows: Vec<Row>,
+    beginning: Option<String>,
+    next: Option<String>,
+}
+
+/// How much of the shelf is taken.
+struct Used {
+    bytes: String,
+    bytes_max: String,
+    files: i64,
+    files_max: i64,
+    /// Of what there may be.
+    percent: i64,
+    /// Of the bytes or of the files.
+    is_nearly_all: bool,
+    file_max: String,
+    file_max_bytes: i64,
+    /// Of a file called `NAME`, for the script to say before it is sent.
+    too_large: String,
+}
+
+impl Shelf {
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        summary(&[("description", &self.description), ("file", &self.file)])
+    }
+}
+
+fn words(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Newest => "newest first",
+        Sort::Oldest => "oldest first",
+        Sort::Name => "by name",
+        Sort::Largest => "largest first",
+    }
+}
+
+pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let part = Part::of(&page)?;
+    shelf(&page, &who, part, (Field::default(), Field::default())).await
+}
+
+pub async fn add(page: Page, SignedIn(who): SignedIn, body: Payload) -> Answer {
+    let part = Part::of(&page)?;
+    let from = ("file", Right::Session);
+    let body = body.into_inner();
+    let received = receive(page.request(), body, &page.files, who.account, from).await?;
+    let mut description = Field::kept(received.form.text("description"));
+    let mut file = Field::default();
+    let parsed = description.note(Description::parse(received.form.text("description")));
+    let kept = match (received.files, parsed) {
+        (Ok(arrived), _) if arrived.is_empty() => {
+            file.refuse("Choose a file");
+            None
+        }
+        (Ok(arrived), Some(Some(_))) if arrived.len() > 1 => {
+            description.refuse(upload::ONE_DESCRIPTION);
+            None
+        }
+        (Ok(arrived), Some(parsed)) => {
+            let name = arrived.first().map(|file| file.name.as_str().to_owned());
+            let kept = page.files.keep(who.account, arrived, parsed, None).await;
+            Some(kept.map_err(|refused| (name.unwrap_or_default(), refused)))
+        }
+        (Ok(_), None) => None,
+        (Err(refused), _) => Some(Err(refused)),
+    };
+    match kept {
+        Some(Ok(kept)) => {
+            let notice = match kept.files.as_slice() {
+                [one] => format!("“{}” is uploaded.", one.name),
+                several => format!("{} files are uploaded.", several.len()),
+            };
+            return Ok(page.go_with_notice(SHELF, &notice));
+        }
+        Some(Err((name, refused))) => match upload::words(&name, &refused, &page.files) {
+            Some(("description", words)) => description.refuse(&words),
+            Some((_, words)) => file.refuse(&words),
+            None => return Err(refused.into()),
+        },
+        None => {}
+    }
+    shelf(&page, &who, part, (description, file)).await
+}
+
+async fn shelf(
+    page: &Page,
+    who: &Identity,
+    part: Part,
+    (description, file): (Field, Field),
+) -> Answer {
+    let (search, after) = (part.search.clone(), part.after.clone());
+    let (found, next) = page.files.list(who.account, search, after, SHOWN).await?;
+    if found.is_empty() && part.after.is_some() {
+        // The last of this page has gone.
+        return Ok(page.go(&part.url(None)));
+    }
+    let used = page.files.shelf(who.account).await?;
+    let settings = page.files.config();
+    let (bytes_max, files_max) = (used.bytes_max(settings), used.files_max(settings));
+    let shelf = Shelf {
+        frame: page.frame_with_notice(),
+        form_token: page.form_token(),
+        description,
+        file,
+        used: Used {
+            bytes: size::for_reading(used.bytes),
+            bytes_max: size::for_reading(bytes_max),
+            files: used.files,
+            files_max,
+            // What there is can be seen, however little it is.
+            percent: (used.bytes / (bytes_max / 100).max(1)).clamp(used.bytes.signum(), 100),
+            is_nearly_all: used.bytes >= bytes_max - bytes_max / 10
+                || used.files >= files_max - files_max / 10,
+            file_max: size::for_reading(settings.max_bytes.min(bytes_max)),
+            file_max_bytes: settings.max_bytes,
+            too_large: upload::too_large("NAME", settings.max_bytes),
+        },
+        rows: found.into_iter().map(Row::of).collect(),
+        beginning: part.after.is_some().then(|| part.url(None)),
+        next: next.map(|next| part.url(Some(&next))),
+        search: part.search,
+    };
+    page.show_form(&shelf, &shelf.errors())
+}

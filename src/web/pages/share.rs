@@ -1,0 +1,114 @@
+//! What a link to a file opens, for whoever holds it: a small page for people, and for programs
+//! the file itself.
+//!
+//! Looking at the page counts nothing; a browser takes the file by a form, so that nothing that
+//! follows links on its own uses one up.
+
+use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::{Answer, Frame, Page};
+use crate::base::clock::{for_reading, rfc3339};
+use crate::base::ids::ShareId;
+use crate::base::size;
+use crate::files::File;
+use crate::shares::{Refused, Share};
+use crate::web::basic;
+use crate::web::download::{self, Display, Parts};
+use crate::web::error::{PageError, is_for_a_person};
+use crate::web::forms::{Field, FieldError, Unproven, summary};
+
+#[derive(Template)]
+#[template(path = "pages/share.html")]
+struct Shared {
+    frame: Frame,
+    token: String,
+    path: String,
+    name: String,
+    size: String,
+    media_type: String,
+    ends: (String, String),
+    left: Option<i64>,
+    password: Option<Field>,
+}
+
+impl Shared {
+    fn of(page: &Page, token: String, (share, file): (&Share, &File)) -> Self {
+        Self {
+            frame: page.frame(),
+            token,
+            path: page.request().path().to_owned(),
+            name: file.name.clone(),
+            size: size::for_reading(file.bytes),
+            media_type: file.media_type.clone(),
+            ends: (rfc3339(share.ends_at), for_reading(share.ends_at)),
+            left: share.downloads_max.map(|most| most - share.downloads),
+            password: share.has_password().then(Field::default),
+        }
+    }
+
+    fn errors(&self) -> Vec<FieldError<'_>> {
+        let password = self.password.as_ref();
+        password.map_or_else(Vec::new, |field| summary(&[("password", field)]))
+    }
+}
+
+pub async fn show(page: Page, request: HttpRequest) -> Answer {
+    let token = page.query("token").unwrap_or_default();
+    let (share, file) = open(&page, &token).await?;
+    if is_for_a_person(&request) {
+        let shown = Shared::of(&page, token, (&share, &file));
+        return page.show_form(&shown, &[]);
+    }
+    let header = request.headers().get(AUTHORIZATION);
+    let basic = header.and_then(|header| basic::credentials(header.to_str().ok()?));
+    let password = basic.as_ref().map(|(_, password)| password.as_str());
+    page.shares.unlock(&share, password).await?;
+    hand_over(&page, &share, &file).await
+}
+
+/// The token in the form is all the right there is, so it may come from any page.
+pub async fn take(page: Page, sent: Unproven) -> Answer {
+    let token = sent.form.text("token");
+    let (share, file) = open(&page, token).await?;
+    let typed = sent.form.find("password").filter(|text| !text.is_empty());
+    match page.shares.unlock(&share, typed).await {
+        Ok(()) => hand_over(&page, &share, &file).await,
+        Err(Refused::Password) => {
+            let mut password = Field::default();
+            password.refuse(match typed {
+                Some(_) => "That is not the password of this link",
+                None => "Enter the password",
+            });
+            let shown = Shared {
+                password: Some(password),
+                ..Shared::of(&page, token.to_owned(), (&share, &file))
+            };
+            page.show_form(&shown, &shown.errors())
+        }
+        Err(refused) => Err(refused.into()),
+    }
+}
+
+async fn open(page: &Page, token: &str) -> Result<(Share, File), PageError> {
+    let id = ShareId::parse(page.path_part("id")).ok_or(PageError::ShareEnded)?;
+    Ok(page.shares.open(id, token).await?)
+}
+
+/// Where downloads are counted down each is a whole one: nobody gets the file in parts for the
+/// price of none.
+async fn hand_over(page: &Page, share: &Share, file: &File) -> Result<HttpResponse, PageError> {
+    let request = page.request();
+    let parts = match share.downloads_max {
+        Some(_) => Parts::Whole,
+        None => Parts::AsAsked,
+    };
+    let answer = download::answer(request, &page.files, file, Display::Never, parts).await?;
+    // Now that it can be had, and before a byte of it is.
+    if answer.status().is_success() && *request.method() != Method::HEAD {
+        page.shares.count(share).await?;
+    }
+    Ok(answer)
+}

@@ -1,0 +1,90 @@
+// Shows how far an upload has come, says what is too large before it is sent, and takes files that
+// are dropped on the form. Without it the form works the same.
+{
+  // The answer is a page: it takes the place of this one, as it would without a script.
+  const show = ({ response, responseURL }) => {
+    history.replaceState(null, "", responseURL);
+    document.title = response.title;
+    document.body.replaceWith(response.body);
+    // Those that came with it do not run.
+    for (const { src } of response.scripts) {
+      document.body.append(Object.assign(document.createElement("script"), { src }));
+    }
+    scrollTo(0, 0);
+    const said = document.querySelector(".notice, h1");
+    said?.setAttribute("tabindex", "-1");
+    (document.querySelector("[autofocus]") ?? said)?.focus();
+  };
+
+  const enhance = (form) => {
+    const input = form.querySelector("input[type=file]");
+    const button = form.querySelector("button");
+    const bar = document.createElement("progress");
+    const status = document.createElement("p");
+    bar.setAttribute("aria-label", "Upload");
+    status.setAttribute("role", "status");
+    button.after(status);
+
+    const say = (words, isError = false) => {
+      status.textContent = words;
+      status.classList.toggle("error", isError);
+    };
+
+    const send = () => {
+      const request = new XMLHttpRequest();
+      let ending = "The upload broke off, and nothing was saved. Send it again.";
+      const stop = () => {
+        bar.remove();
+        button.disabled = false;
+        button.focus();
+        say(ending, true);
+      };
+      request.open("POST", form.action);
+      request.responseType = "document";
+      request.setRequestHeader("Accept", "text/html");
+      request.upload.addEventListener("progress", ({ loaded, total }) => (bar.value = loaded / total));
+      request.upload.addEventListener("load", () => {
+        ending = "No answer came. Open this page again to see what was saved.";
+        say("All is sent. The server is checking it.");
+      });
+      request.addEventListener("load", () => (request.response ? show(request) : stop()));
+      request.addEventListener("error", stop);
+      request.addEventListener("abort", stop);
+      addEventListener("pagehide", () => request.abort(), { once: true });
+      request.send(new FormData(form));
+      button.disabled = true;
+      bar.value = 0;
+      form.append(bar);
+      say("Uploading.");
+    };
+
+    form.addEventListener("submit", (event) => {
+      if (input.files.length === 0) return;
+      event.preventDefault();
+      const large = [...input.files].find((file) => file.size > input.dataset.max);
+      if (!large) return send();
+      say(input.dataset.tooLarge.replace("NAME", () => large.name), true);
+      input.focus();
+    });
+
+    const over = (isOver) => form.classList.toggle("over", isOver);
+    const offer = (event) => {
+      if (!event.dataTransfer.types.includes("Files")) return;
+      event.preventDefault();
+      over(true);
+    };
+    form.addEventListener("dragenter", offer);
+    form.addEventListener("dragover", offer);
+    form.addEventListener("dragleave", (event) => over(form.contains(event.relatedTarget)));
+    form.addEventListener("drop", (event) => {
+      over(false);
+      if (event.dataTransfer.files.length === 0) return;
+      event.preventDefault();
+      input.files = event.dataTransfer.files;
+      const { length } = input.files;
+      say(length === 1 ? `Chosen: ${input.files[0].name}` : `Chosen: ${length} files`);
+    });
+  };
+
+  document.querySelectorAll("form[data-upload]").forEach(enhance);
+}

@@ -1,0 +1,334 @@
+//! Files in a browser: put on the shelf, dropped, refused, and handed on by a link.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use thirtyfour::Key;
+
+use super::journeys::{sign_in, tab_to};
+use super::window::Chromium;
+use crate::support::{Door, PASSWORD, wait_until};
+
+/// A folder with files to choose.
+struct Drawer(TempDir);
+
+impl Drawer {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+/// Ada, before her empty shelf.
+fn at_the_shelf(door: &Door, start: impl FnOnce(&str) -> Option<Chromium>) -> Option<Chromium> {
+    door.signed_up("ada");
+    let chromium = start(&door.url)?;
+    chromium.open("/login?next=/files");
+    sign_in(&chromium);
+    assert_eq!(chromium.heading(), "Files");
+    Some(chromium)
+}
+
+/// What has been said and shown while a file was under way is to be found here afterwards.
+fn watch(chromium: &Chromium) {
+    chromium.evaluate(
+        "window.seen = { values: [], words: [] };
+         const look = () => {
+             const [bar, said] = ['progress', 'form [role=status]'].map((it) => document.querySelector(it));
+             if (bar) seen.values.push(bar.value);
+             if (said?.textContent && said.textContent !== seen.words.at(-1)) seen.words.push(said.textContent);
+         };
+         new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });",
+    );
+}
+
+#[test]
+fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    let pages = chromium.evaluate("return history.length");
+    watch(&chromium);
+    chromium.throttle(Some(1_000_000));
+    chromium.fill("Description (optional)", "The whole year");
+    chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
+    chromium.press("Upload");
+    let seen = chromium.evaluate("return seen");
+    let values = seen["values"].as_array().unwrap();
+    let is_between = |value: &f64| 0.0 < *value && *value < 1.0;
+    let between = values.iter().filter_map(|value| value.as_f64());
+    assert!(between.filter(is_between).count() > 1, "{values:?}");
+    assert_eq!(
+        seen["words"].as_array().unwrap(),
+        &["Uploading.", "All is sent. The server is checking it."],
+    );
+    assert_eq!(chromium.text(".notice"), "“Year.txt” is uploaded.");
+    assert_eq!(chromium.focus(), "“Year.txt” is uploaded.");
+    assert!(chromium.text("tbody").contains("The whole year"));
+    assert_eq!(chromium.path(), "/files");
+    assert_eq!(chromium.evaluate("return history.length"), pages);
+
+    // And once more from the page that was put in place of the first.
+    chromium.unthrottle();
+    let is_ready = "return document.querySelector('form [role=status]') !== null";
+    wait_until("the script has run again", || {
+        chromium.evaluate(is_ready) == true
+    });
+    let two = [drawer.file("a.txt", "a"), drawer.file("b.txt", "b")];
+    chromium.choose("Files", &[&two[0], &two[1]]);
+    chromium.press("Upload");
+    assert_eq!(chromium.text(".notice"), "2 files are uploaded.");
+    let seen = chromium.evaluate("return seen.words.filter((it) => it === 'Uploading.')");
+    assert_eq!(seen.as_array().unwrap().len(), 2);
+    chromium.reload();
+    assert_eq!(chromium.text(".notice"), "");
+    for name in ["Year.txt", "a.txt", "b.txt"] {
+        assert!(chromium.shows("a", name), "{name}");
+    }
+    assert_eq!(chromium.complaints(), [""; 0]);
+}
+
+#[test]
+fn files_are_uploaded_with_javascript_switched_off() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::without_scripts) else {
+        return;
+    };
+    chromium.press("Upload");
+    assert_eq!(chromium.text(".errors li"), "Choose a file");
+    let two = [drawer.file("a.txt", "a"), drawer.file("b.txt", "b")];
+    chromium.choose("Files", &[&two[0], &two[1]]);
+    chromium.press("Upload");
+    assert_eq!(chromium.text(".notice"), "2 files are uploaded.");
+    assert!(chromium.shows("a", "a.txt") && chromium.shows("a", "b.txt"));
+}
+
+#[test]
+fn files_can_be_dropped_on_the_form() {
+    let door = Door::with(&[("files.max_mb", "1")]);
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    let is_marked = || chromium.evaluate("return document.querySelector('.over') !== null");
+    chromium.drag(&[("a.txt", 1)], false);
+    assert_eq!(is_marked(), true);
+    chromium.drag(&[("a.txt", 1), ("b.txt", 2)], true);
+    assert_eq!(is_marked(), false);
+    assert_eq!(chromium.text("form [role=status]"), "Chosen: 2 files");
+    chromium.press("Upload");
+    assert_eq!(chromium.text(".notice"), "2 files are uploaded.");
+}
+
+#[test]
+fn a_refused_file_is_shown_with_the_reason_as_without_a_script() {
+    for start in [Chromium::at, Chromium::without_scripts] {
+        let (door, drawer) = (Door::open(), Drawer::new());
+        let Some(chromium) = at_the_shelf(&door, start) else {
+            return;
+        };
+        chromium.fill("Description (optional)", "Not a picture");
+        chromium.choose("Files", &[&drawer.file("hedge.png", "Not a picture.")]);
+        chromium.press("Upload");
+        assert_eq!(
+            chromium.evaluate("return document.title"),
+            "Error: Files – Doorward"
+        );
+        let words = chromium.text(".errors li");
+        assert!(words.starts_with("“hedge.png” is"), "{words}");
+        assert_eq!(chromium.focus(), "There is a problem");
+        assert_eq!(
+            chromium
+                .attribute("Description (optional)", "value")
+                .unwrap(),
+            "Not a picture"
+        );
+        chromium.click("a", &words);
+        assert_eq!(chromium.focus(), "Files");
+        chromium.choose("Files", &[&drawer.file("hedge.txt", "Not a picture.")]);
+        chromium.press("Upload");
+        assert_eq!(chromium.text(".notice"), "“hedge.txt” is uploaded.");
+    }
+}
+
+const TOO_LARGE: &str = "“large.txt” is too large: a file can have 1 MB";
+
+#[test]
+fn what_is_too_large_is_told_before_it_is_sent() {
+    let (door, drawer) = (Door::with(&[("files.max_mb", "1")]), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    // It could not be sent.
+    chromium.throttle(None);
+    let large = drawer.file("large.txt", "x".repeat(1_000_001));
+    chromium.choose("Files", &[&large]);
+    chromium.click("button", "Upload");
+    assert_eq!(chromium.text("form [role=status]"), TOO_LARGE);
+    assert_eq!(chromium.focus(), "Files");
+    assert_eq!(chromium.complaints(), [""; 0]);
+}
+
+/// The answer comes while the browser is still sending.
+#[test]
+fn a_file_far_too_large_is_refused_by_the_server_with_its_page() {
+    for start in [Chromium::at, Chromium::without_scripts] {
+        let (door, drawer) = (Door::with(&[("files.max_mb", "1")]), Drawer::new());
+        let Some(chromium) = at_the_shelf(&door, start) else {
+            return;
+        };
+        chromium.choose(
+            "Files",
+            &[&drawer.file("large.txt", "x".repeat(30_000_000))],
+        );
+        // As if the script were an older one.
+        chromium.evaluate("document.querySelector('[type=file]').dataset.max = Infinity");
+        chromium.press("Upload");
+        assert_eq!(chromium.text(".errors li"), TOO_LARGE);
+        assert_eq!(chromium.focus(), "There is a problem");
+        assert_eq!(chromium.path(), "/files");
+    }
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_told_and_can_be_sent_again() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    chromium.fill("Description (optional)", "Kept");
+    chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
+    chromium.throttle(None);
+    chromium.click("button", "Upload");
+    let words = "The upload broke off, and nothing was saved. Send it again.";
+    wait_until("it is told", || {
+        chromium.text("form [role=status]") == words
+    });
+    assert_eq!(chromium.focus(), "Upload");
+    chromium.unthrottle();
+    chromium.press("Upload");
+    assert_eq!(chromium.text(".notice"), "“Year.txt” is uploaded.");
+    assert!(chromium.text("tbody").contains("Kept"));
+}
+
+#[test]
+fn whoever_is_signed_out_meanwhile_is_asked_to_sign_in() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    chromium.choose("Files", &[&drawer.file("hedge.txt", "green")]);
+    chromium.forget_cookies();
+    chromium.press("Upload");
+    assert_eq!(
+        chromium.evaluate("return document.title"),
+        "Sign in first – Doorward"
+    );
+    assert_eq!(chromium.focus(), "Sign in first");
+    chromium.follow("Sign in");
+    assert_eq!(chromium.heading(), "Sign in");
+}
+
+#[test]
+fn whoever_leaves_the_page_ends_the_upload() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    chromium.throttle(Some(50_000));
+    chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
+    chromium.click("button", "Upload");
+    wait_until("some of it is sent", || {
+        let value = chromium.evaluate("return document.querySelector('progress').value");
+        value.as_f64() > Some(0.0)
+    });
+    chromium.follow("Work");
+    chromium.unthrottle();
+    chromium.follow("Files");
+    assert_eq!(chromium.text("h2"), "Nothing on your shelf");
+}
+
+#[test]
+fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    // Which file it is, is chosen in a window of the system.
+    chromium.choose("Files", &[&drawer.file("hedge.txt", "green")]);
+    tab_to(&chromium, "Upload");
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    assert_eq!(chromium.focus(), "“hedge.txt” is uploaded.");
+    tab_to(&chromium, "hedge.txt");
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    tab_to(&chromium, "The link opens the file for");
+    chromium.strike("7");
+    tab_to(&chromium, "Make a link");
+    chromium.turn_page(|| chromium.strike(Key::Enter));
+    let label = "Link that ends 22 January 2027, 08:00 UTC";
+    tab_to(&chromium, label);
+    // All of it is selected, ready to be copied.
+    let link = chromium.attribute(label, "value").unwrap();
+    let selected = chromium.evaluate("return getSelection().toString()");
+    assert_eq!(selected, link.as_str());
+    tab_to(&chromium, &format!("Copy: {label}"));
+    chromium.strike(Key::Enter);
+    assert_eq!(chromium.focus(), format!("Copied: {label}"));
+    tab_to(&chromium, "Description (optional)");
+    chromium.paste();
+    let pasted = chromium.evaluate("return document.activeElement.value");
+    assert_eq!(pasted, link.as_str());
+}
+
+#[test]
+fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    chromium.choose("Files", &[&drawer.file("hedge.txt", "green")]);
+    chromium.press("Upload");
+    chromium.follow("hedge.txt");
+    chromium.fill_all(&[
+        ("Downloads (optional)", "1"),
+        ("Password of the link (optional)", PASSWORD),
+    ]);
+    chromium.press("Make a link");
+    let label = "Link that ends 16 January 2027, 08:00 UTC";
+    let link = chromium.attribute(label, "value").unwrap();
+
+    let downloads = Drawer::new();
+    let other = Chromium::at(&door.url).unwrap();
+    other.keep_downloads(downloads.0.path());
+    other.open(&link);
+    assert_eq!(other.heading(), "hedge.txt");
+    assert!(other.text("dl").contains("1 download"));
+    other.press("Download");
+    assert_eq!(other.text(".errors li"), "Enter the password");
+    other.fill("Password of this link", "canary-another");
+    other.press("Download");
+    assert_eq!(
+        other.text(".errors li"),
+        "That is not the password of this link"
+    );
+    other.fill("Password of this link", PASSWORD);
+    other.click("button", "Download");
+    arrives(&downloads.0.path().join("hedge.txt"), "green");
+    assert_eq!(other.heading(), "hedge.txt");
+    other.open(&link);
+    assert_eq!(other.heading(), "This link does not open a file");
+    chromium.reload();
+    assert!(chromium.text("tbody").contains("1 of 1"));
+}
+
+fn arrives(file: &Path, content: &str) {
+    wait_until("the download ends", || {
+        fs::read_to_string(file).is_ok_and(|text| text == content)
+    });
+}

@@ -1,0 +1,373 @@
+//! Uploads that nobody should send: every answer is a clear refusal, and nothing is kept.
+
+use std::time::Duration;
+
+use super::*;
+use crate::support::multipart::CONTENT_TYPE;
+use crate::support::{Wire, status_of};
+
+/// Refused, with a word on this field, and nothing is kept.
+#[track_caller]
+fn field_refused(door: &Door, reply: &Reply, field: &str, words: &str) {
+    let fields = refused(reply, 422, "invalid_fields");
+    assert_eq!(fields.as_object().unwrap().len(), 1, "{fields}");
+    assert!(text(&fields, field).contains(words), "{fields}");
+    only(door, 0);
+}
+
+#[test]
+fn a_form_without_a_file_or_with_an_empty_one_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let missing = [
+        Multipart::new(),
+        Multipart::new().text("description", "of nothing"),
+        // What a browser sends where no file was chosen.
+        one("", ""),
+        one("", "").file("file", "", ""),
+    ];
+    for form in missing {
+        field_refused(&door, &ada.send_files(API, &form), "file", "is missing");
+    }
+    let empty = ada.send_files(API, &one("empty.txt", ""));
+    field_refused(&door, &empty, "file", "“empty.txt” is empty");
+    // A file next to it does not save it, nor is it kept itself.
+    let both = one("a.txt", "a").file("file", "empty.txt", "");
+    field_refused(&door, &ada.send_files(API, &both), "file", "is empty");
+}
+
+#[test]
+fn a_name_is_only_data_however_hostile_it_is() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let page = door.browser();
+    page.sign_in("ada", crate::support::PASSWORD);
+    let long = format!("{}.txt", "n".repeat(4096));
+    let cut = format!("{}.txt", "n".repeat(251));
+    let names: [(&[u8], &str); 15] = [
+        (b"../../../etc/passwd", "passwd"),
+        (b"..", "unnamed"),
+        (b"/", "unnamed"),
+        (b"C:\\\\Windows\\\\win.ini", "win.ini"),
+        (b"a\\\\..\\\\b.txt", "b.txt"),
+        (b"<script>alert(1)<!--.txt", "_script_alert(1)_!--.txt"),
+        ("\u{202e}txt.exe".as_bytes(), "txt.exe"),
+        (long.as_bytes(), &cut),
+        (b"CON", "_CON"),
+        (b"nul.txt", "_nul.txt"),
+        (b"%22quoted%22.txt", "_quoted_.txt"),
+        (b"line%0D%0ASet-Cookie: a=b.txt", "lineSet-Cookie_ a=b.txt"),
+        ("naïve – 名前.txt".as_bytes(), "naïve – 名前.txt"),
+        (b" .hidden ", "hidden"),
+        (b"100%.txt", "100%.txt"),
+    ];
+    for (sent, expected) in names {
+        let reply = ada.send_files(API, &one(sent, "words"));
+        assert_eq!(reply.status, 201, "{expected}: {}", reply.body);
+        let made = reply.json();
+        assert_eq!(text(&made, "name"), expected);
+        let id = text(&made, "id");
+        let shown = page.get(&format!("/files/{id}"));
+        assert_eq!(shown.heading(), expected);
+        let content = content_of(&ada, id);
+        assert_eq!(content.body, "words");
+        let about = content.headers.get("content-disposition").unwrap();
+        let about = about.to_str().expect("plain ASCII");
+        assert!(about.starts_with("attachment; filename="), "{about}");
+        assert!(content.header("set-cookie").is_none());
+        for path in stored(&door) {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(uuid::Uuid::parse_str(name).is_ok(), "{name}");
+        }
+    }
+    only(&door, names.len());
+}
+
+#[test]
+fn a_name_that_is_no_text_is_refused_or_made_good_but_never_a_fault() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let names: [&[u8]; 5] = [
+        b"a\0b.txt",
+        b"\xff\xfe.txt",
+        b"a\rb.txt",
+        b"a\"; name=\"description",
+        b"\"",
+    ];
+    for name in names {
+        let reply = ada.send_files(API, &one(name, "words"));
+        if reply.status == 201 {
+            let id = text(&reply.json(), "id").to_owned();
+            let name = text(&reply.json(), "name").to_owned();
+            assert!(!name.chars().any(char::is_control), "{name:?}");
+            assert_eq!(ada.with_method("DELETE", &at(&id)).status, 204);
+        } else {
+            assert!([400, 422].contains(&reply.status), "{}", reply.body);
+            assert!(!text(&reply.json(), "message").is_empty());
+        }
+        only(&door, 0);
+    }
+}
+
+#[test]
+fn a_type_is_what_the_bytes_say_and_not_what_the_sender_says() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let png = image(ImageFormat::Png);
+    for (name, claimed, content, expected) in [
+        ("page", "text/html", &png[..], "image/png"),
+        ("picture", "image/png", b"<html><script>", "text/plain"),
+        (
+            "program",
+            "text/plain",
+            b"\0\x01\x02",
+            "application/octet-stream",
+        ),
+        ("nothing", "x", b"%PDF-1.7\n", "application/pdf"),
+    ] {
+        let form = Multipart::new().typed_file("file", name, claimed, content);
+        let reply = ada.send_files(API, &form);
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        assert_eq!(text(&reply.json(), "type"), expected);
+    }
+    only(&door, 4);
+}
+
+#[test]
+fn a_name_that_promises_another_type_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let jpeg = image(ImageFormat::Jpeg);
+    for (name, content, kind) in [
+        ("photo.png", &jpeg[..], "image/jpeg"),
+        ("photo.PNG", b"<html>", "text/plain"),
+        ("report.pdf", &jpeg, "image/jpeg"),
+        ("notes.txt", b"MZ\0\x01", "application"),
+    ] {
+        let reply = ada.send_files(API, &one(name, content));
+        field_refused(&door, &reply, "file", kind);
+    }
+    uploaded(&ada, &one("photo.jpeg", &jpeg));
+}
+
+#[test]
+fn only_the_types_of_the_setting_are_taken() {
+    let door = Door::with(&[("files.types", "image/*, text/plain")]);
+    let ada = program(&door, "ada");
+    for content in [&b"%PDF-1.7"[..], b"\0\x01\x02", b"PK\x03\x04"] {
+        let form = Multipart::new().typed_file("file", "a", "image/png", content);
+        let reply = ada.send_files(API, &form);
+        field_refused(&door, &reply, "file", "Taken here: image/*, text/plain");
+    }
+    uploaded(&ada, &one("a.png", image(ImageFormat::Png)));
+    uploaded(&ada, &one("a.txt", "words"));
+    only(&door, 2);
+}
+
+#[test]
+fn a_description_that_will_not_do_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let long = "ä".repeat(201);
+    for (description, words) in [
+        (long.as_str(), "200 characters or fewer"),
+        ("two\nlines", "on one line"),
+        ("right\u{202e}left", "plain text"),
+    ] {
+        let reply = ada.send_files(API, &described("a.txt", description, "a"));
+        field_refused(&door, &reply, "description", words);
+    }
+    let several = described("a.txt", "Of which?", "a").file("file", "b.txt", "b");
+    let reply = ada.send_files(API, &several);
+    field_refused(&door, &reply, "description", "for one file");
+    let two = described("a.txt", "one", "a").text("description", "two");
+    refused(&ada.send_files(API, &two), 400, "malformed");
+    let endless = described("a.txt", &"a".repeat(5000), "a");
+    refused(&ada.send_files(API, &endless), 413, "too_large");
+    let form = Multipart::new().part(
+        "Content-Disposition: form-data; name=\"description\"",
+        b"\xff",
+    );
+    refused(&ada.send_files(API, &form), 400, "malformed");
+    only(&door, 0);
+    uploaded(&ada, &described("a.txt", &long[2..], "a"));
+}
+
+#[test]
+fn a_part_of_another_name_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let field = ada.send_files(API, &one("a.txt", "a").text("folder", "/"));
+    field_refused(&door, &field, "folder", "is not taken here");
+    for form in [
+        Multipart::new().file("upload", "a.txt", "a"),
+        one("a.txt", "a").file("description", "b.txt", "b"),
+        Multipart::new().file("", "a.txt", "a"),
+    ] {
+        refused(&ada.send_files(API, &form), 400, "malformed");
+        only(&door, 0);
+    }
+}
+
+#[test]
+fn what_is_no_multipart_form_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let body = one("a.txt", "a").whole();
+    for content_type in [
+        "text/plain",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/mixed; boundary=x",
+        "multipart/form-dat\u{e4}",
+        "",
+    ] {
+        let reply = ada.post_body(API, content_type, body.clone());
+        refused(&reply, 415, "unsupported_media_type");
+        assert_eq!(reply.header("accept"), Some("multipart/form-data"));
+    }
+    let packed = ada.with("content-encoding", "gzip");
+    refused(
+        &packed.send_files(API, &one("a.txt", "a")),
+        415,
+        "unsupported_media_type",
+    );
+    for content_type in [
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=another",
+        "multipart/form-data; charset=utf-8",
+    ] {
+        let reply = ada.post_body(API, content_type, body.clone());
+        refused(&reply, 400, "malformed");
+    }
+    for body in [&b"no form at all"[..], b"\r\n\r\n", b"--", &[0; 100_000]] {
+        let reply = ada.post_body(API, CONTENT_TYPE, body);
+        refused(&reply, 400, "malformed");
+    }
+    only(&door, 0);
+}
+
+#[test]
+fn a_part_whose_head_is_damaged_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let about = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"";
+    let padding = format!("{about}\r\nX-Padding: {}", "a".repeat(100_000));
+    let many = format!("{about}{}", "\r\nX-Padding: a".repeat(100));
+    for head in [
+        "",
+        "no header",
+        "Content-Disposition: attachment; filename=\"a.txt\"",
+        "Content-Disposition: form-data",
+        "Content-Type: text/plain",
+        &padding,
+        &many,
+    ] {
+        let form = Multipart::new().part(head, "words");
+        let reply = ada.send_files(API, &form);
+        refused(&reply, 400, "malformed");
+        only(&door, 0);
+    }
+}
+
+#[test]
+fn a_part_that_claims_to_be_longer_than_the_form_is_refused() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let about = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"";
+    for length in ["1000", "99999999999999999999", "-1", "x"] {
+        let head = format!("{about}\r\nContent-Length: {length}");
+        let form = Multipart::new().part(head, "words");
+        refused(&ada.send_files(API, &form), 400, "malformed");
+        only(&door, 0);
+    }
+    let form = Multipart::new().part(format!("{about}\r\nContent-Length: 5"), "words");
+    let id = uploaded(&ada, &form);
+    assert_eq!(content_of(&ada, &id).body, "words");
+}
+
+#[test]
+fn thousands_of_parts_are_too_many() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let empty = (0..5000).fold(Multipart::new(), |form, _| form.file("file", "", ""));
+    let named = (0..5000).fold(Multipart::new(), |form, n| form.text(&format!("f{n}"), ""));
+    let files = (0..150).fold(Multipart::new(), |form, n| {
+        form.file("file", format!("{n}.txt"), "a")
+    });
+    for form in [empty, named, files] {
+        refused(&ada.send_files(API, &form), 413, "too_large");
+        only(&door, 0);
+    }
+}
+
+#[test]
+fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let hundred = (0..100).fold(Multipart::new(), |form, n| {
+        form.file("file", format!("{n}.txt"), "a")
+    });
+    let more = hundred.clone().file("file", "100.txt", "a");
+    refused(&ada.send_files(API, &more), 413, "too_large");
+    only(&door, 0);
+    let made = ada.send_files(API, &hundred);
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(texts(&made.json(), "name").len(), 100);
+    only(&door, 100);
+}
+
+#[test]
+fn a_length_that_promises_more_than_comes_is_no_file() {
+    let door = Door::open();
+    let access = door.signed_up("ada").access();
+    let mut wire = Wire::to(door.address);
+    let body = one("a.txt", "words").whole();
+    wire.say(format!(
+        "POST {API} HTTP/1.1\r\nhost: x\r\naccept: application/json\r\n\
+         authorization: Bearer {access}\r\ncontent-type: {CONTENT_TYPE}\r\n\
+         content-length: {}\r\n\r\n",
+        body.len() + 1
+    ));
+    wire.say(&body[..body.len() - 30]);
+    wire.say_no_more();
+    let (_, answer) = wire.hear_what_comes();
+    assert!(
+        ["400", "no answer"].contains(&status_of(&answer)),
+        "{answer}"
+    );
+    only(&door, 0);
+}
+
+/// Half a minute is how long it is given, so that is how long this takes.
+#[test]
+fn a_part_that_never_ends_or_trickles_is_not_waited_for() {
+    let door = Door::open();
+    let access = door.signed_up("ada").access();
+    let begin = |patience: u64| {
+        let mut wire = Wire::patient(door.address, Duration::from_secs(patience));
+        wire.say(format!(
+            "POST {API} HTTP/1.1\r\nhost: x\r\naccept: application/json\r\n\
+             authorization: Bearer {access}\r\ncontent-type: {CONTENT_TYPE}\r\n\
+             content-length: 1000000\r\n\r\n"
+        ));
+        wire
+    };
+    let (mut silent, mut in_its_head, mut trickling) = (begin(60), begin(60), begin(1));
+    silent.say(one("slow.bin", "words").unfinished());
+    in_its_head.say(&one("slow.bin", "words").unfinished()[..70]);
+    trickling.say(one("slow.bin", "words").unfinished());
+    // A byte a second, for as long as nothing is answered.
+    let answers = (0..60).map(|_| {
+        trickling.say("a");
+        trickling.hear_what_comes().1
+    });
+    let trickled = answers.skip_while(String::is_empty).take(1).collect();
+    let (silent, in_its_head) = (silent.hear_what_comes().1, in_its_head.hear_what_comes().1);
+    for answer in [silent, in_its_head, trickled] {
+        assert_eq!(status_of(&answer), "408", "{answer}");
+        assert!(answer.contains("\"timeout\""), "{answer}");
+    }
+    only(&door, 0);
+}

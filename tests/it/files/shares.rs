@@ -1,0 +1,676 @@
+//! Links that hand a file on: what they open, for whom, how often and until when.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::*;
+use crate::support::{NOON, PASSWORD, log};
+
+const WORDS: &str = "what is shared";
+const LINK_PASSWORD: &str = "canary-hand-it-on";
+
+/// Somebody with a file.
+struct Owner {
+    browser: Browser,
+    program: Browser,
+    file: String,
+}
+
+impl Owner {
+    fn of(door: &Door) -> Self {
+        let browser = door.signed_up("ada");
+        let program = door.program(Some(&browser.access()));
+        let file = uploaded(&program, &one("shared.txt", WORDS));
+        Self {
+            browser,
+            program,
+            file,
+        }
+    }
+
+    fn shares(&self) -> String {
+        format!("{API}/{}/shares", self.file)
+    }
+
+    /// Makes a link; returns it as it is answered.
+    #[track_caller]
+    fn share(&self, what: Value) -> Value {
+        let reply = self.program.send_json("POST", &self.shares(), &what);
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        reply.json()
+    }
+
+    /// Makes a link; returns where it is opened.
+    #[track_caller]
+    fn link(&self, what: Value) -> String {
+        path_of(text(&self.share(what), "url"))
+    }
+
+    /// How often the only link was used.
+    fn downloads(&self) -> i64 {
+        let list = self.program.get(&self.shares()).json();
+        list["items"][0]["downloads"].as_i64().unwrap()
+    }
+}
+
+fn path_of(url: &str) -> String {
+    let at = url.find("/s/").unwrap_or_else(|| panic!("no link: {url}"));
+    url[at..].to_owned()
+}
+
+fn halves(link: &str) -> (&str, &str) {
+    link.split_once("?token=").unwrap()
+}
+
+/// `curl`, without any flag.
+fn curl(door: &Door) -> Browser {
+    let headers = [("accept", "*/*"), ("user-agent", "curl/8.14.1")];
+    Browser::sending(&door.local_url(), &headers)
+}
+
+fn basic(password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("anybody:{password}")))
+}
+
+#[track_caller]
+fn opens(reply: &Reply) {
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (200, WORDS),
+        "{}",
+        reply.body
+    );
+    let about = reply.header("content-disposition").unwrap();
+    assert_eq!(about, "attachment; filename=\"shared.txt\"");
+}
+
+#[track_caller]
+fn has_ended(door: &Door, link: &str) {
+    assert_eq!(curl(door).get(link).status, 404);
+    assert_eq!(door.browser().get(link).status, 404);
+    let (path, token) = halves(link);
+    assert_eq!(door.browser().post(path, &[("token", token)]).status, 404);
+}
+
+#[test]
+fn a_link_made_by_the_api_opens_the_file_for_a_program() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let what = json!({"minutes": 60});
+    let reply = owner.program.send_json("POST", &owner.shares(), &what);
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    let share = reply.json();
+    let id = text(&share, "id");
+    assert_eq!(reply.location(), format!("{}/{id}", owner.shares()));
+    let url = text(&share, "url");
+    assert!(url.starts_with(&format!("{}/s/{id}?token=", door.url)));
+    assert_eq!(
+        share,
+        json!({
+            "id": id,
+            "url": url,
+            "password": false,
+            "downloads": 0,
+            "downloads_max": null,
+            "state": "open",
+            "created_at": "2027-01-15T08:00:00Z",
+            "ends_at": "2027-01-15T09:00:00Z",
+            "last_used_at": null,
+        })
+    );
+    opens(&curl(&door).get(&path_of(url)));
+    assert_eq!(owner.downloads(), 1);
+}
+
+#[test]
+fn a_browser_gets_a_page_and_the_file_by_its_button() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "downloads": 2}));
+    let anybody = door.browser();
+    let page = anybody.get(&link);
+    assert_eq!((page.status, page.heading()), (200, "shared.txt".into()));
+    let facts = page.text("main dl");
+    assert!(
+        facts.contains("14 bytes") && facts.contains("2 downloads"),
+        "{facts}"
+    );
+    for _ in 0..3 {
+        anybody.get(&link);
+        anybody.head(&link);
+        curl(&door).head(&link);
+    }
+    assert_eq!(owner.downloads(), 0, "looking counts nothing");
+    opens(&anybody.submit(&page, "Download", &[]));
+    assert_eq!(owner.downloads(), 1);
+    let page = anybody.get(&link);
+    assert!(page.text("main dl").contains("Left1 download"));
+    opens(&anybody.submit(&page, "Download", &[]));
+    has_ended(&door, &link);
+}
+
+#[test]
+fn a_link_is_made_shown_and_taken_back_on_the_page_of_its_file() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let path = format!("/files/{}", owner.file);
+    let ada = &owner.browser;
+    let fields = [
+        ("The link opens the file for", "10"),
+        ("Downloads (optional)", "3"),
+        ("Password of the link (optional)", LINK_PASSWORD),
+    ];
+    let made = ada.submit(&ada.get(&path), "Make a link", &fields);
+    assert_eq!((made.status, made.location()), (303, path.clone()));
+    let page = ada.follow(&made);
+    assert_eq!(
+        page.text(".notice"),
+        "The link is made. Copy it from the list below."
+    );
+    let row = page.text("tbody tr");
+    assert!(
+        row.contains("With a password") && row.contains("0 of 3"),
+        "{row}"
+    );
+    let link = path_of(&page.attribute("tbody input", "value").unwrap());
+    opens(
+        &curl(&door)
+            .with("authorization", &basic(LINK_PASSWORD))
+            .get(&link),
+    );
+    let row = ada.get(&path).text("tbody tr");
+    assert!(row.to_lowercase().contains("the last on"), "{row}");
+    let ask = ada.get(&page.attribute("tbody a", "href").unwrap());
+    assert!(ask.text("dl").contains("shared.txt"));
+    let done = ada.submit(&ask, "Take this link back", &[]);
+    assert_eq!((done.status, done.location()), (303, path.clone()));
+    has_ended(&door, &link);
+    assert_eq!(ada.get(&path).text("tbody tr"), "");
+}
+
+#[test]
+fn a_link_on_the_page_says_when_it_opens_nothing_any_more() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let used_up = owner.link(json!({"minutes": 60, "downloads": 1}));
+    opens(&curl(&door).get(&used_up));
+    owner.link(json!({"minutes": 10}));
+    door.let_pass(600);
+    let page = owner.browser.get(&format!("/files/{}", owner.file));
+    let standing = page.text("tbody th");
+    assert!(
+        standing.contains("Used-up") && standing.contains("that ended"),
+        "{standing}"
+    );
+    assert_eq!(page.attribute("tbody input", "value"), None);
+    let list = owner.program.get(&owner.shares()).json();
+    let mut states = texts(&list, "state");
+    states.sort_unstable();
+    assert_eq!(states, ["ended", "used_up"]);
+}
+
+#[test]
+fn of_twenty_downloads_at_once_with_three_left_three_succeed() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "downloads": 4}));
+    opens(&curl(&door).get(&link));
+    let (path, token) = halves(&link);
+    let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..20)
+            .map(|n| {
+                let (door, link) = (&door, &link);
+                scope.spawn(move || match n % 2 {
+                    0 => curl(door).get(link).status,
+                    _ => door.browser().post(path, &[("token", token)]).status,
+                })
+            })
+            .collect();
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    statuses.sort_unstable();
+    assert_eq!(statuses[..3], [200; 3]);
+    assert_eq!(statuses[3..], [404; 17]);
+    assert_eq!(owner.downloads(), 4);
+}
+
+#[test]
+fn where_downloads_are_counted_down_each_is_a_whole_one() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let counted = owner.link(json!({"minutes": 60, "downloads": 3}));
+    let tag = format!("\"{}\"", sha256(WORDS.as_bytes()));
+    let program = curl(&door);
+    for (name, value) in [
+        ("range", "bytes=0-3"),
+        ("range", "bytes=99-"),
+        ("if-none-match", tag.as_str()),
+    ] {
+        let reply = program.with(name, value).get(&counted);
+        opens(&reply);
+        assert_eq!(reply.header("accept-ranges"), None);
+    }
+    has_ended(&door, &counted);
+    let free = owner.link(json!({"minutes": 60}));
+    let part = program.with("range", "bytes=5-6").get(&free);
+    assert_eq!((part.status, part.body.as_str()), (206, "is"));
+}
+
+#[test]
+fn a_link_with_a_password_opens_by_it_alone() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    let anybody = door.browser();
+    let label = "Password of this link";
+    let page = anybody.get(&link);
+    for (typed, words) in [
+        ("", "Enter the password"),
+        ("canary-another", "That is not the password of this link"),
+        (PASSWORD, "That is not the password of this link"),
+    ] {
+        let refused = anybody.submit(&page, "Download", &[(label, typed)]);
+        assert_eq!(refused.status, 422);
+        assert_eq!(refused.errors(), [("password".into(), words.into())]);
+        assert_eq!(refused.value(label), "", "a secret is not said again");
+        opens(&anybody.submit(&refused, "Download", &[(label, LINK_PASSWORD)]));
+    }
+    let program = curl(&door);
+    let asked = program.get(&link);
+    refused(&asked, 401, "share_password");
+    let challenge = asked.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("Basic realm="), "{challenge}");
+    for wrong in [
+        &basic("canary-another"),
+        &basic(""),
+        "Basic",
+        "Basic !",
+        "Digest a",
+    ] {
+        let reply = program.with("authorization", wrong).get(&link);
+        refused(&reply, 401, "share_password");
+    }
+    let (path, token) = halves(&link);
+    let fields = [("token", token), ("password", "canary-another")];
+    let told = refused(&program.post(path, &fields), 422, "invalid_fields");
+    assert!(
+        text(&told, "password").contains("not the password"),
+        "{told}"
+    );
+    assert_eq!(owner.downloads(), 3, "what was refused is not counted");
+    let knowing = program.with("authorization", &basic(LINK_PASSWORD));
+    opens(&knowing.get(&link));
+    // Who does not know it does not see the file's length either.
+    assert_eq!(program.head(&link).status, 401);
+}
+
+#[test]
+fn a_link_lives_to_the_second() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 10}));
+    door.let_pass(599);
+    opens(&curl(&door).get(&link));
+    let page = door.browser().get(&link);
+    assert_eq!(page.status, 200);
+    door.let_pass(1);
+    has_ended(&door, &link);
+    assert_eq!(door.browser().submit(&page, "Download", &[]).status, 404);
+    // Thirty days is the longest, and no shorter.
+    let owner = Owner {
+        program: door.program(Some(&{
+            owner.browser.get("/files");
+            owner.browser.access()
+        })),
+        ..owner
+    };
+    let link = owner.link(json!({"minutes": 43_200}));
+    door.let_pass(30 * 86_400 - 1);
+    opens(&curl(&door).get(&link));
+    door.let_pass(1);
+    has_ended(&door, &link);
+}
+
+#[test]
+fn a_link_that_is_taken_back_opens_nothing_at_once() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let share = owner.share(json!({"minutes": 60}));
+    let link = path_of(text(&share, "url"));
+    let page = door.browser().get(&link);
+    let path = format!("{}/{}", owner.shares(), text(&share, "id"));
+    assert_eq!(owner.program.with_method("DELETE", &path).status, 204);
+    has_ended(&door, &link);
+    assert_eq!(door.browser().submit(&page, "Download", &[]).status, 404);
+    refused(
+        &owner.program.with_method("DELETE", &path),
+        404,
+        "not_found",
+    );
+    // With the file go its links, and nothing of them is left.
+    let link = owner.link(json!({"minutes": 60}));
+    assert_eq!(
+        owner.program.with_method("DELETE", &at(&owner.file)).status,
+        204
+    );
+    has_ended(&door, &link);
+    assert_eq!(rows(&door, "shares"), 0);
+}
+
+#[test]
+fn the_links_of_a_disabled_or_deleted_account_open_nothing() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60}));
+    opens(&curl(&door).get(&link));
+    door.sql("UPDATE accounts SET disabled_at = 1 WHERE username = 'ada'");
+    has_ended(&door, &link);
+    door.sql("UPDATE accounts SET disabled_at = NULL WHERE username = 'ada'");
+    opens(&curl(&door).get(&link));
+    let ask = owner.browser.get("/account/delete");
+    owner.browser.submit(&ask, "Delete my account", &[]);
+    has_ended(&door, &link);
+}
+
+#[test]
+fn whatever_is_wrong_with_a_link_looks_alike() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let good = owner.link(json!({"minutes": 1000}));
+    let (path, token) = halves(&good);
+    let used_up = owner.link(json!({"minutes": 1000, "downloads": 1}));
+    opens(&curl(&door).get(&used_up));
+    let revoked = owner.share(json!({"minutes": 1000}));
+    let revoke = format!("{}/{}", owner.shares(), text(&revoked, "id"));
+    owner.program.with_method("DELETE", &revoke);
+    let ended = owner.link(json!({"minutes": 10}));
+    let with_password = owner.link(json!({"minutes": 10, "password": LINK_PASSWORD}));
+    let signed_in = json!({"path": "/dashboard"});
+    let dashboard = owner.program.send_json("POST", "/api/links", &signed_in);
+    assert_eq!(dashboard.status, 201, "{}", dashboard.body);
+    let dashboard = text(&dashboard.json(), "url").to_owned();
+    door.let_pass(600);
+    let (_, of_dashboard) = halves(&dashboard);
+    let another = owner.link(json!({"minutes": 1000}));
+    let (another, _) = halves(&another);
+    let changed = format!("{}A", &token[..token.len() - 1]);
+    let wrong = [
+        used_up.clone(),
+        path_of(text(&revoked, "url")),
+        ended,
+        with_password,
+        path.to_owned(),
+        format!("{path}?token="),
+        format!("{path}?token=x"),
+        format!("{path}?token={changed}B"),
+        format!("{path}?token={}", owner.browser.access()),
+        format!("{path}?token={of_dashboard}"),
+        format!("{another}?token={token}"),
+        format!("/s/{NOWHERE}?token={token}"),
+        format!("/s/x?token={token}"),
+        format!("/s/{NOWHERE}"),
+    ];
+    let alike = |who: &dyn Fn(&str) -> Reply| {
+        let answers: std::collections::BTreeSet<_> = wrong
+            .iter()
+            .map(|link| {
+                let reply = who(link);
+                let id = reply.header("x-request-id").unwrap().to_owned();
+                (reply.status, reply.body.replace(&id, "ID"))
+            })
+            .collect();
+        assert_eq!(answers.len(), 1, "{answers:#?}");
+        assert_eq!(answers.first().unwrap().0, 404);
+    };
+    alike(&|link| curl(&door).get(link));
+    alike(&|link| door.browser().get(link));
+    let owners = &owner.browser;
+    alike(&|link| owners.get(link));
+    alike(&|link| {
+        let (path, token) = link.split_once("?token=").unwrap_or((link, ""));
+        door.browser().post(path, &[("token", token)])
+    });
+    opens(&curl(&door).get(&good));
+}
+
+#[test]
+fn the_token_of_a_link_opens_nothing_else() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60}));
+    let (path, token) = halves(&link);
+    for other in [
+        "/dashboard".to_owned(),
+        "/files".to_owned(),
+        format!("/files/{}/content", owner.file),
+        format!("{API}/{}/content", owner.file),
+        API.to_owned(),
+    ] {
+        let reply = door.browser().get(&format!("{other}?token={token}"));
+        assert_eq!(reply.status, 400, "{other}");
+        let bearer = door.program(Some(token)).get(&other);
+        assert_eq!(bearer.status, 401, "{other}");
+    }
+    for tutorial in ["/", "/auth"] {
+        let reply = curl(&door).get(&format!("{tutorial}?token={token}"));
+        assert!([401, 403].contains(&reply.status), "{tutorial}");
+    }
+    for twice in [format!("{link}&token={token}"), format!("{link}&%74oken=x")] {
+        assert_eq!(curl(&door).get(&twice).status, 400);
+    }
+    // In the form it counts, in the address of a form it does not.
+    let reply = door.browser().post(&link, &[("token", token)]);
+    assert_eq!(reply.status, 400, "{}", reply.body);
+    assert_eq!(owner.downloads(), 0);
+    opens(&door.browser().post(path, &[("token", token)]));
+}
+
+#[test]
+fn the_form_of_a_link_is_taken_from_its_own_page_which_says_nothing_of_where_it_is() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60}));
+    let (path, token) = halves(&link);
+    let from = |headers: &[(&'static str, &str)]| {
+        let anybody = Browser::sending(&door.local_url(), headers);
+        anybody.post(path, &[("token", token)])
+    };
+    let html = ("accept", "text/html");
+    opens(&from(&[html, ("origin", "null")]));
+    opens(&from(&[
+        html,
+        ("origin", "null"),
+        ("sec-fetch-site", "same-origin"),
+    ]));
+    // Another site cannot send it on the sly.
+    for elsewhere in [
+        [html, ("sec-fetch-site", "cross-site")],
+        [html, ("origin", "https://elsewhere.example")],
+    ] {
+        assert_eq!(from(&elsewhere).status, 403);
+    }
+    assert_eq!(owner.downloads(), 2);
+}
+
+#[test]
+fn every_answer_to_a_link_keeps_it_to_itself() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    let wrong = format!("{}x", link);
+    let (path, _) = halves(&link);
+    let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
+    for reply in [
+        door.browser().get(&link),
+        door.browser().get(&wrong),
+        curl(&door).get(&link),
+        curl(&door).get(&wrong),
+        knowing.get(&link),
+        knowing.head(&link),
+        knowing.with("range", "bytes=0-1").get(&link),
+        knowing.with("range", "bytes=99-").get(&link),
+    ] {
+        for (name, value) in [
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("x-robots-tag", "noindex"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(reply.header(name), Some(value), "{}", reply.status);
+        }
+        assert_eq!(reply.cookies(), Vec::<String>::new());
+    }
+    let policy = knowing.get(&link);
+    let policy = policy.header("content-security-policy").unwrap();
+    assert!(policy.contains("sandbox"), "{policy}");
+    // The page holds the token too, and sends it where it came from.
+    let page = door.browser().get(&link);
+    assert_eq!(page.attribute("main form", "action").as_deref(), Some(path));
+}
+
+#[test]
+fn no_log_holds_a_link() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    let (path, token) = halves(&link);
+    let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
+    knowing.get(&link);
+    curl(&door).get(&link);
+    door.browser().get(&link);
+    door.browser().get(&format!("{path}x/{token}"));
+    let fields = [("token", token), ("password", LINK_PASSWORD)];
+    door.browser().post(path, &fields);
+    door.browser().post(path, &[("token", token)]);
+    owner.browser.get(&format!("/files/{}", owner.file));
+    owner.program.get(&owner.shares());
+    let logged = log::text();
+    assert!(logged.contains(path), "the requests are logged");
+    for secret in [token, token.rsplit('.').next().unwrap(), LINK_PASSWORD] {
+        assert!(!logged.contains(secret));
+    }
+}
+
+#[test]
+fn a_link_keeps_to_its_limits() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let longest = format!("canary-{}", "\u{e4}".repeat(249));
+    for good in [
+        json!({"minutes": 10}),
+        json!({"minutes": 43_200}),
+        json!({"minutes": 10, "downloads": 1}),
+        json!({"minutes": 10, "downloads": 1_000_000}),
+        json!({"minutes": 10, "downloads": null, "password": null}),
+        json!({"minutes": 10, "password": "canary-1"}),
+        json!({"minutes": 10, "password": longest}),
+    ] {
+        owner.share(good);
+    }
+    for (bad, field) in [
+        (json!({"minutes": 9}), "minutes"),
+        (json!({"minutes": 43_201}), "minutes"),
+        (json!({"minutes": -60}), "minutes"),
+        (json!({"minutes": i64::MAX}), "minutes"),
+        (json!({"minutes": 10, "downloads": 0}), "downloads"),
+        (json!({"minutes": 10, "downloads": -1}), "downloads"),
+        (json!({"minutes": 10, "downloads": 1_000_001}), "downloads"),
+        (json!({"minutes": 10, "password": "canary-"}), "password"),
+        (json!({"minutes": 10, "password": ""}), "password"),
+        (
+            json!({"minutes": 10, "password": format!("{longest}a")}),
+            "password",
+        ),
+    ] {
+        let reply = owner.program.send_json("POST", &owner.shares(), &bad);
+        let fields = refused(&reply, 422, "invalid_fields");
+        assert!(!text(&fields, field).is_empty(), "{bad}");
+        assert_eq!(fields.as_object().unwrap().len(), 1, "{fields}");
+    }
+    for bad in [
+        json!({}),
+        json!({"minutes": "60"}),
+        json!({"minutes": 10.5}),
+        json!({"minutes": 60, "path": "/"}),
+        json!({"minutes": 60, "downloads": "all"}),
+    ] {
+        let reply = owner.program.send_json("POST", &owner.shares(), &bad);
+        assert!([400, 422].contains(&reply.status), "{bad}");
+    }
+    assert_eq!(rows(&door, "shares"), 7);
+    let path = format!("/files/{}", owner.file);
+    let page = owner.browser.get(&path);
+    for (label, typed, field) in [
+        ("Downloads (optional)", "0", "downloads"),
+        ("Downloads (optional)", "many", "downloads"),
+        ("Downloads (optional)", "1000001", "downloads"),
+        ("Password of the link (optional)", "canary-", "password"),
+    ] {
+        let told = owner
+            .browser
+            .submit(&page, "Make a link", &[(label, typed)]);
+        assert_eq!(told.status, 422);
+        assert_eq!(told.errors()[0].0, field);
+        let kept = if field == "password" { "" } else { typed };
+        assert_eq!(told.value(label), kept);
+    }
+    let form_token = page.value_of("form_token");
+    for minutes in ["9", "43201", "x", ""] {
+        let fields = [("form_token", form_token.as_str()), ("minutes", minutes)];
+        let reply = owner.browser.post(&format!("{path}/shares"), &fields);
+        assert_eq!(reply.status, 400, "{minutes}");
+    }
+    assert_eq!(rows(&door, "shares"), 7);
+}
+
+#[test]
+fn a_file_has_a_hundred_links_at_most_and_they_are_read_page_by_page() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let mut made: Vec<_> = (0..100)
+        .map(|_| text(&owner.share(json!({"minutes": 60})), "id").to_owned())
+        .collect();
+    let what = json!({"minutes": 60});
+    let reply = owner.program.send_json("POST", &owner.shares(), &what);
+    refused(&reply, 409, "too_many");
+    let page = owner.browser.get(&format!("/files/{}", owner.file));
+    assert_eq!(page.body.matches(" data-copy").count(), 100);
+    let told = owner.browser.submit(&page, "Make a link", &[]);
+    assert_eq!(told.status, 422);
+    assert!(told.errors()[0].1.contains("100 links"));
+    let (mut read, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("{}?limit=30{after}", owner.shares());
+        let list = owner.program.get(&path).json();
+        read.extend(texts(&list, "id"));
+        assert!(read.len() <= made.len(), "it goes on for ever");
+        match list["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    made.sort_unstable();
+    read.sort_unstable();
+    assert_eq!(read, made);
+    // One that has long ended makes room.
+    door.sql(&format!(
+        "UPDATE shares SET ends_at = {}",
+        NOON - 31 * 86_400
+    ));
+    owner.share(json!({"minutes": 60}));
+    assert_eq!(rows(&door, "shares"), 1);
+}
+
+#[test]
+fn a_file_that_was_renamed_is_handed_on_under_its_new_name() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60}));
+    let change = json!({"name": "new.txt"});
+    owner.program.send_json("PATCH", &at(&owner.file), &change);
+    let reply = curl(&door).get(&link);
+    let about = reply.header("content-disposition").unwrap();
+    assert_eq!(about, "attachment; filename=\"new.txt\"");
+    assert_eq!(door.browser().get(&link).heading(), "new.txt");
+}

@@ -1,0 +1,47 @@
+//! A connection on which one may say half of what one has to say.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+pub struct Wire(TcpStream);
+
+impl Wire {
+    pub fn to(address: SocketAddr) -> Self {
+        Self::patient(address, Duration::from_secs(10))
+    }
+
+    /// Only a server that has gone wrong is waited for that long.
+    pub fn patient(address: SocketAddr, patience: Duration) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(patience)).unwrap();
+        Self(stream)
+    }
+
+    /// Whether it could still be sent.
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.0.write_all(bytes.as_ref()).is_ok()
+    }
+
+    pub fn say_no_more(&mut self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Everything until the server closes.
+    pub fn hear(&mut self) -> String {
+        let (ended, answer) = self.hear_what_comes();
+        assert!(ended.is_ok(), "{ended:?} after {answer}");
+        answer
+    }
+
+    /// And how it ended: a server that has not read everything may reset the connection.
+    pub fn hear_what_comes(&mut self) -> (std::io::Result<usize>, String) {
+        let mut answer = Vec::new();
+        let ended = self.0.read_to_end(&mut answer);
+        (ended, String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+pub fn status_of(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("no answer")
+}
