@@ -16,7 +16,7 @@ for (const input of document.querySelectorAll("input[data-copy]")) {
     // What has replaced this is there with HTTPS only.
     const isCopied = document.execCommand("copy");
     button.focus();
-    name(isCopied ? "Copied" : "Copy");
+    button.textContent = isCopied ? "Copied" : "Copy";
     status.textContent = isCopied ? "The link is copied" : "Select the link, and copy it yourself";
   });
 

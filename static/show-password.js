@@ -10,13 +10,13 @@ for (const input of document.querySelectorAll("input[data-show-password]")) {
   const show = (visible) => {
     input.type = visible ? "text" : "password";
     button.textContent = visible ? "Hide" : "Show";
-    button.setAttribute("aria-label", visible ? "Hide password" : "Show password");
+    button.setAttribute("aria-label", `${visible ? "Hide" : "Show"}: ${input.labels[0].textContent}`);
   };
 
   button.addEventListener("click", () => {
     const visible = input.type === "password";
     show(visible);
-    status.textContent = visible ? "Your password is visible" : "Your password is hidden";
+    status.textContent = visible ? "The password is visible" : "The password is hidden";
   });
   // A browser keeps what it was sent in a text field and offers it again.
   input.form.addEventListener("submit", () => show(false));

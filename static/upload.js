@@ -58,6 +58,7 @@
       say("Uploading.");
     };
 
+    input.addEventListener("change", () => say(""));
     form.addEventListener("submit", (event) => {
       if (input.files.length === 0) return;
       event.preventDefault();

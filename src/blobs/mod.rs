@@ -15,12 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{
-    Error, GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt, WriteMultipart,
-};
+use object_store::{Error, ObjectStore, ObjectStoreExt, WriteMultipart};
 
 use crate::base::fault::Fault;
 use crate::base::ids::FileId;
@@ -135,19 +133,41 @@ impl Blobs {
         if range.is_empty() {
             return Ok(stream::empty().boxed());
         }
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range.clone())),
-            ..GetOptions::default()
-        };
-        let found = self
-            .store
-            .get_opts(&path(id), options)
-            .await
-            .map_err(away)?;
-        Ok(match found.payload {
-            GetResultPayload::File(file, _) => in_pieces(file, range),
-            GetResultPayload::Stream(content) => content.map_err(away).boxed(),
-        })
+        match &self.place {
+            Place::Folder(folder) => {
+                let file = folder.join(path(id).as_ref());
+                let first = read_piece(file.clone(), range.start..range.start).await;
+                first.map(|_| in_pieces(file, range))
+            }
+            #[cfg(feature = "s3")]
+            Place::S3(_) => {
+                use futures_util::TryStreamExt;
+
+                let options = object_store::GetOptions {
+                    range: Some(object_store::GetRange::Bounded(range)),
+                    ..Default::default()
+                };
+                let found = self.store.get_opts(&path(id), options).await;
+                Ok(found.map_err(away)?.into_stream().map_err(away).boxed())
+            }
+        }
+    }
+
+    /// Whether so many bytes of its disk are free, as far as the store has one of its own.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub fn has_room(&self, bytes: i64) -> Result<bool, Fault> {
+        match &self.place {
+            Place::Folder(folder) => {
+                let disk = rustix::fs::statvfs(folder);
+                let disk = disk.map_err(|error| Fault::away("the store", error))?;
+                let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+                Ok(free >= u64::try_from(bytes).unwrap_or_default())
+            }
+            #[cfg(feature = "s3")]
+            Place::S3(_) => Ok(true),
+        }
     }
 
     /// Takes it away with all that is left of its having been written, by its [`Writer::draft`].
@@ -226,26 +246,31 @@ fn path(id: FileId) -> Path {
     Path::from(format!("{}/{id}", &id[..2]))
 }
 
-fn in_pieces(file: fs::File, range: Range<u64>) -> Content {
-    let file = Arc::new(file);
+/// Opened anew for each piece: a file that is deleted while somebody downloads it, or only holds
+/// the connection, takes no room any more.
+fn in_pieces(file: PathBuf, range: Range<u64>) -> Content {
     stream::try_unfold(range, move |range| {
         let file = file.clone();
         async move {
             if range.is_empty() {
                 return Ok(None);
             }
-            let length = READ_BYTES.min(range.end - range.start);
-            let read = tokio::task::spawn_blocking(move || {
-                let mut piece = vec![0; length as usize];
-                file.read_exact_at(&mut piece, range.start)?;
-                Ok::<_, io::Error>(Bytes::from(piece))
-            });
-            let piece = read.await.map_err(|panic| Fault::caused("a read", panic))?;
-            let piece = piece.map_err(|error| Fault::away("the store", error))?;
-            Ok(Some((piece, range.start + length..range.end)))
+            let end = range.end.min(range.start + READ_BYTES);
+            let piece = read_piece(file, range.start..end).await?;
+            Ok(Some((piece, end..range.end)))
         }
     })
     .boxed()
+}
+
+async fn read_piece(file: PathBuf, range: Range<u64>) -> Result<Bytes, Fault> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut piece = vec![0; (range.end - range.start) as usize];
+        fs::File::open(file)?.read_exact_at(&mut piece, range.start)?;
+        Ok::<_, io::Error>(Bytes::from(piece))
+    });
+    let piece = read.await.map_err(|panic| Fault::caused("a read", panic))?;
+    piece.map_err(|error| Fault::away("the store", error))
 }
 
 fn away(error: Error) -> Fault {

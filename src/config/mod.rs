@@ -125,6 +125,8 @@ pub struct FilesConfig {
     /// Of an account's files together, unless it has a quota of its own.
     pub quota_bytes: i64,
     pub quota_files: i64,
+    /// Of the disk of a folder, before an upload is refused.
+    pub keep_free_bytes: i64,
     /// Which are taken: `image/png`, `image/*`. Empty: all.
     pub types: Vec<String>,
     pub scanner: Option<ScannerConfig>,
@@ -445,6 +447,9 @@ fn files(r: &mut Reader) -> FilesConfig {
             "1 to 1000000000",
             within(1, 1_000_000_000),
         ),
+        keep_free_bytes: r.take("files.keep_free_mb", "500", "0 to 1000000000", |text| {
+            within(0, 1_000_000_000)(text).map(|mb: i64| mb * MB)
+        }),
         types: r.take(
             "files.types",
             "",
@@ -487,7 +492,9 @@ fn store(r: &mut Reader) -> StoreConfig {
     });
     let expected = "http:// or https:// and a host";
     let endpoint = r.take("files.s3_endpoint", "", expected, |text| {
-        let good = text.is_empty() || Url::parse(text).is_ok_and(|url| url.has_host());
+        let url = Url::parse(text);
+        let good = url.is_ok_and(|url| url.has_host() && url.scheme().starts_with("http"));
+        let good = good || text.is_empty();
         good.then(|| (!text.is_empty()).then(|| text.trim_end_matches('/').to_owned()))
     });
     let region = r.take("files.s3_region", "us-east-1", "a region", |text| {

@@ -4,9 +4,12 @@
 //! transaction. Its row says how much of the quota it holds and until when somebody has to have
 //! been heard of: then it is swept. Dropped half-way, it clears up behind itself.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{File, Files, Refused, lock, media, store, thumbnail};
 use crate::base::clock::Stopwatch;
@@ -19,10 +22,15 @@ use crate::scanner::{Scan, Verdict};
 use crate::storage::AnyConnection;
 
 /// A server that has not been heard of for so long does not go on with it.
-const LEASE_SECONDS: i64 = 180;
+/// Longer than a scanner may think.
+const LEASE_SECONDS: i64 = 600;
 const RENEWED_AFTER_SECONDS: u64 = 60;
+/// For a turn to have an image unpacked.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+/// Handed on at once; more than is looked at to see what it is.
+const PASSED_ON_BYTES: usize = 64 << 10;
 /// Of the quota, more is held as more comes in: as much again, within these.
-const HELD_MIN_BYTES: i64 = 1_000_000;
+const HELD_MIN_BYTES: i64 = 100_000;
 const HELD_MAX_BYTES: i64 = 64_000_000;
 
 /// A file that is coming in.
@@ -32,13 +40,15 @@ pub struct Upload {
     name: FileName,
     /// What its beginning says that it is, as soon as enough has come to see it.
     media_type: Option<&'static str>,
-    head: BytesMut,
+    /// What has come and was not passed on yet.
+    pending: BytesMut,
     bytes: i64,
     held: i64,
     renewed: Stopwatch,
     hash: digest::Context,
     writer: Option<Writer>,
     scan: Option<Scan>,
+    _turn: OwnedSemaphorePermit,
 }
 
 /// One that has come in whole: it lies in the store, and is nobody's yet.
@@ -69,6 +79,10 @@ impl Files {
         name: FileName,
         description: Option<&Description>,
     ) -> Result<Upload, Refused> {
+        // Each takes memory: more of one account at once wait, before anything of them is read.
+        let turns = self.turns[usize::from(account.as_bytes()[0]) % self.turns.len()].clone();
+        let turn = turns.acquire_owned().await;
+        let turn = turn.map_err(|error| Fault::caused("a turn", error))?;
         let (id, files) = (FileId::new(), self.clone());
         let description = description.map(|text| text.as_str().to_owned());
         let held = self
@@ -87,7 +101,7 @@ impl Files {
                 if shelf.files + arriving >= most {
                     return Err(Refused::TooMany(most));
                 }
-                store::insert_arriving(tx, id, account)?;
+                store::insert_arriving(tx, id, account, files.clock.now() + LEASE_SECONDS)?;
                 files.hold(tx, account, id, 1)
             })
             .await?;
@@ -96,13 +110,14 @@ impl Files {
             account,
             name,
             media_type: None,
-            head: BytesMut::new(),
+            pending: BytesMut::new(),
             bytes: 0,
             held,
             renewed: Stopwatch::start(),
             hash: digest::Context::new(&SHA256),
             writer: None,
             scan: None,
+            _turn: turn,
         })
     }
 
@@ -124,8 +139,15 @@ impl Files {
         }
         let wanted = bytes + bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
         let held = wanted.min(free);
-        let ends_at = self.clock.now() + LEASE_SECONDS;
-        store::renew_arriving(tx, id, held, ends_at)?;
+        // What is held already is on the disk by now, or soon.
+        let more = (held - own).max(0);
+        if !self.blobs.has_room(self.config.keep_free_bytes + more)? {
+            return Err(Refused::StoreFull);
+        }
+        let now = self.clock.now();
+        store::hold(tx, id, held)?;
+        // What came in whole before it, with the same form, waits for it.
+        store::renew_arriving(tx, account, now, now + LEASE_SECONDS)?;
         Ok(held)
     }
 
@@ -142,8 +164,9 @@ impl Files {
     ) -> Result<Kept, Refused> {
         let clock = self.clock.clone();
         let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
+        let ids: Vec<_> = strays.iter().map(|stray| stray.id).collect();
         let files = self.clone();
-        let (kept, replayed) = self
+        let kept = self
             .db
             .write(move |tx| {
                 let mut strays = strays;
@@ -199,7 +222,15 @@ impl Files {
                 strays.iter_mut().for_each(Stray::keep);
                 Ok((kept, false))
             })
-            .await?;
+            .await;
+        // Whether a commit that failed was one is not known: what it was about is left alone.
+        let is_refused = kept
+            .as_ref()
+            .is_err_and(|refused| !matches!(refused, Refused::Fault(_)));
+        if is_refused {
+            self.drop_all(&ids).await;
+        }
+        let (kept, replayed) = kept?;
         Ok(Kept {
             files: kept,
             replayed,
@@ -207,28 +238,64 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Takes away what came in whole and will not be kept, before anybody is told so: its part of
+    /// the quota is free then.
+    pub async fn give_up(&self, mut arrived: Vec<Arrived>) {
+        let ids: Vec<_> = arrived.iter().map(|one| one.stray.id).collect();
+        self.drop_all(&ids).await;
+        arrived.iter_mut().for_each(|one| one.stray.keep());
+    }
+
+    async fn drop_all(&self, ids: &[FileId]) {
+        for id in ids {
+            // What cannot be deleted now is stray still, and will be swept.
+            self.drop_bytes(*id).await.ok();
+        }
+    }
+}
+
 impl Upload {
+    /// Takes away what has come, as [`Files::give_up`].
+    pub async fn give_up(mut self) {
+        let mut stray = self.stray.take();
+        if let Some(writer) = self.writer.take() {
+            writer.give_up().await;
+        }
+        stray.files.drop_all(&[stray.id]).await;
+        stray.keep();
+    }
+
     /// # Errors
-    /// [`Refused`]; then nothing of it is kept.
-    pub async fn write(&mut self, piece: Bytes) -> Result<(), Refused> {
+    /// [`Refused`]; then it is to be given up.
+    pub async fn write(&mut self, piece: &[u8]) -> Result<(), Refused> {
         self.bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
         let most = self.stray.files.config.max_bytes;
         if self.bytes > most {
             return Err(Refused::TooLarge(most));
         }
-        let is_due = self.renewed.elapsed().as_secs() >= RENEWED_AFTER_SECONDS;
-        if self.bytes > self.held || is_due {
+        if self.bytes > self.held || self.is_due() {
             self.renew().await?;
         }
+        // Copied together: a piece can be a few bytes of a buffer that it keeps alive.
+        self.pending.extend_from_slice(piece);
+        if self.pending.len() < PASSED_ON_BYTES {
+            return Ok(());
+        }
+        self.pass_all_on().await
+    }
+
+    async fn pass_all_on(&mut self) -> Result<(), Refused> {
+        let piece = std::mem::take(&mut self.pending).freeze();
+        if self.media_type.is_none() {
+            self.media_type = Some(self.look(&piece)?);
+        }
         self.hash.update(&piece);
-        if self.media_type.is_some() {
-            return self.pass_on(piece).await;
-        }
-        self.head.extend_from_slice(&piece);
-        if self.head.len() >= media::HEAD_BYTES {
-            self.look().await?;
-        }
-        Ok(())
+        self.pass_on(piece).await
+    }
+
+    fn is_due(&self) -> bool {
+        self.renewed.elapsed().as_secs() >= RENEWED_AFTER_SECONDS
     }
 
     async fn renew(&mut self) -> Result<(), Refused> {
@@ -243,18 +310,16 @@ impl Upload {
         Ok(())
     }
 
-    /// Decides by its beginning what it is and whether it is taken, and passes that on.
-    async fn look(&mut self) -> Result<(), Refused> {
-        let head = std::mem::take(&mut self.head).freeze();
-        let media_type = media::of(&head);
+    /// What it is, by its beginning, if such are taken.
+    fn look(&self, head: &[u8]) -> Result<&'static str, Refused> {
+        let media_type = media::of(&head[..head.len().min(media::HEAD_BYTES)]);
         if !media::is_allowed(media_type, &self.stray.files.config.types) {
             return Err(Refused::TypeNotTaken(media_type));
         }
         if media::contradicts(&self.name, media_type) {
             return Err(Refused::NameContradicts(media_type));
         }
-        self.media_type = Some(media_type);
-        self.pass_on(head).await
+        Ok(media_type)
     }
 
     async fn pass_on(&mut self, piece: Bytes) -> Result<(), Refused> {
@@ -283,13 +348,16 @@ impl Upload {
     /// Waits until the store has all of it.
     ///
     /// # Errors
-    /// [`Refused`]; then nothing of it is kept.
-    pub async fn finish(mut self) -> Result<Arrived, Refused> {
+    /// [`Refused`]; then it is to be given up.
+    pub async fn finish(&mut self) -> Result<Arrived, Refused> {
         if self.bytes == 0 {
             return Err(Refused::Empty);
         }
-        if self.media_type.is_none() {
-            self.look().await?;
+        if !self.pending.is_empty() {
+            self.pass_all_on().await?;
+        }
+        if self.is_due() {
+            self.renew().await?;
         }
         let media_type = self.media_type.unwrap_or_default();
         if let Some(scan) = self.scan.take() {
@@ -322,8 +390,11 @@ impl Upload {
             return Ok(None);
         }
         let files = &self.stray.files;
-        let turn = files.unpacking.acquire().await;
-        let turn = turn.map_err(|error| Fault::caused("a turn", error))?;
+        // Where others have many, this one goes without.
+        let turn = tokio::time::timeout(TURN_WITHIN, files.unpacking.acquire()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Ok(None);
+        };
         let length = u64::try_from(self.bytes).unwrap_or_default();
         let content = files.blobs.read(self.stray.id, 0..length).await?;
         let pieces: Vec<Bytes> = content.try_collect().await?;
@@ -361,6 +432,7 @@ impl Stray {
         }
     }
 
+    /// There is nothing to clear up any more.
     fn keep(&mut self) {
         self.is_kept = true;
     }

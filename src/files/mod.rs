@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::accounts;
+use crate::accounts::{self, Proof};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
@@ -35,6 +35,9 @@ pub use store::{delete_all, find};
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
 pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
+/// Of an account, and of others that happen to wait at the same place.
+const UPLOADS_AT_ONCE: usize = 8;
+const TURNS: usize = 32;
 /// Between two looks for what is stray.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SWEPT_AT_ONCE: i64 = 100;
@@ -219,6 +222,8 @@ pub struct Files {
     config: Arc<FilesConfig>,
     /// Images are unpacked one at a time.
     unpacking: Arc<Semaphore>,
+    /// For uploads; an account always waits at the same one.
+    turns: Arc<[Arc<Semaphore>]>,
 }
 
 impl Files {
@@ -233,6 +238,9 @@ impl Files {
             blobs: Blobs::open(&config.store)?,
             config: Arc::new(config.clone()),
             unpacking: Arc::new(Semaphore::new(1)),
+            turns: (0..TURNS)
+                .map(|_| Arc::new(Semaphore::new(UPLOADS_AT_ONCE)))
+                .collect(),
         };
         let alive = Arc::downgrade(&files.config);
         tokio::spawn(keep_sweeping(
@@ -374,7 +382,9 @@ impl Files {
     ) -> Result<Shelf, Refused> {
         self.db
             .write(move |tx| {
-                lock(tx, account)?;
+                if !accounts::lock(tx, account)? {
+                    return Err(Refused::NoSuchFile);
+                }
                 let mut shelf = store::shelf(tx, account)?;
                 shelf.quota.files = files.unwrap_or(shelf.quota.files);
                 shelf.quota.bytes = bytes.unwrap_or(shelf.quota.bytes);
@@ -421,29 +431,31 @@ async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
         let now = clock.now();
         // They are taken over first: an upload that comes back to life must not count on them.
         let strays = db.write(move |tx| {
-            let strays = store::strays(tx, now, SWEPT_AT_ONCE)?;
-            for id in &strays {
-                store::take_over(tx, *id, now + LEAVING_SECONDS)?;
+            let mut taken = Vec::new();
+            for id in store::strays(tx, now, SWEPT_AT_ONCE)? {
+                if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {
+                    taken.push(id);
+                }
             }
-            Ok::<_, Fault>(strays)
+            Ok::<_, Fault>(taken)
         });
         let strays = strays.await?;
         if strays.is_empty() {
             return Ok(());
         }
         for id in strays {
-            drop_bytes(db, blobs, id).await?;
+            if let Err(fault) = drop_bytes(db, blobs, id).await {
+                tracing::warn!(%fault, "what is stray in the store is deleted later");
+            }
         }
     }
 }
 
-/// Until the transaction ends, nobody else changes this account's files.
+/// Until the transaction ends, nobody else changes this account's files. A disabled account's
+/// nobody does: what was allowed when an upload began need not be so at its end.
 fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
-    if accounts::lock(tx, account)? {
-        Ok(())
-    } else {
-        Err(Refused::NoSuchFile)
-    }
+    let active = accounts::confirm(tx, account, &Proof::Otherwise)?;
+    active.map(drop).ok_or(Refused::NoSuchFile)
 }
 
 fn load(db: &mut AnyConnection, account: AccountId, id: FileId) -> Result<File, Refused> {

@@ -341,13 +341,14 @@ pub fn insert_arriving(
     tx: &mut AnyConnection,
     id: FileId,
     account: AccountId,
+    ends_at: UnixSeconds,
 ) -> Result<(), Fault> {
     diesel::insert_into(stray_blobs::table)
         .values((
             stray_blobs::id.eq(id.to_string()),
             stray_blobs::account_id.eq(account.to_string()),
             stray_blobs::bytes.eq(0),
-            stray_blobs::ends_at.eq(0),
+            stray_blobs::ends_at.eq(ends_at),
         ))
         .execute(tx)?;
     Ok(())
@@ -363,17 +364,25 @@ pub fn held(db: &mut AnyConnection, id: FileId, account: AccountId) -> Result<Op
         .optional()?)
 }
 
+pub fn hold(tx: &mut AnyConnection, id: FileId, bytes: i64) -> Result<(), Fault> {
+    diesel::update(stray_blobs::table.find(id.to_string()))
+        .set(stray_blobs::bytes.eq(bytes))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// All of an account's whose time is not over.
 pub fn renew_arriving(
     tx: &mut AnyConnection,
-    id: FileId,
-    bytes: i64,
+    account: AccountId,
+    now: UnixSeconds,
     ends_at: UnixSeconds,
 ) -> Result<(), Fault> {
-    diesel::update(stray_blobs::table.find(id.to_string()))
-        .set((
-            stray_blobs::bytes.eq(bytes),
-            stray_blobs::ends_at.eq(ends_at),
-        ))
+    let arriving = stray_blobs::table
+        .filter(stray_blobs::account_id.eq(account.to_string()))
+        .filter(stray_blobs::ends_at.gt(now));
+    diesel::update(arriving)
+        .set(stray_blobs::ends_at.eq(ends_at))
         .execute(tx)?;
     Ok(())
 }
@@ -406,15 +415,24 @@ fn insert_stray(tx: &mut AnyConnection, id: String, ends_at: UnixSeconds) -> Res
     Ok(())
 }
 
-/// Lets nobody but its taker answer for it until `ends_at`.
-pub fn take_over(tx: &mut AnyConnection, id: FileId, ends_at: UnixSeconds) -> Result<(), Fault> {
-    diesel::update(stray_blobs::table.find(id.to_string()))
+/// Lets nobody but its taker answer for it until `ends_at`, if its time is over still: it may
+/// have become a file, or have been heard of, since it was looked for.
+pub fn take_over(
+    tx: &mut AnyConnection,
+    id: FileId,
+    now: UnixSeconds,
+    ends_at: UnixSeconds,
+) -> Result<bool, Fault> {
+    let stray = stray_blobs::table
+        .filter(stray_blobs::id.eq(id.to_string()))
+        .filter(stray_blobs::ends_at.le(now));
+    let taken = diesel::update(stray)
         .set((
             stray_blobs::account_id.eq(None::<String>),
             stray_blobs::ends_at.eq(ends_at),
         ))
         .execute(tx)?;
-    Ok(())
+    Ok(taken == 1)
 }
 
 /// By what the store knows what is written there, until it is whole.

@@ -27,6 +27,9 @@ pub async fn of(content: Bytes, _turn: SemaphorePermit<'_>) -> Option<Vec<u8>> {
 }
 
 fn make(content: &[u8]) -> Option<Vec<u8>> {
+    if is_animated_webp(content) {
+        return None;
+    }
     let mut reader = ImageReader::new(Cursor::new(content))
         .with_guessed_format()
         .ok()?;
@@ -37,7 +40,8 @@ fn make(content: &[u8]) -> Option<Vec<u8>> {
     reader.limits(limits);
     let mut decoder = reader.into_decoder().ok()?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > PIXELS_MAX || decoder.total_bytes() > PIXELS_MAX * 4 {
         return None;
     }
     let orientation = decoder.orientation().ok()?;
@@ -56,6 +60,11 @@ fn make(content: &[u8]) -> Option<Vec<u8>> {
         small.into_rgb8().write_with_encoder(encoder).ok()?;
     }
     Some(written.into_inner())
+}
+
+/// Its decoder keeps canvases that no limit counts (RFC 9649, section 2.7.1: the flag A).
+fn is_animated_webp(content: &[u8]) -> bool {
+    content.get(12..16) == Some(b"VP8X") && content.get(20).is_some_and(|flags| flags & 2 != 0)
 }
 
 #[cfg(test)]
@@ -92,6 +101,16 @@ mod tests {
     }
 
     #[test]
+    fn a_webp_that_moves_has_none() {
+        let image = DynamicImage::from(RgbImage::new(8, 8));
+        let still = written(&image, ImageFormat::WebP);
+        assert!(!is_animated_webp(&still) && make(&still).is_some());
+        let moving = b"RIFF\x40\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0";
+        assert!(is_animated_webp(moving));
+        assert!(make(moving).is_none());
+    }
+
+    #[test]
     fn what_is_broken_or_no_image_or_too_large_has_none() {
         let image = DynamicImage::from(RgbImage::new(64, 64));
         let whole = written(&image, ImageFormat::Png);
@@ -112,6 +131,9 @@ mod tests {
         );
         assert!(bomb.len() < 100_000);
         assert!(make(&bomb).is_none());
+        // Its pixels are as many as they may be, and each is twice as large.
+        let deep = DynamicImage::from(image::ImageBuffer::<Rgba<u16>, _>::new(3000, 3000));
+        assert!(make(&written(&deep, ImageFormat::Png)).is_none());
         // One that only claims to be: the size in its head is changed.
         let mut lying = whole.clone();
         lying[16..24].copy_from_slice(&[0, 0, 0x3f, 0xff, 0, 0, 0x3f, 0xff]);

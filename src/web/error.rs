@@ -254,7 +254,7 @@ impl PageError {
                 S::UNAUTHORIZED,
                 "share_password",
                 "This link has a password",
-                "Send it as the password of Basic credentials; the name does not matter.",
+                "None came, or another one. Send it as the password of Basic credentials; the name does not matter.",
                 None,
             ),
             Self::KeyReused => (
@@ -556,6 +556,8 @@ struct ProblemPage {
     frame: Frame,
     title: &'static str,
     text: &'static str,
+    /// What is wrong with each field, where no form is there to say it.
+    fields: Vec<String>,
     action: Option<(&'static str, &'static str)>,
     request_id: String,
 }
@@ -616,6 +618,11 @@ fn body(
             frame: Frame::of(request),
             title: words.title,
             text: words.text,
+            fields: error
+                .fields()
+                .values()
+                .filter_map(|words| Some(words.as_str()?.to_owned()))
+                .collect(),
             action: words.action,
             request_id,
         };

@@ -18,6 +18,7 @@ mod query;
 mod routes;
 mod unread;
 
+use actix_multipart::MultipartConfig;
 use actix_web::App;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -99,6 +100,7 @@ pub fn app(
     let routed = state.clone();
     App::new()
         .app_data(state)
+        .app_data(MultipartConfig::new().buffer_limit(forms::upload::BUFFER_BYTES))
         .configure(move |config| routes::configure(config, &routed))
         .default_service(actix_web::web::to(error::not_found))
         .wrap(from_fn(layers::edge))

@@ -542,6 +542,9 @@ fn ask(who: &Browser, method: &str, path: &str) -> Reply {
     ];
     match method {
         "GET" => who.get(path),
+        "POST" if path.starts_with("/api/") => {
+            who.send_json("POST", path, &serde_json::json!({"minutes": 10}))
+        }
         "POST" => who.post(path, &fields),
         "PATCH" => who.send_json("PATCH", path, &serde_json::json!({})),
         method => who.with_method(method, path),

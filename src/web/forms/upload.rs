@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_multipart::{Field as Part, Multipart, MultipartError};
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_ENCODING;
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use super::Form;
@@ -21,6 +21,8 @@ pub const MULTIPART: &str = "multipart/form-data";
 pub const FILES_MAX: usize = 100;
 pub const ONE_DESCRIPTION: &str = "A description is for one file: choose one, or leave it out";
 const PARTS_MAX: usize = 200;
+/// What its parser keeps; it may move all of it for each few bytes of a hostile body.
+pub const BUFFER_BYTES: usize = 16 * 1024;
 const FIELD_MAX_BYTES: usize = 4096;
 /// Somebody who sends less than this in each stretch of time is not waited for.
 const PACE_BYTES: usize = 16 * 1024;
@@ -52,7 +54,7 @@ pub struct Received {
 /// When it is no such form, is too slow, breaks off, or comes from elsewhere.
 pub async fn receive(
     request: &HttpRequest,
-    body: Payload,
+    mut body: Payload,
     files: &Files,
     account: AccountId,
     (field, right): (&str, Right),
@@ -61,7 +63,8 @@ pub async fn receive(
     if !is_multipart || request.headers().contains_key(CONTENT_ENCODING) {
         return Err(PageError::MediaType(MULTIPART));
     }
-    let mut parts = Multipart::new(request.headers(), body);
+    let parts = Multipart::from_request(request, &mut body).await;
+    let mut parts = parts.map_err(|_| UNREADABLE)?;
     let (mut form, mut arrived, mut count) = (Form::default(), Vec::new(), 0);
     let mut pace = Pace::begin();
     while let Some(part) = pace.keep(parts.next()).await? {
@@ -90,6 +93,7 @@ pub async fn receive(
                     Ok(None) => {}
                     Ok(Some(file)) => arrived.push(file),
                     Err(refused) => {
+                        files.give_up(arrived).await;
                         return Ok(Received {
                             form,
                             files: Err((shown, refused)),
@@ -130,15 +134,26 @@ async fn take(
         Ok(upload) => upload,
         Err(refused) => return Ok(Err(refused)),
     };
+    *pace = Pace::begin();
     while let Some(piece) = first {
         let piece = piece.map_err(unreadable)?;
         pace.count(piece.len())?;
-        if let Err(refused) = upload.write(piece).await {
+        if let Err(refused) = upload.write(&piece).await {
+            upload.give_up().await;
             return Ok(Err(refused));
         }
         first = pace.keep(part.next()).await?;
     }
-    Ok(upload.finish().await.map(Some))
+    let finished = upload.finish().await;
+    // It may have waited for others.
+    *pace = Pace::begin();
+    match finished {
+        Ok(arrived) => Ok(Ok(Some(arrived))),
+        Err(refused) => {
+            upload.give_up().await;
+            Ok(Err(refused))
+        }
+    }
 }
 
 async fn text(mut part: Part, pace: &mut Pace) -> Result<String, PageError> {

@@ -65,7 +65,8 @@ fn of_files() -> Vec<Reply> {
         door.program(None).get(&link),
     ];
     if let Some(disk) = SmallDisk::mount() {
-        let door = Door::with(&[("files.store", &disk.store())]);
+        let keep = ("files.keep_free_mb", "0");
+        let door = Door::with(&[("files.store", &disk.store()), keep]);
         let bob = door.program(Some(&door.signed_up("bob").access()));
         replies.push(bob.send_files(API, &file(5_000_000)));
     }

@@ -271,7 +271,7 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
     chromium.strike("7");
     tab_to(&chromium, "Make a link");
     chromium.turn_page(|| chromium.strike(Key::Enter));
-    let label = "Link that ends 22 January 2027, 08:00 UTC";
+    let label = "1. Link that ends 22 January 2027, 08:00 UTC";
     tab_to(&chromium, label);
     // All of it is selected, ready to be copied.
     let link = chromium.attribute(label, "value").unwrap();
@@ -279,7 +279,7 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
     assert_eq!(selected, link.as_str());
     tab_to(&chromium, &format!("Copy: {label}"));
     chromium.strike(Key::Enter);
-    assert_eq!(chromium.focus(), format!("Copied: {label}"));
+    assert_eq!(chromium.focus(), format!("Copy: {label}"));
     tab_to(&chromium, "Description (optional)");
     chromium.paste();
     let pasted = chromium.evaluate("return document.activeElement.value");
@@ -300,7 +300,7 @@ fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
         ("Password of the link (optional)", PASSWORD),
     ]);
     chromium.press("Make a link");
-    let label = "Link that ends 16 January 2027, 08:00 UTC";
+    let label = "1. Link that ends 16 January 2027, 08:00 UTC With a password";
     let link = chromium.attribute(label, "value").unwrap();
 
     let downloads = Drawer::new();

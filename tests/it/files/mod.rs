@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod download;
+mod quotas;
 mod scanner;
 mod shares;
 mod shelf;

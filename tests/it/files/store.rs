@@ -45,7 +45,8 @@ fn a_full_disk_is_told_and_leaves_nothing_and_works_again_when_there_is_room() {
         return;
     };
     let folder = disk.0.path();
-    let door = Door::with(&[("files.store", &disk.store())]);
+    let to_the_last_byte = ("files.keep_free_mb", "0");
+    let door = Door::with(&[("files.store", &disk.store()), to_the_last_byte]);
     let ada = program(&door, "ada");
     let first = noise(2_500_000);
     let id = uploaded(&ada, &one("first.bin", &first));
@@ -79,6 +80,23 @@ fn a_full_disk_is_told_and_leaves_nothing_and_works_again_when_there_is_room() {
     let second = noise(2_500_001);
     let id = uploaded(&ada, &one("second.bin", &second));
     assert!(content_of(&ada, &id).bytes == second);
+}
+
+#[test]
+fn a_disk_is_not_filled_to_its_last_byte() {
+    let door = Door::with(&[("files.keep_free_mb", "1000000000")]);
+    let ada = program(&door, "ada");
+    refused(&ada.send_files(API, &one("a.txt", "a")), 507, "store_full");
+    only(&door, 0);
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let keep = ("files.keep_free_mb", "3");
+    let door = Door::with(&[("files.store", &disk.store()), keep]);
+    let ada = program(&door, "ada");
+    uploaded(&ada, &one("a.bin", noise(300_000)));
+    let large = ada.send_files(API, &one("b.bin", noise(3 * MEGABYTE)));
+    refused(&large, 507, "store_full");
 }
 
 #[test]
@@ -146,6 +164,7 @@ fn a_lost_file_is_a_store_that_is_away_and_can_be_deleted() {
 #[cfg(feature = "s3")]
 mod s3 {
     use object_store::aws::{AmazonS3, AmazonS3Builder};
+    use object_store::multipart::MultipartStore;
     use object_store::path::Path;
     use object_store::{Error, ObjectStoreExt};
     use url::Url;
@@ -182,9 +201,9 @@ mod s3 {
             ])
         }
 
-        /// Whether there is an object for this file, asked without us.
-        fn has(&self, id: &str) -> bool {
-            let store: AmazonS3 = AmazonS3Builder::new()
+        /// The same store, without us.
+        fn store(&self) -> AmazonS3 {
+            AmazonS3Builder::new()
                 .with_bucket_name(&self.bucket)
                 .with_region("us-east-1")
                 .with_endpoint(&self.endpoint)
@@ -192,15 +211,23 @@ mod s3 {
                 .with_secret_access_key(&self.secret_key)
                 .with_allow_http(true)
                 .build()
-                .unwrap();
-            let path = Path::from(format!("{}/{id}", &id[..2]));
+                .unwrap()
+        }
+
+        /// Whether there is an object for this file.
+        fn has(&self, id: &str) -> bool {
+            let store = self.store();
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            match runtime.block_on(store.head(&path)) {
+            match runtime.block_on(store.head(&path_of(id))) {
                 Ok(_) => true,
                 Err(Error::NotFound { .. }) => false,
                 Err(error) => panic!("{error}"),
             }
         }
+    }
+
+    fn path_of(id: &str) -> Path {
+        Path::from(format!("{}/{id}", &id[..2]))
     }
 
     fn strays(door: &Door) -> Vec<String> {
@@ -292,6 +319,27 @@ mod s3 {
         assert!(!server.has(&id));
         assert!(server.has(&other));
         assert_eq!(rows(&door, "files"), 1);
+    }
+
+    #[test]
+    fn parts_that_a_killed_server_has_left_are_taken_away() {
+        let Some(server) = Server::find() else { return };
+        let door = server.door();
+        let (store, runtime) = (server.store(), tokio::runtime::Runtime::new().unwrap());
+        let id = uuid::Uuid::new_v4().to_string();
+        let path = path_of(&id);
+        let draft = runtime.block_on(store.create_multipart(&path)).unwrap();
+        let add = |part| {
+            let content = noise(5 << 20).into();
+            runtime.block_on(store.put_part(&path, &draft, part, content))
+        };
+        add(0).unwrap();
+        door.sql(&format!(
+            "INSERT INTO stray_blobs (id, bytes, draft, ends_at) VALUES ('{id}', 0, '{draft}', 0)"
+        ));
+        let door = door.restart();
+        wait_until("it is swept", || rows(&door, "stray_blobs") == 0);
+        assert!(add(1).is_err(), "there is nothing to add to");
     }
 
     #[test]

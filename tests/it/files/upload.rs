@@ -588,3 +588,71 @@ fn a_large_file_goes_in_and_out_without_being_held_in_memory() {
     let grown = peak_memory(serving.child.id()) - before;
     assert!(grown < 32 * MEGABYTE, "{grown} bytes more");
 }
+
+/// The parser gives three bytes at a time of such a body, each with all that it had read.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_of_broken_boundaries_is_not_held_in_memory() {
+    let place = Place::new();
+    let serving = place.serve();
+    let ada = serving.browser();
+    ada.sign_up("ada", "ada@example.com", PASSWORD);
+    let program = Browser::program(&serving.url(), Some(&ada.access()));
+    uploaded(&program, &one("small.bin", noise(MEGABYTE)));
+    let before = peak_memory(serving.child.id());
+    let content = b"\r--".repeat(100_000);
+    let id = uploaded(&program, &one("hostile.bin", &content));
+    assert!(content_of(&program, &id).bytes == content);
+    let grown = peak_memory(serving.child.id()) - before;
+    assert!(grown < 16 * MEGABYTE, "{grown} bytes more");
+}
+
+#[test]
+fn an_upload_ends_when_its_account_is_disabled() {
+    let door = Door::open();
+    let access = door.signed_up("ada").access();
+    let mut wire = Wire::to(door.address);
+    wire.say(chunked_head(&access));
+    let form = one("a.txt", "words");
+    wire.say(chunk(form.unfinished()));
+    wait_until("it is coming in", || rows(&door, "stray_blobs") == 1);
+    door.sql("UPDATE accounts SET disabled_at = 1");
+    wire.say(chunk(&form.whole()[form.unfinished().len()..]));
+    wire.say("0\r\n\r\n");
+    let answer = wire.hear();
+    assert_eq!(status_of(&answer), "404", "{answer}");
+    only(&door, 0);
+}
+
+#[test]
+fn a_file_that_came_in_whole_waits_as_long_as_another_one_of_its_form_takes() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let form = one("first.txt", "first").file("file", "second.txt", "second");
+    let form = form.whole();
+    let at = |word: &[u8]| {
+        let found = form.windows(word.len()).position(|bytes| bytes == word);
+        found.unwrap()
+    };
+    let (head, content) = (at(b"second.txt"), at(b"second\r\n") + 3);
+    let mut wire = Wire::to(door.address);
+    wire.say(chunked_head(&ada.access()));
+    wire.say(chunk(&form[..head]));
+    wait_until("the first is coming in", || rows(&door, "stray_blobs") == 1);
+    door.let_pass(500);
+    wire.say(chunk(&form[head..content]));
+    wait_until("the second is coming in", || {
+        rows(&door, "stray_blobs") == 2
+    });
+    door.let_pass(500);
+    // Another server sweeps what nothing was heard of.
+    let dead = "INSERT INTO stray_blobs (id, bytes, ends_at) VALUES";
+    door.sql(&format!("{dead} ('{NOWHERE}', 0, {})", NOON + 999));
+    let _other = door.another();
+    wait_until("it has swept", || rows(&door, "stray_blobs") == 2);
+    wire.say(chunk(&form[content..]));
+    wire.say("0\r\n\r\n");
+    let answer = wire.hear();
+    assert_eq!(status_of(&answer), "201", "{answer}");
+    assert_eq!(rows(&door, "files"), 2);
+}

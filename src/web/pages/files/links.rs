@@ -14,6 +14,13 @@ use crate::web::guard::SignedIn;
 /// All of them: there are never more.
 pub const LINKS_SHOWN: usize = 100;
 
+fn downloads(share: &Share) -> String {
+    match share.downloads_max {
+        Some(most) => format!("{} of {most}", share.downloads),
+        None => share.downloads.to_string(),
+    }
+}
+
 /// How long a link can live, as (minutes, words).
 pub const LIVES: [(i64, &str); 5] = [
     (10, "10 minutes"),
@@ -51,15 +58,12 @@ impl Link {
             url,
             standing: match standing {
                 Standing::Open => "Link that ends",
-                Standing::UsedUp => "Used-up link that ends",
+                Standing::UsedUp => "Used-up link, would have ended",
                 Standing::Ended => "Link that ended",
             },
             ends_iso: rfc3339(share.ends_at),
             ends: for_reading(share.ends_at),
-            downloads: match share.downloads_max {
-                Some(most) => format!("{} of {most}", share.downloads),
-                None => share.downloads.to_string(),
-            },
+            downloads: downloads(&share),
             last_used: share.last_used_at.map(|at| (rfc3339(at), for_reading(at))),
             has_password: share.has_password(),
         })
@@ -117,12 +121,16 @@ pub async fn ask_to_revoke(page: Page, SignedIn(who): SignedIn) -> Answer {
         &page,
         &Confirm {
             title: "Take this link back",
-            text: "Whoever has it cannot open the file with it any more.",
+            text: "Whoever has it will not be able to open the file with it.",
             facts: vec![
                 ("File", file.name),
                 ("Made", for_reading(share.created_at)),
                 ("Ends", for_reading(share.ends_at)),
-                ("Downloads", share.downloads.to_string()),
+                ("Downloads", downloads(&share)),
+                (
+                    "Password",
+                    if share.has_password() { "yes" } else { "none" }.to_owned(),
+                ),
             ],
             action: &format!("{}/shares/{share_id}", path(file.id)),
             button: "Take this link back",
