@@ -16,8 +16,14 @@ for (const input of document.querySelectorAll("input[data-copy]")) {
     // What has replaced this is there with HTTPS only.
     const isCopied = document.execCommand("copy");
     button.focus();
-    button.textContent = isCopied ? "Copied" : "Copy";
+    name(isCopied ? "Copied" : "Copy");
     status.textContent = isCopied ? "The link is copied" : "Select the link, and copy it yourself";
+  });
+
+  // It can be pressed again, and says so again.
+  button.addEventListener("blur", () => {
+    name("Copy");
+    status.textContent = "";
   });
 
   name("Copy");

@@ -279,7 +279,7 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
     assert_eq!(selected, link.as_str());
     tab_to(&chromium, &format!("Copy: {label}"));
     chromium.strike(Key::Enter);
-    assert_eq!(chromium.focus(), format!("Copy: {label}"));
+    assert_eq!(chromium.focus(), format!("Copied: {label}"));
     tab_to(&chromium, "Description (optional)");
     chromium.paste();
     let pasted = chromium.evaluate("return document.activeElement.value");
