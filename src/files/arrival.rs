@@ -21,8 +21,7 @@ use crate::idempotency::{self, Claim, Once};
 use crate::scanner::{Scan, Verdict};
 use crate::storage::AnyConnection;
 
-/// A server that has not been heard of for so long does not go on with it.
-/// Longer than a scanner may think.
+/// What has not been heard of for so long is swept. Longer than a scanner may think.
 const LEASE_SECONDS: i64 = 600;
 const RENEWED_AFTER_SECONDS: u64 = 60;
 /// For a turn to have an image unpacked.
@@ -236,9 +235,7 @@ impl Files {
             replayed,
         })
     }
-}
 
-impl Files {
     /// Takes away what came in whole and will not be kept, before anybody is told so: its part of
     /// the quota is free then.
     pub async fn give_up(&self, mut arrived: Vec<Arrived>) {
@@ -278,6 +275,9 @@ impl Upload {
             self.renew().await?;
         }
         // Copied together: a piece can be a few bytes of a buffer that it keeps alive.
+        if self.pending.is_empty() {
+            self.pending.reserve(PASSED_ON_BYTES + piece.len());
+        }
         self.pending.extend_from_slice(piece);
         if self.pending.len() < PASSED_ON_BYTES {
             return Ok(());
