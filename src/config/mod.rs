@@ -3,6 +3,7 @@
 //! Read once, at the start, into final types. Everything that is wrong is reported together.
 //! The only place where the environment is read.
 
+mod files;
 mod reader;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+pub use files::{FilesConfig, MB, S3Config, ScannerConfig, StoreConfig};
 use reader::{Given, PREFIX, Reader};
 pub use reader::{Shown, Source};
 
@@ -111,63 +113,6 @@ impl ProxiesConfig {
         self.trusted
             .iter()
             .any(|network| network.contains(&address))
-    }
-}
-
-/// MB are 1,000,000 bytes.
-pub const MB: i64 = 1_000_000;
-
-#[derive(Clone, Debug)]
-pub struct FilesConfig {
-    pub store: StoreConfig,
-    /// Of one file, in bytes.
-    pub max_bytes: i64,
-    /// Of an account's files together, unless it has a quota of its own.
-    pub quota_bytes: i64,
-    pub quota_files: i64,
-    /// Of the disk of a folder, before an upload is refused.
-    pub keep_free_bytes: i64,
-    /// Which are taken: `image/png`, `image/*`. Empty: all.
-    pub types: Vec<String>,
-    pub scanner: Option<ScannerConfig>,
-}
-
-/// Where files lie.
-#[derive(Clone, Debug)]
-pub enum StoreConfig {
-    Folder(PathBuf),
-    S3(S3Config),
-}
-
-#[derive(Clone, Debug)]
-pub struct S3Config {
-    pub bucket: String,
-    /// `None`: Amazon's own.
-    pub endpoint: Option<String>,
-    pub region: String,
-    pub key_id: String,
-    pub secret_key: SecretString,
-}
-
-/// Where a virus scanner listens that speaks clamd's protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScannerConfig {
-    /// Host and port.
-    Tcp(String),
-    Unix(PathBuf),
-}
-
-impl ScannerConfig {
-    fn parse(text: &str) -> Option<Self> {
-        match text.split_once(':')? {
-            ("tcp", address) => {
-                let (host, port) = address.rsplit_once(':')?;
-                let good = !host.is_empty() && port.parse::<u16>().is_ok();
-                good.then(|| Self::Tcp(address.to_owned()))
-            }
-            ("unix", path) => (!path.is_empty()).then(|| Self::Unix(path.into())),
-            _ => None,
-        }
     }
 }
 
@@ -391,7 +336,7 @@ impl Config {
                     },
                 ),
             },
-            files: files(&mut r),
+            files: files::take(&mut r),
             compat: CompatConfig {
                 enabled: r.take("compat.enabled", "true", "true or false", parsed),
                 exact: r.take("compat.exact", "false", "true or false", parsed),
@@ -432,93 +377,6 @@ impl Config {
         }
         config.shown = r.finish()?;
         Ok(config)
-    }
-}
-
-fn files(r: &mut Reader) -> FilesConfig {
-    let megabytes = |text: &str| within(1, 1_000_000_000)(text).map(|mb: i64| mb * MB);
-    FilesConfig {
-        store: store(r),
-        max_bytes: r.take("files.max_mb", "1000", "1 to 1000000000", megabytes),
-        quota_bytes: r.take("files.quota_mb", "5000", "1 to 1000000000", megabytes),
-        quota_files: r.take(
-            "files.quota_files",
-            "10000",
-            "1 to 1000000000",
-            within(1, 1_000_000_000),
-        ),
-        keep_free_bytes: r.take("files.keep_free_mb", "500", "0 to 1000000000", |text| {
-            within(0, 1_000_000_000)(text).map(|mb: i64| mb * MB)
-        }),
-        types: r.take(
-            "files.types",
-            "",
-            "media types like image/png or image/*, with commas",
-            |text| {
-                let types = text.split(',').map(str::trim);
-                let types = types.filter(|kind| !kind.is_empty());
-                types.map(media_type).collect()
-            },
-        ),
-        scanner: r.take("files.scanner", "", "tcp:HOST:PORT or unix:PATH", |text| {
-            if text.is_empty() {
-                Some(None)
-            } else {
-                ScannerConfig::parse(text).map(Some)
-            }
-        }),
-    }
-}
-
-fn media_type(text: &str) -> Option<String> {
-    let (kind, subtype) = text.split_once('/')?;
-    let plain = |part: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b".+-".contains(&b);
-        !part.is_empty() && part.bytes().all(allowed)
-    };
-    (plain(kind) && (subtype == "*" || plain(subtype))).then(|| text.to_ascii_lowercase())
-}
-
-/// A folder without a path is the one in `data_dir`.
-fn store(r: &mut Reader) -> StoreConfig {
-    let expected = "folder:PATH or s3:BUCKET";
-    let store = r.take("files.store", "folder:", expected, |text| {
-        let (kind, place) = text.split_once(':')?;
-        match kind {
-            "folder" => Some((PathBuf::from(place), None)),
-            "s3" => (!place.is_empty()).then(|| (PathBuf::new(), Some(place.to_owned()))),
-            _ => None,
-        }
-    });
-    let expected = "http:// or https:// and a host";
-    let endpoint = r.take("files.s3_endpoint", "", expected, |text| {
-        let url = Url::parse(text);
-        let good = url.is_ok_and(|url| url.has_host() && url.scheme().starts_with("http"));
-        let good = good || text.is_empty();
-        good.then(|| (!text.is_empty()).then(|| text.trim_end_matches('/').to_owned()))
-    });
-    let region = r.take("files.s3_region", "us-east-1", "a region", |text| {
-        (!text.is_empty()).then(|| text.to_owned())
-    });
-    let key_id = r.take("files.s3_key_id", "", "the id of an access key", parsed);
-    let secret_key = r.take_secret("files.s3_secret_key", "(for S3 only)", "a key", |text| {
-        (!text.is_empty()).then(|| SecretString::from(text))
-    });
-    match (store, secret_key) {
-        ((folder, None), _) => StoreConfig::Folder(folder),
-        ((_, Some(bucket)), Some(secret_key)) if !String::is_empty(&key_id) => {
-            StoreConfig::S3(S3Config {
-                bucket,
-                endpoint,
-                region,
-                key_id,
-                secret_key,
-            })
-        }
-        ((folder, Some(_)), _) => {
-            r.problem("files.s3_key_id and files.s3_secret_key: s3: needs both".to_owned());
-            StoreConfig::Folder(folder)
-        }
     }
 }
 

@@ -29,7 +29,7 @@ const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// Handed on at once; more than is looked at to see what it is.
 const PASSED_ON_BYTES: usize = 64 << 10;
 /// Of the quota, more is held as more comes in: as much again, within these.
-const HELD_MIN_BYTES: i64 = 100_000;
+const HELD_MIN_BYTES: i64 = 1_000_000;
 const HELD_MAX_BYTES: i64 = 64_000_000;
 
 /// A file that is coming in.

@@ -10,12 +10,12 @@
 mod arrival;
 pub mod media;
 mod store;
+mod sweep;
 mod thumbnail;
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
@@ -31,6 +31,7 @@ use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db};
 pub use arrival::{Arrived, Kept, Upload};
 pub use store::{delete_all, find};
+pub use sweep::clear;
 
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
@@ -38,9 +39,6 @@ pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
 /// Of an account, and of others that happen to wait at the same place.
 const UPLOADS_AT_ONCE: usize = 8;
 const TURNS: usize = 32;
-/// Between two looks for what is stray.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
-const SWEPT_AT_ONCE: i64 = 100;
 /// For whoever took something out to delete its bytes; then anybody does.
 const LEAVING_SECONDS: i64 = 60;
 
@@ -243,7 +241,7 @@ impl Files {
                 .collect(),
         };
         let alive = Arc::downgrade(&files.config);
-        tokio::spawn(keep_sweeping(
+        tokio::spawn(sweep::keep_sweeping(
             files.db.clone(),
             files.clock.clone(),
             files.blobs.clone(),
@@ -395,59 +393,7 @@ impl Files {
     }
 
     async fn drop_bytes(&self, id: FileId) -> Result<(), Fault> {
-        drop_bytes(&self.db, &self.blobs, id).await
-    }
-}
-
-async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId) -> Result<(), Fault> {
-    let draft = db.read(move |db| store::draft(db, id)).await?;
-    blobs.delete(id, draft.as_deref()).await?;
-    db.write(move |tx| store::forget_stray(tx, id).map(drop))
-        .await
-}
-
-/// Deletes all files of all accounts, and what is stray.
-///
-/// # Errors
-/// When the database or the store is away.
-pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
-    db.write(store::set_all_stray).await?;
-    sweep(db, &Clock::System, blobs).await
-}
-
-/// Until nobody has these files any more.
-async fn keep_sweeping(db: Db, clock: Clock, blobs: Blobs, alive: Weak<FilesConfig>) {
-    while alive.strong_count() > 0 {
-        if let Err(fault) = sweep(&db, &clock, &blobs).await {
-            tracing::warn!(%fault, "what is stray among the files is still there");
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
-    }
-}
-
-/// Deletes what was on its way in or out, and whose time is over.
-async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
-    loop {
-        let now = clock.now();
-        // They are taken over first: an upload that comes back to life must not count on them.
-        let strays = db.write(move |tx| {
-            let mut taken = Vec::new();
-            for id in store::strays(tx, now, SWEPT_AT_ONCE)? {
-                if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {
-                    taken.push(id);
-                }
-            }
-            Ok::<_, Fault>(taken)
-        });
-        let strays = strays.await?;
-        if strays.is_empty() {
-            return Ok(());
-        }
-        for id in strays {
-            if let Err(fault) = drop_bytes(db, blobs, id).await {
-                tracing::warn!(%fault, "what is stray in the store is deleted later");
-            }
-        }
+        sweep::drop_bytes(&self.db, &self.blobs, id).await
     }
 }
 

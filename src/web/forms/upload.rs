@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_multipart::{Field as Part, Multipart, MultipartError};
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
@@ -30,6 +30,10 @@ const PACE_WITHIN: Duration = Duration::from_secs(30);
 
 const UNREADABLE: PageError =
     PageError::Malformed("The form broke off or could not be read. Nothing was saved.");
+
+const MEASURED: PageError = PageError::Malformed(
+    "A part of the form has a Content-Length of its own, which none may have. Nothing was saved.",
+);
 
 /// By what right a form is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,10 @@ pub async fn receive(
         count += 1;
         if count > PARTS_MAX {
             return Err(PageError::TooLarge);
+        }
+        // No part has one (RFC 7578, section 4.8), but the parser would believe it, and cut.
+        if part.headers().contains_key(CONTENT_LENGTH) {
+            return Err(MEASURED);
         }
         let about = part.content_disposition();
         let name = about.and_then(|about| about.get_filename()).map(file_name);

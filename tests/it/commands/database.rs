@@ -1,4 +1,5 @@
-use crate::support::{PASSWORD, Place};
+use crate::files::files_below;
+use crate::support::{Browser, Multipart, PASSWORD, Place};
 
 const ADA: [&str; 4] = ["account", "add", "--username", "ada"];
 
@@ -76,4 +77,27 @@ fn resetting_is_the_way_out_when_the_secret_is_lost() {
             .status,
         303
     );
+}
+
+#[test]
+fn resetting_takes_the_files_along_and_nothing_while_their_store_is_away() {
+    let place = Place::new();
+    let serving = place.serve();
+    let ada = serving.browser();
+    ada.sign_up("ada", "ada@example.com", PASSWORD);
+    let program = Browser::program(&serving.url(), Some(&ada.access()));
+    let form = Multipart::new().file("file", "a.txt", "words");
+    assert_eq!(program.send_files("/api/files", &form).status, 201);
+    serving.end();
+    let (store, away) = (place.path("data/files"), place.path("data/away"));
+    assert_eq!(files_below(&store).len(), 1);
+    std::fs::rename(&store, &away).unwrap();
+    place.write("data/files", "not a folder");
+    place.run(&["reset-db", "--yes"]).ill(1);
+    assert!(place.run(&["account", "list"]).well().contains("ada"));
+    std::fs::remove_file(&store).unwrap();
+    std::fs::rename(&away, &store).unwrap();
+    place.run(&["reset-db", "--yes"]).well();
+    assert!(files_below(&store).is_empty());
+    assert_eq!(place.run(&["account", "list"]).well(), "");
 }

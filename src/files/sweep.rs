@@ -1,0 +1,71 @@
+//! Clears away what is stray in the store.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::{LEAVING_SECONDS, store};
+use crate::base::clock::Clock;
+use crate::base::fault::Fault;
+use crate::base::ids::FileId;
+use crate::blobs::Blobs;
+use crate::config::FilesConfig;
+use crate::storage::Db;
+
+/// Between two looks for what is stray.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEPT_AT_ONCE: i64 = 100;
+
+/// Deletes the bytes of a stray, and then its row.
+pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId) -> Result<(), Fault> {
+    let draft = db.read(move |db| store::draft(db, id)).await?;
+    blobs.delete(id, draft.as_deref()).await?;
+    db.write(move |tx| store::forget_stray(tx, id).map(drop))
+        .await
+}
+
+/// Deletes all files of all accounts, and what is stray.
+///
+/// # Errors
+/// When the database or the store is away.
+pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
+    db.write(store::set_all_stray).await?;
+    sweep(db, &Clock::System, blobs).await
+}
+
+/// Until nobody has these files any more.
+pub async fn keep_sweeping(db: Db, clock: Clock, blobs: Blobs, alive: Weak<FilesConfig>) {
+    while alive.strong_count() > 0 {
+        if let Err(fault) = sweep(&db, &clock, &blobs).await {
+            tracing::warn!(%fault, "what is stray among the files is still there");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Deletes what was on its way in or out, and whose time is over.
+async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
+    let mut failed = None;
+    loop {
+        let now = clock.now();
+        // They are taken over first: an upload that comes back to life must not count on them.
+        let strays = db.write(move |tx| {
+            let mut taken = Vec::new();
+            for id in store::strays(tx, now, SWEPT_AT_ONCE)? {
+                if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {
+                    taken.push(id);
+                }
+            }
+            Ok::<_, Fault>(taken)
+        });
+        let strays = strays.await?;
+        if strays.is_empty() {
+            return failed.map_or(Ok(()), Err);
+        }
+        for id in strays {
+            // One that cannot be deleted now does not keep the others.
+            if let Err(fault) = drop_bytes(db, blobs, id).await {
+                failed = Some(fault);
+            }
+        }
+    }
+}
