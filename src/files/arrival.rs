@@ -10,6 +10,7 @@ use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 
 use super::{File, Files, Refused, lock, media, store, thumbnail};
 use crate::base::clock::Stopwatch;
@@ -46,6 +47,8 @@ pub struct Upload {
     renewed: Stopwatch,
     hash: digest::Context,
     writer: Option<Writer>,
+    /// Goes on by itself: what it puts in place late must not outlive the clearing up.
+    finishing: Option<JoinHandle<Result<(), BlobError>>>,
     scan: Option<Scan>,
     _turn: OwnedSemaphorePermit,
 }
@@ -115,6 +118,7 @@ impl Files {
             renewed: Stopwatch::start(),
             hash: digest::Context::new(&SHA256),
             writer: None,
+            finishing: None,
             scan: None,
             _turn: turn,
         })
@@ -369,7 +373,9 @@ impl Upload {
             }
         }
         if let Some(writer) = self.writer.take() {
-            writer.finish().await?;
+            let finished = self.finishing.insert(tokio::spawn(writer.finish())).await;
+            self.finishing = None;
+            finished.map_err(|panic| Fault::caused("a write", panic))??;
         }
         let sha256 = self.hash.clone().finish();
         let sha256 = sha256.as_ref().try_into();
@@ -405,8 +411,9 @@ impl Upload {
 impl Drop for Upload {
     /// What was written of it goes before its row does.
     fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            self.stray.clear_up(Some(writer));
+        let (writer, finishing) = (self.writer.take(), self.finishing.take());
+        if writer.is_some() || finishing.is_some() {
+            self.stray.clear_up(writer, finishing);
         }
     }
 }
@@ -444,7 +451,11 @@ impl Stray {
         taken
     }
 
-    fn clear_up(&mut self, writer: Option<Writer>) {
+    fn clear_up(
+        &mut self,
+        writer: Option<Writer>,
+        finishing: Option<JoinHandle<Result<(), BlobError>>>,
+    ) {
         self.is_kept = true;
         let (files, id) = (self.files.clone(), self.id);
         // Without a runtime the server ends, and the next one sweeps.
@@ -454,6 +465,9 @@ impl Stray {
         runtime.spawn(async move {
             if let Some(writer) = writer {
                 writer.give_up().await;
+            }
+            if let Some(finishing) = finishing {
+                finishing.await.ok();
             }
             if let Err(fault) = files.drop_bytes(id).await {
                 tracing::warn!(%fault, "what is left of an upload is deleted later");
@@ -465,7 +479,7 @@ impl Stray {
 impl Drop for Stray {
     fn drop(&mut self) {
         if !self.is_kept {
-            self.clear_up(None);
+            self.clear_up(None, None);
         }
     }
 }
