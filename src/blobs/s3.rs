@@ -1,108 +1,173 @@
-//! An S3-compatible store. What is written there in parts has an id of its own until it is whole,
-//! which is handed out, so that the parts can be taken away when their writer is gone.
+//! An S3-compatible store.
+//!
+//! A file lies there in pieces, each an object of its own whose name is known before it is
+//! written. S3's own way of writing in parts gives them an id when it begins: a server killed
+//! before it has noted that leaves something behind that nobody can name.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::FutureExt;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, Error, MultipartId, MultipartUpload, ObjectStore, PutPayload, PutResult, Result,
-    RetryConfig, UploadPart,
+    ClientOptions, Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayloadMut, Result,
+    RetryConfig,
 };
 use secrecy::ExposeSecret;
+use tokio::task::JoinSet;
 
-use super::away;
-use crate::base::fault::Fault;
+use super::{Content, PARTS_AT_ONCE, away, path};
+use crate::base::ids::FileId;
 use crate::config::S3Config;
 
+/// Files lie in pieces of this size: changing it loses all that are there.
+const PIECE_BYTES: u64 = 8 << 20;
+const DELETED_AT_ONCE: usize = 8;
 /// A store that is away is not waited for much longer than a person would.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 const RETRIED_WITHIN: Duration = Duration::from_secs(10);
 const RETRIES: usize = 3;
 
-/// What is being written.
 #[derive(Clone)]
-pub struct Drafts(Arc<AmazonS3>);
+pub struct Bucket(Arc<AmazonS3>);
 
-impl Drafts {
-    pub fn open(config: &S3Config) -> std::result::Result<Self, Fault> {
+impl Bucket {
+    pub fn open(config: &S3Config) -> Result<Self> {
         connect(config).map(|store| Self(Arc::new(store)))
     }
 
-    pub fn store(&self) -> Arc<dyn ObjectStore> {
-        self.0.clone()
+    pub fn store(&self) -> &dyn ObjectStore {
+        &*self.0
     }
 
-    /// What takes the parts, and the id by which they can be given up.
-    pub async fn begin(&self, path: Path) -> Result<(Box<dyn MultipartUpload>, String)> {
-        let id = self.0.create_multipart(&path).await?;
-        let draft = Draft {
+    pub fn write(&self, id: FileId) -> Pieces {
+        Pieces {
             store: self.0.clone(),
-            path,
-            id: id.clone(),
-            parts: Arc::default(),
+            id,
             begun: 0,
-        };
-        Ok((Box::new(draft), id))
-    }
-
-    pub async fn give_up(&self, path: Path, draft: &str) -> std::result::Result<(), Fault> {
-        match self.0.abort_multipart(&path, &draft.to_owned()).await {
-            // It has been finished or given up; some stores do not want to talk about it then.
-            Ok(()) | Err(Error::NotFound { .. } | Error::PermissionDenied { .. }) => Ok(()),
-            Err(error) => Err(away(error)),
+            next: PutPayloadMut::new(),
+            on_their_way: JoinSet::new(),
         }
     }
-}
 
-#[derive(Debug)]
-struct Draft {
-    store: Arc<AmazonS3>,
-    path: Path,
-    id: MultipartId,
-    /// With the place of each, since they arrive in any order.
-    parts: Arc<Mutex<Vec<(usize, PartId)>>>,
-    begun: usize,
-}
-
-#[async_trait]
-impl MultipartUpload for Draft {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (store, path, id) = (self.store.clone(), self.path.clone(), self.id.clone());
-        let (parts, place) = (self.parts.clone(), self.begun);
-        self.begun += 1;
-        async move {
-            let part = store.put_part(&path, &id, place, data).await?;
-            let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
-            parts.push((place, part));
-            Ok(())
-        }
-        .boxed()
+    /// A range that is not empty.
+    pub async fn read(&self, id: FileId, range: Range<u64>) -> Result<Content> {
+        let mut pieces = pieces_of(range);
+        let Some(first) = pieces.next() else {
+            return Ok(stream::empty().boxed());
+        };
+        // The first is asked for now: whether the file is there shows before the answer begins.
+        let first = read_piece(self.0.clone(), id, first).await?;
+        let store = self.0.clone();
+        let others = stream::iter(pieces)
+            .then(move |piece| read_piece(store.clone(), id, piece))
+            .try_flatten();
+        Ok(first.chain(others).map_err(away).boxed())
     }
 
-    async fn complete(&mut self) -> Result<PutResult> {
-        let mut parts = {
-            let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *parts)
-        };
-        parts.sort_unstable_by_key(|(place, _)| *place);
-        let parts = parts.into_iter().map(|(_, part)| part).collect();
-        self.store
-            .complete_multipart(&self.path, &self.id, parts)
+    /// At most so many bytes were written.
+    pub async fn delete(&self, id: FileId, bytes: u64) -> Result<()> {
+        let pieces = bytes.div_ceil(PIECE_BYTES).max(1);
+        stream::iter(0..pieces)
+            .map(|piece| async move {
+                match self.0.delete(&piece_path(id, piece)).await {
+                    Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            })
+            .buffer_unordered(DELETED_AT_ONCE)
+            .try_collect()
             .await
     }
+}
 
-    async fn abort(&mut self) -> Result<()> {
-        self.store.abort_multipart(&self.path, &self.id).await
+/// What is being written.
+pub struct Pieces {
+    store: Arc<AmazonS3>,
+    id: FileId,
+    begun: u64,
+    next: PutPayloadMut,
+    on_their_way: JoinSet<Result<()>>,
+}
+
+impl Pieces {
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
+        loop {
+            let room = PIECE_BYTES as usize - self.next.content_length();
+            if bytes.len() < room {
+                self.next.push(bytes);
+                return Ok(());
+            }
+            self.next.push(bytes.split_to(room));
+            self.send().await?;
+        }
+    }
+
+    async fn send(&mut self) -> Result<()> {
+        while self.on_their_way.len() >= PARTS_AT_ONCE
+            && let Some(sent) = self.on_their_way.join_next().await
+        {
+            sent??;
+        }
+        let piece = std::mem::take(&mut self.next).freeze();
+        let (store, path) = (self.store.clone(), piece_path(self.id, self.begun));
+        self.begun += 1;
+        self.on_their_way
+            .spawn(async move { store.put(&path, piece).await.map(drop) });
+        Ok(())
+    }
+
+    pub async fn finish(mut self) -> Result<()> {
+        let mut done = Ok(());
+        if self.next.content_length() > 0 {
+            done = self.send().await;
+        }
+        done.and(self.settle().await)
+    }
+
+    /// Waits for what is on its way: a piece whose sender has gone away can still arrive, behind
+    /// the back of whoever deletes it.
+    pub async fn settle(mut self) -> Result<()> {
+        let mut all = Ok(());
+        while let Some(sent) = self.on_their_way.join_next().await {
+            all = all.and(sent?);
+        }
+        all
     }
 }
 
-fn connect(config: &S3Config) -> Result<AmazonS3, Fault> {
+fn piece_path(id: FileId, piece: u64) -> Path {
+    path(id).join(piece.to_string())
+}
+
+/// Which pieces a range is in, and where in each of them.
+fn pieces_of(range: Range<u64>) -> impl Iterator<Item = (u64, Range<u64>)> {
+    let numbers = range.start / PIECE_BYTES..range.end.div_ceil(PIECE_BYTES);
+    numbers.map(move |number| {
+        let begin = number * PIECE_BYTES;
+        let end = range.end.min(begin + PIECE_BYTES);
+        (number, range.start.max(begin) - begin..end - begin)
+    })
+}
+
+async fn read_piece(
+    store: Arc<AmazonS3>,
+    id: FileId,
+    (number, range): (u64, Range<u64>),
+) -> Result<BoxStream<'static, Result<Bytes>>> {
+    let options = GetOptions {
+        range: Some(GetRange::Bounded(range)),
+        ..GetOptions::default()
+    };
+    let found = store.get_opts(&piece_path(id, number), options).await?;
+    Ok(found.into_stream())
+}
+
+fn connect(config: &S3Config) -> Result<AmazonS3> {
     let endpoint = config.endpoint.as_deref();
     let client = ClientOptions::new()
         .with_allow_http(endpoint.is_some_and(|url| url.starts_with("http://")))
@@ -127,6 +192,5 @@ fn connect(config: &S3Config) -> Result<AmazonS3, Fault> {
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    let store = builder.build();
-    store.map_err(|error| Fault::caused("the S3 store", error))
+    builder.build()
 }

@@ -43,7 +43,6 @@ pub struct Upload {
     /// What has come and was not passed on yet.
     pending: BytesMut,
     bytes: i64,
-    held: i64,
     renewed: Stopwatch,
     hash: digest::Context,
     writer: Option<Writer>,
@@ -87,7 +86,7 @@ impl Files {
         let turn = turn.map_err(|error| Fault::caused("a turn", error))?;
         let (id, files) = (FileId::new(), self.clone());
         let description = description.map(|text| text.as_str().to_owned());
-        let held = self
+        let stray = self
             .db
             .write(move |tx| {
                 lock(tx, account)?;
@@ -104,17 +103,18 @@ impl Files {
                     return Err(Refused::TooMany(most));
                 }
                 store::insert_arriving(tx, id, account, files.clock.now() + LEASE_SECONDS)?;
-                files.hold(tx, account, id, 1)
+                let held = files.hold(tx, account, id, 1)?;
+                // Made here: whoever waits for it may be gone by now.
+                Ok(Stray::new(&files, id, held))
             })
             .await?;
         Ok(Upload {
-            stray: Stray::new(self, id),
+            stray,
             account,
             name,
             media_type: None,
             pending: BytesMut::new(),
             bytes: 0,
-            held,
             renewed: Stopwatch::start(),
             hash: digest::Context::new(&SHA256),
             writer: None,
@@ -167,7 +167,7 @@ impl Files {
     ) -> Result<Kept, Refused> {
         let clock = self.clock.clone();
         let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
-        let ids: Vec<_> = strays.iter().map(|stray| stray.id).collect();
+        let blobs: Vec<_> = strays.iter().map(|stray| (stray.id, stray.bytes)).collect();
         let files = self.clone();
         let kept = self
             .db
@@ -231,7 +231,10 @@ impl Files {
             .as_ref()
             .is_err_and(|refused| !matches!(refused, Refused::Fault(_)));
         if is_refused {
-            self.drop_all(&ids).await;
+            for (id, bytes) in blobs {
+                // What cannot be deleted now is stray still, and will be swept.
+                self.drop_bytes(id, bytes).await.ok();
+            }
         }
         let (kept, replayed) = kept?;
         Ok(Kept {
@@ -242,16 +245,9 @@ impl Files {
 
     /// Takes away what came in whole and will not be kept, before anybody is told so: its part of
     /// the quota is free then.
-    pub async fn give_up(&self, mut arrived: Vec<Arrived>) {
-        let ids: Vec<_> = arrived.iter().map(|one| one.stray.id).collect();
-        self.drop_all(&ids).await;
-        arrived.iter_mut().for_each(|one| one.stray.keep());
-    }
-
-    async fn drop_all(&self, ids: &[FileId]) {
-        for id in ids {
-            // What cannot be deleted now is stray still, and will be swept.
-            self.drop_bytes(*id).await.ok();
+    pub async fn give_up(&self, arrived: Vec<Arrived>) {
+        for mut one in arrived {
+            one.stray.clear_up(None, None).await;
         }
     }
 }
@@ -259,12 +255,8 @@ impl Files {
 impl Upload {
     /// Takes away what has come, as [`Files::give_up`].
     pub async fn give_up(mut self) {
-        let mut stray = self.stray.take();
-        if let Some(writer) = self.writer.take() {
-            writer.give_up().await;
-        }
-        stray.files.drop_all(&[stray.id]).await;
-        stray.keep();
+        let (writer, finishing) = (self.writer.take(), self.finishing.take());
+        self.stray.clear_up(writer, finishing).await;
     }
 
     /// # Errors
@@ -275,7 +267,7 @@ impl Upload {
         if self.bytes > most {
             return Err(Refused::TooLarge(most));
         }
-        if self.bytes > self.held || self.is_due() {
+        if self.bytes > self.stray.bytes || self.is_due() {
             self.renew().await?;
         }
         // Copied together: a piece can be a few bytes of a buffer that it keeps alive.
@@ -309,7 +301,7 @@ impl Upload {
             lock(tx, account)?;
             files.hold(tx, account, id, bytes)
         });
-        self.held = renewed.await?;
+        self.stray.bytes = renewed.await?;
         self.renewed = Stopwatch::start();
         Ok(())
     }
@@ -334,13 +326,7 @@ impl Upload {
                 if let Some(scanner) = &files.config.scanner {
                     self.scan = Some(Scan::begin(scanner).await?);
                 }
-                let id = self.stray.id;
-                let writer = none.insert(files.blobs.write(id).await?);
-                if let Some(draft) = writer.draft().map(str::to_owned) {
-                    let noted = files.db.write(move |tx| store::set_draft(tx, id, &draft));
-                    noted.await?;
-                }
-                writer
+                none.insert(files.blobs.write(self.stray.id).await?)
             }
         };
         if let Some(scan) = &mut self.scan {
@@ -413,7 +399,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         if writer.is_some() || finishing.is_some() {
-            self.stray.clear_up(writer, finishing);
+            drop(self.stray.clear_up(writer, finishing));
         }
     }
 }
@@ -426,14 +412,17 @@ fn too_late() -> Refused {
 /// Something in the store that is no file yet. Dropped, it goes.
 struct Stray {
     id: FileId,
+    /// What it holds of the quota: no more of it is in the store.
+    bytes: i64,
     files: Files,
     is_kept: bool,
 }
 
 impl Stray {
-    fn new(files: &Files, id: FileId) -> Self {
+    fn new(files: &Files, id: FileId, bytes: i64) -> Self {
         Self {
             id,
+            bytes,
             files: files.clone(),
             is_kept: false,
         }
@@ -446,40 +435,45 @@ impl Stray {
 
     /// From then on, its taker answers for it.
     fn take(&mut self) -> Self {
-        let taken = Self::new(&self.files, self.id);
+        let taken = Self::new(&self.files, self.id, self.bytes);
         self.is_kept = true;
         taken
     }
 
+    /// Takes it away, also if nobody waits until it is done.
     fn clear_up(
         &mut self,
         writer: Option<Writer>,
         finishing: Option<JoinHandle<Result<(), BlobError>>>,
-    ) {
+    ) -> impl Future<Output = ()> + use<> {
         self.is_kept = true;
-        let (files, id) = (self.files.clone(), self.id);
-        // Without a runtime the server ends, and the next one sweeps.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return;
-        };
-        runtime.spawn(async move {
+        let (files, id, bytes) = (self.files.clone(), self.id, self.bytes);
+        let clear = async move {
             if let Some(writer) = writer {
                 writer.give_up().await;
             }
             if let Some(finishing) = finishing {
                 finishing.await.ok();
             }
-            if let Err(fault) = files.drop_bytes(id).await {
+            if let Err(fault) = files.drop_bytes(id, bytes).await {
                 tracing::warn!(%fault, "what is left of an upload is deleted later");
             }
-        });
+        };
+        // Without a runtime the server ends, and the next one sweeps.
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let clearing = runtime.map(|runtime| runtime.spawn(clear));
+        async move {
+            if let Some(clearing) = clearing {
+                clearing.await.ok();
+            }
+        }
     }
 }
 
 impl Drop for Stray {
     fn drop(&mut self) {
         if !self.is_kept {
-            self.clear_up(None, None);
+            drop(self.clear_up(None, None));
         }
     }
 }

@@ -353,15 +353,17 @@ impl Files {
         expected: Expected,
     ) -> Result<(), Refused> {
         let clock = self.clock.clone();
-        self.db
+        let bytes = self
+            .db
             .write(move |tx| {
                 let file = load_for_change(tx, account, id, &expected)?;
                 store::delete(tx, &file)?;
-                Ok::<_, Refused>(store::set_stray(tx, id, clock.now() + LEAVING_SECONDS)?)
+                store::set_stray(tx, &file, clock.now() + LEAVING_SECONDS)?;
+                Ok::<_, Refused>(file.bytes)
             })
             .await?;
         // What cannot be deleted now is stray, and will be swept.
-        if let Err(fault) = self.drop_bytes(id).await {
+        if let Err(fault) = self.drop_bytes(id, bytes).await {
             tracing::warn!(%fault, "a file's bytes are deleted later");
         }
         Ok(())
@@ -392,8 +394,8 @@ impl Files {
             .await
     }
 
-    async fn drop_bytes(&self, id: FileId) -> Result<(), Fault> {
-        sweep::drop_bytes(&self.db, &self.blobs, id).await
+    async fn drop_bytes(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
+        sweep::drop_bytes(&self.db, &self.blobs, id, bytes).await
     }
 }
 

@@ -228,10 +228,8 @@ pub fn delete(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
 
 /// Everything that anybody has.
 pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
-    let ids: Vec<String> = files::table.select(files::id).load(tx)?;
-    for id in ids {
-        insert_stray(tx, id, 0)?;
-    }
+    let all = files::table.select((files::id, files::bytes)).load(tx)?;
+    insert_strays(tx, all, 0)?;
     diesel::delete(files::table).execute(tx)?;
     diesel::delete(shelves::table).execute(tx)?;
     diesel::update(stray_blobs::table)
@@ -249,10 +247,8 @@ pub fn delete_all(
     account: AccountId,
     now: UnixSeconds,
 ) -> Result<(), Fault> {
-    let ids: Vec<String> = owned(account).select(files::id).load(tx)?;
-    for id in ids {
-        insert_stray(tx, id, now)?;
-    }
+    let all = owned(account).select((files::id, files::bytes)).load(tx)?;
+    insert_strays(tx, all, now)?;
     diesel::delete(owned(account)).execute(tx)?;
     diesel::delete(shelves::table.find(account.to_string())).execute(tx)?;
     Ok(())
@@ -400,18 +396,24 @@ pub fn forget_arriving(
 }
 
 /// On its way out; after `ends_at` anybody deletes its bytes.
-pub fn set_stray(tx: &mut AnyConnection, id: FileId, ends_at: UnixSeconds) -> Result<(), Fault> {
-    insert_stray(tx, id.to_string(), ends_at)
+pub fn set_stray(tx: &mut AnyConnection, file: &File, ends_at: UnixSeconds) -> Result<(), Fault> {
+    insert_strays(tx, vec![(file.id.to_string(), file.bytes)], ends_at)
 }
 
-fn insert_stray(tx: &mut AnyConnection, id: String, ends_at: UnixSeconds) -> Result<(), Fault> {
-    diesel::insert_into(stray_blobs::table)
-        .values((
-            stray_blobs::id.eq(id),
-            stray_blobs::bytes.eq(0),
-            stray_blobs::ends_at.eq(ends_at),
-        ))
-        .execute(tx)?;
+fn insert_strays(
+    tx: &mut AnyConnection,
+    strays: Vec<(String, i64)>,
+    ends_at: UnixSeconds,
+) -> Result<(), Fault> {
+    for (id, bytes) in strays {
+        diesel::insert_into(stray_blobs::table)
+            .values((
+                stray_blobs::id.eq(id),
+                stray_blobs::bytes.eq(bytes),
+                stray_blobs::ends_at.eq(ends_at),
+            ))
+            .execute(tx)?;
+    }
     Ok(())
 }
 
@@ -435,33 +437,23 @@ pub fn take_over(
     Ok(taken == 1)
 }
 
-/// By what the store knows what is written there, until it is whole.
-pub fn set_draft(tx: &mut AnyConnection, id: FileId, draft: &str) -> Result<(), Fault> {
-    diesel::update(stray_blobs::table.find(id.to_string()))
-        .set(stray_blobs::draft.eq(draft))
-        .execute(tx)?;
-    Ok(())
-}
-
-pub fn draft(db: &mut AnyConnection, id: FileId) -> Result<Option<String>, Fault> {
-    let found: Option<Option<String>> = stray_blobs::table
-        .find(id.to_string())
-        .select(stray_blobs::draft)
-        .first(db)
-        .optional()?;
-    Ok(found.flatten())
-}
-
-/// Those whose time is over.
-pub fn strays(db: &mut AnyConnection, now: UnixSeconds, limit: i64) -> Result<Vec<FileId>, Fault> {
-    let ids: Vec<String> = stray_blobs::table
+/// Those whose time is over, and how many bytes of each there can be.
+pub fn strays(
+    db: &mut AnyConnection,
+    now: UnixSeconds,
+    limit: i64,
+) -> Result<Vec<(FileId, i64)>, Fault> {
+    let strays: Vec<(String, i64)> = stray_blobs::table
         .filter(stray_blobs::ends_at.le(now))
         .order(stray_blobs::ends_at)
         .limit(limit)
-        .select(stray_blobs::id)
+        .select((stray_blobs::id, stray_blobs::bytes))
         .load(db)?;
-    let parse = |id: &String| FileId::parse(id).ok_or_else(|| Fault::new("a stray without an id"));
-    ids.iter().map(parse).collect()
+    let parsed = strays.into_iter().map(|(id, bytes)| {
+        let id = FileId::parse(&id).ok_or_else(|| Fault::new("a stray without an id"))?;
+        Ok((id, bytes))
+    });
+    parsed.collect()
 }
 
 pub fn forget_stray(tx: &mut AnyConnection, id: FileId) -> Result<(), Fault> {

@@ -15,10 +15,9 @@ use crate::storage::Db;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SWEPT_AT_ONCE: i64 = 100;
 
-/// Deletes the bytes of a stray, and then its row.
-pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId) -> Result<(), Fault> {
-    let draft = db.read(move |db| store::draft(db, id)).await?;
-    blobs.delete(id, draft.as_deref()).await?;
+/// Deletes a stray, which has no more than so many bytes, and then its row.
+pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Result<(), Fault> {
+    blobs.delete(id, bytes).await?;
     db.write(move |tx| store::forget_stray(tx, id).map(drop))
         .await
 }
@@ -50,9 +49,9 @@ async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
         // They are taken over first: an upload that comes back to life must not count on them.
         let strays = db.write(move |tx| {
             let mut taken = Vec::new();
-            for id in store::strays(tx, now, SWEPT_AT_ONCE)? {
+            for (id, bytes) in store::strays(tx, now, SWEPT_AT_ONCE)? {
                 if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {
-                    taken.push(id);
+                    taken.push((id, bytes));
                 }
             }
             Ok::<_, Fault>(taken)
@@ -61,9 +60,9 @@ async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
         if strays.is_empty() {
             return failed.map_or(Ok(()), Err);
         }
-        for id in strays {
+        for (id, bytes) in strays {
             // One that cannot be deleted now does not keep the others.
-            if let Err(fault) = drop_bytes(db, blobs, id).await {
+            if let Err(fault) = drop_bytes(db, blobs, id, bytes).await {
                 failed = Some(fault);
             }
         }

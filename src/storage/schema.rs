@@ -123,7 +123,6 @@ diesel::table! {
         id -> Text,
         account_id -> Nullable<Text>,
         bytes -> BigInt,
-        draft -> Nullable<Text>,
         ends_at -> BigInt,
     }
 }

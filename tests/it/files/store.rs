@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::support::{NOON, left_out};
+use crate::support::{NOON, PASSWORD, left_out};
 
 /// A file system of four megabytes, gone with its owner. `None` only where people know that
 /// none can be mounted.
@@ -63,7 +63,7 @@ fn a_full_disk_is_told_and_leaves_nothing_and_works_again_when_there_is_room() {
         only_first();
     }
     let page = door.browser();
-    page.sign_in("ada", crate::support::PASSWORD);
+    page.sign_in("ada", PASSWORD);
     let told = page.send_files("/files", &one("second.bin", noise(2_500_000)));
     assert_eq!(
         (told.status, told.heading()),
@@ -163,14 +163,19 @@ fn a_lost_file_is_a_store_that_is_away_and_can_be_deleted() {
 
 #[cfg(feature = "s3")]
 mod s3 {
-    use object_store::aws::{AmazonS3, AmazonS3Builder};
-    use object_store::multipart::MultipartStore;
-    use object_store::path::Path;
-    use object_store::{Error, ObjectStoreExt};
+    use std::io::{Read, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, RwLock};
+    use std::thread;
+
+    use futures_util::TryStreamExt;
+    use object_store::ObjectStore;
+    use object_store::aws::AmazonS3Builder;
+    use rustix::process::Signal;
     use url::Url;
 
     use super::*;
-    use crate::support::{Wire, tool};
+    use crate::support::{Place, Wire, tool};
 
     /// The server that `scripts/test` starts: where it is, and what opens it.
     struct Server {
@@ -192,18 +197,24 @@ mod s3 {
             })
         }
 
-        fn door(&self) -> Door {
-            Door::with(&[
-                ("files.store", &format!("s3:{}", self.bucket)),
-                ("files.s3_endpoint", &self.endpoint),
-                ("files.s3_key_id", &self.key_id),
-                ("files.s3_secret_key", &self.secret_key),
-            ])
+        fn settings(&self) -> [(&'static str, String); 4] {
+            [
+                ("files.store", format!("s3:{}", self.bucket)),
+                ("files.s3_endpoint", self.endpoint.clone()),
+                ("files.s3_key_id", self.key_id.clone()),
+                ("files.s3_secret_key", self.secret_key.clone()),
+            ]
         }
 
-        /// The same store, without us.
-        fn store(&self) -> AmazonS3 {
-            AmazonS3Builder::new()
+        fn door(&self) -> Door {
+            let settings = self.settings();
+            let settings: Vec<_> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
+            Door::with(&settings)
+        }
+
+        /// How many objects there are of this file, asked without us.
+        fn objects(&self, id: &str) -> usize {
+            let store = AmazonS3Builder::new()
                 .with_bucket_name(&self.bucket)
                 .with_region("us-east-1")
                 .with_endpoint(&self.endpoint)
@@ -211,23 +222,12 @@ mod s3 {
                 .with_secret_access_key(&self.secret_key)
                 .with_allow_http(true)
                 .build()
-                .unwrap()
-        }
-
-        /// Whether there is an object for this file.
-        fn has(&self, id: &str) -> bool {
-            let store = self.store();
+                .unwrap();
+            let prefix = format!("{}/{id}", &id[..2]).into();
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            match runtime.block_on(store.head(&path_of(id))) {
-                Ok(_) => true,
-                Err(Error::NotFound { .. }) => false,
-                Err(error) => panic!("{error}"),
-            }
+            let all: Result<Vec<_>, _> = runtime.block_on(store.list(Some(&prefix)).try_collect());
+            all.unwrap().len()
         }
-    }
-
-    fn path_of(id: &str) -> Path {
-        Path::from(format!("{}/{id}", &id[..2]))
     }
 
     fn strays(door: &Door) -> Vec<String> {
@@ -235,7 +235,7 @@ mod s3 {
     }
 
     #[test]
-    fn a_large_file_goes_to_the_store_and_comes_back_whole_and_in_parts() {
+    fn a_large_file_goes_to_the_store_and_comes_back_whole_and_in_ranges() {
         let Some(server) = Server::find() else { return };
         let door = server.door();
         let ada = program(&door, "ada");
@@ -244,13 +244,15 @@ mod s3 {
         assert_eq!(reply.status, 201, "{}", reply.body);
         assert_eq!(text(&reply.json(), "sha256"), sha256(&content));
         let id = text(&reply.json(), "id").to_owned();
-        assert!(server.has(&id));
+        assert_eq!(server.objects(&id), 3);
         assert_eq!(rows(&door, "stray_blobs"), 0);
         assert!(content_of(&ada, &id).bytes == content);
         let path = format!("{API}/{id}/content");
         for (range, part) in [
             ("bytes=0-9", &content[..10]),
             ("bytes=8388600-8388620", &content[8_388_600..=8_388_620]),
+            ("bytes=8388608-16777215", &content[8_388_608..16_777_216]),
+            ("bytes=1-16777216", &content[1..=16_777_216]),
             ("bytes=-5", &content[content.len() - 5..]),
             ("bytes=19999990-", &content[19_999_990..]),
         ] {
@@ -261,7 +263,7 @@ mod s3 {
         let head = ada.head(&path);
         assert_eq!(head.header("content-length"), Some("20000000"));
         assert_eq!(ada.with_method("DELETE", &at(&id)).status, 204);
-        assert!(!server.has(&id));
+        assert_eq!(server.objects(&id), 0);
         assert_eq!(rows(&door, "stray_blobs"), 0);
         assert!(stored(&door).is_empty(), "nothing went to the folder");
     }
@@ -278,7 +280,7 @@ mod s3 {
         assert_eq!(content_of(&ada, &ids[0]).body, "a");
         assert!(content_of(&ada, &ids[1]).bytes == png);
         let page = door.browser();
-        page.sign_in("ada", crate::support::PASSWORD);
+        page.sign_in("ada", PASSWORD);
         let small = page.get(&format!("/files/{}/thumbnail", ids[1]));
         assert_eq!(small.status, 200);
     }
@@ -306,7 +308,7 @@ mod s3 {
         let (broken_off, id) = begin();
         drop(broken_off);
         wait_until("it is cleared away", || rows(&door, "stray_blobs") == 0);
-        assert!(!server.has(&id));
+        assert_eq!(server.objects(&id), 0);
         // Another file takes the description while this one comes in.
         let (mut taken, id) = begin();
         let ada = door.program(Some(&access));
@@ -316,30 +318,124 @@ mod s3 {
         assert!(taken.say(end));
         taken.say_no_more();
         wait_until("it is cleared away", || rows(&door, "stray_blobs") == 0);
-        assert!(!server.has(&id));
-        assert!(server.has(&other));
+        assert_eq!(server.objects(&id), 0);
+        assert_eq!(server.objects(&other), 1);
         assert_eq!(rows(&door, "files"), 1);
     }
 
     #[test]
-    fn parts_that_a_killed_server_has_left_are_taken_away() {
+    fn a_file_of_whole_pieces_has_no_empty_one_behind_them() {
         let Some(server) = Server::find() else { return };
         let door = server.door();
-        let (store, runtime) = (server.store(), tokio::runtime::Runtime::new().unwrap());
-        let id = uuid::Uuid::new_v4().to_string();
-        let path = path_of(&id);
-        let draft = runtime.block_on(store.create_multipart(&path)).unwrap();
-        let add = |part| {
-            let content = noise(5 << 20).into();
-            runtime.block_on(store.put_part(&path, &draft, part, content))
+        let ada = program(&door, "ada");
+        let content = noise(2 << 23);
+        let id = uploaded(&ada, &one("even.bin", &content));
+        assert_eq!(server.objects(&id), 2);
+        assert!(content_of(&ada, &id).bytes == content);
+        assert_eq!(ada.with_method("DELETE", &at(&id)).status, 204);
+        assert_eq!(server.objects(&id), 0);
+    }
+
+    #[test]
+    fn whatever_a_killed_server_has_written_is_swept() {
+        let Some(server) = Server::find() else { return };
+        let mut place = Place::new();
+        for (key, value) in server.settings() {
+            let key = key.replace('.', "__").to_uppercase();
+            place.set(&format!("DOORWARD_{key}"), &value);
+        }
+        let mut serving = place.serve();
+        serving
+            .browser()
+            .sign_up("ada", "ada@example.com", PASSWORD);
+        for written in 0..3 {
+            let ada = serving.browser();
+            ada.sign_in("ada", PASSWORD);
+            let mut wire = Wire::to(serving.address);
+            wire.say(upload::chunked_head(&ada.access()));
+            wire.say(upload::chunk(
+                one("half.bin", noise(written * 9 * MEGABYTE + 1)).unfinished(),
+            ));
+            let ids = || place.lines("SELECT id AS line FROM stray_blobs");
+            wait_until("it is coming in", || ids().len() == 1);
+            let id = ids().remove(0);
+            wait_until("some of it is written", || server.objects(&id) == written);
+            serving.signal(Signal::KILL);
+            drop(serving);
+            place.sql("UPDATE stray_blobs SET ends_at = 0");
+            serving = place.serve();
+            wait_until("it is swept", || ids().is_empty());
+            assert_eq!(server.objects(&id), 0);
+        }
+    }
+
+    /// Stands between a server and its store. What is to be put there waits for the guard of
+    /// `closed`, whatever becomes of its sender.
+    fn relay(to: &str, closed: Arc<RwLock<()>>) -> String {
+        let to = to.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for from in listener.incoming() {
+                let (mut from, mut to) = (from.unwrap(), TcpStream::connect(&to).unwrap());
+                let (mut back, mut answers) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                thread::spawn(move || std::io::copy(&mut answers, &mut back));
+                let closed = closed.clone();
+                thread::spawn(move || {
+                    let mut buffer = [0; 65536];
+                    while let Ok(length @ 1..) = from.read(&mut buffer) {
+                        if buffer.starts_with(b"PUT") {
+                            drop(closed.read());
+                        }
+                        to.write_all(&buffer[..length]).unwrap();
+                    }
+                });
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[test]
+    fn what_reaches_the_store_after_its_sender_has_hung_up_is_taken_away_too() {
+        let Some(server) = Server::find() else { return };
+        let gate = Arc::new(RwLock::new(()));
+        let endpoint = relay(&server.endpoint, gate.clone());
+        let slow = Server {
+            endpoint,
+            ..Server::find().unwrap()
         };
-        add(0).unwrap();
-        door.sql(&format!(
-            "INSERT INTO stray_blobs (id, bytes, draft, ends_at) VALUES ('{id}', 0, '{draft}', 0)"
-        ));
-        let door = door.restart();
-        wait_until("it is swept", || rows(&door, "stray_blobs") == 0);
-        assert!(add(1).is_err(), "there is nothing to add to");
+        let door = slow.door();
+        let access = door.signed_up("ada").access();
+        let closed = gate.write().unwrap();
+        let begin = |body: &[u8]| {
+            let mut wire = Wire::to(door.address);
+            // Hung up on with an answer unread, the server is told at once.
+            wire.say(format!(
+                "POST {API} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {access}\r\n\
+                 content-type: {}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+                crate::support::multipart::CONTENT_TYPE,
+                body.len(),
+            ));
+            wire.say(body);
+            wire
+        };
+        // As many as one account may send at once; then the next one waits for its turn.
+        let whole = one("a.txt", "a").whole();
+        let wires: Vec<_> = (0..8).map(|_| begin(&whole)).collect();
+        wait_until("all are coming in", || rows(&door, "stray_blobs") == 8);
+        let ids = strays(&door);
+        drop(wires);
+        let next = begin(&whole);
+        wait_until("they have been given up", || {
+            rows(&door, "stray_blobs") == 9
+        });
+        drop((next, closed));
+        wait_until("all is cleared away", || rows(&door, "stray_blobs") == 0);
+        // One that was heard to the end before it was seen to hang up is kept.
+        let kept = door.lines("SELECT id AS line FROM files");
+        for id in ids {
+            assert_eq!(server.objects(&id), usize::from(kept.contains(&id)));
+        }
     }
 
     #[test]

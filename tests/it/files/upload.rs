@@ -7,7 +7,7 @@ use super::*;
 use crate::support::{NOON, PASSWORD, Place, Wire, status_of};
 
 /// The head of a request whose length nobody knows yet.
-fn chunked_head(bearer: &str) -> String {
+pub fn chunked_head(bearer: &str) -> String {
     format!(
         "POST {API} HTTP/1.1\r\nhost: x\r\naccept: application/json\r\nconnection: close\r\n\
          authorization: Bearer {bearer}\r\ncontent-type: {}\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -15,7 +15,7 @@ fn chunked_head(bearer: &str) -> String {
     )
 }
 
-fn chunk(bytes: &[u8]) -> Vec<u8> {
+pub fn chunk(bytes: &[u8]) -> Vec<u8> {
     let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
     chunk.extend_from_slice(bytes);
     chunk.extend_from_slice(b"\r\n");
@@ -492,6 +492,53 @@ fn a_stray_is_left_alone_until_its_time_is_over() {
     assert_eq!(stored(&door).len(), 1);
 }
 
+/// The end of a form that was begun with [`Multipart::unfinished`].
+fn end_of_form() -> Vec<u8> {
+    let form = one("a", "");
+    [
+        chunk(&form.whole()[form.unfinished().len()..]),
+        b"0\r\n\r\n".to_vec(),
+    ]
+    .concat()
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn an_upload_that_is_heard_of_while_a_sweep_looks_at_it_is_kept() {
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, PgConnection};
+
+    let door = Door::open();
+    let Some(schema) = door.database_url() else {
+        return;
+    };
+    let access = door.signed_up("ada").access();
+    let mut wire = Wire::to(door.address);
+    wire.say(chunked_head(&access));
+    wire.say(chunk(one("slow.bin", noise(20_000)).unfinished()));
+    wait_until("it is coming in", || rows(&door, "stray_blobs") == 1);
+    door.let_pass(601);
+    // As its renewal does: the sweep of another server finds its time over, and has to wait.
+    let mut renewal = PgConnection::establish(&schema).unwrap();
+    renewal
+        .batch_execute(&format!(
+            "SELECT set_config('application_name', current_schema(), false); \
+             BEGIN; UPDATE stray_blobs SET ends_at = {}",
+            NOON + 1201
+        ))
+        .unwrap();
+    let _other = door.another();
+    let waiting = "SELECT count(*) AS n FROM pg_stat_activity AS renewal, pg_stat_activity AS sweep \
+                   WHERE renewal.application_name = current_schema() \
+                   AND renewal.pid = ANY (pg_blocking_pids(sweep.pid))";
+    wait_until("the sweep waits", || door.number(waiting) > 0);
+    renewal.batch_execute("COMMIT").unwrap();
+    wire.say(end_of_form());
+    let answer = wire.hear();
+    assert_eq!(status_of(&answer), "201", "{answer}");
+    only(&door, 1);
+}
+
 #[test]
 fn an_upload_that_was_swept_while_it_came_in_is_not_kept() {
     let door = Door::open();
@@ -501,11 +548,7 @@ fn an_upload_that_was_swept_while_it_came_in_is_not_kept() {
     wire.say(chunk(one("slow.bin", noise(20_000)).unfinished()));
     wait_until("it is coming in", || rows(&door, "stray_blobs") == 1);
     door.sql("DELETE FROM stray_blobs");
-    let form = one("slow.bin", "");
-    let whole = form.whole();
-    let end = &whole[form.unfinished().len()..];
-    wire.say(chunk(end));
-    wire.say("0\r\n\r\n");
+    wire.say(end_of_form());
     let answer = wire.hear();
     assert_eq!(status_of(&answer), "503", "{answer}");
     only(&door, 0);

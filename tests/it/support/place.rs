@@ -121,11 +121,14 @@ impl Place {
         meddle(&self.database, &self.path("data/doorward.db"), sql);
     }
 
+    /// Every `line` that a query has.
+    pub fn lines(&self, sql: &str) -> Vec<String> {
+        lines(&self.database, &self.path("data/doorward.db"), sql)
+    }
+
     /// The number that a query has as `n`.
     pub fn number(&self, sql: &str) -> i64 {
-        let file = self.path("data/doorward.db");
-        let found = lines(&self.database, &file, &as_line(sql));
-        found[0].parse().unwrap()
+        self.lines(&as_line(sql))[0].parse().unwrap()
     }
 
     /// Everything in the data folder but SQLite's own log: the names, and in short what stands

@@ -1,0 +1,1 @@
+ALTER TABLE stray_blobs ADD COLUMN draft TEXT;

@@ -1,0 +1,1 @@
+ALTER TABLE stray_blobs DROP COLUMN draft;
