@@ -118,6 +118,7 @@ impl Blobs {
     ///
     /// # Errors
     /// When the store is away.
+    #[cfg_attr(not(feature = "s3"), expect(unused_variables))]
     pub async fn delete(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
         match self {
             Self::Folder(folder) => folder.delete(id).await.map_err(away),
