@@ -33,10 +33,25 @@ const PASSED_ON_BYTES: usize = 64 << 10;
 const HELD_MIN_BYTES: i64 = 1_000_000;
 const HELD_MAX_BYTES: i64 = 64_000_000;
 
+/// What is known of a file before it comes.
+pub struct Coming {
+    pub name: FileName,
+    /// If it has one, and came before its file.
+    pub description: Option<Description>,
+    /// No more will come than this, as far as its sender has said.
+    pub bytes_max: Option<i64>,
+    /// The key of its request; what else it was made with does not count here.
+    pub key: Option<Once>,
+}
+
 /// A file that is coming in.
 pub struct Upload {
     stray: Stray,
     account: AccountId,
+    bytes_max: i64,
+    /// Its request's key is known. It is heard only to see whether it is the same again: nothing
+    /// of it is stored, nor refused for what the first one has left no room for.
+    is_again: bool,
     name: FileName,
     /// What its beginning says that it is, as soon as enough has come to see it.
     media_type: Option<&'static str>,
@@ -60,6 +75,7 @@ pub struct Arrived {
     pub bytes: i64,
     pub sha256: [u8; 32],
     thumbnail: Option<Vec<u8>>,
+    is_again: bool,
 }
 
 /// Files that are there, from this request or from the same one before.
@@ -70,47 +86,60 @@ pub struct Kept {
 }
 
 impl Files {
-    /// Lets a file in, of a name and maybe with a description that is known already.
+    /// Lets a file in, after the last one of its request if there was one.
     ///
     /// # Errors
     /// [`Refused`].
     pub async fn receive(
         &self,
         account: AccountId,
-        name: FileName,
-        description: Option<&Description>,
+        coming: Coming,
+        last: Option<&mut Arrived>,
     ) -> Result<Upload, Refused> {
         // Each takes memory: more of one account at once wait, before anything of them is read.
         let turns = self.turns[usize::from(account.as_bytes()[0]) % self.turns.len()].clone();
         let turn = turns.acquire_owned().await;
         let turn = turn.map_err(|error| Fault::caused("a turn", error))?;
+        let Coming {
+            name,
+            description,
+            bytes_max,
+            key,
+        } = coming;
+        let last = last.map(|last| {
+            last.stray.bytes = last.bytes;
+            (last.stray.id, last.bytes)
+        });
         let (id, files) = (FileId::new(), self.clone());
-        let description = description.map(|text| text.as_str().to_owned());
+        let bytes_max = bytes_max.unwrap_or(i64::MAX);
         let stray = self
             .db
             .write(move |tx| {
                 lock(tx, account)?;
+                let now = files.clock.now();
+                let is_again = match &key {
+                    Some(once) => idempotency::look(tx, account, once, now)? != Claim::First,
+                    None => false,
+                };
+                if is_again {
+                    return Ok::<_, Refused>(None);
+                }
+                if let Some((id, bytes)) = last {
+                    store::hold(tx, id, bytes)?;
+                }
                 // Asked again at the end; it would be a pity to hear it only then.
-                if let Some(description) = description
-                    && store::is_described(tx, account, &description)?
-                {
-                    return Err(Refused::DescriptionTaken);
-                }
-                let shelf = store::shelf(tx, account)?;
-                let (arriving, _) = store::arriving(tx, account)?;
-                let most = shelf.files_max(&files.config);
-                if shelf.files + arriving >= most {
-                    return Err(Refused::TooMany(most));
-                }
-                store::insert_arriving(tx, id, account, files.clock.now() + LEASE_SECONDS)?;
-                let held = files.hold(tx, account, id, 1)?;
+                files.may_come(tx, account, description.as_ref())?;
+                store::insert_arriving(tx, id, account, now + LEASE_SECONDS)?;
+                let held = files.hold(tx, account, id, (1, bytes_max))?;
                 // Made here: whoever waits for it may be gone by now.
-                Ok(Stray::new(&files, id, held))
+                Ok(Some(Stray::new(&files, id, held)))
             })
             .await?;
         Ok(Upload {
-            stray,
+            is_again: stray.is_none(),
+            stray: stray.unwrap_or_else(|| Stray::none(self, id)),
             account,
+            bytes_max,
             name,
             media_type: None,
             pending: BytesMut::new(),
@@ -124,13 +153,34 @@ impl Files {
         })
     }
 
-    /// Holds so many bytes of the quota for it, and some more; returns how many.
+    fn may_come(
+        &self,
+        tx: &mut AnyConnection,
+        account: AccountId,
+        description: Option<&Description>,
+    ) -> Result<(), Refused> {
+        if let Some(description) = description
+            && store::is_described(tx, account, description.as_str())?
+        {
+            return Err(Refused::DescriptionTaken);
+        }
+        let shelf = store::shelf(tx, account)?;
+        let (arriving, _) = store::arriving(tx, account)?;
+        let most = shelf.files_max(&self.config);
+        if shelf.files + arriving >= most {
+            return Err(Refused::TooMany(most));
+        }
+        Ok(())
+    }
+
+    /// Holds the bytes of the quota that have come of it, and some of those that may come; returns
+    /// how many.
     fn hold(
         &self,
         tx: &mut AnyConnection,
         account: AccountId,
         id: FileId,
-        bytes: i64,
+        (bytes, bytes_max): (i64, i64),
     ) -> Result<i64, Refused> {
         let shelf = store::shelf(tx, account)?;
         let (_, arriving) = store::arriving(tx, account)?;
@@ -140,8 +190,8 @@ impl Files {
         if bytes > free {
             return Err(Refused::OverQuota(most));
         }
-        let wanted = bytes + bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
-        let held = wanted.min(free);
+        let more = bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
+        let held = (bytes + more).min(bytes_max.max(bytes)).min(free);
         // What is held already is on the disk by now, or soon.
         let more = (held - own).max(0);
         if !self.blobs.has_room(self.config.keep_free_bytes + more)? {
@@ -167,7 +217,8 @@ impl Files {
     ) -> Result<Kept, Refused> {
         let clock = self.clock.clone();
         let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
-        let blobs: Vec<_> = strays.iter().map(|stray| (stray.id, stray.bytes)).collect();
+        let lying = strays.iter().filter(|stray| !stray.is_kept);
+        let blobs: Vec<_> = lying.map(|stray| (stray.id, stray.bytes)).collect();
         let files = self.clone();
         let kept = self
             .db
@@ -181,6 +232,10 @@ impl Files {
                     None => Claim::First,
                 };
                 match claim {
+                    // Of what was heard again, the first has been forgotten meanwhile.
+                    Claim::First if arrived.iter().any(|one| one.is_again) => {
+                        return Err(too_late());
+                    }
                     Claim::First => {}
                     Claim::Again(made) => {
                         let ids = made.split(' ').filter_map(FileId::parse);
@@ -295,8 +350,11 @@ impl Upload {
     }
 
     async fn renew(&mut self) -> Result<(), Refused> {
+        if self.is_again {
+            return Ok(());
+        }
         let (files, account) = (self.stray.files.clone(), self.account);
-        let (id, bytes) = (self.stray.id, self.bytes);
+        let (id, bytes) = (self.stray.id, (self.bytes, self.bytes_max));
         let renewed = self.stray.files.db.write(move |tx| {
             lock(tx, account)?;
             files.hold(tx, account, id, bytes)
@@ -319,6 +377,9 @@ impl Upload {
     }
 
     async fn pass_on(&mut self, piece: Bytes) -> Result<(), Refused> {
+        if self.is_again {
+            return Ok(());
+        }
         let files = &self.stray.files;
         let writer = match &mut self.writer {
             Some(writer) => writer,
@@ -373,12 +434,13 @@ impl Upload {
             media_type,
             sha256,
             thumbnail,
+            is_again: self.is_again,
             stray: self.stray.take(),
         })
     }
 
     async fn thumbnail(&self, media_type: &str) -> Result<Option<Vec<u8>>, Fault> {
-        if !media::is_image(media_type) || self.bytes > thumbnail::FILE_MAX_BYTES {
+        if self.is_again || !media::is_image(media_type) || self.bytes > thumbnail::FILE_MAX_BYTES {
             return Ok(None);
         }
         let files = &self.stray.files;
@@ -428,6 +490,13 @@ impl Stray {
         }
     }
 
+    /// One of which nothing is stored.
+    fn none(files: &Files, id: FileId) -> Self {
+        let mut none = Self::new(files, id, 0);
+        none.keep();
+        none
+    }
+
     /// There is nothing to clear up any more.
     fn keep(&mut self) {
         self.is_kept = true;
@@ -435,8 +504,8 @@ impl Stray {
 
     /// From then on, its taker answers for it.
     fn take(&mut self) -> Self {
-        let taken = Self::new(&self.files, self.id, self.bytes);
-        self.is_kept = true;
+        let mut taken = Self::new(&self.files, self.id, self.bytes);
+        taken.is_kept = std::mem::replace(&mut self.is_kept, true);
         taken
     }
 
@@ -446,9 +515,12 @@ impl Stray {
         writer: Option<Writer>,
         finishing: Option<JoinHandle<Result<(), BlobError>>>,
     ) -> impl Future<Output = ()> + use<> {
-        self.is_kept = true;
+        let is_kept = std::mem::replace(&mut self.is_kept, true);
         let (files, id, bytes) = (self.files.clone(), self.id, self.bytes);
         let clear = async move {
+            if is_kept {
+                return;
+            }
             if let Some(writer) = writer {
                 writer.give_up().await;
             }

@@ -29,7 +29,7 @@ use crate::base::version::{Expected, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db};
-pub use arrival::{Arrived, Kept, Upload};
+pub use arrival::{Arrived, Coming, Kept, Upload};
 pub use store::{delete_all, find};
 pub use sweep::clear;
 

@@ -16,7 +16,7 @@ use crate::files::{Change, Cursor, File, Search, Sort};
 use crate::web::State;
 use crate::web::download::{self, Display, Parts};
 use crate::web::error::PageError;
-use crate::web::forms::upload::{self, Right, receive};
+use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::guard::SignedIn;
 
 #[derive(Serialize)]
@@ -86,8 +86,13 @@ pub async fn add(
     body: Payload,
 ) -> Answer {
     let (files, account) = (&state.files, who.account);
-    let from = ("file", Right::Session);
-    let received = receive(&request, body.into_inner(), files, account, from).await?;
+    let expected = Expected {
+        field: "file",
+        right: Right::Session,
+        // What is asked for with it will be known when all of it has come.
+        key: creation::once(&request, b"")?,
+    };
+    let received = receive(&request, body.into_inner(), files, account, expected).await?;
     let form = received.form;
     let unknown = |name: &&str| !["description", "form_token"].contains(name);
     if let Some(name) = form.names().find(unknown) {

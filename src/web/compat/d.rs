@@ -16,7 +16,7 @@ use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
 use crate::web::error::{PageError, is_for_a_person};
-use crate::web::forms::upload::{self, Right, receive};
+use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::pages::{Answer, Frame, Page};
 use crate::web::{api, basic};
 
@@ -103,8 +103,13 @@ pub async fn upload(page: Page, body: Payload) -> Answer {
         Ok((account, _)) => account.id,
         Err(refused) => return refused,
     };
-    let (files, from) = (&page.files, ("inputFile", Right::Token));
-    let received = receive(page.request(), body.into_inner(), files, account, from).await?;
+    let files = &page.files;
+    let expected = Expected {
+        field: "inputFile",
+        right: Right::Token,
+        key: None,
+    };
+    let received = receive(page.request(), body.into_inner(), files, account, expected).await?;
     let description = received.form.text("description");
     let description =
         Description::parse(description).map_err(|words| PageError::field("description", &words))?;

@@ -13,7 +13,8 @@ use crate::base::clock::Stopwatch;
 use crate::base::ids::AccountId;
 use crate::base::names::{Description, FileName};
 use crate::base::size::for_reading;
-use crate::files::{Arrived, Files, Refused};
+use crate::files::{Arrived, Coming, Files, Refused};
+use crate::idempotency::Once;
 use crate::web::error::PageError;
 
 pub const MULTIPART: &str = "multipart/form-data";
@@ -44,6 +45,15 @@ pub enum Right {
     Token,
 }
 
+/// What a form is to be like.
+pub struct Expected {
+    /// The name of the parts that are files.
+    pub field: &'static str,
+    pub right: Right,
+    /// See [`Coming::key`].
+    pub key: Option<Once>,
+}
+
 /// What came, as far as it was read.
 pub struct Received {
     pub form: Form,
@@ -51,8 +61,7 @@ pub struct Received {
     pub files: Result<Vec<Arrived>, (String, Refused)>,
 }
 
-/// Reads a form whose files are in parts called `field`. What of it is not kept goes again when
-/// it is dropped.
+/// Reads a form with files. What of it is not kept goes again when it is dropped.
 ///
 /// # Errors
 /// When it is no such form, is too slow, breaks off, or comes from elsewhere.
@@ -61,7 +70,7 @@ pub async fn receive(
     mut body: Payload,
     files: &Files,
     account: AccountId,
-    (field, right): (&str, Right),
+    expected: Expected,
 ) -> Result<Received, PageError> {
     let is_multipart = request.content_type().eq_ignore_ascii_case(MULTIPART);
     if !is_multipart || request.headers().contains_key(CONTENT_ENCODING) {
@@ -70,6 +79,9 @@ pub async fn receive(
     let parts = Multipart::from_request(request, &mut body).await;
     let mut parts = parts.map_err(|_| UNREADABLE)?;
     let (mut form, mut arrived, mut count) = (Form::default(), Vec::new(), 0);
+    let Expected { field, right, key } = expected;
+    let length = request.headers().get(CONTENT_LENGTH);
+    let bytes_max = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let mut pace = Pace::begin();
     while let Some(part) = pace.keep(parts.next()).await? {
         let part = part.map_err(unreadable)?;
@@ -92,12 +104,15 @@ pub async fn receive(
                     return Err(PageError::TooLarge);
                 }
                 let description = form.find("description").map(Description::parse);
-                let headers = request.headers();
-                // It may be the same request again, whose own file has it by now.
-                let description = description.filter(|_| !headers.contains_key("idempotency-key"));
-                let description = description.and_then(Result::ok).flatten();
                 let shown = name.as_str().to_owned();
-                match take(part, files, account, (name, description), &mut pace).await? {
+                let coming = Coming {
+                    name,
+                    description: description.and_then(Result::ok).flatten(),
+                    bytes_max,
+                    key: key.clone(),
+                };
+                let last = arrived.last_mut();
+                match take(part, files, account, (coming, last), &mut pace).await? {
                     Ok(None) => {}
                     Ok(Some(file)) => arrived.push(file),
                     Err(refused) => {
@@ -127,7 +142,7 @@ async fn take(
     mut part: Part,
     files: &Files,
     account: AccountId,
-    (name, description): (FileName, Option<Description>),
+    (coming, last): (Coming, Option<&mut Arrived>),
     pace: &mut Pace,
 ) -> Result<Result<Option<Arrived>, Refused>, PageError> {
     let about = part.content_disposition();
@@ -138,7 +153,7 @@ async fn take(
     if first.is_none() && !is_named {
         return Ok(Ok(None));
     }
-    let mut upload = match files.receive(account, name, description.as_ref()).await {
+    let mut upload = match files.receive(account, coming, last).await {
         Ok(upload) => upload,
         Err(refused) => return Ok(Err(refused)),
     };

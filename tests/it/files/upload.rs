@@ -151,6 +151,42 @@ fn the_same_request_again_is_answered_with_what_it_made() {
 }
 
 #[test]
+fn a_shelf_that_the_first_request_has_filled_does_not_refuse_it_again() {
+    let full = [("files.quota_mb", "1"), ("files.quota_files", "1")];
+    let door = Door::with(&full);
+    let ada = program(&door, "ada");
+    let keyed = ada.with("idempotency-key", "large");
+    let form = one("large.bin", noise(900_000));
+    let first = keyed.send_files(API, &form);
+    assert_eq!(first.status, 201, "{}", first.body);
+    for form in [&form, &form] {
+        let again = keyed.send_files(API, form);
+        assert_eq!(again.json(), first.json());
+        only(&door, 1);
+    }
+    let other = keyed.send_files(API, &one("other.bin", noise(800_000)));
+    refused(&other, 422, "idempotency_key_reused");
+    let new = ada.with("idempotency-key", "new").send_files(API, &form);
+    refused(&new, 409, "too_many");
+    only(&door, 1);
+}
+
+#[test]
+fn files_that_fit_are_not_refused_for_what_could_have_come_with_them() {
+    let door = Door::with(&[("files.quota_mb", "1")]);
+    let ada = program(&door, "ada");
+    uploaded(&ada, &one("large.bin", noise(980_000)));
+    let three = one("a.bin", noise(5000)).file("file", "b.bin", noise(5000));
+    let three = three.file("file", "c.bin", noise(5000));
+    let reply = ada.send_files(API, &three);
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    only(&door, 4);
+    let large = ada.send_files(API, &one("d.bin", noise(5001)));
+    refused(&large, 409, "over_quota");
+    only(&door, 4);
+}
+
+#[test]
 fn no_two_files_of_an_account_have_the_same_description() {
     let door = Door::open();
     let (ada, bob) = (program(&door, "ada"), program(&door, "bob"));

@@ -10,7 +10,7 @@ use crate::base::size;
 use crate::files::{Cursor, Search, Sort};
 use crate::sessions::Identity;
 use crate::web::error::PageError;
-use crate::web::forms::upload::{self, Right, receive};
+use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::forms::{Field, FieldError, summary};
 use crate::web::guard::SignedIn;
 
@@ -109,9 +109,13 @@ pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
 
 pub async fn add(page: Page, SignedIn(who): SignedIn, body: Payload) -> Answer {
     let part = Part::of(&page)?;
-    let from = ("file", Right::Session);
+    let expected = Expected {
+        field: "file",
+        right: Right::Session,
+        key: None,
+    };
     let body = body.into_inner();
-    let received = receive(page.request(), body, &page.files, who.account, from).await?;
+    let received = receive(page.request(), body, &page.files, who.account, expected).await?;
     let mut description = Field::kept(received.form.text("description"));
     let mut file = Field::default();
     let parsed = description.note(Description::parse(received.form.text("description")));
