@@ -35,8 +35,7 @@
       let ending = "The upload broke off, and nothing was saved. Send it again.";
       const stop = () => {
         bar.remove();
-        button.disabled = false;
-        button.focus();
+        button.ariaDisabled = null;
         say(ending, true);
       };
       request.open("POST", form.action);
@@ -52,7 +51,8 @@
       request.addEventListener("abort", stop);
       addEventListener("pagehide", () => request.abort(), { once: true });
       request.send(new FormData(form));
-      button.disabled = true;
+      // A disabled one would lose the focus.
+      button.ariaDisabled = "true";
       bar.value = 0;
       form.append(bar);
       say("Uploading.");
@@ -62,6 +62,7 @@
     form.addEventListener("submit", (event) => {
       if (input.files.length === 0) return;
       event.preventDefault();
+      if (button.ariaDisabled) return;
       const large = [...input.files].find((file) => file.size > input.dataset.max);
       if (!large) return send();
       say(input.dataset.tooLarge.replace("NAME", () => large.name), true);

@@ -342,6 +342,16 @@ fn a_password_that_will_not_do_changes_nothing() {
         reply.errors()
     };
     let one = |id: &str, words: &str| vec![(id.to_owned(), words.to_owned())];
+    // What was good is empty again, too, and says so.
+    for (current, new, emptied) in [
+        ("canary-wrong", NEW_PASSWORD, "new"),
+        (PASSWORD, "short", "current"),
+    ] {
+        let reply = change_password(&ada, current, new);
+        let again = reply.text(&format!("#{emptied}-hint"));
+        assert!(again.starts_with("Enter it again"), "{again}");
+        assert_eq!(reply.body.matches("Enter it again").count(), 1);
+    }
     assert_eq!(
         errors("canary-wrong", NEW_PASSWORD),
         one("current", "This is not your current password")

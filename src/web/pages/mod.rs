@@ -38,7 +38,7 @@ use super::State;
 use super::assets::{Asset, Assets};
 use super::cookies;
 use super::error::{PageError, WEAK_PASSWORD, is_for_a_person};
-use super::forms::FieldError;
+use super::forms::{Field, FieldError};
 use super::guard::viewer;
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
@@ -60,6 +60,15 @@ pub struct Frame {
     pub viewer: Option<Viewer>,
     /// Said once, on the page after the one that did it.
     pub notice: Option<String>,
+}
+
+/// What is said above a password that was good, in a form that was not: it is empty again.
+fn again(password: &Field, errors: &[FieldError<'_>]) -> &'static str {
+    if password.error.is_none() && !errors.is_empty() {
+        "Enter it again: no page sends a password back. "
+    } else {
+        ""
+    }
 }
 
 /// Who is signed in.

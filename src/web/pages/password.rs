@@ -26,6 +26,10 @@ impl ChangePassword<'_> {
     fn errors(&self) -> Vec<FieldError<'_>> {
         summary(&[("current", &self.current), ("new", &self.new)])
     }
+
+    fn again(&self, field: &Field) -> &'static str {
+        super::again(field, &self.errors())
+    }
 }
 
 pub async fn show(page: Page, who: SignedIn) -> Answer {

@@ -68,6 +68,10 @@ impl SignUpFields {
         Ok(())
     }
 
+    pub fn again(&self) -> &'static str {
+        super::again(&self.password, &self.errors())
+    }
+
     pub fn errors(&self) -> Vec<FieldError<'_>> {
         summary(&[
             ("username", &self.username),

@@ -422,6 +422,7 @@ fn a_name_or_address_that_is_taken_is_named_whatever_its_case() {
             (reply.value("Username"), reply.value("Email address")),
             (name.to_owned(), address.to_owned())
         );
+        assert!(reply.text("#password-hint").starts_with("Enter it again"));
         assert_eq!(
             reply
                 .cookies()

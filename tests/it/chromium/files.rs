@@ -248,6 +248,13 @@ fn whoever_leaves_the_page_ends_the_upload() {
         let value = chromium.evaluate("return document.querySelector('progress').value");
         value.as_f64() > Some(0.0)
     });
+    // The button keeps the focus, and does nothing more.
+    assert_eq!(chromium.focus(), "Upload");
+    let is_off = "return document.activeElement.ariaDisabled";
+    assert_eq!(chromium.evaluate(is_off), "true");
+    chromium.click("button", "Upload");
+    let bars = "return document.querySelectorAll('progress').length";
+    assert_eq!(chromium.evaluate(bars), 1);
     chromium.follow("Work");
     chromium.unthrottle();
     chromium.follow("Files");
