@@ -12,6 +12,7 @@ use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::names::{PASSWORD_MAX, Password, Refusal};
 use crate::base::paging::page;
 use crate::files::{self, File};
+use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
@@ -23,6 +24,9 @@ pub const DOWNLOADS_MAX: i64 = 1_000_000;
 const PASSWORD_MIN: usize = 8;
 /// For each file, those included that have ended.
 pub const SHARES_MAX: i64 = 100;
+/// Wrong passwords of one link, counted from the first; then it opens to nobody for a while.
+const TRIES_MAX: i64 = 20;
+pub const TRIES_MINUTES: i64 = 15;
 /// One that has ended can be looked at for so long.
 const KEPT_DAYS: i64 = 30;
 
@@ -139,8 +143,13 @@ pub enum Refused {
     /// It wants a password, and none came or another one.
     #[error("the link wants its password")]
     Password,
+    /// Its password was tried too often.
+    #[error("the link's password was tried {TRIES_MAX} times")]
+    Tries,
     #[error("too many are waiting")]
     Busy,
+    #[error("the key stands for another request")]
+    KeyReused,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -169,6 +178,8 @@ impl Shares {
         }
     }
 
+    /// A link, and whether the same request had made it before.
+    ///
     /// # Errors
     /// [`Refused`].
     pub async fn make(
@@ -176,7 +187,8 @@ impl Shares {
         account: AccountId,
         file: FileId,
         new: NewShare,
-    ) -> Result<Share, Refused> {
+        once: Option<Once>,
+    ) -> Result<(Share, bool), Refused> {
         let password_hash = match &new.password {
             Some(password) => Some(self.hash(password).await?),
             None => None,
@@ -193,20 +205,40 @@ impl Shares {
             ends_at: now + new.minutes * 60,
             password_hash,
         };
-        self.db
+        let (share, replayed) = self
+            .db
             .write(move |tx| {
                 if !accounts::lock(tx, account)? {
                     return Err(Refused::NotFound);
                 }
                 owned(tx, account, file)?;
+                if let Some(once) = &once {
+                    match idempotency::claim(tx, account, once, &share.id.to_string(), now)? {
+                        Claim::First => {}
+                        Claim::Again(made) => {
+                            let made = ShareId::parse(&made).ok_or(Refused::NotFound)?;
+                            let made = store::find(tx, made)?.ok_or(Refused::NotFound)?;
+                            return Ok((made, true));
+                        }
+                        Claim::Reused => return Err(Refused::KeyReused),
+                    }
+                }
                 store::forget(tx, now - KEPT_DAYS * 86_400)?;
                 if store::count(tx, file)? >= SHARES_MAX {
                     return Err(Refused::TooMany);
                 }
                 store::insert(tx, &share)?;
-                Ok(share)
+                Ok((share, false))
             })
-            .await
+            .await?;
+        // The password is no part of what the key remembers.
+        if let (true, Some(password)) = (replayed, &new.password) {
+            let hash = share.password_hash.clone();
+            if let Verdict::Wrong = self.passwords.verify(password, hash).await? {
+                return Err(Refused::KeyReused);
+            }
+        }
+        Ok((share, replayed))
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, Refused> {
@@ -293,16 +325,26 @@ impl Shares {
     /// Whether the password is the link's.
     ///
     /// # Errors
-    /// [`Refused::Password`] when it is not, or when too many are waiting.
+    /// [`Refused::Password`] when it is not, [`Refused::Tries`] when it cannot be asked any more
+    /// for now, or when too many are waiting.
     pub async fn unlock(&self, share: &Share, password: Option<&str>) -> Result<(), Refused> {
         let Some(hash) = share.password_hash.clone() else {
             return Ok(());
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
-        match self.passwords.verify(&password, Some(hash)).await? {
-            Verdict::Right | Verdict::RightButOld => Ok(()),
-            Verdict::Wrong => Err(Refused::Password),
+        let (id, now) = (share.id, self.clock.now());
+        // Counted before it is known to be wrong: of many at once no more are looked at.
+        let counted = self.db.write(move |tx| store::take_try(tx, id, now));
+        if !counted.await? {
+            return Err(Refused::Tries);
         }
+        let verdict = self.passwords.verify(&password, Some(hash)).await;
+        if let Ok(Verdict::Wrong) = verdict {
+            return Err(Refused::Password);
+        }
+        let given_back = self.db.write(move |tx| store::give_try_back(tx, id));
+        given_back.await?;
+        Ok(verdict.map(drop)?)
     }
 
     /// Counts a download, if there is one left: of any number at once, no more than were allowed.

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::Share;
+use super::{Share, TRIES_MAX, TRIES_MINUTES};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
@@ -114,6 +114,33 @@ pub fn use_once(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result
         ))
         .execute(tx)?;
     Ok(used == 1)
+}
+
+/// Counts a try of its password, if it may be tried still: each of those at once.
+pub fn take_try(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result<bool, Fault> {
+    let one = || shares::table.filter(shares::id.eq(id.to_string()));
+    let begun = diesel::update(one().filter(shares::tries_end_at.le(now)))
+        .set((
+            shares::tries.eq(1),
+            shares::tries_end_at.eq(now + TRIES_MINUTES * 60),
+        ))
+        .execute(tx)?;
+    if begun == 1 {
+        return Ok(true);
+    }
+    let counted = diesel::update(one().filter(shares::tries.lt(TRIES_MAX)))
+        .set(shares::tries.eq(shares::tries + 1))
+        .execute(tx)?;
+    Ok(counted == 1)
+}
+
+/// It was not a wrong one.
+pub fn give_try_back(tx: &mut AnyConnection, id: ShareId) -> Result<(), Fault> {
+    let one = shares::table.filter(shares::id.eq(id.to_string()));
+    diesel::update(one.filter(shares::tries.gt(0)))
+        .set(shares::tries.eq(shares::tries - 1))
+        .execute(tx)?;
+    Ok(())
 }
 
 /// Whether it was there.

@@ -138,5 +138,7 @@ diesel::table! {
         last_used_at -> Nullable<BigInt>,
         created_at -> BigInt,
         ends_at -> BigInt,
+        tries -> BigInt,
+        tries_end_at -> BigInt,
     }
 }

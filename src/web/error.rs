@@ -68,6 +68,8 @@ pub enum PageError {
     ShareEnded,
     /// A link to a file that wants a password.
     SharePassword,
+    /// A password that was tried too often, and how many seconds nobody may.
+    Tries(i64),
     /// An `Idempotency-Key` that stands for another request.
     KeyReused,
     /// A request that can't be understood, and why.
@@ -257,6 +259,14 @@ impl PageError {
                 "None came, or another one. Send it as the password of Basic credentials; the name does not matter.",
                 None,
             ),
+            Self::Tries(_) => (
+                S::TOO_MANY_REQUESTS,
+                "too_many_tries",
+                "Too many wrong passwords",
+                "So many were given that for a while none is taken any more. \
+                 Wait fifteen minutes, and try again.",
+                None,
+            ),
             Self::KeyReused => (
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -390,6 +400,7 @@ impl PageError {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Basic realm=\"Password of the link\", charset=\"UTF-8\""),
             )),
+            Self::Tries(seconds) => Some((header::RETRY_AFTER, HeaderValue::from(*seconds))),
             Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             Self::Unavailable(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("30"))),
             _ => None,
@@ -519,6 +530,8 @@ impl From<shares::Refused> for PageError {
             R::TooMany => Self::TooMany,
             R::Ended => Self::ShareEnded,
             R::Password => Self::SharePassword,
+            R::Tries => Self::Tries(shares::TRIES_MINUTES * 60),
+            R::KeyReused => Self::KeyReused,
             R::Busy => Self::Busy,
             R::Fault(fault) => fault.into(),
         }

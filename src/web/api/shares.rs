@@ -1,10 +1,10 @@
 //! The links that hand files on, for programs.
 
-use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
-use super::creation::created;
+use super::creation::{created, once};
 use super::files::parse;
 use super::paging::{self, Asked, Limit};
 use super::{Answer, Json};
@@ -79,8 +79,12 @@ pub async fn add(
     state: Data<State>,
     SignedIn(who): SignedIn,
     id: Path<String>,
+    request: HttpRequest,
     Json(new): Json<NewLink>,
 ) -> Answer {
+    // Without the password: a fast hash of this is stored.
+    let asked = (new.minutes, new.downloads, new.password.is_some());
+    let once = once(&request, format!("{asked:?}").as_bytes())?;
     let wanted = NewShare::parse(Some(new.minutes), new.downloads, new.password.as_deref());
     let wanted = wanted.map_err(|wrong| {
         let wrong = wrong.into_iter();
@@ -91,9 +95,10 @@ pub async fn add(
         )
     })?;
     let file = parse(&id)?;
-    let share = state.shares.make(who.account, file, wanted).await?;
+    let made = state.shares.make(who.account, file, wanted, once).await?;
+    let (share, replayed) = made;
     let location = format!("/api/files/{file}/shares/{}", share.id);
-    created(&location, &Shown::of(&share, &state)?, false)
+    created(&location, &Shown::of(&share, &state)?, replayed)
 }
 
 pub async fn delete(

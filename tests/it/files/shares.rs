@@ -306,6 +306,83 @@ fn a_link_with_a_password_opens_by_it_alone() {
 }
 
 #[test]
+fn a_password_of_a_link_cannot_be_tried_without_end() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    let other = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    let program = curl(&door);
+    let guessing = program.with("authorization", &basic("canary-guess"));
+    let knowing = program.with("authorization", &basic(LINK_PASSWORD));
+    for _ in 0..25 {
+        opens(&knowing.get(&link));
+        assert_eq!(
+            program.get(&link).status,
+            401,
+            "without one nothing is tried"
+        );
+    }
+    door.let_pass(60);
+    let tried = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..30)
+            .map(|_| {
+                let (guessing, link) = (guessing.with("x-nothing", ""), &link);
+                scope.spawn(move || guessing.get(link).status)
+            })
+            .collect();
+        let ended = running.into_iter().map(|one| one.join().unwrap());
+        ended.filter(|status| *status == 401).count()
+    });
+    assert_eq!(tried, 20);
+    for holder in [&guessing, &knowing] {
+        let reply = holder.get(&link);
+        refused(&reply, 429, "too_many_tries");
+        assert_eq!(reply.header("retry-after"), Some("900"));
+    }
+    let page = door.browser().get(&link);
+    let label = "Password of this link";
+    let told = door
+        .browser()
+        .submit(&page, "Download", &[(label, LINK_PASSWORD)]);
+    assert_eq!(
+        (told.status, told.heading()),
+        (429, "Too many wrong passwords".into())
+    );
+    opens(&knowing.get(&other));
+    door.let_pass(900);
+    opens(&knowing.get(&link));
+}
+
+#[test]
+fn a_link_asked_for_twice_by_one_key_is_one() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let shares = format!("{API}/{}/shares", owner.file);
+    let keyed = owner.program.with("idempotency-key", "to-bob");
+    let asked = json!({"minutes": 60, "downloads": 2, "password": LINK_PASSWORD});
+    let first = keyed.send_json("POST", &shares, &asked);
+    assert_eq!(first.status, 201, "{}", first.body);
+    let again = keyed.send_json("POST", &shares, &asked);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(text(&again.json(), "id"), text(&first.json(), "id"));
+    for other in [
+        json!({"minutes": 61, "downloads": 2, "password": LINK_PASSWORD}),
+        json!({"minutes": 60, "password": LINK_PASSWORD}),
+        json!({"minutes": 60, "downloads": 2, "password": "canary-another"}),
+        json!({"minutes": 60, "downloads": 2}),
+    ] {
+        let reply = keyed.send_json("POST", &shares, &other);
+        refused(&reply, 422, "idempotency_key_reused");
+    }
+    assert_eq!(rows(&door, "shares"), 1);
+    let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
+    opens(&knowing.get(&text(&again.json(), "url").replace(&door.url, "")));
+    let gone = format!("{shares}/{}", text(&first.json(), "id"));
+    assert_eq!(keyed.with_method("DELETE", &gone).status, 204);
+    refused(&keyed.send_json("POST", &shares, &asked), 404, "not_found");
+}
+
+#[test]
 fn a_link_lives_to_the_second() {
     let door = Door::open();
     let owner = Owner::of(&door);

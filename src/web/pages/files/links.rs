@@ -79,7 +79,7 @@ pub async fn make(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
     let password = Some(sent.text("password")).filter(|text| !text.is_empty());
     let mut fields = (Field::kept(sent.text("downloads")), Field::default());
     match NewShare::parse(minutes, downloads, password) {
-        Ok(new) => match page.shares.make(who.account, id, new).await {
+        Ok(new) => match page.shares.make(who.account, id, new, None).await {
             Ok(_) => {
                 let notice = "The link is made. Copy it from the list below.";
                 return Ok(page.go_with_notice(&path(id), notice));
