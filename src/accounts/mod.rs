@@ -6,14 +6,12 @@
 
 mod store;
 
-use std::fmt;
-
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Username};
-use crate::base::paging::page;
+use crate::base::paging::{self, page};
 use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
@@ -119,29 +117,8 @@ pub struct Search {
     pub group: Option<String>,
 }
 
-/// The accounts before this one, when they are listed from the oldest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub created_at: UnixSeconds,
-    pub id: AccountId,
-}
-
-impl Cursor {
-    /// What [`fmt::Display`] wrote.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (created_at, id) = text.split_once('.')?;
-        Some(Self {
-            created_at: created_at.parse().ok()?,
-            id: AccountId::parse(id)?,
-        })
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.created_at, self.id)
-    }
-}
+/// The accounts behind this one, when they are listed from the oldest.
+pub type Cursor = paging::Cursor<UnixSeconds, AccountId>;
 
 /// How somebody has proved that an account is theirs, before the transaction that relies on it.
 #[derive(Clone, Debug)]
@@ -326,7 +303,7 @@ impl Accounts {
             .read(move |db| store::search(db, &search, after, limit + 1))
             .await?;
         Ok(page(found, limit, |account| Cursor {
-            created_at: account.created_at,
+            value: account.created_at,
             id: account.id,
         }))
     }

@@ -260,7 +260,7 @@ pub fn search(
     limit: usize,
 ) -> Result<Vec<Account>, Fault> {
     let after = after.map_or((i64::MIN, String::new()), |after| {
-        (after.created_at, after.id.to_string())
+        (after.value, after.id.to_string())
     });
     // `MultiConnection` has no boxed queries, so what is not asked for matches everything.
     let text = containing(&search.text.to_lowercase());

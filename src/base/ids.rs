@@ -1,6 +1,7 @@
 //! Identifiers: random UUIDs (version 4), so that none can be guessed from another.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
@@ -30,6 +31,14 @@ macro_rules! id {
 
             pub fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                Self::parse(text).ok_or(())
             }
         }
 

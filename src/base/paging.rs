@@ -1,5 +1,32 @@
 //! Lists that are shown a page at a time.
 
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a list goes on: behind what it has with this value, by which it is sorted, and this id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor<V, I> {
+    pub value: V,
+    pub id: I,
+}
+
+impl<V: FromStr, I: FromStr> Cursor<V, I> {
+    /// What [`fmt::Display`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (id, value) = text.split_once('.')?;
+        Some(Self {
+            id: id.parse().ok()?,
+            value: value.parse().ok()?,
+        })
+    }
+}
+
+impl<V: fmt::Display, I: fmt::Display> fmt::Display for Cursor<V, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.id, self.value)
+    }
+}
+
 /// A page of a list from which one more than `limit` was asked for, and the cursor of the next
 /// page, if that one came.
 pub fn page<T, C>(

@@ -9,7 +9,8 @@ use super::{say, wait};
 use crate::app;
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
-use crate::config::{BaseUrl, Config, StoreConfig};
+use crate::config::{BaseUrl, Config, ScannerConfig, StoreConfig};
+use crate::scanner::{Scan, Verdict};
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 
@@ -17,15 +18,19 @@ use crate::tokens::Tokens;
 type Found = Result<Option<String>, Fault>;
 
 pub fn run(config: &Config) -> Result<(), Fault> {
-    let mut failed = false;
-    for (what, found) in [
+    let mut checks = vec![
         ("settings", Ok(None)),
         ("address", Ok(exposed_without_https(config))),
         ("data folder", data_dir(config)),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
         ("store of files", store(config)),
-    ] {
+    ];
+    if let Some(asked) = &config.files.scanner {
+        checks.push(("virus scanner", scanner(asked)));
+    }
+    let mut failed = false;
+    for (what, found) in checks {
         match found {
             Ok(None) => say(format_args!("ok    {what}")),
             Ok(Some(advice)) => say(format_args!("warn  {what}: {advice}")),
@@ -122,4 +127,19 @@ fn store(config: &Config) -> Found {
     let blobs = Blobs::open(&config.files.store)?;
     wait(blobs.check())?;
     Ok(None)
+}
+
+/// By something harmless, as an upload would be.
+fn scanner(asked: &ScannerConfig) -> Found {
+    let verdict = wait(async {
+        let mut scan = Scan::begin(asked).await?;
+        scan.hear(b"Is anybody there?").await?;
+        scan.verdict().await
+    })?;
+    match verdict {
+        Verdict::Clean => Ok(None),
+        verdict => Err(Fault::new(format!(
+            "it says of a line of text: {verdict:?}"
+        ))),
+    }
 }

@@ -13,7 +13,6 @@ mod store;
 mod sweep;
 mod thumbnail;
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
-use crate::base::paging::page;
+use crate::base::paging::{self, page};
 use crate::base::version::{Expected, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
@@ -117,37 +116,16 @@ impl Sort {
     }
 }
 
-/// The files behind this one, in the order that was asked for: its id, and what it is sorted by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    id: FileId,
-    value: String,
-}
+/// The files behind this one, in the order that was asked for.
+pub type Cursor = paging::Cursor<String, FileId>;
 
-impl Cursor {
-    /// What [`fmt::Display`] wrote.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, value) = text.split_once('.')?;
-        Some(Self {
-            id: FileId::parse(id)?,
-            value: value.to_owned(),
-        })
-    }
-
-    fn behind(file: &File, sort: Sort) -> Self {
-        let value = match sort {
-            Sort::Newest | Sort::Oldest => file.created_at.to_string(),
-            Sort::Name => FileName::sent(&file.name).key(),
-            Sort::Largest => file.bytes.to_string(),
-        };
-        Self { id: file.id, value }
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.id, self.value)
-    }
+fn behind(file: &File, sort: Sort) -> Cursor {
+    let value = match sort {
+        Sort::Newest | Sort::Oldest => file.created_at.to_string(),
+        Sort::Name => FileName::sent(&file.name).key(),
+        Sort::Largest => file.bytes.to_string(),
+    };
+    Cursor { value, id: file.id }
 }
 
 /// Which files are listed, and in which order.
@@ -266,7 +244,7 @@ impl Files {
             .db
             .read(move |db| store::list(db, account, &search, after.as_ref(), limit + 1))
             .await?;
-        Ok(page(found, limit, |last| Cursor::behind(last, sort)))
+        Ok(page(found, limit, |last| behind(last, sort)))
     }
 
     /// # Errors

@@ -168,7 +168,7 @@ pub fn list(
     limit: usize,
 ) -> Result<Vec<Listed>, Fault> {
     let before = after.map_or((i64::MAX, String::new()), |after| {
-        (after.created_at, after.id.to_string())
+        (after.value, after.id.to_string())
     });
     let stored: Vec<Stored> = sessions::table
         .filter(sessions::account_id.eq(account.to_string()))

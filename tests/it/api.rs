@@ -273,7 +273,7 @@ fn the_api_answers_browsers_with_json_too() {
     );
 }
 
-/// The statuses of each code, as `src/web/error.rs` gives them.
+/// The statuses of each code, as `src/web/error/mod.rs` gives them.
 pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
     let status = |name: &str| {
         (400..600u16)
@@ -284,7 +284,7 @@ pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
             })
             .unwrap_or_else(|| panic!("what status is {name}?"))
     };
-    let source = include_str!("../../src/web/error.rs");
+    let source = include_str!("../../src/web/error/mod.rs");
     let mut found = BTreeMap::<_, BTreeSet<_>>::new();
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     for pair in lines.windows(2) {

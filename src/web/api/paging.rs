@@ -42,6 +42,15 @@ impl TryFrom<u16> for Limit {
     }
 }
 
+/// A page of a list, whatever is in it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    #[serde(default)]
+    pub limit: Limit,
+    pub after: Option<String>,
+}
+
 /// What is asked of a list, read strictly: no key that is not known, none twice.
 pub struct Asked<T>(pub T);
 

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use super::credentials::Credentials;
-use super::paging::{self, Asked, Limit};
+use super::paging::{self, Asked, Page};
 use super::{Answer, granted, json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
@@ -46,14 +46,6 @@ pub async fn start(
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Which {
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
 #[derive(Serialize)]
 struct Item {
     id: String,
@@ -82,7 +74,7 @@ impl Item {
 pub async fn list(
     state: Data<State>,
     SignedIn(who): SignedIn,
-    Asked(which): Asked<Which>,
+    Asked(which): Asked<Page>,
 ) -> Answer {
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();

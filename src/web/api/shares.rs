@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::creation::{created, once};
 use super::files::parse;
-use super::paging::{self, Asked, Limit};
+use super::paging::{self, Asked, Page};
 use super::{Answer, Json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::ShareId;
@@ -45,19 +45,11 @@ impl Shown {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Which {
-    #[serde(default)]
-    limit: Limit,
-    after: Option<String>,
-}
-
 pub async fn list(
     state: Data<State>,
     SignedIn(who): SignedIn,
     id: Path<String>,
-    Asked(which): Asked<Which>,
+    Asked(which): Asked<Page>,
 ) -> Answer {
     let after = paging::cursor(which.after.as_deref(), ShareId::parse)?;
     let (file, limit) = (parse(&id)?, which.limit.items());

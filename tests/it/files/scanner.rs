@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::support::multipart::CONTENT_TYPE;
-use crate::support::{PASSWORD, Wire, status_of};
+use crate::support::{PASSWORD, Place, Wire, status_of};
 
 /// The text that every scanner finds and that harms nobody (eicar.org), in two halves, so that
 /// none finds it here.
@@ -59,6 +59,25 @@ impl Clamd {
     fn door(&self) -> Door {
         Door::with(&[("files.scanner", &format!("tcp:{}", self.address))])
     }
+}
+
+#[test]
+fn doctor_asks_the_scanner() {
+    let mut place = Place::new();
+    let clamd = Clamd::start(|_| b"stream: OK\0".to_vec());
+    place.set("DOORWARD_FILES__SCANNER", &format!("tcp:{}", clamd.address));
+    let found = place.run(&["doctor"]).well();
+    assert!(found.contains("ok    virus scanner"), "{found}");
+    assert_eq!(clamd.heard.recv().unwrap(), b"Is anybody there?");
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    place.set("DOORWARD_FILES__SCANNER", &format!("tcp:{}", gone.unwrap()));
+    let found = place.run(&["doctor"]);
+    assert_eq!(found.code, Some(1));
+    assert!(
+        found.stdout.contains("FAIL  virus scanner: "),
+        "{}",
+        found.stdout
+    );
 }
 
 /// One `zINSTREAM`, to its end. `None` for one that breaks off.

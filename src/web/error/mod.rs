@@ -1,23 +1,17 @@
 //! The one table from what went wrong to HTTP: status, stable code, and the words.
 
+mod answer;
+mod outcomes;
+
 use std::fmt;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{RequestHead, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use askama::Template;
+use actix_web::{HttpResponse, ResponseError};
 
-use super::pages::Frame;
-use crate::accounts::{self, SignUpError};
 use crate::base::fault::Fault;
-use crate::base::ids::RequestId;
-use crate::files;
-use crate::passwords::HashError;
-use crate::sessions::{NotSignedIn, RECENT_MINUTES};
-use crate::shares;
-use crate::work;
+use crate::sessions::RECENT_MINUTES;
+pub use answer::{is_for_a_person, is_of_a_person, not_found, written_out};
 
 pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
      that do not belong together";
@@ -453,105 +447,6 @@ impl fmt::Display for PageError {
     }
 }
 
-impl From<Fault> for PageError {
-    fn from(fault: Fault) -> Self {
-        if fault.is_away() {
-            Self::Unavailable(fault)
-        } else {
-            Self::Fault(fault)
-        }
-    }
-}
-
-impl From<NotSignedIn> for PageError {
-    fn from(why: NotSignedIn) -> Self {
-        match why {
-            NotSignedIn::Fault(fault) => Self::Unavailable(fault),
-            why => Self::NotSignedIn(Some(why.to_string())),
-        }
-    }
-}
-
-impl From<accounts::Refused> for PageError {
-    fn from(refused: accounts::Refused) -> Self {
-        use accounts::Refused as R;
-        match refused {
-            R::NoSuchAccount => Self::NotFound,
-            R::Stale => Self::Stale,
-            R::LastAdministrator => Self::LastAdministrator,
-            R::Nameless => Self::field(
-                "username",
-                "An account needs a username or an email address.",
-            ),
-            R::Taken { username, email } => Self::Taken { username, email },
-            R::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<SignUpError> for PageError {
-    fn from(error: SignUpError) -> Self {
-        match error {
-            SignUpError::Taken { username, email } => Self::Taken { username, email },
-            SignUpError::Password(HashError::Weak) => Self::field("password", WEAK_PASSWORD),
-            SignUpError::Password(HashError::Busy(_)) => Self::Busy,
-            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
-                fault.into()
-            }
-        }
-    }
-}
-
-impl From<files::Refused> for PageError {
-    fn from(refused: files::Refused) -> Self {
-        use files::Refused as R;
-        match refused {
-            R::NoSuchFile => Self::NotFound,
-            R::Stale(_) => Self::Stale,
-            R::DescriptionTaken => Self::DescriptionTaken,
-            R::TooMany(_) => Self::TooMany,
-            R::TooLarge(_) => Self::FileTooLarge(refused.to_string()),
-            R::OverQuota(_) => Self::OverQuota(refused.to_string()),
-            R::StoreFull => Self::StoreFull,
-            R::KeyReused => Self::KeyReused,
-            R::TypeNotTaken(_) | R::NameContradicts(_) | R::Infected | R::Empty => {
-                Self::field("file", &refused.to_string())
-            }
-            R::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<shares::Refused> for PageError {
-    fn from(refused: shares::Refused) -> Self {
-        use shares::Refused as R;
-        match refused {
-            R::NotFound => Self::NotFound,
-            R::TooMany => Self::TooMany,
-            R::Ended => Self::ShareEnded,
-            R::Password => Self::SharePassword,
-            R::Tries => Self::Tries(shares::TRIES_MINUTES * 60),
-            R::KeyReused => Self::KeyReused,
-            R::Busy => Self::Busy,
-            R::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl From<work::Refused> for PageError {
-    fn from(refused: work::Refused) -> Self {
-        use work::Refused as R;
-        match refused {
-            R::NoSuchItem => Self::NotFound,
-            R::NoSuchPlace => Self::field("before", "There is no such item."),
-            R::Stale(_) => Self::Stale,
-            R::TooMany => Self::TooMany,
-            R::KeyReused => Self::KeyReused,
-            R::Fault(fault) => fault.into(),
-        }
-    }
-}
-
 /// Bare: the words need the request, which is known only at the edge.
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
@@ -561,96 +456,4 @@ impl ResponseError for PageError {
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }
-}
-
-#[derive(Template)]
-#[template(path = "errors/problem.html")]
-struct ProblemPage {
-    frame: Frame,
-    title: &'static str,
-    text: &'static str,
-    /// What is wrong with each field, where no form is there to say it.
-    fields: Vec<String>,
-    action: Option<(&'static str, &'static str)>,
-    request_id: String,
-}
-
-/// Whether the answer is for a person: the request asks for HTML, and not the API for it.
-pub fn is_for_a_person(request: &HttpRequest) -> bool {
-    is_of_a_person(request.head())
-}
-
-/// As [`is_for_a_person`], of a request that has no handler yet.
-pub fn is_of_a_person(head: &RequestHead) -> bool {
-    let accept = head.headers().get(header::ACCEPT);
-    let html = accept
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    html && !head.uri.path().starts_with("/api/")
-}
-
-/// An answer whose error has no words yet gets them, as a page or as JSON.
-pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> ServiceResponse<BoxBody> {
-    let Some(error) = response.response().error() else {
-        return response;
-    };
-    // An error that is not ours comes from the framework; its words are not for people.
-    let foreign = match error.as_error::<PageError>() {
-        Some(_) => None,
-        None if response.status().is_client_error() => {
-            Some(PageError::Malformed("The request could not be understood."))
-        }
-        None => Some(PageError::Fault(Fault::new(format!("{error}")))),
-    };
-    let error = foreign
-        .as_ref()
-        .or(error.as_error())
-        .unwrap_or(&PageError::NotFound);
-    let words = error.words();
-    let extra = error.header();
-    let (body, content_type) = body(response.request(), error, &words, id);
-    let mut response = response.map_body(|_, _| body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some((name, value)) = extra {
-        response.headers_mut().insert(name, value);
-    }
-    response
-}
-
-fn body(
-    request: &HttpRequest,
-    error: &PageError,
-    words: &Words,
-    id: RequestId,
-) -> (BoxBody, &'static str) {
-    let request_id = id.to_string();
-    if is_for_a_person(request) {
-        let page = ProblemPage {
-            frame: Frame::of(request),
-            title: words.title,
-            text: words.text,
-            fields: error
-                .fields()
-                .values()
-                .filter_map(|words| Some(words.as_str()?.to_owned()))
-                .collect(),
-            action: words.action,
-            request_id,
-        };
-        (
-            page.render().unwrap_or_default().boxed(),
-            "text/html; charset=utf-8",
-        )
-    } else {
-        let json = serde_json::json!({
-            "error": words.code, "message": words.text, "request_id": request_id, "fields": error.fields(),
-        });
-        (json.to_string().boxed(), "application/json")
-    }
-}
-
-pub async fn not_found() -> HttpResponse {
-    PageError::NotFound.into_response()
 }

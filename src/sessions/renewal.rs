@@ -1,0 +1,153 @@
+//! New tokens for a session that goes on, or for the one in its place.
+
+use super::refresh::{Age, Presented};
+use super::store::{self, Row};
+use super::{EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, end_all, idle_end};
+use crate::accounts::{self, Account, Proof};
+use crate::base::clock::UnixSeconds;
+use crate::passwords::PasswordHash;
+
+/// Why a session is given new tokens before their time.
+#[derive(Clone, Debug)]
+pub enum Again {
+    /// The password was given again: the one behind this hash.
+    Proved(PasswordHash),
+    /// The account has another name.
+    Renamed,
+}
+
+enum Renewal {
+    Good(Box<(Account, Row)>),
+    Ended,
+    /// And ended for it, at this time.
+    Reused(UnixSeconds),
+}
+
+impl Sessions {
+    /// New tokens for a refresh token. Parallel requests with the same one get the same
+    /// successor for ten seconds; after that an old one is taken for stolen and ends the
+    /// session (RFC 9700, section 4.14.2).
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub async fn renew(&self, refresh: &str) -> Result<Grant, NotSignedIn> {
+        let presented = Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
+        let (clock, keys, config) = (
+            self.clock.clone(),
+            self.refresh.clone(),
+            self.config.clone(),
+        );
+        let id = presented.session;
+        // A forgery is told by reading: it never waits for a turn to write.
+        let known = self.db.read(move |db| store::find(db, id)).await?;
+        let known = known.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
+        let account = known.ok_or(NotSignedIn::Ended)?.account_id;
+        let outcome = self
+            .db
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let Some(account) = accounts::confirm(tx, account, &Proof::Otherwise)? else {
+                    return Ok(Renewal::Ended);
+                };
+                let now = clock.now();
+                // The seed is drawn anew when the password is given: whoever was not told of it
+                // does not come along.
+                let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let row = row.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
+                let Some(mut row) = row else {
+                    return Ok(Renewal::Ended);
+                };
+                match presented.age(row.generation, now - row.rotated_at) {
+                    Age::Current => {
+                        row.generation += 1;
+                        row.rotated_at = now;
+                        row.idle_ends_at = idle_end(now, row.ends_at, &config);
+                        // A session in use is renewed four times an hour.
+                        if now - row.last_seen_at >= HOUR {
+                            row.last_seen_at = now;
+                        }
+                        store::renew(tx, &row)?;
+                    }
+                    Age::InGrace => {}
+                    Age::Reused => {
+                        store::end(tx, id, now, EndReason::Reuse)?;
+                        return Ok(Renewal::Reused(now));
+                    }
+                }
+                Ok(Renewal::Good(Box::new((account, row))))
+            })
+            .await?;
+        match outcome {
+            Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
+            Renewal::Ended => Err(NotSignedIn::Ended),
+            Renewal::Reused(at) => {
+                self.live.end(id, at);
+                tracing::warn!(session = %id, "a refresh token was used twice: its session is ended");
+                Err(NotSignedIn::Ended)
+            }
+        }
+    }
+
+    /// New tokens of the same session, for somebody who has just proved again who they are, or of
+    /// whom a token has to say something else. No refresh token of before is good any more: who
+    /// has a copy does not come along.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub async fn issue_again(&self, identity: &Identity, why: Again) -> Result<Grant, NotSignedIn> {
+        let (clock, id, account) = (self.clock.clone(), identity.session, identity.account);
+        let (account, row) = self
+            .db
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let proof = match &why {
+                    Again::Proved(hash) => Proof::Password(hash.clone()),
+                    Again::Renamed => Proof::Otherwise,
+                };
+                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                let now = clock.now();
+                let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let mut row = row.ok_or(NotSignedIn::Ended)?;
+                if let Again::Proved(_) = why {
+                    row.verified_at = now;
+                }
+                row.refresh_seed = crate::base::random::bytes();
+                row.generation += 1;
+                row.rotated_at = now;
+                store::renew(tx, &row)?;
+                Ok((account, row))
+            })
+            .await?;
+        Ok(self.grant(&account, row)?)
+    }
+
+    /// Sets a new password in place of the one that was proved, and starts a session in place of
+    /// the one that it was changed in: every other one ends, and every link.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`]: the session or the password has gone meanwhile; then nothing has changed.
+    pub async fn change_password(
+        &self,
+        identity: &Identity,
+        proved: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<Grant, NotSignedIn> {
+        let (clock, config) = (self.clock.clone(), self.config.clone());
+        let (id, account) = (identity.session, identity.account);
+        let started = self
+            .db
+            .write(move |tx| -> Result<_, NotSignedIn> {
+                let proof = Proof::Password(proved);
+                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                let now = clock.now();
+                let before = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let before = before.ok_or(NotSignedIn::Ended)?;
+                accounts::set_password(tx, account.id, &new)?;
+                let ended = end_all(tx, account.id, None, now, EndReason::PasswordChanged)?;
+                let (client, stay) = (before.client, before.stay);
+                let row = Row::new(account.id, client, stay, now, now, &config);
+                store::insert(tx, &row)?;
+                Ok((account, row, ended))
+            })
+            .await?;
+        Ok(self.started(started)?)
+    }
+}

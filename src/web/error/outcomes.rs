@@ -1,0 +1,109 @@
+//! What the rooms answer that was not asked for, as what ends a request.
+
+use super::{PageError, WEAK_PASSWORD};
+use crate::accounts::{self, SignUpError};
+use crate::base::fault::Fault;
+use crate::files;
+use crate::passwords::HashError;
+use crate::sessions::NotSignedIn;
+use crate::shares;
+use crate::work;
+
+impl From<Fault> for PageError {
+    fn from(fault: Fault) -> Self {
+        if fault.is_away() {
+            Self::Unavailable(fault)
+        } else {
+            Self::Fault(fault)
+        }
+    }
+}
+
+impl From<NotSignedIn> for PageError {
+    fn from(why: NotSignedIn) -> Self {
+        match why {
+            NotSignedIn::Fault(fault) => Self::Unavailable(fault),
+            why => Self::NotSignedIn(Some(why.to_string())),
+        }
+    }
+}
+
+impl From<accounts::Refused> for PageError {
+    fn from(refused: accounts::Refused) -> Self {
+        use accounts::Refused as R;
+        match refused {
+            R::NoSuchAccount => Self::NotFound,
+            R::Stale => Self::Stale,
+            R::LastAdministrator => Self::LastAdministrator,
+            R::Nameless => Self::field(
+                "username",
+                "An account needs a username or an email address.",
+            ),
+            R::Taken { username, email } => Self::Taken { username, email },
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SignUpError> for PageError {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Taken { username, email } => Self::Taken { username, email },
+            SignUpError::Password(HashError::Weak) => Self::field("password", WEAK_PASSWORD),
+            SignUpError::Password(HashError::Busy(_)) => Self::Busy,
+            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
+                fault.into()
+            }
+        }
+    }
+}
+
+impl From<files::Refused> for PageError {
+    fn from(refused: files::Refused) -> Self {
+        use files::Refused as R;
+        match refused {
+            R::NoSuchFile => Self::NotFound,
+            R::Stale(_) => Self::Stale,
+            R::DescriptionTaken => Self::DescriptionTaken,
+            R::TooMany(_) => Self::TooMany,
+            R::TooLarge(_) => Self::FileTooLarge(refused.to_string()),
+            R::OverQuota(_) => Self::OverQuota(refused.to_string()),
+            R::StoreFull => Self::StoreFull,
+            R::KeyReused => Self::KeyReused,
+            R::TypeNotTaken(_) | R::NameContradicts(_) | R::Infected | R::Empty => {
+                Self::field("file", &refused.to_string())
+            }
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<shares::Refused> for PageError {
+    fn from(refused: shares::Refused) -> Self {
+        use shares::Refused as R;
+        match refused {
+            R::NotFound => Self::NotFound,
+            R::TooMany => Self::TooMany,
+            R::Ended => Self::ShareEnded,
+            R::Password => Self::SharePassword,
+            R::Tries => Self::Tries(shares::TRIES_MINUTES * 60),
+            R::KeyReused => Self::KeyReused,
+            R::Busy => Self::Busy,
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<work::Refused> for PageError {
+    fn from(refused: work::Refused) -> Self {
+        use work::Refused as R;
+        match refused {
+            R::NoSuchItem => Self::NotFound,
+            R::NoSuchPlace => Self::field("before", "There is no such item."),
+            R::Stale(_) => Self::Stale,
+            R::TooMany => Self::TooMany,
+            R::KeyReused => Self::KeyReused,
+            R::Fault(fault) => fault.into(),
+        }
+    }
+}
