@@ -23,8 +23,9 @@ use super::{Content, PARTS_AT_ONCE, away, path};
 use crate::base::ids::FileId;
 use crate::config::S3Config;
 
-/// Files lie in pieces of this size: changing it loses all that are there.
-const PIECE_BYTES: u64 = 8 << 20;
+/// Files lie in pieces of this size: changing it loses all that are there. An upload holds three,
+/// and each costs a request.
+const PIECE_BYTES: u64 = 4 << 20;
 const DELETED_AT_ONCE: usize = 8;
 /// A store that is away is not waited for much longer than a person would.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
