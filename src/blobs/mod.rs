@@ -1,7 +1,7 @@
 //! Streams of bytes under an id, in a folder or in an S3-compatible store.
 //!
 //! Knows nobody's names: where something lies is made from its id alone. What has been written
-//! and finished survives a loss of power; what has not is taken away by [`Blobs::delete`].
+//! and finished survives a loss of power; what has not is taken away by `Blobs::delete`.
 
 mod folder;
 #[cfg(feature = "s3")]
