@@ -135,7 +135,7 @@ impl Pieces {
     pub async fn settle(mut self) -> Result<()> {
         let mut all = Ok(());
         while let Some(sent) = self.on_their_way.join_next().await {
-            all = all.and(sent?);
+            all = all.and(sent.map_err(Error::from).flatten());
         }
         all
     }
