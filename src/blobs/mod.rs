@@ -35,6 +35,9 @@ pub enum Blobs {
 pub enum BlobError {
     #[error("the store is full")]
     Full,
+    /// The store has not said what became of it: it may still arrive, after it was deleted.
+    #[error("{0}")]
+    Unsure(Fault),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -159,7 +162,7 @@ impl Writer {
                 parts.put(bytes);
             }
             #[cfg(feature = "s3")]
-            Self::S3(pieces) => pieces.write(bytes).await?,
+            Self::S3(pieces) => pieces.write(bytes).await.map_err(unsure)?,
         }
         Ok(())
     }
@@ -170,18 +173,25 @@ impl Writer {
         match self {
             Self::Folder(parts) => parts.finish().await.map(drop)?,
             #[cfg(feature = "s3")]
-            Self::S3(pieces) => pieces.finish().await?,
+            Self::S3(pieces) => pieces.finish().await.map_err(unsure)?,
         }
         Ok(())
     }
 
     /// Returns when nothing of it is on its way any more, so that it can be deleted.
-    pub async fn give_up(self) {
+    ///
+    /// # Errors
+    /// [`BlobError::Unsure`].
+    pub async fn give_up(self) -> Result<(), BlobError> {
         match self {
-            Self::Folder(parts) => parts.abort().await.ok(),
+            Self::Folder(parts) => {
+                // What is left of it is on our own disk.
+                parts.abort().await.ok();
+                Ok(())
+            }
             #[cfg(feature = "s3")]
-            Self::S3(pieces) => pieces.settle().await.ok(),
-        };
+            Self::S3(pieces) => pieces.settle().await.map_err(unsure),
+        }
     }
 }
 
@@ -193,6 +203,11 @@ fn path(id: FileId) -> Path {
 
 fn away(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
     Fault::away("the store", error)
+}
+
+#[cfg(feature = "s3")]
+fn unsure(error: Error) -> BlobError {
+    BlobError::Unsure(away(error))
 }
 
 impl From<Error> for BlobError {

@@ -29,7 +29,8 @@ const PIECE_BYTES: u64 = 4 << 20;
 const DELETED_AT_ONCE: usize = 8;
 /// A store that is away is not waited for much longer than a person would.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+/// What a piece needs to get there counts too: at 35 kB a second, none is too slow.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
 const RETRIED_WITHIN: Duration = Duration::from_secs(10);
 const RETRIES: usize = 3;
 

@@ -393,7 +393,8 @@ impl Upload {
         if let Some(scan) = &mut self.scan {
             scan.hear(&piece).await?;
         }
-        Ok(writer.write(piece).await?)
+        let written = writer.write(piece).await;
+        Ok(self.stray.heard(written)?)
     }
 
     /// Waits until the store has all of it.
@@ -422,7 +423,8 @@ impl Upload {
         if let Some(writer) = self.writer.take() {
             let finished = self.finishing.insert(tokio::spawn(writer.finish())).await;
             self.finishing = None;
-            finished.map_err(|panic| Fault::caused("a write", panic))??;
+            let finished = finished.map_err(|panic| Fault::caused("a write", panic))?;
+            self.stray.heard(finished)?;
         }
         let sha256 = self.hash.clone().finish();
         let sha256 = sha256.as_ref().try_into();
@@ -477,6 +479,8 @@ struct Stray {
     /// What it holds of the quota: no more of it is in the store.
     bytes: i64,
     files: Files,
+    /// What was written of it may arrive later than it is deleted.
+    may_arrive: bool,
     is_kept: bool,
 }
 
@@ -486,6 +490,7 @@ impl Stray {
             id,
             bytes,
             files: files.clone(),
+            may_arrive: false,
             is_kept: false,
         }
     }
@@ -505,8 +510,14 @@ impl Stray {
     /// From then on, its taker answers for it.
     fn take(&mut self) -> Self {
         let mut taken = Self::new(&self.files, self.id, self.bytes);
+        taken.may_arrive = self.may_arrive;
         taken.is_kept = std::mem::replace(&mut self.is_kept, true);
         taken
+    }
+
+    fn heard<T>(&mut self, written: Result<T, BlobError>) -> Result<T, BlobError> {
+        self.may_arrive |= matches!(written, Err(BlobError::Unsure(_)));
+        written
     }
 
     /// Takes it away, also if nobody waits until it is done.
@@ -515,19 +526,21 @@ impl Stray {
         writer: Option<Writer>,
         finishing: Option<JoinHandle<Result<(), BlobError>>>,
     ) -> impl Future<Output = ()> + use<> {
-        let is_kept = std::mem::replace(&mut self.is_kept, true);
-        let (files, id, bytes) = (self.files.clone(), self.id, self.bytes);
+        let mut stray = self.take();
+        let is_kept = std::mem::replace(&mut stray.is_kept, true);
         let clear = async move {
             if is_kept {
                 return;
             }
             if let Some(writer) = writer {
-                writer.give_up().await;
+                stray.heard(writer.give_up().await).ok();
             }
-            if let Some(finishing) = finishing {
-                finishing.await.ok();
+            if let Some(finishing) = finishing
+                && let Ok(finished) = finishing.await
+            {
+                stray.heard(finished).ok();
             }
-            if let Err(fault) = files.drop_bytes(id, bytes).await {
+            if let Err(fault) = stray.delete().await {
                 tracing::warn!(%fault, "what is left of an upload is deleted later");
             }
         };
@@ -539,6 +552,20 @@ impl Stray {
                 clearing.await.ok();
             }
         }
+    }
+
+    async fn delete(&self) -> Result<(), Fault> {
+        let (files, id) = (&self.files, self.id);
+        if !self.may_arrive {
+            return files.drop_bytes(id, self.bytes).await;
+        }
+        // Twice: now, and once nothing can be on its way any more.
+        let ends_at = files.clock.now() + LEASE_SECONDS;
+        let left = files
+            .db
+            .write(move |tx| store::leave_stray(tx, id, ends_at));
+        left.await?;
+        files.blobs.delete(id, self.bytes).await
     }
 }
 

@@ -185,7 +185,7 @@ impl From<BlobError> for Refused {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::Full => Self::StoreFull,
-            BlobError::Fault(fault) => Self::Fault(fault),
+            BlobError::Unsure(fault) | BlobError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

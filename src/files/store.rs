@@ -456,6 +456,17 @@ pub fn strays(
     parsed.collect()
 }
 
+/// It is nobody's, and anybody deletes it after `ends_at`.
+pub fn leave_stray(tx: &mut AnyConnection, id: FileId, ends_at: UnixSeconds) -> Result<(), Fault> {
+    diesel::update(stray_blobs::table.find(id.to_string()))
+        .set((
+            stray_blobs::account_id.eq(None::<String>),
+            stray_blobs::ends_at.eq(ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
 pub fn forget_stray(tx: &mut AnyConnection, id: FileId) -> Result<(), Fault> {
     diesel::delete(stray_blobs::table.find(id.to_string())).execute(tx)?;
     Ok(())

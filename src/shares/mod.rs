@@ -232,11 +232,13 @@ impl Shares {
             })
             .await?;
         // The password is no part of what the key remembers.
-        if let (true, Some(password)) = (replayed, &new.password) {
-            let hash = share.password_hash.clone();
-            if let Verdict::Wrong = self.passwords.verify(password, hash).await? {
-                return Err(Refused::KeyReused);
-            }
+        if replayed {
+            let password = new.password.as_ref().map(Password::expose);
+            let unlocked = self.unlock(&share, password).await;
+            unlocked.map_err(|refused| match refused {
+                Refused::Password => Refused::KeyReused,
+                refused => refused,
+            })?;
         }
         Ok((share, replayed))
     }
@@ -332,17 +334,29 @@ impl Shares {
             return Ok(());
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
-        let (id, now) = (share.id, self.clock.now());
+        let (shares, id) = (self.clone(), share.id);
+        // Goes on by itself: whoever hangs up has not tried a wrong one.
+        let tried = tokio::spawn(async move { shares.try_password(id, &password, hash).await });
+        tried.await.map_err(|panic| Fault::caused("a try", panic))?
+    }
+
+    async fn try_password(
+        &self,
+        id: ShareId,
+        password: &Password,
+        hash: PasswordHash,
+    ) -> Result<(), Refused> {
+        let now = self.clock.now();
         // Counted before it is known to be wrong: of many at once no more are looked at.
         let counted = self.db.write(move |tx| store::take_try(tx, id, now));
         if !counted.await? {
             return Err(Refused::Tries);
         }
-        let verdict = self.passwords.verify(&password, Some(hash)).await;
+        let verdict = self.passwords.verify(password, Some(hash)).await;
         if let Ok(Verdict::Wrong) = verdict {
             return Err(Refused::Password);
         }
-        let given_back = self.db.write(move |tx| store::give_try_back(tx, id));
+        let given_back = self.db.write(move |tx| store::give_try_back(tx, id, now));
         given_back.await?;
         Ok(verdict.map(drop)?)
     }

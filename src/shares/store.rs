@@ -134,10 +134,17 @@ pub fn take_try(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result
     Ok(counted == 1)
 }
 
-/// It was not a wrong one.
-pub fn give_try_back(tx: &mut AnyConnection, id: ShareId) -> Result<(), Fault> {
-    let one = shares::table.filter(shares::id.eq(id.to_string()));
-    diesel::update(one.filter(shares::tries.gt(0)))
+/// One that was taken at `taken_at` was not wrong.
+pub fn give_try_back(
+    tx: &mut AnyConnection,
+    id: ShareId,
+    taken_at: UnixSeconds,
+) -> Result<(), Fault> {
+    let counted = shares::table
+        .filter(shares::id.eq(id.to_string()))
+        // What has begun since then has not counted it.
+        .filter(shares::tries_end_at.le(taken_at + TRIES_MINUTES * 60));
+    diesel::update(counted.filter(shares::tries.gt(0)))
         .set(shares::tries.eq(shares::tries - 1))
         .execute(tx)?;
     Ok(())

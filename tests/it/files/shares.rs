@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
-use crate::support::{NOON, PASSWORD, log};
+use crate::support::{NOON, PASSWORD, Wire, log};
 
 const WORDS: &str = "what is shared";
 const LINK_PASSWORD: &str = "canary-hand-it-on";
@@ -354,6 +354,23 @@ fn a_password_of_a_link_cannot_be_tried_without_end() {
 }
 
 #[test]
+fn whoever_hangs_up_with_the_right_password_has_not_tried_a_wrong_one() {
+    // Long enough to hang up meanwhile.
+    let door = Door::with(&[("passwords.bcrypt_cost", "12")]);
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    let tries = || door.number("SELECT tries AS n FROM shares");
+    let mut wire = Wire::to(door.address);
+    wire.say(format!(
+        "GET {link} HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\r\n",
+        basic(LINK_PASSWORD)
+    ));
+    wait_until("it is being looked at", || tries() == 1);
+    drop(wire);
+    wait_until("it is known to be right", || tries() == 0);
+}
+
+#[test]
 fn a_link_asked_for_twice_by_one_key_is_one() {
     let door = Door::open();
     let owner = Owner::of(&door);
@@ -377,6 +394,20 @@ fn a_link_asked_for_twice_by_one_key_is_one() {
     assert_eq!(rows(&door, "shares"), 1);
     let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
     opens(&knowing.get(&text(&again.json(), "url").replace(&door.url, "")));
+    // Nor can its password be guessed this way.
+    let guess = json!({"minutes": 60, "downloads": 2, "password": "canary-another"});
+    for _ in 0..19 {
+        refused(
+            &keyed.send_json("POST", &shares, &guess),
+            422,
+            "idempotency_key_reused",
+        );
+    }
+    refused(
+        &keyed.send_json("POST", &shares, &asked),
+        429,
+        "too_many_tries",
+    );
     let gone = format!("{shares}/{}", text(&first.json(), "id"));
     assert_eq!(keyed.with_method("DELETE", &gone).status, 204);
     refused(&keyed.send_json("POST", &shares, &asked), 404, "not_found");

@@ -164,7 +164,7 @@ fn a_lost_file_is_a_store_that_is_away_and_can_be_deleted() {
 #[cfg(feature = "s3")]
 mod s3 {
     use std::io::{Read, Write as _};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Shutdown, TcpListener, TcpStream};
     use std::sync::{Arc, RwLock};
     use std::thread;
 
@@ -369,9 +369,16 @@ mod s3 {
         }
     }
 
+    /// What a sender hears of what it puts into the store.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Told {
+        AsItIs,
+        Nothing,
+    }
+
     /// Stands between a server and its store. What is to be put there waits for the guard of
     /// `closed`, whatever becomes of its sender.
-    fn relay(to: &str, closed: Arc<RwLock<()>>) -> String {
+    fn relay(to: &str, closed: Arc<RwLock<()>>, told: Told) -> String {
         let to = to.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -383,8 +390,15 @@ mod s3 {
                 let closed = closed.clone();
                 thread::spawn(move || {
                     let mut buffer = [0; 65536];
-                    while let Ok(length @ 1..) = from.read(&mut buffer) {
+                    while let Ok(mut length @ 1..) = from.read(&mut buffer) {
                         if buffer.starts_with(b"PUT") {
+                            if told == Told::Nothing {
+                                // The one file that is sent so.
+                                while !buffer[..length].ends_with(b"\r\n\r\na") {
+                                    length += from.read(&mut buffer[length..]).unwrap();
+                                }
+                                from.shutdown(Shutdown::Both).unwrap();
+                            }
                             drop(closed.read());
                         }
                         to.write_all(&buffer[..length]).unwrap();
@@ -399,7 +413,7 @@ mod s3 {
     fn what_reaches_the_store_after_its_sender_has_hung_up_is_taken_away_too() {
         let Some(server) = Server::find() else { return };
         let gate = Arc::new(RwLock::new(()));
-        let endpoint = relay(&server.endpoint, gate.clone());
+        let endpoint = relay(&server.endpoint, gate.clone(), Told::AsItIs);
         let slow = Server {
             endpoint,
             ..Server::find().unwrap()
@@ -436,6 +450,31 @@ mod s3 {
         for id in ids {
             assert_eq!(server.objects(&id), usize::from(kept.contains(&id)));
         }
+    }
+
+    #[test]
+    fn what_the_store_takes_without_saying_so_is_taken_away_in_the_end() {
+        let Some(server) = Server::find() else { return };
+        let gate = Arc::new(RwLock::new(()));
+        let endpoint = relay(&server.endpoint, gate.clone(), Told::Nothing);
+        let silent = Server {
+            endpoint,
+            ..Server::find().unwrap()
+        };
+        let door = silent.door();
+        let ada = program(&door, "ada");
+        let closed = gate.write().unwrap();
+        let reply = ada.send_files(API, &one("a.txt", "a"));
+        refused(&reply, 503, "unavailable");
+        let of_nobody = "SELECT count(*) AS n FROM stray_blobs WHERE account_id IS NULL";
+        assert_eq!(door.number(of_nobody), 1, "it holds nothing of the quota");
+        let id = strays(&door).remove(0);
+        drop(closed);
+        wait_until("it arrives", || server.objects(&id) == 1);
+        door.let_pass(601);
+        let door = door.restart();
+        wait_until("it is swept", || rows(&door, "stray_blobs") == 0);
+        assert_eq!(server.objects(&id), 0);
     }
 
     #[test]
