@@ -66,13 +66,8 @@ impl Chromium {
     fn start(site: &str, preferences: Value) -> Option<Self> {
         let program = tool("browser", "DOORWARD_TEST_CHROMEDRIVER")?;
         let profile = tempfile::tempdir().unwrap();
-        let mut chromedriver = Command::new(program)
-            .arg("--port=0")
-            .env("HOME", profile.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("chromedriver can be started");
-        let url = format!("http://127.0.0.1:{}", port_of(&mut chromedriver));
+        let (mut chromedriver, port) = chromedriver(&program, profile.path());
+        let url = format!("http://127.0.0.1:{port}");
 
         let mut wanted = ChromeCapabilities::new();
         let folder = format!("--user-data-dir={}", profile.path().display());
@@ -410,14 +405,27 @@ fn unlogged<T>(runtime: &Runtime, what: impl Future<Output = T>) -> T {
     with_default(NoSubscriber::new(), || runtime.block_on(what))
 }
 
-/// The port that it chose, which it says once it listens.
-fn port_of(chromedriver: &mut Child) -> u16 {
-    let lines = BufReader::new(chromedriver.stdout.as_mut().unwrap()).lines();
-    let port = lines.map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    port.expect("chromedriver says which port it listens on")
+/// On a port that it chooses, and says once it listens. Where somebody else has taken it meanwhile
+/// it ends, and another one tries.
+fn chromedriver(program: &str, home: &Path) -> (Child, u16) {
+    for _ in 0..5 {
+        let mut chromedriver = Command::new(program)
+            .arg("--port=0")
+            .env("HOME", home)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("chromedriver can be started");
+        let lines = BufReader::new(chromedriver.stdout.as_mut().unwrap()).lines();
+        let port = lines.map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        if let Some(port) = port {
+            return (chromedriver, port);
+        }
+        chromedriver.wait().unwrap();
+    }
+    panic!("chromedriver does not say which port it listens on");
 }
 
 fn with_words(element: &str, words: &str) -> String {
