@@ -12,6 +12,7 @@ use futures_util::TryStreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+use super::stray::{LEASE_SECONDS, Stray};
 use super::{File, Files, Refused, lock, media, store, thumbnail};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::Fault;
@@ -22,8 +23,6 @@ use crate::idempotency::{self, Claim, Once};
 use crate::scanner::{Scan, Verdict};
 use crate::storage::AnyConnection;
 
-/// What has not been heard of for so long is swept. Longer than a scanner may think.
-const LEASE_SECONDS: i64 = 600;
 const RENEWED_AFTER_SECONDS: u64 = 60;
 /// For a turn to have an image unpacked.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
@@ -471,108 +470,4 @@ impl Drop for Upload {
 fn too_late() -> Refused {
     let why = "it has been swept while it came in";
     Refused::Fault(Fault::away("an upload", BlobError::Fault(Fault::new(why))))
-}
-
-/// Something in the store that is no file yet. Dropped, it goes.
-struct Stray {
-    id: FileId,
-    /// What it holds of the quota: no more of it is in the store.
-    bytes: i64,
-    files: Files,
-    /// What was written of it may arrive later than it is deleted.
-    may_arrive: bool,
-    is_kept: bool,
-}
-
-impl Stray {
-    fn new(files: &Files, id: FileId, bytes: i64) -> Self {
-        Self {
-            id,
-            bytes,
-            files: files.clone(),
-            may_arrive: false,
-            is_kept: false,
-        }
-    }
-
-    /// One of which nothing is stored.
-    fn none(files: &Files, id: FileId) -> Self {
-        let mut none = Self::new(files, id, 0);
-        none.keep();
-        none
-    }
-
-    /// There is nothing to clear up any more.
-    fn keep(&mut self) {
-        self.is_kept = true;
-    }
-
-    /// From then on, its taker answers for it.
-    fn take(&mut self) -> Self {
-        let mut taken = Self::new(&self.files, self.id, self.bytes);
-        taken.may_arrive = self.may_arrive;
-        taken.is_kept = std::mem::replace(&mut self.is_kept, true);
-        taken
-    }
-
-    fn heard<T>(&mut self, written: Result<T, BlobError>) -> Result<T, BlobError> {
-        self.may_arrive |= matches!(written, Err(BlobError::Unsure(_)));
-        written
-    }
-
-    /// Takes it away, also if nobody waits until it is done.
-    fn clear_up(
-        &mut self,
-        writer: Option<Writer>,
-        finishing: Option<JoinHandle<Result<(), BlobError>>>,
-    ) -> impl Future<Output = ()> + use<> {
-        let mut stray = self.take();
-        let is_kept = std::mem::replace(&mut stray.is_kept, true);
-        let clear = async move {
-            if is_kept {
-                return;
-            }
-            if let Some(writer) = writer {
-                stray.heard(writer.give_up().await).ok();
-            }
-            if let Some(finishing) = finishing
-                && let Ok(finished) = finishing.await
-            {
-                stray.heard(finished).ok();
-            }
-            if let Err(fault) = stray.delete().await {
-                tracing::warn!(%fault, "what is left of an upload is deleted later");
-            }
-        };
-        // Without a runtime the server ends, and the next one sweeps.
-        let runtime = tokio::runtime::Handle::try_current().ok();
-        let clearing = runtime.map(|runtime| runtime.spawn(clear));
-        async move {
-            if let Some(clearing) = clearing {
-                clearing.await.ok();
-            }
-        }
-    }
-
-    async fn delete(&self) -> Result<(), Fault> {
-        let (files, id) = (&self.files, self.id);
-        if !self.may_arrive {
-            return files.drop_bytes(id, self.bytes).await;
-        }
-        // Twice: now, and once nothing can be on its way any more.
-        let ends_at = files.clock.now() + LEASE_SECONDS;
-        let left = files
-            .db
-            .write(move |tx| store::leave_stray(tx, id, ends_at));
-        left.await?;
-        files.blobs.delete(id, self.bytes).await
-    }
-}
-
-impl Drop for Stray {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            drop(self.clear_up(None, None));
-        }
-    }
 }

@@ -10,6 +10,7 @@
 mod arrival;
 pub mod media;
 mod store;
+mod stray;
 mod sweep;
 mod thumbnail;
 

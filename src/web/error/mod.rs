@@ -257,8 +257,8 @@ impl PageError {
                 S::TOO_MANY_REQUESTS,
                 "too_many_tries",
                 "Too many wrong passwords",
-                "So many were given that for a while none is taken any more. \
-                 Wait fifteen minutes, and try again.",
+                "They were given so often that for a while no password is taken. \
+                 Wait fifteen minutes, then open the link again.",
                 None,
             ),
             Self::KeyReused => (
