@@ -165,6 +165,7 @@ fn a_lost_file_is_a_store_that_is_away_and_can_be_deleted() {
 mod s3 {
     use std::io::{Read, Write as _};
     use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::sync::{Arc, RwLock};
     use std::thread;
 
@@ -377,50 +378,72 @@ mod s3 {
     }
 
     /// Stands between a server and its store. What is to be put there waits for the guard of
-    /// `closed`, whatever becomes of its sender.
-    fn relay(to: &str, closed: Arc<RwLock<()>>, told: Told) -> String {
-        let to = to.trim_start_matches("http://").to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for from in listener.incoming() {
-                let (mut from, mut to) = (from.unwrap(), TcpStream::connect(&to).unwrap());
-                let (mut back, mut answers) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                thread::spawn(move || std::io::copy(&mut answers, &mut back));
-                let closed = closed.clone();
-                thread::spawn(move || {
-                    let mut buffer = [0; 65536];
-                    while let Ok(mut length @ 1..) = from.read(&mut buffer) {
-                        if buffer.starts_with(b"PUT") {
-                            if told == Told::Nothing {
-                                // The one file that is sent so.
-                                while !buffer[..length].ends_with(b"\r\n\r\na") {
-                                    length += from.read(&mut buffer[length..]).unwrap();
+    /// `gate`, whatever becomes of its sender.
+    struct Relay {
+        endpoint: String,
+        gate: Arc<RwLock<()>>,
+        /// How many have come to the gate, and how many have been handed on.
+        came: Arc<AtomicUsize>,
+        gone: Arc<AtomicUsize>,
+    }
+
+    impl Relay {
+        fn to(server: &Server, told: Told) -> Self {
+            let to = server.endpoint.trim_start_matches("http://").to_owned();
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let relay = Self {
+                endpoint: format!("http://{}", listener.local_addr().unwrap()),
+                gate: Arc::default(),
+                came: Arc::default(),
+                gone: Arc::default(),
+            };
+            let (gate, came, gone) = (relay.gate.clone(), relay.came.clone(), relay.gone.clone());
+            thread::spawn(move || {
+                for from in listener.incoming() {
+                    let (mut from, mut to) = (from.unwrap(), TcpStream::connect(&to).unwrap());
+                    let (mut back, mut answers) =
+                        (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    thread::spawn(move || std::io::copy(&mut answers, &mut back));
+                    let (gate, came, gone) = (gate.clone(), came.clone(), gone.clone());
+                    thread::spawn(move || {
+                        let mut buffer = [0; 65536];
+                        while let Ok(mut length @ 1..) = from.read(&mut buffer) {
+                            let is_put = buffer.starts_with(b"PUT");
+                            if is_put {
+                                came.fetch_add(1, SeqCst);
+                                if told == Told::Nothing {
+                                    // The one file that is sent so.
+                                    while !buffer[..length].ends_with(b"\r\n\r\na") {
+                                        length += from.read(&mut buffer[length..]).unwrap();
+                                    }
+                                    from.shutdown(Shutdown::Both).unwrap();
                                 }
-                                from.shutdown(Shutdown::Both).unwrap();
+                                drop(gate.read());
                             }
-                            drop(closed.read());
+                            to.write_all(&buffer[..length]).unwrap();
+                            gone.fetch_add(usize::from(is_put), SeqCst);
                         }
-                        to.write_all(&buffer[..length]).unwrap();
-                    }
-                });
+                    });
+                }
+            });
+            relay
+        }
+
+        fn server(&self) -> Server {
+            Server {
+                endpoint: self.endpoint.clone(),
+                ..Server::find().unwrap()
             }
-        });
-        format!("http://{address}")
+        }
     }
 
     #[test]
     fn what_reaches_the_store_after_its_sender_has_hung_up_is_taken_away_too() {
         let Some(server) = Server::find() else { return };
-        let gate = Arc::new(RwLock::new(()));
-        let endpoint = relay(&server.endpoint, gate.clone(), Told::AsItIs);
-        let slow = Server {
-            endpoint,
-            ..Server::find().unwrap()
-        };
-        let door = slow.door();
+        let slow = Relay::to(&server, Told::AsItIs);
+        let door = slow.server().door();
         let access = door.signed_up("ada").access();
-        let closed = gate.write().unwrap();
+        let closed = slow.gate.write().unwrap();
         let begin = |body: &[u8]| {
             let mut wire = Wire::to(door.address);
             // Hung up on with an answer unread, the server is told at once.
@@ -436,13 +459,11 @@ mod s3 {
         // As many as one account may send at once; then the next one waits for its turn.
         let whole = one("a.txt", "a").whole();
         let wires: Vec<_> = (0..8).map(|_| begin(&whole)).collect();
-        wait_until("all are coming in", || rows(&door, "stray_blobs") == 8);
+        wait_until("all are on their way", || slow.came.load(SeqCst) == 8);
         let ids = strays(&door);
         drop(wires);
         let next = begin(&whole);
-        wait_until("they have been given up", || {
-            rows(&door, "stray_blobs") == 9
-        });
+        wait_until("one has been given up", || slow.came.load(SeqCst) == 9);
         drop((next, closed));
         wait_until("all is cleared away", || rows(&door, "stray_blobs") == 0);
         // One that was heard to the end before it was seen to hang up is kept.
@@ -455,22 +476,20 @@ mod s3 {
     #[test]
     fn what_the_store_takes_without_saying_so_is_taken_away_in_the_end() {
         let Some(server) = Server::find() else { return };
-        let gate = Arc::new(RwLock::new(()));
-        let endpoint = relay(&server.endpoint, gate.clone(), Told::Nothing);
-        let silent = Server {
-            endpoint,
-            ..Server::find().unwrap()
-        };
-        let door = silent.door();
+        let silent = Relay::to(&server, Told::Nothing);
+        let door = silent.server().door();
         let ada = program(&door, "ada");
-        let closed = gate.write().unwrap();
+        let closed = silent.gate.write().unwrap();
         let reply = ada.send_files(API, &one("a.txt", "a"));
         refused(&reply, 503, "unavailable");
         let of_nobody = "SELECT count(*) AS n FROM stray_blobs WHERE account_id IS NULL";
         assert_eq!(door.number(of_nobody), 1, "it holds nothing of the quota");
         let id = strays(&door).remove(0);
         drop(closed);
-        wait_until("it arrives", || server.objects(&id) == 1);
+        let all = silent.came.load(SeqCst);
+        wait_until("it arrives, as often as it was sent", || {
+            silent.gone.load(SeqCst) == all && server.objects(&id) == 1
+        });
         door.let_pass(601);
         let door = door.restart();
         wait_until("it is swept", || rows(&door, "stray_blobs") == 0);
