@@ -16,7 +16,7 @@ use crate::base::names::{Email, Groups, Login, PersonName, Username};
 use crate::base::version::Expected;
 use crate::passwords::PasswordHash;
 use crate::storage::schema::accounts;
-use crate::storage::{self, AnyConnection, containing, is_taken};
+use crate::storage::{self, AnyConnection, Backend, containing, is_taken};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts)]
@@ -259,43 +259,35 @@ pub fn search(
     after: Option<Cursor>,
     limit: usize,
 ) -> Result<Vec<Account>, Fault> {
-    let after = after.map_or((i64::MIN, String::new()), |after| {
-        (after.value, after.id.to_string())
-    });
-    // `MultiConnection` has no boxed queries, so what is not asked for matches everything.
-    let text = containing(&search.text.to_lowercase());
-    let role = search.role.map_or("%", Role::as_str);
-    let group = search
-        .group
-        .as_deref()
-        .map_or_else(|| "%".to_owned(), |group| containing(&format!(" {group} ")));
-    let any_state = search.state.is_none();
-    let disabled = search.state == Some(State::Disabled);
-    let rows: Vec<Row> = accounts::table
+    let mut query = accounts::table
         .select(Row::as_select())
         .filter(accounts::deleted_at.is_null())
-        .filter(
-            accounts::username_key
-                .like(text.clone())
-                .escape('\\')
-                .or(accounts::email_key.like(text).escape('\\')),
-        )
-        .filter(accounts::role.like(role))
-        .filter(
-            diesel::dsl::sql::<diesel::sql_types::Text>("' ' || ")
-                .sql("groups || ' '")
-                .like(group),
-        )
-        .filter(
-            any_state
-                .into_sql::<diesel::sql_types::Bool>()
-                .or(accounts::disabled_at.is_not_null().eq(disabled)),
-        )
-        .filter(
-            accounts::created_at.gt(after.0).or(accounts::created_at
-                .eq(after.0)
-                .and(accounts::id.gt(after.1))),
-        )
+        .into_boxed::<Backend>();
+    if !search.text.is_empty() {
+        let text = containing(&search.text.to_lowercase());
+        let username = accounts::username_key.like(text.clone()).escape('\\');
+        query = query.filter(username.or(accounts::email_key.like(text).escape('\\')));
+    }
+    if let Some(role) = search.role {
+        query = query.filter(accounts::role.eq(role.as_str()));
+    }
+    if let Some(group) = &search.group {
+        let groups = diesel::dsl::sql::<diesel::sql_types::Text>("' ' || groups || ' '");
+        let named = containing(&format!(" {group} "));
+        query = query.filter(groups.like(named).escape('\\'));
+    }
+    match search.state {
+        Some(State::Active) => query = query.filter(accounts::disabled_at.is_null()),
+        Some(State::Disabled) => query = query.filter(accounts::disabled_at.is_not_null()),
+        None => {}
+    }
+    if let Some(after) = after {
+        let (at, id) = (after.value, after.id.to_string());
+        query = query
+            .filter(accounts::created_at.ge(at))
+            .filter(accounts::created_at.gt(at).or(accounts::id.gt(id)));
+    }
+    let rows: Vec<Row> = query
         .order((accounts::created_at, accounts::id))
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .load(db)?;

@@ -8,9 +8,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::FileName;
 use crate::storage::schema::{files, shelves, stray_blobs};
-use crate::storage::{AnyConnection, containing, is_taken};
-
-type Backend = <AnyConnection as diesel::Connection>::Backend;
+use crate::storage::{AnyConnection, Backend, containing, is_taken};
 
 #[derive(Queryable)]
 struct Row {

@@ -37,6 +37,9 @@ pub enum AnyConnection {
     Postgres(diesel::PgConnection),
 }
 
+/// What a query put together piece by piece is boxed for.
+pub type Backend = <AnyConnection as diesel::Connection>::Backend;
+
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub enum Location {

@@ -6,10 +6,8 @@ use diesel::prelude::*;
 use super::{Item, Status};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ItemId};
-use crate::storage::AnyConnection;
 use crate::storage::schema::work_items;
-
-type Backend = <AnyConnection as diesel::Connection>::Backend;
+use crate::storage::{AnyConnection, Backend};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = work_items)]

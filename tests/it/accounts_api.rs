@@ -241,9 +241,16 @@ fn administrators_list_change_and_delete_everybody() {
 
     let ada = at(&members[0]);
     let change = |body: Value| root.send_json("PATCH", &ada, &body);
-    let changed = change(json!({"groups": ["wheel", "ops", "ops"], "name": "Ada"}));
-    assert_eq!(changed.json()["groups"], json!(["ops", "wheel"]));
-    assert_eq!(names("?group=wheel").0, "ada");
+    let changed = change(json!({"groups": ["wheel", "ops_1", "ops_1"], "name": "Ada"}));
+    assert_eq!(changed.json()["groups"], json!(["ops_1", "wheel"]));
+    for (group, members) in [
+        ("wheel", "ada"),
+        ("ops_1", "ada"),
+        ("ops", ""),
+        ("ops%251", ""),
+    ] {
+        assert_eq!(names(&format!("?group={group}")).0, members, "{group}");
+    }
     refused(&members[0].get("/api/me"), 401, "not_signed_in");
     assert_eq!(root.get(&ada).json(), changed.json());
     for (body, field) in [

@@ -157,7 +157,7 @@ fn every_error_code_is_raised_with_a_status_of_its_own() {
     replies.push(send(&holder, "/api/links", &json!({"path": "/dashboard"})));
 
     // More at once than the queue of hashes takes.
-    let crowd = Door::with(&[("passwords.bcrypt_cost", "12")]);
+    let crowd = Door::with(&[("passwords.bcrypt_cost", "11")]);
     let body = json!({"username": "ada", "password": "canary-no"});
     let turned_away = std::thread::scope(|scope| {
         let running: Vec<_> = (0..60)

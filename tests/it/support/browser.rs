@@ -50,6 +50,8 @@ impl Browser {
     pub fn sending(url: &str, headers: &[(&'static str, &str)]) -> Self {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // A whole queue of hashes, on a machine that has others to serve.
+            .timeout(std::time::Duration::from_secs(120))
             .no_proxy();
         Self {
             url: url.to_owned(),

@@ -2,11 +2,15 @@
 //!
 //! A refusal is the sentence that the person reads under the field.
 
-use std::borrow::Cow;
-use std::fmt;
+mod file_name;
+mod password;
 
-use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
+
+pub use file_name::{FILE_NAME_MAX, FileName};
+pub use password::{NewPassword, PASSWORD_MAX, Password};
 
 pub const USERNAME_MAX: usize = 32;
 /// RFC 5321, section 4.5.3.1.3, less the angle brackets.
@@ -16,11 +20,7 @@ pub const GROUP_MAX: usize = 32;
 /// They are part of every access token.
 pub const GROUPS_MAX: usize = 20;
 pub const TITLE_MAX: usize = 200;
-/// What most file systems take, in bytes.
-pub const FILE_NAME_MAX: usize = 255;
 pub const DESCRIPTION_MAX: usize = 200;
-/// Code points. All of them count: nothing is cut off.
-pub const PASSWORD_MAX: usize = 256;
 
 pub type Refusal = Cow<'static, str>;
 
@@ -152,81 +152,6 @@ impl Title {
     }
 }
 
-/// What somebody calls a file. It is never a path here, and must not become one there where it
-/// is saved under this name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileName(String);
-
-impl FileName {
-    /// As a person types it.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let text: String = text.trim().nfc().collect();
-        if text.is_empty() {
-            return Err("Enter a name".into());
-        }
-        if text.len() > FILE_NAME_MAX {
-            return Err(format!("Name must be {FILE_NAME_MAX} bytes or fewer").into());
-        }
-        if Self::sent(&text).0 != text {
-            return Err(
-                "Name must be one line without / \\ : * ? \" < > |, with no dot at its \
-                        beginning or end, and not the name of a device such as NUL"
-                    .into(),
-            );
-        }
-        Ok(Self(text))
-    }
-
-    /// As a program sent it along with the file: what cannot be in a name is left out, because
-    /// nobody should have to rename a file before they can upload it.
-    pub fn sent(text: &str) -> Self {
-        let text: String = text.nfc().collect();
-        // Some programs send the whole path.
-        let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
-        let harmless = last.chars().filter(|c| !is_unprintable(*c));
-        let harmless: String = harmless
-            .map(|c| if "<>:\"|?*".contains(c) { '_' } else { c })
-            .collect();
-        let name = harmless.trim_matches(|c: char| c == '.' || c.is_whitespace());
-        let name = if name.is_empty() { "unnamed" } else { name };
-        let (stem, extension) = match name.rsplit_once('.') {
-            Some((stem, extension)) if extension.len() <= 16 => (stem, format!(".{extension}")),
-            _ => (name, String::new()),
-        };
-        let before = if is_device(name) { "_" } else { "" };
-        let room = FILE_NAME_MAX - extension.len() - before.len();
-        let whole = stem.char_indices().map(|(at, c)| at + c.len_utf8());
-        let end = whole.take_while(|end| *end <= room).last().unwrap_or(0);
-        Self(format!("{before}{}{extension}", &stem[..end]))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// What names are sorted by.
-    pub fn key(&self) -> String {
-        self.0.to_lowercase()
-    }
-
-    /// What stands behind its last dot, in small letters.
-    pub fn extension(&self) -> Option<String> {
-        let (_, extension) = self.0.rsplit_once('.')?;
-        Some(extension.to_ascii_lowercase())
-    }
-}
-
-/// Windows opens a device by each of these names, whatever stands behind a dot.
-fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default();
-    let stem = stem.trim_end().to_ascii_uppercase();
-    let numbered = |word: &str| {
-        let number = stem.strip_prefix(word).and_then(|rest| rest.parse().ok());
-        number.is_some_and(|number: u8| number < 10)
-    };
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
-}
-
 /// What a file is, in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description(String);
@@ -294,66 +219,6 @@ impl Groups {
     /// With a space between them.
     pub fn to_text(&self) -> String {
         self.0.join(" ")
-    }
-}
-
-/// A password as it was typed, in normal form C. Nothing is trimmed or cut.
-#[derive(Clone)]
-pub struct Password {
-    composed: SecretString,
-    /// Letter by letter as it was typed, if that is something else: other programs hash that.
-    as_typed: Option<SecretString>,
-}
-
-impl Password {
-    pub fn typed(text: &str) -> Self {
-        let composed: String = text.nfc().collect();
-        let as_typed = (composed != text).then(|| SecretString::from(text));
-        Self {
-            composed: SecretString::from(composed),
-            as_typed,
-        }
-    }
-
-    pub fn expose(&self) -> &str {
-        self.composed.expose_secret()
-    }
-
-    /// For hashes that are not ours: what they may have been made of.
-    pub fn expose_forms(&self) -> impl Iterator<Item = &str> {
-        let as_typed = self.as_typed.as_ref().map(SecretString::expose_secret);
-        std::iter::once(self.expose()).chain(as_typed)
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password([secret])")
-    }
-}
-
-/// A password that somebody wants to have: long enough. Whether it is easy to guess is
-/// decided where it is hashed.
-#[derive(Clone, Debug)]
-pub struct NewPassword(Password);
-
-impl NewPassword {
-    pub fn parse(text: &str, min_length: usize) -> Result<Self, Refusal> {
-        let password = Password::typed(text);
-        match password.expose().chars().count() {
-            0 => Err("Enter a password".into()),
-            length if length < min_length => {
-                Err(format!("Password must be {min_length} characters or more").into())
-            }
-            length if length > PASSWORD_MAX => {
-                Err(format!("Password must be {PASSWORD_MAX} characters or fewer").into())
-            }
-            _ => Ok(Self(password)),
-        }
-    }
-
-    pub fn password(&self) -> &Password {
-        &self.0
     }
 }
 
@@ -446,69 +311,5 @@ mod tests {
         for bad in ["", " \n ", "a\nb", "a\0b", "\u{202e}x", &"a".repeat(201)] {
             assert!(title(bad).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_file_name_that_was_sent_becomes_one_that_any_system_can_save() {
-        let long = format!("{}.jpeg", "é".repeat(2000));
-        let cut = format!("{}.jpeg", "é".repeat(125));
-        for (sent, name) in [
-            ("Brief an Oma.pdf", "Brief an Oma.pdf"),
-            ("../../etc/passwd", "passwd"),
-            ("C:\\Users\\ada\\photo.png", "photo.png"),
-            ("a\0b\r\nc.txt", "abc.txt"),
-            ("\u{202e}gpj.exe", "gpj.exe"),
-            ("<b>\"x\"</b>", "b_"),
-            ("e\u{301}tude.txt", "étude.txt"),
-            ("..", "unnamed"),
-            ("", "unnamed"),
-            (" .hidden. ", "hidden"),
-            ("nul", "_nul"),
-            ("COM1.tar.gz", "_COM1.tar.gz"),
-            ("COM10", "COM10"),
-            ("console.log", "console.log"),
-            (&long, &cut),
-        ] {
-            assert_eq!(FileName::sent(sent).as_str(), name, "{sent:?}");
-            assert_eq!(FileName::sent(name).as_str(), name, "it stays as it is");
-        }
-    }
-
-    #[test]
-    fn a_file_name_that_was_typed_is_refused_where_it_would_have_to_be_changed() {
-        let name = |text: &str| FileName::parse(text).map(|name| name.as_str().to_owned());
-        assert_eq!(name("  Brief an Oma.pdf ").unwrap(), "Brief an Oma.pdf");
-        for bad in [
-            "",
-            " ",
-            "a/b",
-            "a\\b",
-            "..",
-            "aux.txt",
-            "a\nb",
-            &"é".repeat(128),
-        ] {
-            assert!(name(bad).is_err(), "{bad:?}");
-        }
-        let extension = |text: &str| FileName::sent(text).extension();
-        assert_eq!(extension("a.TAR.GZ").as_deref(), Some("gz"));
-        assert_eq!(extension("gz"), None);
-    }
-
-    #[test]
-    fn passwords_count_code_points_after_composition() {
-        assert!(NewPassword::parse(&"é".repeat(12), 12).is_ok());
-        assert!(NewPassword::parse(&"e\u{301}".repeat(11), 12).is_err());
-        assert!(NewPassword::parse(&"🔑".repeat(256), 12).is_ok());
-        assert!(NewPassword::parse(&"🔑".repeat(257), 12).is_err());
-        assert_eq!(Password::typed(" e\u{301} ").expose(), " é ");
-        let forms = |text| Password::typed(text).expose_forms().count();
-        assert_eq!((forms("e\u{301}"), forms("é")), (2, 1));
-    }
-
-    #[test]
-    fn printing_a_password_shows_nothing_of_it() {
-        let password = NewPassword::parse("canary-base-names", 12).unwrap();
-        assert!(!format!("{password:?}").contains("canary"));
     }
 }

@@ -1,0 +1,117 @@
+//! Where this server is, and where its database is.
+
+use std::net::{IpAddr, SocketAddr};
+
+use url::Url;
+
+/// Where people reach this server: scheme, host and port, without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    origin: String,
+    https: bool,
+}
+
+impl BaseUrl {
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let bare = matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        bare.then(|| Self {
+            origin: url.origin().ascii_serialization(),
+            https: url.scheme() == "https",
+        })
+    }
+
+    pub fn of(address: SocketAddr) -> Self {
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => "localhost".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Self {
+            origin: format!("http://{host}:{}", address.port()),
+            https: false,
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.origin
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+/// Whether it can be taken at its word. `sqlite://…` is somebody else's spelling of a path, an
+/// SQLite database in memory would be another one for each connection, and with an `@` or `/`
+/// left over in a password the database's own client would quote a part of it as the host.
+pub fn is_database_url(text: &str) -> bool {
+    match text.split_once(':') {
+        Some(("sqlite", path)) => !path.is_empty() && !path.starts_with("//") && path != ":memory:",
+        Some(("postgres" | "postgresql", rest)) => {
+            let authority = rest
+                .strip_prefix("//")
+                .and_then(|rest| rest.split(['/', '?']).next());
+            authority.is_some_and(|authority| authority.matches('@').count() <= 1)
+                && Url::parse(text).is_ok()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_says_what_it_means() {
+        for good in [
+            "sqlite:doors.db",
+            "sqlite:/var/lib/doors.db",
+            "postgres://",
+            "postgres://u:p%40%2F@[::1]:5432/doors?sslmode=require",
+            "postgresql:///doors?host=/run/postgresql",
+        ] {
+            assert!(is_database_url(good), "{good}");
+        }
+        for bad in [
+            "",
+            "doors.db",
+            "sqlite:",
+            "sqlite://doors.db",
+            "sqlite::memory:",
+            "mysql://u:p@host/doors",
+            "postgres:doors",
+            "postgres://u:p@q@host/doors",
+            "postgres://u:p/q@host/doors",
+        ] {
+            assert!(!is_database_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_is_an_origin() {
+        assert_eq!(
+            BaseUrl::parse("https://Example.com:443/").unwrap().as_str(),
+            "https://example.com"
+        );
+        for bad in [
+            "",
+            "example.com",
+            "ftp://a",
+            "http://a/b",
+            "http://u:p@a",
+            "http://a/?q",
+            "http://a/#f",
+        ] {
+            assert!(BaseUrl::parse(bad).is_none(), "{bad:?}");
+        }
+        let v6: SocketAddr = "[::1]:80".parse().unwrap();
+        assert_eq!(BaseUrl::of(v6).as_str(), "http://[::1]:80");
+    }
+}
