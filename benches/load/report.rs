@@ -48,7 +48,7 @@ fn machine(figures: &Figures) {
         said("git", &["describe", "--always", "--dirty"]),
         said("date", &["-u", "+%F"]),
         model.trim_start_matches([' ', '\t', ':']),
-        kernel.trim(),
+        kernel.split('-').next().unwrap_or_default().trim(),
         said("rustc", &["--version"]),
         figures.workers,
         figures.guarded.len(),

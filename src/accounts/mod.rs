@@ -323,7 +323,7 @@ impl Accounts {
         id: AccountId,
         old: PasswordHash,
         new: PasswordHash,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         self.db
             .write(move |tx| store::replace_hash(tx, id, &old, &new))
             .await

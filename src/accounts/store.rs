@@ -12,7 +12,7 @@ use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Groups, Login, PersonName, Username};
+use crate::base::names::{Email, Groups, Login, PersonName, Username, folded};
 use crate::base::version::Expected;
 use crate::passwords::PasswordHash;
 use crate::storage::schema::accounts;
@@ -264,7 +264,7 @@ pub fn search(
         .filter(accounts::deleted_at.is_null())
         .into_boxed::<Backend>();
     if !search.text.is_empty() {
-        let text = containing(&search.text.to_lowercase());
+        let text = containing(&folded(&search.text));
         let username = accounts::username_key.like(text.clone()).escape('\\');
         query = query.filter(username.or(accounts::email_key.like(text).escape('\\')));
     }
@@ -461,13 +461,18 @@ pub fn delete(
     keep_an_administrator(tx, &before)
 }
 
-/// Takes away the rows of accounts that were deleted before `moment`.
+/// Takes away the rows of no more than `most` accounts that were deleted before `moment`, and
+/// says how many.
 ///
 /// # Errors
 /// When the database is away.
-pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
-    diesel::delete(accounts::table.filter(accounts::deleted_at.lt(moment))).execute(tx)?;
-    Ok(())
+pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
+    let old: Vec<String> = accounts::table
+        .select(accounts::id)
+        .filter(accounts::deleted_at.lt(moment))
+        .limit(most)
+        .load(tx)?;
+    Ok(diesel::delete(accounts::table.filter(accounts::id.eq_any(old))).execute(tx)?)
 }
 
 /// Sets a hash that was made of a new password. Whoever calls this ends the sessions.
@@ -485,18 +490,19 @@ pub fn set_password(
     Ok(())
 }
 
+/// Whether the old one was still there to be replaced.
 pub fn replace_hash(
     tx: &mut AnyConnection,
     id: AccountId,
     old: &PasswordHash,
     new: &PasswordHash,
-) -> Result<(), Fault> {
-    diesel::update(
+) -> Result<bool, Fault> {
+    let replaced = diesel::update(
         accounts::table
             .find(id.to_string())
             .filter(accounts::password_hash.eq(old.as_str())),
     )
     .set(accounts::password_hash.eq(new.as_str()))
     .execute(tx)?;
-    Ok(())
+    Ok(replaced == 1)
 }

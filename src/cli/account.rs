@@ -11,7 +11,9 @@ use crate::administration;
 use crate::app::Ground;
 use crate::base::clock::{Clock, UnixSeconds, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Refusal, Username};
+use crate::base::names::{
+    Email, Groups, Login, NewPassword, PersonName, Refusal, Username, folded,
+};
 use crate::base::version::Expected;
 use crate::config::Config;
 use crate::passwords::HashError;
@@ -135,11 +137,11 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             ));
         }
         Command::List { text } => {
-            let text = text.unwrap_or_default().to_lowercase();
+            let text = folded(&text.unwrap_or_default());
             let fits = |account: &Account| {
                 let names = [&account.username, &account.email];
                 let mut names = names.into_iter().flatten();
-                names.any(|name| name.to_lowercase().contains(&text))
+                names.any(|name| folded(name).contains(&text))
             };
             let all = wait(ground.accounts.list())?;
             for account in all.into_iter().filter(fits) {

@@ -1,12 +1,14 @@
 //! The tables of files, of how much there is on each shelf, and of what is stray in the store.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::{Cursor, File, Quota, Refused, Search, Shelf, Sort};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
-use crate::base::names::FileName;
+use crate::base::names::{FileName, folded};
 use crate::storage::schema::{files, shelves, stray_blobs};
 use crate::storage::{AnyConnection, Backend, containing, is_taken};
 
@@ -71,7 +73,7 @@ pub fn list(
 ) -> Result<Vec<File>, Fault> {
     let mut query = owned(account).into_boxed::<Backend>();
     if !search.text.is_empty() {
-        let pattern = containing(&search.text.to_lowercase());
+        let pattern = containing(&folded(&search.text));
         query = query.filter(files::search_key.like(pattern).escape('\\'));
     }
     let number = |after: &Cursor| after.value.parse::<i64>().unwrap_or_default();
@@ -210,12 +212,8 @@ fn refused(error: diesel::result::Error) -> Refused {
 /// What it is sorted by, and what is searched.
 fn keys(file: &File) -> (String, String) {
     let name = FileName::sent(&file.name).key();
-    let description = file
-        .description
-        .as_deref()
-        .unwrap_or_default()
-        .to_lowercase();
-    let search = format!("{name}\n{description}");
+    let description = file.description.as_deref().unwrap_or_default();
+    let search = format!("{name}\n{}", folded(description));
     (name, search)
 }
 
@@ -226,8 +224,7 @@ pub fn delete(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
 
 /// Everything that anybody has.
 pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
-    let all = files::table.select((files::id, files::bytes)).load(tx)?;
-    insert_strays(tx, all, 0)?;
+    insert_strays(tx, files::table.into_boxed(), 0)?;
     diesel::delete(files::table).execute(tx)?;
     diesel::delete(shelves::table).execute(tx)?;
     diesel::update(stray_blobs::table)
@@ -245,8 +242,7 @@ pub fn delete_all(
     account: AccountId,
     now: UnixSeconds,
 ) -> Result<(), Fault> {
-    let all = owned(account).select((files::id, files::bytes)).load(tx)?;
-    insert_strays(tx, all, now)?;
+    insert_strays(tx, owned(account).into_boxed(), now)?;
     diesel::delete(owned(account)).execute(tx)?;
     diesel::delete(shelves::table.find(account.to_string())).execute(tx)?;
     Ok(())
@@ -290,13 +286,15 @@ pub fn set_quota(tx: &mut AnyConnection, account: AccountId, quota: Quota) -> Re
 
 /// Of all shelves: files, and bytes.
 pub fn totals(db: &mut AnyConnection) -> Result<(i64, i64), Fault> {
-    let shelves: Vec<(i64, i64)> = shelves::table
-        .select((shelves::files, shelves::bytes))
-        .filter(shelves::files.gt(0))
-        .load(db)?;
-    Ok(shelves
-        .iter()
-        .fold((0, 0), |sum, shelf| (sum.0 + shelf.0, sum.1 + shelf.1)))
+    // A sum of BIGINTs is a NUMERIC to PostgreSQL.
+    let sum = |of| {
+        sql::<BigInt>("CAST(COALESCE(SUM(")
+            .sql(of)
+            .sql("), 0) AS BIGINT)")
+    };
+    Ok(shelves::table
+        .select((sum("files"), sum("bytes")))
+        .first(db)?)
 }
 
 /// The caller has locked the account.
@@ -395,23 +393,26 @@ pub fn forget_arriving(
 
 /// On its way out; after `ends_at` anybody deletes its bytes.
 pub fn set_stray(tx: &mut AnyConnection, file: &File, ends_at: UnixSeconds) -> Result<(), Fault> {
-    insert_strays(tx, vec![(file.id.to_string(), file.bytes)], ends_at)
+    diesel::insert_into(stray_blobs::table)
+        .values((
+            stray_blobs::id.eq(file.id.to_string()),
+            stray_blobs::bytes.eq(file.bytes),
+            stray_blobs::ends_at.eq(ends_at),
+        ))
+        .execute(tx)?;
+    Ok(())
 }
 
+/// All of them in one statement, however many they are.
 fn insert_strays(
     tx: &mut AnyConnection,
-    strays: Vec<(String, i64)>,
+    of: files::BoxedQuery<'_, Backend>,
     ends_at: UnixSeconds,
 ) -> Result<(), Fault> {
-    for (id, bytes) in strays {
-        diesel::insert_into(stray_blobs::table)
-            .values((
-                stray_blobs::id.eq(id),
-                stray_blobs::bytes.eq(bytes),
-                stray_blobs::ends_at.eq(ends_at),
-            ))
-            .execute(tx)?;
-    }
+    of.select((files::id, files::bytes, ends_at.into_sql::<BigInt>()))
+        .insert_into(stray_blobs::table)
+        .into_columns((stray_blobs::id, stray_blobs::bytes, stray_blobs::ends_at))
+        .execute(tx)?;
     Ok(())
 }
 

@@ -60,12 +60,19 @@ pub fn claim(
     Ok(claim)
 }
 
-/// Takes away the keys that count no more.
+/// Takes away no more than `most` of the keys that count no more, and says how many.
 ///
 /// # Errors
 /// When the database is away.
-pub fn forget(tx: &mut AnyConnection, now: UnixSeconds) -> Result<(), Fault> {
-    let old = idempotency_keys::table.filter(idempotency_keys::created_at.le(oldest_kept(now)));
-    diesel::delete(old).execute(tx)?;
-    Ok(())
+pub fn forget(tx: &mut AnyConnection, now: UnixSeconds, most: i64) -> Result<usize, Fault> {
+    let old: Vec<(String, String)> = idempotency_keys::table
+        .select((idempotency_keys::account_id, idempotency_keys::key))
+        .filter(idempotency_keys::created_at.le(oldest_kept(now)))
+        .limit(most)
+        .load(tx)?;
+    let count = old.len();
+    for (account, key) in old {
+        diesel::delete(idempotency_keys::table.find((account, key))).execute(tx)?;
+    }
+    Ok(count)
 }

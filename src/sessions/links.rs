@@ -70,7 +70,6 @@ impl Sessions {
                     let lives = store::find(tx, id)?.filter(|row| row.lives_at(now));
                     lives.ok_or(NotSignedIn::Ended)?;
                 }
-                store::forget_links(tx, now)?;
                 let row = Row {
                     id,
                     account,
@@ -78,7 +77,7 @@ impl Sessions {
                     ends_at,
                 };
                 store::insert_link(tx, &row)?;
-                Ok(store::forget_links_beyond(tx, account, LINKS_MAX)?)
+                Ok(store::forget_links_beyond(tx, account, LINKS_MAX, now)?)
             })
             .await?;
         Ok((token, claims))

@@ -29,6 +29,7 @@ const TOKENS_KEPT: usize = 2_000;
 const FORGET_AFTER_DAYS: i64 = 30;
 /// By then every server has heard that a deleted account's sessions have ended.
 const DELETED_KEPT_HOURS: i64 = 24;
+const FORGOTTEN_AT_ONCE: i64 = 500;
 
 pub struct Live {
     /// With the version of the key ring by which each was verified.
@@ -162,13 +163,27 @@ async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock, tokens: Tokens) {
 }
 
 async fn forget(db: Db, now: UnixSeconds) {
-    let moment = now - FORGET_AFTER_DAYS * 86_400;
-    let forget = move |tx: &mut AnyConnection| {
-        store::forget(tx, moment)?;
-        idempotency::forget(tx, now)?;
-        accounts::forget(tx, now - DELETED_KEPT_HOURS * 3600)
-    };
-    if let Err(fault) = db.write(forget).await {
-        tracing::error!(%fault, "old sessions cannot be forgotten");
+    type Forget = fn(&mut AnyConnection, UnixSeconds, i64) -> Result<usize, Fault>;
+    let all: [(Forget, UnixSeconds); 4] = [
+        (store::forget, now - FORGET_AFTER_DAYS * 86_400),
+        (store::forget_links, now),
+        (idempotency::forget, now),
+        (accounts::forget, now - DELETED_KEPT_HOURS * 3600),
+    ];
+    for (forget, moment) in all {
+        // In small bites: whoever else writes has to wait for each.
+        loop {
+            match db
+                .write(move |tx| forget(tx, moment, FORGOTTEN_AT_ONCE))
+                .await
+            {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(fault) => {
+                    tracing::error!(%fault, "what is old cannot be forgotten");
+                    break;
+                }
+            }
+        }
     }
 }

@@ -199,16 +199,19 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
     Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
 }
 
-/// Those that have not been ended beyond the newest `kept`.
+/// Those that live at `now` beyond the newest `kept`.
 pub fn living_beyond(
     db: &mut AnyConnection,
     account: AccountId,
     kept: i64,
+    now: UnixSeconds,
 ) -> Result<Vec<SessionId>, Fault> {
     let ids: Vec<String> = sessions::table
         .select(sessions::id)
         .filter(sessions::account_id.eq(account.to_string()))
         .filter(sessions::ended_at.is_null())
+        .filter(sessions::ends_at.gt(now))
+        .filter(sessions::idle_ends_at.gt(now))
         .order((sessions::created_at.desc(), sessions::id))
         .limit(i64::MAX)
         .offset(kept)
@@ -313,10 +316,14 @@ pub fn ended_since(
         .collect())
 }
 
-pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
-    diesel::delete(sessions::table.filter(sessions::ends_at.lt(moment))).execute(tx)?;
-    diesel::delete(sessions::table.filter(sessions::ended_at.lt(moment))).execute(tx)?;
-    Ok(())
+pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
+    let old: Vec<String> = sessions::table
+        .select(sessions::id)
+        .filter(sessions::ends_at.lt(moment))
+        .or_filter(sessions::ended_at.lt(moment))
+        .limit(most)
+        .load(tx)?;
+    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(old))).execute(tx)?)
 }
 
 pub fn insert_link(tx: &mut AnyConnection, link: &LinkRow) -> Result<(), Fault> {
@@ -376,10 +383,14 @@ pub fn forget_links_of(tx: &mut AnyConnection, account: AccountId) -> Result<(),
     Ok(())
 }
 
-/// Those that have run out.
-pub fn forget_links(tx: &mut AnyConnection, now: UnixSeconds) -> Result<(), Fault> {
-    diesel::delete(links::table.filter(links::ends_at.lt(now))).execute(tx)?;
-    Ok(())
+/// Takes away no more than `most` that have run out, and says how many.
+pub fn forget_links(tx: &mut AnyConnection, now: UnixSeconds, most: i64) -> Result<usize, Fault> {
+    let old: Vec<String> = links::table
+        .select(links::id)
+        .filter(links::ends_at.lt(now))
+        .limit(most)
+        .load(tx)?;
+    Ok(diesel::delete(links::table.filter(links::id.eq_any(old))).execute(tx)?)
 }
 
 /// Takes the oldest away when an account has more that are open than `kept`.
@@ -387,16 +398,17 @@ pub fn forget_links_beyond(
     tx: &mut AnyConnection,
     account: AccountId,
     kept: i64,
+    now: UnixSeconds,
 ) -> Result<(), Fault> {
     let old: Vec<String> = links::table
         .select(links::id)
         .filter(links::account_id.eq(account.to_string()))
+        .filter(links::used_at.is_null())
+        .filter(links::ends_at.gt(now))
         .order((links::ends_at.desc(), links::id))
         .limit(i64::MAX)
         .offset(kept)
         .load(tx)?;
-    for id in old {
-        diesel::delete(links::table.find(id)).execute(tx)?;
-    }
+    diesel::delete(links::table.filter(links::id.eq_any(old))).execute(tx)?;
     Ok(())
 }

@@ -120,7 +120,15 @@ impl SignIn {
             // Being busy is no reason to turn away who has proved who they are.
             if let Ok(new) = self.passwords.hash_again(password).await {
                 let old = std::mem::replace(&mut proved, new.clone());
-                self.accounts.replace_hash(id, old, new).await?;
+                if !self.accounts.replace_hash(id, old, new).await? {
+                    // Another sign in of the same moment was faster, or the password has changed.
+                    let found = self.accounts.find_credentials_of(id).await?;
+                    proved = match self.compare(found, password).await {
+                        Checked::Right(found) => found.hash,
+                        Checked::Wrong => return Ok(Outcome::Refused),
+                        Checked::Busy => return Ok(Outcome::Busy),
+                    };
+                }
             }
         }
         // The account may have changed while the password was hashed: then it is no proof.

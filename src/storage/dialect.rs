@@ -140,6 +140,19 @@ pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
+/// Waiting for one's turn to migrate, and a migration of a large table, may take their time.
+pub fn take_time(connection: &mut AnyConnection) -> Result<(), Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => {}
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(connection) => {
+            diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
+        }
+    }
+    Ok(())
+}
+
 /// Lets one process at a time go on until its transaction ends, also where a write transaction
 /// alone does not. For what is done once in the life of an instance.
 pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
@@ -148,8 +161,6 @@ pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
         AnyConnection::Sqlite(_) => Ok(()),
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {
-            // Waiting for one's turn, and a migration of a large table, may take its time.
-            diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
             // Any number will do as long as it is ours: "doorward" in ASCII.
             diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
                 .execute(connection)?;

@@ -70,6 +70,7 @@ fn alone(
     work: impl FnOnce(&mut AnyConnection) -> Result<(), Failed>,
 ) -> Result<(), Fault> {
     dialect::write_transaction(connection, |connection| {
+        dialect::take_time(connection)?;
         dialect::one_at_a_time(connection)?;
         work(connection).map_err(|error| {
             Fault::caused("the database's schema cannot be brought up to date", error)

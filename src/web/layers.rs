@@ -30,7 +30,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// At a URL that carried a token (contract, Tokens): nobody keeps it, passes it on or lists it.
+/// At a URL that carried a token: nobody keeps it, passes it on or lists it.
 const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),

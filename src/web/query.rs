@@ -26,9 +26,12 @@ pub fn has_token(query: &str) -> bool {
     values(query, "token").next().is_some()
 }
 
-/// The first value of `key`, if it can be read.
+/// The first value of `key`, if it can be read; PostgreSQL takes a NUL in no text.
 pub fn first(query: &str, key: &str) -> Option<String> {
-    values(query, key).next().flatten().map(Cow::into_owned)
+    let first = values(query, key).next().flatten();
+    first
+        .filter(|text| !text.contains('\0'))
+        .map(Cow::into_owned)
 }
 
 /// The names of the keys, for the log. Never a value.

@@ -328,6 +328,15 @@ fn the_oldest_of_too_many_sessions_gives_way() {
     }
     assert_eq!(shown, 200);
     assert!(ada.is_signed_in(), "those were older");
+    // What has run out does not count, also where nobody has ended it.
+    door.sql(&format!(
+        "UPDATE sessions SET created_at = {}, ends_at = {start} WHERE id LIKE '00000000-%'",
+        crate::support::NOON + 1,
+    ));
+    let again = signed_in(&door, "curl/8");
+    for one in [ada, newest, again] {
+        assert!(one.is_signed_in());
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Browser, Door, PASSWORD, Place, Serving, wait_until};
 
-/// What the contract allows, and what reading twice a second needs.
+/// What SECURITY-MODEL.md promises, and what reading twice a second needs.
 const SOON: Duration = Duration::from_secs(1);
 
 fn sign_in(url: &str, login: &str) -> Value {

@@ -52,7 +52,7 @@ impl Empty {
             Some(schema) => {
                 let mut connection = PgConnection::establish(&schema.url()).unwrap();
                 diesel::sql_query(
-                    "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable) AS line
+                    "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, collation_name) AS line
                      FROM information_schema.columns WHERE table_schema = current_schema()
                      UNION SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY line",
                 )
@@ -116,6 +116,9 @@ fn the_schema_goes_up_down_and_up_again_and_is_the_same() {
     drop(Db::open(database.location()).unwrap());
     let first = database.tables();
     assert!(first.len() > 5, "{first:?}");
+    // A system's own order changes with its C library, and indexes would not be what they were.
+    let of_the_system = |line: &&String| line.contains(" text ") && !line.ends_with(" C");
+    assert_eq!(first.iter().find(of_the_system), None);
     for _ in 0..2 {
         storage::reset(&database.location()).unwrap();
         assert_eq!(database.tables(), first);

@@ -778,7 +778,7 @@ fn old_keys_are_forgotten() {
     let is_new = || add(&ada, "one").header("idempotency-replayed").is_none();
     let forget_at = |now: i64| {
         let db = door.database();
-        let forgotten = db.write(move |tx| idempotency::forget(tx, now));
+        let forgotten = db.write(move |tx| idempotency::forget(tx, now, 500));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(forgotten).unwrap();
     };

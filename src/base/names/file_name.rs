@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Refusal, is_unprintable};
+use super::{Refusal, folded, is_unprintable};
 
 /// What most file systems take, in bytes.
 pub const FILE_NAME_MAX: usize = 255;
@@ -61,7 +61,7 @@ impl FileName {
 
     /// What names are sorted by.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        folded(&self.0)
     }
 
     /// What stands behind its last dot, in small letters.

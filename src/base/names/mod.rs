@@ -88,7 +88,7 @@ impl Email {
     /// What must be unique: the address without regard to case. Letter by letter, because a
     /// sigma at the end of a word would turn into another small letter than elsewhere.
     pub fn key(&self) -> String {
-        self.0.chars().flat_map(char::to_lowercase).collect()
+        folded(&self.0)
     }
 }
 
@@ -176,6 +176,12 @@ impl Description {
     }
 }
 
+/// What texts are compared by without regard to case. Letter by letter, so that a part of a text
+/// is folded as it is within the whole: at the end of a word, Σ would become another letter.
+pub fn folded(text: &str) -> String {
+    text.nfc().flat_map(char::to_lowercase).collect()
+}
+
 /// Control characters, and those that turn the direction of the text around them.
 fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -210,6 +216,12 @@ impl Groups {
             .into());
         }
         Ok(Self(names))
+    }
+
+    /// The name of one group, if it can be one.
+    pub fn name(text: &str) -> Option<String> {
+        let mut names = Self::parse(text).ok()?.0;
+        names.pop().filter(|_| names.is_empty())
     }
 
     pub fn names(&self) -> &[String] {
@@ -289,6 +301,8 @@ mod tests {
         );
         let key = |text| Email::parse(text).unwrap().key();
         assert_eq!(key("ΑΣ@x"), key("ασ@x"));
+        assert!(key("ΟΔΟΣΗΜΑ@x").starts_with(&folded("ΟΔΟΣ")));
+        assert_eq!(folded("e\u{301}"), folded("É"));
     }
 
     #[test]

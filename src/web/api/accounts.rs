@@ -152,7 +152,7 @@ pub async fn list(state: Data<State>, who: SignedIn, Asked(which): Asked<Which>)
             accounts::State::parse,
             "state is active or disabled.",
         )?,
-        group: which.group,
+        group: known(which.group, Groups::name, "group is the name of one group.")?,
     };
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();

@@ -59,12 +59,12 @@ impl<T: DeserializeOwned> FromRequest for Asked<T> {
     type Future = std::future::Ready<Result<Self, PageError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let asked = Query::<T>::from_query(request.query_string());
-        std::future::ready(
-            asked
-                .map(|asked| Self(asked.into_inner()))
-                .map_err(|_| NO_SUCH_PAGE),
-        )
+        let query = request.query_string();
+        let asked = Query::<T>::from_query(query);
+        // PostgreSQL takes a NUL in no text.
+        let asked = asked.ok().filter(|_| !query.contains("%00"));
+        let asked = asked.map(|asked| Self(asked.into_inner()));
+        std::future::ready(asked.ok_or(NO_SUCH_PAGE))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{RequestHead, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
@@ -30,11 +30,15 @@ pub fn is_for_a_person(request: &HttpRequest) -> bool {
 
 /// As [`is_for_a_person`], of a request that has no handler yet.
 pub fn is_of_a_person(head: &RequestHead) -> bool {
-    let accept = head.headers().get(header::ACCEPT);
-    let html = accept
+    asks_for_html(head.headers()) && !head.uri.path().starts_with("/api/")
+}
+
+/// As every browser does of a page, and of the answer to a form.
+pub fn asks_for_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    accept
         .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    html && !head.uri.path().starts_with("/api/")
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.

@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::base::fault::Fault;
 use crate::sessions::RECENT_MINUTES;
-pub use answer::{is_for_a_person, is_of_a_person, not_found, written_out};
+pub use answer::{asks_for_html, is_for_a_person, is_of_a_person, not_found, written_out};
 
 pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
      that do not belong together";

@@ -2,12 +2,14 @@
 //!
 //! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, and where
 //! that is not sent (plain HTTP, older ones), `Origin`. One that sends neither, or only that it
-//! would rather not say, has to show the form's token. A request without a cookie carries nobody's authority and needs none.
+//! would rather not say, has to show the form's token. A request without a cookie carries nobody's
+//! authority and needs none.
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HOST, ORIGIN};
 
+use crate::web::error::asks_for_html;
 use crate::web::guard::state;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,14 @@ pub enum Verdict {
     Refused,
     /// Nobody can tell from the headers: the form's token decides.
     AskTheForm,
+}
+
+/// Whether no browser can have been made to send it: those say where it comes from, or ask for
+/// HTML as the answer to a form. For what takes no notice of cookies, which a program may keep.
+pub fn is_program(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let says_where = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);
+    !says_where && !asks_for_html(headers)
 }
 
 pub fn verdict(request: &HttpRequest) -> Verdict {

@@ -60,7 +60,7 @@ pub async fn list(page: Page) -> Answer {
         text: asked("q").unwrap_or_default().trim().to_owned(),
         role: known(asked("role"), Role::parse)?,
         state: known(asked("state"), State::parse)?,
-        group: asked("group"),
+        group: known(asked("group"), Groups::name)?,
     };
     let after = known(asked("after"), Cursor::parse)?;
     let found = page.accounts.search(search.clone(), after, SHOWN).await?;

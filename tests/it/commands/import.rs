@@ -105,6 +105,22 @@ fn each_kind_of_hash_lets_its_owner_in_and_then_gives_way_to_ours() {
 }
 
 #[test]
+fn who_signs_in_twice_at_once_with_an_old_hash_is_let_in_twice() {
+    let place = Place::new();
+    place.write("users.csv", format!("username,password\nada,{HASH}\n"));
+    place.run(&["import", "users.csv"]).well();
+    let serving = place.serve();
+    // All are looked at before the first one's new hash is stored: hashes wait for each other.
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| lets_in(&serving, "ada", PASSWORD)))
+            .collect();
+        assert!(all.into_iter().all(|one| one.join().unwrap()));
+    });
+    assert!(!lets_in(&serving, "ada", "canary-brine-lamp-45"));
+}
+
+#[test]
 fn each_format_is_told_by_the_name_of_the_file() {
     let place = Place::new();
     let Some(()) = made_by_others(&place) else {

@@ -44,6 +44,24 @@ fn tutorial_b_sets_a_sessions_cookies_and_the_token_ends_with_it() {
 }
 
 #[test]
+fn a_client_that_keeps_its_cookies_goes_on_by_every_tutorial() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let session = requests(&door);
+    for _ in 0..2 {
+        token_in(&session.post("/login", &ADA), 200, "token");
+    }
+    assert!(session.cookie("doorward_access").is_some());
+    let email = [("email", "ada@example.com"), ("password", PASSWORD)];
+    token_in(&session.post("/login", &email), 201, "token");
+    let json = json!({"username": "ada", "password": PASSWORD});
+    token_in(&post_json(&session, "/api/v1/login", &json), 200, "token");
+    token_in(&post_json(&session, "/auth", &json), 200, "access_token");
+    let eve = json!({"username": "eve", "password": PASSWORD});
+    assert_eq!(post_json(&session, "/signup", &eve).status, 200);
+}
+
+#[test]
 fn a_sign_in_of_tutorial_b_is_refused_in_one_way() {
     for exact in ["false", "true"] {
         let door = Door::with(&[("compat.exact", exact)]);
