@@ -14,7 +14,6 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Groups, Refusal};
 use crate::base::size;
 use crate::base::version::Expected;
-use crate::config::MB;
 use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::sessions::EndReason;
 use crate::web::error::PageError;
@@ -22,6 +21,8 @@ use crate::web::forms::{Field, FieldError, Form, summary};
 
 const ACCOUNTS: &str = "/admin/accounts";
 const SHOWN: usize = 50;
+/// Decimal places of a megabyte, down to its bytes.
+const MB_PLACES: usize = 6;
 
 #[derive(Template)]
 #[template(path = "pages/admin/accounts.html")]
@@ -124,16 +125,17 @@ impl OneAccount {
     async fn of(page: &Page, account: Account) -> Result<Self, PageError> {
         let shelf = page.files.shelf(account.id).await?;
         let settings = page.files.config();
-        let number =
-            |most: Option<i64>| Field::kept(&most.map_or_else(String::new, |n| n.to_string()));
+        let number = |most: Option<i64>, places| {
+            Field::kept(&most.map_or_else(String::new, |most| decimal(most, places)))
+        };
         Ok(Self {
             shelf,
             usual: (
                 settings.quota_files,
                 size::for_reading(settings.quota_bytes),
             ),
-            files_max: number(shelf.quota.files),
-            megabytes_max: number(shelf.quota.bytes.map(|bytes| bytes / MB)),
+            files_max: number(shelf.quota.files, 0),
+            megabytes_max: number(shelf.quota.bytes, MB_PLACES),
             frame: page.frame_with_notice(),
             form_token: page.form_token(),
             fields: NameFields::of(&account),
@@ -217,11 +219,9 @@ pub async fn set_quota(page: Page, sent: Form) -> Answer {
         Field::kept(sent.text("files_max")),
         Field::kept(sent.text("megabytes_max")),
     );
-    let files = typed.0.note(quota(sent.text("files_max"), FILES_QUOTA_MAX));
-    let limit = BYTES_QUOTA_MAX / MB;
-    let megabytes = typed.1.note(quota(sent.text("megabytes_max"), limit));
-    if let (Some(files), Some(megabytes)) = (files, megabytes) {
-        let bytes = megabytes.map(|megabytes| megabytes * MB);
+    let files = quota(sent.text("files_max"), FILES_QUOTA_MAX, 0);
+    let bytes = quota(sent.text("megabytes_max"), BYTES_QUOTA_MAX, MB_PLACES);
+    if let (Some(files), Some(bytes)) = (typed.0.note(files), typed.1.note(bytes)) {
         page.files
             .set_quota(account.id, Some(files), Some(bytes))
             .await?;
@@ -235,17 +235,37 @@ pub async fn set_quota(page: Page, sent: Form) -> Answer {
     page.show_form(&form, &form.errors())
 }
 
-fn quota(text: &str, limit: i64) -> Result<Option<i64>, Refusal> {
+/// `places` of its digits stand behind the point.
+fn quota(text: &str, limit: i64, places: usize) -> Result<Option<i64>, Refusal> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
     }
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (0..=limit).contains(number));
+    let number = from_decimal(text, places).filter(|number| *number <= limit);
+    let limit = decimal(limit, places);
     let words = || format!("Enter a number from 0 to {limit}, or nothing").into();
     number.map(Some).ok_or_else(words)
+}
+
+/// To the last digit, so that what is shown and saved again is the same.
+fn decimal(number: i64, places: usize) -> String {
+    let digits = format!("{number:0width$}", width = places + 1);
+    let (whole, part) = digits.split_at(digits.len() - places);
+    match part.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        part => format!("{whole}.{part}"),
+    }
+}
+
+/// What [`decimal`] wrote. Nothing is rounded, and nothing is below zero.
+fn from_decimal(text: &str, places: usize) -> Option<i64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{part:0<places$}");
+    let is_exact = part.len() <= places && digits.bytes().all(|digit| digit.is_ascii_digit());
+    digits
+        .parse()
+        .ok()
+        .filter(|_| is_exact && !whole.is_empty())
 }
 
 pub async fn set_state(page: Page, sent: Form) -> Answer {

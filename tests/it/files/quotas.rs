@@ -123,6 +123,14 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
         assert_eq!(again.value(megabytes), "2");
         assert_eq!(again.errors()[0].0, "files_max");
     }
+    for bad in ["-1", "-0.5", "x", "1.2345678", "1,5", ".", "1000000000.1"] {
+        let again = house.root.submit(&page, button, &[(megabytes, bad)]);
+        assert_eq!(
+            (again.status, again.value(megabytes)),
+            (422, bad.to_owned())
+        );
+        assert_eq!(again.errors()[0].0, "megabytes_max");
+    }
     let fields = [(files, "12"), (megabytes, "2")];
     let saved = house.root.submit(&page, button, &fields);
     let page = house.root.follow(&saved);
@@ -141,4 +149,29 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
         told(&house.ada.get(&house.quota()))[2..],
         [10_000, 5_000_000_000]
     );
+}
+
+#[test]
+fn who_saves_one_limit_on_the_page_leaves_the_other_as_it_was_to_the_byte() {
+    let door = Door::open();
+    let house = House::of(&door);
+    let path = format!("/admin/accounts/{}", house.account);
+    let (files, megabytes) = ("Most files (optional)", "Most MB together (optional)");
+    for (bytes, shown) in [
+        (0, "0"),
+        (1, "0.000001"),
+        (500_000, "0.5"),
+        (1_500_000, "1.5"),
+        (10_000_000, "10"),
+        (1_000_000_000_000_000, "1000000000"),
+    ] {
+        house.set(json!({"files_max": 1, "bytes_max": bytes}));
+        let page = house.root.get(&path);
+        assert_eq!(page.value(megabytes), shown);
+        let fields = [(files, "2")];
+        let saved = house.root.submit(&page, "Save the limits", &fields);
+        assert_eq!(saved.status, 303, "{shown}");
+        let quota = told(&house.holder.get(&house.quota()));
+        assert_eq!(quota[2..], [2, bytes], "{shown}");
+    }
 }
