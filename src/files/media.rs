@@ -24,16 +24,23 @@ const PROMISES: [(&str, &[&str]); 9] = [
 /// Those that a browser may show in a page of ours: none of them can hold a script.
 const HARMLESS: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", TEXT];
 
+/// How files begin that may look like text all the way and are meant for a program.
+const PRINTABLE: [&[u8]; 5] = [b"%PDF-", b"GIF87a", b"GIF89a", b"{\\rtf", b"%!PS"];
+
 /// The media type of a file that begins so.
 pub fn of(head: &[u8]) -> &'static str {
-    if let Some(found) = infer::get(head) {
-        // Of these a browser would make more than text; what is told apart by words is text.
-        return match found.matcher_type() {
-            infer::MatcherType::Text => TEXT,
-            _ => found.mime_type(),
-        };
+    let is_text = is_text(head);
+    // Two bytes are enough for `infer` to see a program in them: words can begin so too.
+    if is_text && !PRINTABLE.iter().any(|magic| head.starts_with(magic)) {
+        return TEXT;
     }
-    if is_text(head) { TEXT } else { UNKNOWN }
+    match infer::get(head) {
+        // Of these a browser would make more than text; what is told apart by words is text.
+        Some(found) if found.matcher_type() == infer::MatcherType::Text => TEXT,
+        Some(found) => found.mime_type(),
+        None if is_text => TEXT,
+        None => UNKNOWN,
+    }
 }
 
 /// UTF-8 as far as one can see, without control characters that no text has.
@@ -105,6 +112,39 @@ mod tests {
             ]
             .concat();
             assert_eq!(of(&padded), expected, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_text_however_they_begin() {
+        for words in [
+            "GIFts for Anna",
+            "BMW prices",
+            "SQLite notes",
+            "BC,2020\nAB,2021",
+            "ID3 tags",
+            "MZ is the mark of a program",
+            "BZh is another",
+            "The mark of a PDF is %PDF-1.7",
+            "-----BEGIN CERTIFICATE-----",
+            "A page, WEBP",
+        ] {
+            assert_eq!(of(words.as_bytes()), TEXT, "{words}");
+        }
+        for (head, expected) in [
+            (&b"GIF87a"[..], "image/gif"),
+            (b"{\\rtf1 words}", "application/rtf"),
+            (b"%!PS-Adobe-3.0\n", "application/postscript"),
+            (b"junk\n%PDF-1.4\n%\xe2\xe3\xcf\xd3", "application/pdf"),
+            (b"BM\x36\0\0\0", "image/bmp"),
+            (b"ID3\x04\0\0", "audio/mpeg"),
+            (
+                b"MZ\x90\0\x03",
+                "application/vnd.microsoft.portable-executable",
+            ),
+            (b"SQLite format 3\0", "application/vnd.sqlite3"),
+        ] {
+            assert_eq!(of(head), expected, "{head:?}");
         }
     }
 

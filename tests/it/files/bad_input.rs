@@ -151,6 +151,18 @@ fn a_name_that_promises_another_type_is_refused() {
 }
 
 #[test]
+fn words_that_begin_as_some_program_does_are_words() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    for words in ["GIFts for Anna", "BMW prices", "see %PDF for more"] {
+        let reply = ada.send_files(API, &one("notes.txt", words));
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        assert_eq!(text(&reply.json(), "type"), "text/plain", "{words}");
+    }
+    only(&door, 3);
+}
+
+#[test]
 fn only_the_types_of_the_setting_are_taken() {
     let door = Door::with(&[("files.types", "image/*, text/plain")]);
     let ada = program(&door, "ada");
