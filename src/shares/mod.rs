@@ -10,7 +10,7 @@ use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::names::{PASSWORD_MAX, Password, Refusal};
-use crate::base::paging::page;
+use crate::base::paging::{self, page};
 use crate::files::{self, File};
 use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords, Verdict};
@@ -78,6 +78,9 @@ impl Share {
         }
     }
 }
+
+/// The links behind this one, by when they were made.
+pub type Cursor = paging::Cursor<UnixSeconds, ShareId>;
 
 /// Where it is opened.
 fn path(id: ShareId) -> String {
@@ -270,14 +273,17 @@ impl Shares {
         &self,
         account: AccountId,
         file: FileId,
-        after: Option<ShareId>,
+        after: Option<Cursor>,
         limit: usize,
-    ) -> Result<(Vec<Share>, Option<ShareId>), Refused> {
+    ) -> Result<(Vec<Share>, Option<Cursor>), Refused> {
         let found = self.db.read(move |db| {
             owned(db, account, file)?;
             Ok::<_, Refused>(store::list(db, file, after, limit + 1)?)
         });
-        Ok(page(found.await?, limit, |last| last.id))
+        Ok(page(found.await?, limit, |last| Cursor {
+            value: last.created_at,
+            id: last.id,
+        }))
     }
 
     /// From then on it opens nothing.

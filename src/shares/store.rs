@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{Share, TRIES_MAX, TRIES_MINUTES};
+use super::{Cursor, Share, TRIES_MAX, TRIES_MINUTES};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
@@ -41,19 +41,15 @@ impl Row {
     }
 }
 
-/// The latest first. A link that is there no more is no place to go on from.
+/// The latest first.
 pub fn list(
     db: &mut AnyConnection,
     file: FileId,
-    after: Option<ShareId>,
+    after: Option<Cursor>,
     limit: usize,
 ) -> Result<Vec<Share>, Fault> {
-    let after = match after {
-        Some(id) => find(db, id)?,
-        None => None,
-    };
     let (at, id) = after.map_or((i64::MAX, String::new()), |after| {
-        (after.created_at, after.id.to_string())
+        (after.value, after.id.to_string())
     });
     let rows: Vec<Row> = shares::table
         .filter(shares::file_id.eq(file.to_string()))

@@ -10,7 +10,7 @@ use super::paging::{self, Asked, Page};
 use super::{Answer, Json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::ShareId;
-use crate::shares::{NewShare, Share};
+use crate::shares::{Cursor, NewShare, Share};
 use crate::web::State;
 use crate::web::error::PageError;
 use crate::web::guard::SignedIn;
@@ -51,7 +51,7 @@ pub async fn list(
     id: Path<String>,
     Asked(which): Asked<Page>,
 ) -> Answer {
-    let after = paging::cursor(which.after.as_deref(), ShareId::parse)?;
+    let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let (file, limit) = (parse(&id)?, which.limit.items());
     let (shares, next) = state.shares.list(who.account, file, after, limit).await?;
     let shown = shares.iter().map(|share| Shown::of(share, &state));

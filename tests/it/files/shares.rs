@@ -771,6 +771,27 @@ fn a_file_has_a_hundred_links_at_most_and_they_are_read_page_by_page() {
 }
 
 #[test]
+fn the_list_of_links_goes_on_where_it_was_when_its_last_one_is_taken_back() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let mut made: Vec<_> = (0..4)
+        .map(|_| {
+            door.let_pass(1);
+            text(&owner.share(json!({"minutes": 60})), "id").to_owned()
+        })
+        .collect();
+    made.reverse();
+    let list = |query: &str| owner.program.get(&format!("{}{query}", owner.shares()));
+    let first = list("?limit=2").json();
+    assert_eq!(texts(&first, "id"), made[..2]);
+    let last = format!("{}/{}", owner.shares(), made[1]);
+    assert_eq!(owner.program.with_method("DELETE", &last).status, 204);
+    let second = list(&format!("?limit=2&after={}", text(&first, "next"))).json();
+    assert_eq!(texts(&second, "id"), made[2..]);
+    refused(&list("?after=nowhere"), 400, "malformed");
+}
+
+#[test]
 fn a_file_that_was_renamed_is_handed_on_under_its_new_name() {
     let door = Door::open();
     let owner = Owner::of(&door);
