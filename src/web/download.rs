@@ -3,8 +3,8 @@
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
-    self, ByteRangeSpec, Charset, ContentDisposition, DispositionParam, DispositionType,
-    ExtendedValue, Header, HeaderValue, IfNoneMatch, Range,
+    self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue, Header,
+    HeaderValue, IfNoneMatch, Range,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -45,15 +45,18 @@ pub async fn answer(
 ) -> Result<HttpResponse, PageError> {
     let etag = format!("\"{}\"", file.checksum());
     let length = u64::try_from(file.bytes).unwrap_or_default();
-    if parts == Parts::AsAsked && has_it(request, &etag) {
+    let method = request.method();
+    let is_read = [Method::GET, Method::HEAD].contains(method);
+    if parts == Parts::AsAsked && is_read && has_it(request, &etag) {
         let mut answer = HttpResponse::NotModified();
         answer.insert_header((header::ETAG, etag));
         answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
         return Ok(answer.finish());
     }
     let asked = match parts {
-        Parts::AsAsked => range(request, &etag, length),
-        Parts::Whole => Ok(None),
+        // With any other method a range means nothing (RFC 9110, section 14.2).
+        Parts::AsAsked if *method == Method::GET => range(request, &etag, length),
+        Parts::AsAsked | Parts::Whole => Ok(None),
     };
     let (status, range) = match asked {
         Ok(None) => (StatusCode::OK, 0..length),
@@ -78,7 +81,7 @@ pub async fn answer(
             .insert_header((header::ACCEPT_RANGES, "bytes"));
     }
     let sent = range.end - range.start;
-    if *request.method() == Method::HEAD {
+    if *method == Method::HEAD {
         return Ok(answer.body(SizedStream::new(sent, stream::empty::<Result<_, Fault>>())));
     }
     let content = files.read(file, range).await?;
@@ -113,18 +116,12 @@ fn range(
         return Ok(None);
     };
     match ranges.as_slice() {
-        [one] if is_wrong(one) => Ok(None),
         [one] => one
             .to_satisfiable_range(length)
             .map(Some)
             .ok_or(Unsatisfiable),
         _ => Ok(None),
     }
-}
-
-/// RFC 9110, section 14.1.1: its last byte before its first.
-fn is_wrong(range: &ByteRangeSpec) -> bool {
-    matches!(range, ByteRangeSpec::FromTo(first, last) if last < first)
 }
 
 /// Text is what is left when nothing else was found: it must not be taken for more.

@@ -257,6 +257,26 @@ fn where_downloads_are_counted_down_each_is_a_whole_one() {
     assert_eq!((part.status, part.body.as_str()), (206, "is"));
 }
 
+/// The form takes the file: a part of it, or none because it is known, is for who reads it.
+#[test]
+fn the_form_of_a_link_is_answered_with_the_whole_file() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60}));
+    let (path, token) = halves(&link);
+    let tag = format!("\"{}\"", sha256(WORDS.as_bytes()));
+    for (name, value) in [
+        ("range", "bytes=0-3"),
+        ("range", "bytes=99-"),
+        ("if-none-match", tag.as_str()),
+        ("if-none-match", "*"),
+    ] {
+        let browser = door.browser().with(name, value);
+        opens(&browser.post(path, &[("token", token)]));
+    }
+    assert_eq!(owner.downloads(), 4);
+}
+
 #[test]
 fn a_link_with_a_password_opens_by_it_alone() {
     let door = Door::open();
