@@ -133,17 +133,17 @@ fn content_type(media_type: &str) -> HeaderValue {
     }
 }
 
-/// With the name in ASCII for those who know no other, and in full.
+/// With the name in ASCII for those who know no other, and in full if that is not all of it.
 fn disposition(name: &str, is_shown: bool) -> ContentDisposition {
-    let plain = name.chars().map(|c| {
-        if c.is_ascii_graphic() || c == ' ' {
-            c
-        } else {
-            '_'
-        }
-    });
-    let mut parameters = vec![DispositionParam::Filename(plain.collect())];
-    if !name.is_ascii() {
+    // Some would decode what looks percent-encoded (RFC 6266, appendix D).
+    let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '%';
+    let plain: String = name
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '_' })
+        .collect();
+    let is_all = plain == name;
+    let mut parameters = vec![DispositionParam::Filename(plain)];
+    if !is_all {
         parameters.push(DispositionParam::FilenameExt(ExtendedValue {
             charset: Charset::Ext("UTF-8".to_owned()),
             language_tag: None,

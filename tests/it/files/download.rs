@@ -181,6 +181,11 @@ fn a_name_is_told_in_ascii_and_whole() {
             "two words; a=b.txt",
             "attachment; filename=\"two words; a=b.txt\"",
         ),
+        // Some decode it (RFC 6266, appendix D).
+        (
+            "a%20b%2e.txt",
+            "attachment; filename=\"a_20b_2e.txt\"; filename*=UTF-8''a%2520b%252e.txt",
+        ),
         (
             "na\u{ef}ve \u{2013} \u{20ac}.txt",
             "attachment; filename=\"na_ve _ _.txt\"; \
