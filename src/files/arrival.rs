@@ -446,7 +446,7 @@ impl Upload {
         }
         let files = &self.stray.files;
         // Where others have many, this one goes without.
-        let turn = tokio::time::timeout(TURN_WITHIN, files.unpacking.acquire()).await;
+        let turn = tokio::time::timeout(TURN_WITHIN, files.unpacking.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Ok(None);
         };
