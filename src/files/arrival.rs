@@ -95,10 +95,8 @@ impl Files {
         coming: Coming,
         last: Option<&mut Arrived>,
     ) -> Result<Upload, Refused> {
-        // Each takes memory: more of one account at once wait, before anything of them is read.
-        let turns = self.turns[usize::from(account.as_bytes()[0]) % self.turns.len()].clone();
-        let turn = turns.acquire_owned().await;
-        let turn = turn.map_err(|error| Fault::caused("a turn", error))?;
+        // Before anything of it is read.
+        let turn = self.turns.take(account).await?;
         let Coming {
             name,
             description,

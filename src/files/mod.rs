@@ -13,6 +13,7 @@ mod store;
 mod stray;
 mod sweep;
 mod thumbnail;
+mod turns;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,13 +33,11 @@ use crate::storage::{AnyConnection, Db};
 pub use arrival::{Arrived, Coming, Kept, Upload};
 pub use store::{delete_all, find};
 pub use sweep::clear;
+use turns::Turns;
 
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
 pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
-/// Of an account, and of others that happen to wait at the same place.
-const UPLOADS_AT_ONCE: usize = 8;
-const TURNS: usize = 32;
 /// For whoever took something out to delete its bytes; then anybody does.
 const LEAVING_SECONDS: i64 = 60;
 
@@ -199,8 +198,7 @@ pub struct Files {
     config: Arc<FilesConfig>,
     /// Images are unpacked one at a time.
     unpacking: Arc<Semaphore>,
-    /// For uploads; an account always waits at the same one.
-    turns: Arc<[Arc<Semaphore>]>,
+    turns: Turns,
 }
 
 impl Files {
@@ -215,9 +213,7 @@ impl Files {
             blobs: Blobs::open(&config.store)?,
             config: Arc::new(config.clone()),
             unpacking: Arc::new(Semaphore::new(1)),
-            turns: (0..TURNS)
-                .map(|_| Arc::new(Semaphore::new(UPLOADS_AT_ONCE)))
-                .collect(),
+            turns: Turns::default(),
         };
         let alive = Arc::downgrade(&files.config);
         tokio::spawn(sweep::keep_sweeping(

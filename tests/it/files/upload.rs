@@ -435,6 +435,35 @@ fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
+fn who_sends_as_much_at_once_as_one_may_keeps_nobody_else_waiting() {
+    let door = Door::open();
+    let access = door.signed_up("ada").access();
+    let mut open: Vec<_> = (0..8)
+        .map(|_| {
+            let mut wire = Wire::to(door.address);
+            wire.say(chunked_head(&access));
+            wire.say(chunk(one("slow.bin", noise(20_000)).unfinished()));
+            wire
+        })
+        .collect();
+    wait_until("all are coming in", || rows(&door, "stray_blobs") == 8);
+    let mut ninth = Wire::to(door.address);
+    ninth.say(chunked_head(&access));
+    ninth.say(chunk(one("ninth.bin", noise(20_000)).unfinished()));
+    ninth.say(end_of_form());
+    uploaded(&program(&door, "bob"), &one("a.txt", "a"));
+    // One that ends makes room.
+    let mut first = open.remove(0);
+    first.say(end_of_form());
+    for mut wire in [first, ninth] {
+        let answer = wire.hear();
+        assert_eq!(status_of(&answer), "201", "{answer}");
+    }
+    drop(open);
+    only(&door, 3);
+}
+
+#[test]
 fn a_body_that_ends_before_its_form_does_is_refused() {
     let door = Door::open();
     let ada = program(&door, "ada");

@@ -1,0 +1,79 @@
+//! Turns of uploads. Each takes memory, so an account has only so many at once; what others send
+//! does not wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+
+const UPLOADS_AT_ONCE: usize = 8;
+const TURN_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Default)]
+pub struct Turns {
+    /// Only of accounts of which something is coming in.
+    taken: Arc<Mutex<HashMap<AccountId, Weak<Semaphore>>>>,
+}
+
+impl Turns {
+    /// Waits for one; it ends when it is dropped.
+    ///
+    /// # Errors
+    /// When none was free for half a minute.
+    pub async fn take(&self, account: AccountId) -> Result<OwnedSemaphorePermit, Fault> {
+        let turn = self.of(account).acquire_owned();
+        let turn = tokio::time::timeout(TURN_WITHIN, turn).await;
+        let turn = turn.map_err(|late| Fault::away("a turn to upload", late))?;
+        turn.map_err(|error| Fault::caused("a turn to upload", error))
+    }
+
+    fn of(&self, account: AccountId) -> Arc<Semaphore> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turns) = taken.get(&account).and_then(Weak::upgrade) {
+            return turns;
+        }
+        taken.retain(|_, turns| turns.strong_count() > 0);
+        let turns = Arc::new(Semaphore::new(UPLOADS_AT_ONCE));
+        taken.insert(account, Arc::downgrade(&turns));
+        turns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_account_waits_for_its_own_turns_and_for_nobody_elses() {
+        let (turns, ada) = (Turns::default(), AccountId::new());
+        let mut taken = Vec::new();
+        for _ in 0..UPLOADS_AT_ONCE {
+            taken.push(turns.take(ada).await.unwrap());
+        }
+        let mut ninth = Box::pin(turns.take(ada));
+        assert!(poll!(&mut ninth).is_pending());
+        // None of them waits, whatever its id is.
+        for _ in 0..1000 {
+            drop(turns.take(AccountId::new()).await.unwrap());
+        }
+        taken.pop();
+        assert!(ninth.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_has_no_turn_any_more_is_forgotten() {
+        let turns = Turns::default();
+        let first = turns.take(AccountId::new()).await.unwrap();
+        for _ in 0..100 {
+            drop(turns.take(AccountId::new()).await.unwrap());
+        }
+        assert_eq!(turns.taken.lock().unwrap().len(), 2);
+        drop(first);
+    }
+}
