@@ -368,7 +368,7 @@ impl Upload {
             return Err(Refused::TypeNotTaken(media_type));
         }
         if media::contradicts(&self.name, media_type) {
-            return Err(Refused::NameContradicts(media_type));
+            return Err(Refused::NameContradicts(media_type.to_owned()));
         }
         Ok(media_type)
     }

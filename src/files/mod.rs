@@ -168,7 +168,7 @@ pub enum Refused {
     TypeNotTaken(&'static str),
     /// The name promises another type than this one.
     #[error("the name does not fit the type {0}")]
-    NameContradicts(&'static str),
+    NameContradicts(String),
     #[error("the scanner has found a virus")]
     Infected,
     #[error("the file is empty")]
@@ -304,6 +304,11 @@ impl Files {
                 let mut file = load_for_change(tx, account, id, &expected)?;
                 let before = (file.name.clone(), file.description.clone());
                 if let Some(name) = change.name {
+                    // What it is called already, it may be called still.
+                    let is_new = name.as_str() != file.name;
+                    if is_new && media::contradicts(&name, &file.media_type) {
+                        return Err(Refused::NameContradicts(file.media_type));
+                    }
                     file.name = name.as_str().to_owned();
                 }
                 if let Some(description) = change.description {

@@ -12,7 +12,7 @@ use super::{Answer, Json, json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::FileId;
 use crate::base::names::{Description, FileName};
-use crate::files::{Change, Cursor, File, Search, Sort};
+use crate::files::{Change, Cursor, File, Refused, Search, Sort};
 use crate::web::State;
 use crate::web::download::{self, Display, Parts};
 use crate::web::error::PageError;
@@ -176,11 +176,13 @@ pub async fn change(
         name,
         description: text.as_deref().map(description).transpose()?,
     };
-    let id = parse(&id)?;
-    one(state
-        .files
-        .change(who.account, id, expected, change)
-        .await?)
+    let (files, id) = (&state.files, parse(&id)?);
+    match files.change(who.account, id, expected, change).await {
+        Err(Refused::NameContradicts(kind)) => {
+            Err(PageError::field("name", &upload::other_type(&kind)))
+        }
+        changed => one(changed?),
+    }
 }
 
 pub async fn delete(

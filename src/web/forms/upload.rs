@@ -237,6 +237,11 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
     Some(("file", words))
 }
 
+/// Of a file that is there, about the name that it was to get.
+pub fn other_type(kind: &str) -> String {
+    format!("This file is of the type {kind}, and the name says otherwise. Choose another one")
+}
+
 pub fn too_large(name: &str, most: i64) -> String {
     let most = for_reading(most);
     format!("“{name}” is too large: a file can have {most}")

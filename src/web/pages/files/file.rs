@@ -93,6 +93,7 @@ pub async fn change(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
                 "This was changed meanwhile: the name is now “{}”. Save again to put yours in its place",
                 now.name
             )),
+            Err(Refused::NameContradicts(kind)) => name.refuse(&upload::other_type(&kind)),
             Err(refused) => match upload::words("", &refused, &page.files) {
                 Some((_, words)) => description.refuse(&words),
                 None => return Err(refused.into()),
