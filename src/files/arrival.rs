@@ -9,10 +9,10 @@ use std::time::Duration;
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 use super::stray::{LEASE_SECONDS, Stray};
+use super::turns::Turn;
 use super::{File, Files, Refused, lock, media, store, thumbnail};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::Fault;
@@ -63,7 +63,7 @@ pub struct Upload {
     /// Goes on by itself: what it puts in place late must not outlive the clearing up.
     finishing: Option<JoinHandle<Result<(), BlobError>>>,
     scan: Option<Scan>,
-    _turn: OwnedSemaphorePermit,
+    _turn: Turn,
 }
 
 /// One that has come in whole: it lies in the store, and is nobody's yet.

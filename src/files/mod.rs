@@ -213,7 +213,7 @@ impl Files {
             blobs: Blobs::open(&config.store)?,
             config: Arc::new(config.clone()),
             unpacking: Arc::new(Semaphore::new(1)),
-            turns: Turns::default(),
+            turns: Turns::new(),
         };
         let alive = Arc::downgrade(&files.config);
         tokio::spawn(sweep::keep_sweeping(

@@ -27,7 +27,7 @@ pub const SHARES_MAX: i64 = 100;
 /// Wrong passwords of one link, counted from the first; then it opens to nobody for a while.
 const TRIES_MAX: i64 = 20;
 pub const TRIES_MINUTES: i64 = 15;
-/// One that has ended can be looked at for so long.
+/// One that has ended can be looked at for so long, at least.
 const KEPT_DAYS: i64 = 30;
 
 #[derive(Clone, Debug)]
@@ -226,7 +226,7 @@ impl Shares {
                         Claim::Reused => return Err(Refused::KeyReused),
                     }
                 }
-                store::forget(tx, now - KEPT_DAYS * 86_400)?;
+                store::forget(tx, file, now - KEPT_DAYS * 86_400)?;
                 if store::count(tx, file)? >= SHARES_MAX {
                     return Err(Refused::TooMany);
                 }

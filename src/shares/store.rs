@@ -154,8 +154,11 @@ pub fn delete(tx: &mut AnyConnection, file: FileId, id: ShareId) -> Result<bool,
     Ok(diesel::delete(one).execute(tx)? == 1)
 }
 
-/// Takes away those that ended before `moment`.
-pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds) -> Result<(), Fault> {
-    diesel::delete(shares::table.filter(shares::ends_at.lt(moment))).execute(tx)?;
+/// Takes away those of a file that ended before `moment`. Not others': they are not locked.
+pub fn forget(tx: &mut AnyConnection, file: FileId, moment: UnixSeconds) -> Result<(), Fault> {
+    let old = shares::table
+        .filter(shares::file_id.eq(file.to_string()))
+        .filter(shares::ends_at.lt(moment));
+    diesel::delete(old).execute(tx)?;
     Ok(())
 }
