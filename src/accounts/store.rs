@@ -99,9 +99,21 @@ pub fn insert<E>(
 ///
 /// # Errors
 /// When the database is away.
-pub fn import(tx: &mut AnyConnection, prepared: &Prepared, role: Role) -> Result<bool, Fault> {
+pub fn import(
+    tx: &mut AnyConnection,
+    prepared: &Prepared,
+    role: Role,
+    state: State,
+) -> Result<bool, Fault> {
     match insert::<Infallible>(tx, prepared, role) {
-        Ok(_) => Ok(true),
+        Ok(account) => {
+            if state == State::Disabled {
+                diesel::update(accounts::table.find(account.id.to_string()))
+                    .set(accounts::disabled_at.eq(prepared.created_at))
+                    .execute(tx)?;
+            }
+            Ok(true)
+        }
         Err(NotAdded::Taken) => Ok(false),
         Err(NotAdded::Fault(fault)) => Err(fault),
         Err(NotAdded::Refused(never)) => match never {},

@@ -25,10 +25,10 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
         return Err(Fault::new("nothing was deleted"));
     }
     app::make_data_dir(&config.data_dir)?;
-    // Where files lie is known to the database alone.
-    if let Ok((db, 0)) = Db::look(location.clone()) {
-        wait(files::clear(&db, &Blobs::open(&config.files.store)?))?;
-    }
+    // Where files lie is known to the database alone, and read when it is up to date.
+    let db = Db::open(location.clone())?;
+    wait(files::clear(&db, &Blobs::open(&config.files.store)?))?;
+    drop(db);
     storage::reset(&location)?;
     // A lost one may be replaced now: what hung on it is gone.
     app::make_missing_secret(&config)?;

@@ -27,12 +27,15 @@ pub struct Arguments {
     /// The table with the accounts, in an SQLite file
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// Which column is username, email, name, password, password_hash, role or created_at
+    /// Which column is username, email, name, password, password_hash, role, active or created_at
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = field_and_column)]
     map: Vec<(Field, String)>,
     /// Let in rows that are administrators
     #[arg(long)]
     administrators: bool,
+    /// Take what is no hash in the column password for a password as it was typed
+    #[arg(long)]
+    typed_passwords: bool,
     /// Say of every row what would become of it, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -64,6 +67,7 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     let mut source = Source::open(file, format, table, arguments.map)?;
     let rules = Rules {
         administrators: arguments.administrators,
+        typed_passwords: arguments.typed_passwords,
         min_length: config.passwords.min_length,
         now: Clock::System.now(),
     };

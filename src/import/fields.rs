@@ -11,6 +11,7 @@ pub enum Field {
     Password,
     PasswordHash,
     Role,
+    Active,
     CreatedAt,
 }
 
@@ -18,13 +19,14 @@ pub enum Field {
 pub type Values = [Option<String>; Field::ALL.len()];
 
 impl Field {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Username,
         Self::Email,
         Self::Name,
         Self::Password,
         Self::PasswordHash,
         Self::Role,
+        Self::Active,
         Self::CreatedAt,
     ];
 
@@ -37,6 +39,7 @@ impl Field {
             Self::Password => &["password"],
             Self::PasswordHash => &["password_hash", "hashed_password", "pw_hash", "hash"],
             Self::Role => &["role"],
+            Self::Active => &["active", "is_active"],
             Self::CreatedAt => &[
                 "created_at",
                 "created",

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::access::Role;
-use crate::accounts::{self, Accounts, Holder, NewAccount, Prepared};
+use crate::accounts::{self, Accounts, Holder, NewAccount, Prepared, State};
 use crate::base::fault::Fault;
 use crate::base::names::{Email, Refusal, Username};
 use crate::storage::{AnyConnection, Db};
@@ -188,10 +188,11 @@ async fn add(db: &Db, accounts: &Accounts, candidates: Vec<Candidate>) -> Result
 struct Ready {
     prepared: Prepared,
     role: Role,
+    state: State,
 }
 
 async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fault> {
-    let role = candidate.role;
+    let (role, state) = (candidate.role, candidate.state);
     let mut prepared = match candidate.secret {
         Secret::Hash(hash) => Prepared {
             username: candidate.username,
@@ -211,7 +212,11 @@ async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fau
             .map_err(|error| Fault::caused("hash a password", error))?,
     };
     prepared.created_at = candidate.created_at;
-    Ok(Ready { prepared, role })
+    Ok(Ready {
+        prepared,
+        role,
+        state,
+    })
 }
 
 /// All in one transaction; or each in its own when a name was taken between the look and the
@@ -248,7 +253,7 @@ async fn write_at_once(
         names.learn(find_holders(tx, &keys)?);
         let fates: Vec<_> = keys.iter().map(|keys| names.fate(keys)).collect();
         for (new, fate) in ready.iter().zip(&fates) {
-            if *fate == Fate::Added && !accounts::import(tx, &new.prepared, new.role)? {
+            if *fate == Fate::Added && !accounts::import(tx, &new.prepared, new.role, new.state)? {
                 return Err(GivenUp::Taken);
             }
         }

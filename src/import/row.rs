@@ -1,6 +1,7 @@
 //! From the text of a row to an account that could be added.
 
 use crate::access::Role;
+use crate::accounts::State;
 use crate::base::clock::{self, UnixSeconds};
 use crate::base::names::{Email, NewPassword, PersonName, Refusal, Username};
 use crate::passwords::{self, PasswordHash, Unusable};
@@ -12,6 +13,8 @@ use super::fields::{Field, Values};
 pub struct Rules {
     /// Whether a row may make an administrator.
     pub administrators: bool,
+    /// Whether what is no hash is a password as it was typed.
+    pub typed_passwords: bool,
     /// Of a password that comes as it was typed.
     pub min_length: usize,
     pub now: UnixSeconds,
@@ -23,6 +26,7 @@ pub struct Candidate {
     pub name: Option<PersonName>,
     pub secret: Secret,
     pub role: Role,
+    pub state: State,
     pub created_at: UnixSeconds,
 }
 
@@ -68,6 +72,7 @@ impl Candidate {
         if role == Role::Administrator && !rules.administrators {
             return Err("it is an administrator: say --administrators to let those in".into());
         }
+        let state = state(take(Field::Active).as_deref())?;
         let created_at = match take(Field::CreatedAt) {
             None => rules.now,
             Some(text) => clock::parse(text.trim())
@@ -86,6 +91,12 @@ impl Candidate {
             (Some(hash), None) => Secret::Hash(foreign(&hash)?),
             (None, Some(text)) => match PasswordHash::foreign(text.trim()) {
                 Ok(hash) => Secret::Hash(hash),
+                // A hash of a kind nobody knows would be a password to whoever has read it.
+                Err(Unusable::NoHash) if !rules.typed_passwords => {
+                    return Err("its password is no hash that is known here: \
+                                say --typed-passwords if it stands there as it was typed"
+                        .into());
+                }
                 Err(Unusable::NoHash) => Secret::Typed(typed(&text, &personal, rules)?),
                 Err(why) => return Err(why.to_string().into()),
             },
@@ -96,6 +107,7 @@ impl Candidate {
             name,
             secret,
             role,
+            state,
             created_at,
         })
     }
@@ -116,6 +128,15 @@ fn typed(text: &str, personal: &[String], rules: &Rules) -> Result<NewPassword, 
         return Err("its password is easy to guess".into());
     }
     Ok(password)
+}
+
+fn state(text: Option<&str>) -> Result<State, Refusal> {
+    let text = text.unwrap_or_default().trim().to_ascii_lowercase();
+    match text.as_str() {
+        "" | "1" | "true" | "t" => Ok(State::Active),
+        "0" | "false" | "f" => Ok(State::Disabled),
+        _ => Err("its active is neither true nor false".into()),
+    }
 }
 
 /// Ours, and the columns for administrators that others have.

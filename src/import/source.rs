@@ -266,15 +266,17 @@ fn json(
     };
     let keys: Vec<String> = object.keys().cloned().collect();
     // A row may leave out a key that others have.
-    let map: Vec<_> = map
+    let present: Vec<_> = map
         .iter()
         .filter(|(_, key)| object.contains_key(key))
         .cloned()
         .collect();
-    let columns = fields::assign(&keys, &map).map_err(|fault| fault.to_string())?;
+    let columns = fields::assign(&keys, &present).map_err(|fault| fault.to_string())?;
     let mut values = Values::default();
     for ((key, value), field) in object.into_iter().zip(columns) {
-        let Some(field) = field else {
+        // Where the key that it is mapped to is missing, no other takes its place.
+        let is_mapped = |field: &Field| map.iter().any(|(to, name)| to == field && *name != key);
+        let Some(field) = field.filter(|field| !is_mapped(field)) else {
             ignore(ignored, key);
             continue;
         };

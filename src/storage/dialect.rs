@@ -60,7 +60,8 @@ fn repeatable(error: ConnectionError) -> Failed {
 }
 
 /// `synchronous=FULL`: what was acknowledged survives a loss of power. The order matters: the
-/// timeout first, because switching to WAL may have to wait for another process.
+/// timeout first, because switching to WAL may have to wait for another process. What is deleted
+/// is overwritten: somebody who has left is not to be read in the file.
 #[cfg(feature = "sqlite")]
 fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -84,7 +85,8 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
         .ok_or("the path of the database is not UTF-8")?;
     let mut connection = SqliteConnection::establish(path)?;
     connection.batch_execute(
-        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
+         PRAGMA secure_delete=ON;",
     )?;
     Ok(connection)
 }

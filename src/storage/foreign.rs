@@ -145,6 +145,10 @@ impl ForeignFile {
         .bind::<BigInt, _>(after)
         .bind::<BigInt, _>(PAGE_ROWS)
         .load(&mut self.0)?;
+        // A column may be called so, too, and then hold anything.
+        if rows.first().is_some_and(|row| row.number <= after) {
+            return Err(Fault::new("its rows have no numbers to go by"));
+        }
         let row = |row: Found| Row {
             number: row.number,
             values: [

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
+use serde_json::json;
 
 use crate::support::{PASSWORD, Place, Ran, Serving, wait_until};
 
@@ -299,6 +300,60 @@ fn twice_is_as_good_as_once_and_whoever_exists_stays_as_they_are() {
 }
 
 #[test]
+fn who_was_not_let_in_there_is_not_let_in_here() {
+    let place = Place::new();
+    let rows =
+        format!("username,password,is_active\nada,{HASH},1\nbob,{HASH},f\neve,{HASH},maybe\n");
+    place.write("users.csv", rows);
+    let said = place.run(&["import", "users.csv"]).stdout;
+    let refused = "line 4, eve: refused: its active is neither true nor false\n";
+    assert_eq!(
+        said,
+        format!("{refused}Added: 2. Existed already: 0. Refused: 1.\n")
+    );
+    let serving = place.serve();
+    assert!(lets_in(&serving, "ada", PASSWORD));
+    assert!(!lets_in(&serving, "bob", PASSWORD));
+    assert!(place.run(&["account", "list"]).well().contains("disabled"));
+}
+
+#[test]
+fn a_mapped_key_that_a_row_leaves_out_is_not_taken_from_elsewhere() {
+    let place = Place::new();
+    let rows = [
+        json!({"nick": "ada", "login": "x", "hash": HASH}),
+        json!({"login": "bob", "hash": HASH}),
+    ];
+    place.write("users.jsonl", rows.map(|row| row.to_string()).join("\n"));
+    let said = place
+        .run(&["import", "--map", "username=nick", "users.jsonl"])
+        .stdout;
+    assert!(
+        said.contains("line 2: refused: it has no username and no email address"),
+        "{said}"
+    );
+    assert!(said.contains("Added: 1. "), "{said}");
+}
+
+#[test]
+fn a_table_that_cannot_be_gone_through_by_number_ends_the_import() {
+    let place = Place::new();
+    let file = place.path("app.db");
+    let mut app = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    app.batch_execute(&format!(
+        "CREATE TABLE users (username TEXT, password_hash TEXT, _rowid_ TEXT);
+         INSERT INTO users VALUES ('ada', '{HASH}', 'x')",
+    ))
+    .unwrap();
+    drop(app);
+    let stderr = place.run(&["import", "app.db"]).ill(1);
+    assert!(
+        stderr.contains("its rows have no numbers to go by"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
     let place = Place::new();
     let rows: &[(&str, &str)] = &[
@@ -503,10 +558,18 @@ fn passwords_that_were_never_hashed_are_held_to_the_rules_and_hashed() {
     file += "short,canary\nweak,passwordpassword\nuser0,canary-brine-lamp-0\n";
     place.write("users.csv", file);
     place.run(&["migrate"]).well();
-    let dry = place.run(&["import", "--dry-run", "users.csv"]).stdout;
+    // Nobody has said that they are none: a hash of an unknown kind would let in who has read it.
+    let unasked = place.run(&["import", "users.csv"]).stdout;
+    assert!(unasked.contains("line 2, user0: refused: its password is no hash that is known here"));
+    assert!(
+        unasked.ends_with("Added: 0. Existed already: 0. Refused: 43.\n"),
+        "{unasked}"
+    );
+    let typed = ["import", "--typed-passwords", "users.csv"];
+    let dry = place.run(&[&typed[..], &["--dry-run"]].concat()).stdout;
     let sum = "Would be added: 40. Existed already: 1. Refused: 2.\n";
     assert!(dry.ends_with(sum), "{dry}");
-    let ran = place.run(&["import", "users.csv"]);
+    let ran = place.run(&typed);
     assert_eq!(
         ran.stdout,
         "There are passwords that were not hashed yet. Hashing them takes its time.\n\
