@@ -63,9 +63,11 @@
       if (input.files.length === 0) return;
       event.preventDefault();
       if (button.ariaDisabled) return;
-      const large = [...input.files].find((file) => file.size > input.dataset.max);
-      if (!large) return send();
-      say(input.dataset.tooLarge.replace("NAME", () => large.name), true);
+      const { atOnce, max, tooLarge, tooMany } = input.dataset;
+      const large = [...input.files].find((file) => file.size > max);
+      if (input.files.length > atOnce) say(tooMany, true);
+      else if (large) say(tooLarge.replace("NAME", () => large.name), true);
+      else return send();
       input.focus();
     });
 
@@ -82,6 +84,9 @@
       over(false);
       if (event.dataTransfer.files.length === 0) return;
       event.preventDefault();
+      if ([...event.dataTransfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory)) {
+        return say("A folder cannot be uploaded: choose the files in it.", true);
+      }
       input.files = event.dataTransfer.files;
       const { length } = input.files;
       say(length === 1 ? `Chosen: ${input.files[0].name}` : `Chosen: ${length} files`);

@@ -171,6 +171,8 @@ pub enum Refused {
     NameContradicts(String),
     #[error("the scanner has found a virus")]
     Infected,
+    #[error("more files at once than are taken")]
+    TooManyAtOnce(usize),
     #[error("the file is empty")]
     Empty,
     #[error("the store is full")]

@@ -76,8 +76,8 @@ impl Sessions {
                     session,
                     ends_at,
                 };
-                store::insert_link(tx, &row)?;
-                Ok(store::forget_links_beyond(tx, account, LINKS_MAX, now)?)
+                store::forget_links_beyond(tx, account, LINKS_MAX - 1, now)?;
+                Ok(store::insert_link(tx, &row)?)
             })
             .await?;
         Ok((token, claims))
@@ -121,13 +121,14 @@ impl Sessions {
                 if !store::use_link_up(tx, &claims.jti, now)? {
                     return Err(NotSignedIn::Ended);
                 }
-                // It proves no more than its maker did, and when.
+                // It proves no more than its maker did, and when: not later than now, whoever
+                // else can sign (HS256).
                 let row = super::Row::new(
                     account.id,
                     client,
                     Stay::ThisVisit,
                     now,
-                    claims.auth_time,
+                    claims.auth_time.min(now),
                     &config,
                 );
                 let ended = replace(tx, &row, before)?;

@@ -372,6 +372,8 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
 fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
     let mut sessions = store::living_beyond(tx, new.account_id, SESSIONS_MAX, new.created_at)?;
+    // Where the clock went back, it is not the newest.
+    sessions.retain(|id| *id != new.id);
     sessions.extend(before);
     for id in &sessions {
         store::end(tx, *id, new.created_at, EndReason::Replaced)?;

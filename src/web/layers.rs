@@ -3,6 +3,7 @@
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -30,6 +31,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+/// No status of HTTP: nobody is there to read one. As nginx has it.
+const HUNG_UP: u16 = 499;
+
 /// At a URL that carried a token: nobody keeps it, passes it on or lists it.
 const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
     (header::REFERRER_POLICY, "no-referrer"),
@@ -41,10 +45,10 @@ pub async fn edge<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let clock = Stopwatch::start();
     let state = request.app_data::<Data<State>>().cloned();
     let state = state.ok_or_else(|| PageError::Fault(Fault::new("a server without state")))?;
     let id = state.web.request_ids.next();
+    let mut line = Line::of(&request, id);
     let rest = unread::share(&mut request);
     let response = next.call(request).await?.map_into_boxed_body();
     let mut response = error::written_out(response, id);
@@ -59,7 +63,7 @@ pub async fn edge<B: MessageBody + 'static>(
             .headers_mut()
             .insert(HeaderName::from_static("x-request-id"), value);
     }
-    log(&response, id, clock);
+    line.tell_of(&response);
     Ok(match rest {
         Some(rest) => rest.hold(response),
         None => response,
@@ -86,20 +90,54 @@ fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
     }
 }
 
-/// One line a request. A fault is written here and nowhere else.
-fn log(response: &ServiceResponse, id: RequestId, clock: Stopwatch) {
-    let request = response.request();
-    let status = response.status().as_u16();
-    let ms = clock.elapsed().as_micros() as f64 / 1000.0;
-    let method = query::loggable_method(request.method().as_str());
-    let path = query::loggable_path(request.path());
-    let query = query::names(request.query_string());
-    let error = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<PageError>());
-    if let Some(fault) = error.and_then(PageError::fault) {
-        tracing::error!(%id, fault = %fault, at = fault.place(), "fault");
+/// One line a request. Dropped before its answer, it says so: whoever asked has hung up, and what
+/// had begun by then is done all the same.
+struct Line {
+    id: RequestId,
+    clock: Stopwatch,
+    method: Method,
+    path: String,
+    query: String,
+    is_told: bool,
+}
+
+impl Line {
+    fn of(request: &ServiceRequest, id: RequestId) -> Self {
+        Self {
+            id,
+            clock: Stopwatch::start(),
+            method: request.method().clone(),
+            path: query::loggable_path(request.path()).into_owned(),
+            query: query::names(request.query_string()),
+            is_told: false,
+        }
     }
-    tracing::info!(%id, method, path = &*path, query, status, ms, "request");
+
+    /// A fault is written here and nowhere else.
+    fn tell_of(&mut self, response: &ServiceResponse) {
+        let error = response.response().error();
+        let error = error.and_then(|error| error.as_error::<PageError>());
+        if let Some(fault) = error.and_then(PageError::fault) {
+            tracing::error!(id = %self.id, %fault, at = fault.place(), "fault");
+        }
+        self.tell(response.status().as_u16());
+    }
+
+    fn tell(&mut self, status: u16) {
+        let Self {
+            id, path, query, ..
+        } = self;
+        let ms = self.clock.elapsed().as_micros() as f64 / 1000.0;
+        let method = query::loggable_method(self.method.as_str());
+        tracing::info!(%id, method, path = &**path, query = &**query, status, ms, "request");
+        self.is_told = true;
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.tell(HUNG_UP);
+        }
+    }
 }

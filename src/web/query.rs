@@ -26,9 +26,11 @@ pub fn has_token(query: &str) -> bool {
     values(query, "token").next().is_some()
 }
 
-/// The first value of `key`, if it can be read; PostgreSQL takes a NUL in no text.
+/// The first value of `key` as a form has written it, with `+` for a space, if it can be read;
+/// PostgreSQL takes a NUL in no text.
 pub fn first(query: &str, key: &str) -> Option<String> {
-    let first = values(query, key).next().flatten();
+    let spaced = query.replace('+', " ");
+    let first = values(&spaced, key).next().flatten();
     first
         .filter(|text| !text.contains('\0'))
         .map(Cow::into_owned)

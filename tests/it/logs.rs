@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Browser, PASSWORD, Place, Reply, Serving};
 
@@ -346,6 +346,33 @@ fn a_fault_is_told_once_with_the_id_that_the_person_reads() {
         told[0]
     );
     assert!(told[1].contains(" INFO request "), "{}", told[1]);
+}
+
+#[test]
+fn who_hangs_up_before_the_answer_is_told_of_too() {
+    let mut place = place_with("text", "info");
+    // Long enough to hang up meanwhile.
+    place.set("DOORWARD_PASSWORDS__BCRYPT_COST", "15");
+    let serving = place.serve();
+    let body = json!({"username": "ada", "password": "canary-no"}).to_string();
+    let mut stream = TcpStream::connect(serving.address).unwrap();
+    let head = "POST /api/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+    let length = body.len();
+    stream
+        .write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes())
+        .unwrap();
+    // One that came later has been answered: this one has begun.
+    for _ in 0..4 {
+        assert_eq!(serving.browser().get("/public").status, 200);
+    }
+    drop(stream);
+    let (_, _, stderr) = serving.end();
+    let line = stderr.lines().find(|line| line.contains("/api/sessions"));
+    assert_eq!(
+        line.and_then(|line| part(line, "status")),
+        Some("499"),
+        "{stderr}"
+    );
 }
 
 /// Sends what no client sends, and reads until the server closes.

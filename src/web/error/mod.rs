@@ -116,7 +116,7 @@ impl PageError {
                 S::UNAUTHORIZED,
                 "not_signed_in",
                 "Sign in first",
-                "This page is for people who are signed in.",
+                "This is for people who are signed in. Nothing was changed.",
                 SIGN_IN,
             ),
             Self::SignInRefused => (

@@ -66,6 +66,7 @@ impl From<files::Refused> for PageError {
             R::Stale(_) => Self::Stale,
             R::DescriptionTaken => Self::DescriptionTaken,
             R::TooMany(_) => Self::TooMany,
+            R::TooManyAtOnce(_) => Self::TooLarge,
             R::TooLarge(_) => Self::FileTooLarge(refused.to_string()),
             R::OverQuota(_) => Self::OverQuota(refused.to_string()),
             R::StoreFull => Self::StoreFull,

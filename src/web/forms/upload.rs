@@ -101,7 +101,12 @@ pub async fn receive(
                     return Err(PageError::CrossSite);
                 }
                 if arrived.len() == FILES_MAX {
-                    return Err(PageError::TooLarge);
+                    files.give_up(arrived).await;
+                    let refused = Refused::TooManyAtOnce(FILES_MAX);
+                    return Ok(Received {
+                        form,
+                        files: Err((String::new(), refused)),
+                    });
                 }
                 let description = form.find("description").map(Description::parse);
                 let shown = name.as_str().to_owned();
@@ -231,6 +236,7 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
             "“{name}” is of the type {kind}, and its name says otherwise. \
              Rename it, and choose it again"
         ),
+        Refused::TooManyAtOnce(most) => too_many(*most),
         Refused::Infected => format!("“{name}” has a virus in it, and was not kept"),
         _ => return None,
     };
@@ -240,6 +246,10 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
 /// Of a file that is there, about the name that it was to get.
 pub fn other_type(kind: &str) -> String {
     format!("This file is of the type {kind}, and the name says otherwise. Choose another one")
+}
+
+pub fn too_many(most: usize) -> String {
+    format!("Choose {most} files or fewer at once: none of these was kept")
 }
 
 pub fn too_large(name: &str, most: i64) -> String {

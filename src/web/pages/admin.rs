@@ -64,8 +64,13 @@ pub async fn list(page: Page) -> Answer {
         group: known(asked("group"), Groups::name)?,
     };
     let after = known(asked("after"), Cursor::parse)?;
+    let is_later = after.is_some();
     let found = page.accounts.search(search.clone(), after, SHOWN).await?;
     let (rows, next) = found;
+    if rows.is_empty() && is_later {
+        // The last of this page has gone.
+        return Ok(page.go(ACCOUNTS));
+    }
     let (files, bytes) = page.files.totals().await?;
     page.show(
         StatusCode::OK,

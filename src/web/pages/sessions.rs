@@ -64,7 +64,12 @@ pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
         Some(text) => Some(Cursor::parse(&text).ok_or(PageError::NotFound)?),
         None => None,
     };
+    let is_later = after.is_some();
     let (found, next) = page.sessions.list(who.account, after, SHOWN).await?;
+    if found.is_empty() && is_later {
+        // The last of this page has gone.
+        return Ok(page.go(HERE));
+    }
     let reuse = page.sessions.last_reuse(who.account).await?;
     let rows = found.into_iter();
     page.show(

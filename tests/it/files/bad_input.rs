@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::support::multipart::CONTENT_TYPE;
-use crate::support::{Wire, status_of};
+use crate::support::{PASSWORD, Wire, status_of};
 
 /// Refused, with a word on this field, and nothing is kept.
 #[track_caller]
@@ -321,6 +321,13 @@ fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
     let more = hundred.clone().file("file", "100.txt", "a");
     refused(&ada.send_files(API, &more), 413, "too_large");
     only(&door, 0);
+    let page = door.browser();
+    page.sign_in("ada", PASSWORD);
+    let form_token = page.get("/files").value_of("form_token");
+    let told = page.send_files("/files", &more.text("form_token", &form_token));
+    assert_eq!(told.status, 422);
+    let words = "Choose 100 files or fewer at once: none of these was kept";
+    assert_eq!(told.errors(), [("file".to_owned(), words.to_owned())]);
     let made = ada.send_files(API, &hundred);
     assert_eq!(made.status, 201, "{}", made.body);
     assert_eq!(texts(&made.json(), "name").len(), 100);

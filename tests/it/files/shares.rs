@@ -743,6 +743,14 @@ fn a_link_keeps_to_its_limits() {
         let kept = if field == "password" { "" } else { typed };
         assert_eq!(told.value(label), kept);
     }
+    // A link without the password that was typed for it would open to anybody.
+    let password = ("Password of the link (optional)", LINK_PASSWORD);
+    let told = |fields: &[(&str, &str)]| {
+        let told = owner.browser.submit(&page, "Make a link", fields);
+        told.text("#password-hint")
+    };
+    assert!(told(&[("Downloads (optional)", "0"), password]).starts_with("Enter it again"));
+    assert!(told(&[("Downloads (optional)", "0")]).starts_with("At least 8"));
     let form_token = page.value_of("form_token");
     for minutes in ["9", "43201", "x", ""] {
         let fields = [("form_token", form_token.as_str()), ("minutes", minutes)];

@@ -145,17 +145,19 @@ fn the_page_shows_fifty_files_and_leads_to_the_rest() {
     let ada = door.signed_up("ada");
     let holder = door.program(Some(&ada.access()));
     let form = (0..53).fold(Multipart::new(), |form, n| {
-        form.file("file", format!("{n:02}.txt"), "words")
+        form.file("file", format!("my photo+{n:02}.txt"), "words")
     });
     assert_eq!(holder.send_files(API, &form).status, 201);
-    let first = ada.get("/files?sort=name&q=TXT");
+    // As the form of the page writes it.
+    let first = ada.get("/files?sort=name&q=MY+photo%2B");
     let more = first.attribute("main p.actions a", "href").unwrap();
     let second = ada.get(&more);
     assert_eq!(shown(&first).len(), 50);
-    assert_eq!(shown(&second), ["50.txt", "51.txt", "52.txt"]);
-    assert_eq!(second.value("Name or description"), "TXT");
+    let rest = [50, 51, 52].map(|n| format!("my photo+{n}.txt"));
+    assert_eq!(shown(&second), rest);
+    assert_eq!(second.value("Name or description"), "MY photo+");
     let back = second.attribute("main p.actions a", "href").unwrap();
-    assert_eq!(back, "/files?q=TXT&sort=name");
+    assert_eq!(back, "/files?q=MY+photo%2B&sort=name");
     assert_eq!(ada.get("/files?sort=random").status, 404);
     let nothing = ada.get("/files?q=nothing");
     assert_eq!(nothing.text("main h2"), "No file fits");
@@ -273,11 +275,28 @@ fn a_page_that_is_out_of_date_overwrites_nothing_unseen() {
     let told = ada.submit(&page, "Save", &[("Name", "c.txt")]);
     assert_eq!(told.status, 422);
     let words = &told.errors()[0].1;
-    assert!(words.contains("the name is now “b.txt”"), "{words}");
+    assert!(words.contains("it is now “b.txt”"), "{words}");
     assert_eq!(told.value("Name"), "c.txt");
     assert_eq!(text(&holder.get(&at(&id)).json(), "name"), "b.txt");
+    let described = holder.send_json("PATCH", &at(&id), &json!({"description": "Theirs"}));
+    assert_eq!(described.status, 200);
+    let told = ada.submit(&told, "Save", &[("Description (optional)", "Mine")]);
+    let fields: Vec<_> = told.errors().into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["name", "description"]);
+    assert!(told.errors()[1].1.contains("it is now “Theirs”"));
     assert_eq!(ada.submit(&told, "Save", &[]).status, 303);
-    assert_eq!(text(&holder.get(&at(&id)).json(), "name"), "c.txt");
+    let file = holder.get(&at(&id)).json();
+    assert_eq!(
+        (text(&file, "name"), text(&file, "description")),
+        ("c.txt", "Mine")
+    );
+    // Who wants what is there already has it.
+    let late = ada.submit(
+        &page,
+        "Save",
+        &[("Name", "c.txt"), ("Description (optional)", "Mine")],
+    );
+    assert_eq!(late.status, 303);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct OneFile {
     pub minutes: i64,
     pub downloads: Field,
     pub password: Field,
+    /// What to say of a password of a link that was typed.
+    pub again: &'static str,
     links: Vec<Link>,
 }
 
@@ -52,6 +54,7 @@ impl OneFile {
             minutes: LIFE,
             downloads: Field::default(),
             password: Field::default(),
+            again: "",
             row: Row::of(file),
         })
     }
@@ -89,10 +92,23 @@ pub async fn change(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
         let expected = Expected::OneOf(vec![version]);
         match page.files.change(who.account, id, expected, change).await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "Saved.")),
-            Err(Refused::Stale(now)) => name.refuse(&format!(
-                "This was changed meanwhile: the name is now “{}”. Save again to put yours in its place",
-                now.name
-            )),
+            Err(Refused::Stale(now)) => {
+                let there = now.description.unwrap_or_default();
+                let is_same = (name.value == now.name, description.value == there);
+                if is_same == (true, true) {
+                    return Ok(page.go_with_notice(&path(id), "Saved."));
+                }
+                for (field, is_same, now) in [
+                    (&mut name, is_same.0, now.name),
+                    (&mut description, is_same.1, there),
+                ] {
+                    if !is_same {
+                        field.refuse(&format!(
+                            "This was changed meanwhile: it is now “{now}”. Save again to put yours in its place"
+                        ));
+                    }
+                }
+            }
             Err(Refused::NameContradicts(kind)) => name.refuse(&upload::other_type(&kind)),
             Err(refused) => match upload::words("", &refused, &page.files) {
                 Some((_, words)) => description.refuse(&words),

@@ -1,7 +1,7 @@
 //! The links to a file.
 
 use super::super::confirm::{self, Confirm};
-use super::super::{Answer, Page};
+use super::super::{Answer, Page, again};
 use super::file::OneFile;
 use super::{id, path};
 use crate::base::clock::{for_reading, rfc3339};
@@ -104,6 +104,9 @@ pub async fn make(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
     let mut form = OneFile::of(&page, file).await?;
     form.minutes = minutes.unwrap_or(LIFE);
     (form.downloads, form.password) = fields;
+    if password.is_some() {
+        form.again = again(&form.password, &form.errors());
+    }
     page.show_form(&form, &form.errors())
 }
 

@@ -85,6 +85,8 @@ struct Used {
     file_max_bytes: i64,
     /// Of a file called `NAME`, for the script to say before it is sent.
     too_large: String,
+    at_once: usize,
+    too_many: String,
 }
 
 impl Shelf {
@@ -186,6 +188,8 @@ async fn shelf(
             file_max: size::for_reading(settings.max_bytes.min(bytes_max)),
             file_max_bytes: settings.max_bytes,
             too_large: upload::too_large("NAME", settings.max_bytes),
+            at_once: upload::FILES_MAX,
+            too_many: upload::too_many(upload::FILES_MAX),
         },
         rows: found.into_iter().map(Row::of).collect(),
         beginning: part.after.is_some().then(|| part.url(None)),
