@@ -1,9 +1,10 @@
 //! `doorward doctor`: looks, and changes nothing.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use rustix::fs::Access;
 
 use super::{say, wait};
 use crate::app;
@@ -21,7 +22,7 @@ pub fn run(config: &Config) -> Result<(), Fault> {
     let mut checks = vec![
         ("settings", Ok(None)),
         ("address", Ok(exposed_without_https(config))),
-        ("data folder", data_dir(config)),
+        ("data folder", folder(&config.data_dir)),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
         ("store of files", store(config)),
@@ -53,16 +54,24 @@ fn exposed_without_https(config: &Config) -> Option<String> {
         .then(|| "others can reach it without https: set base_url to the https:// address of the proxy in front".to_owned())
 }
 
-fn data_dir(config: &Config) -> Found {
-    let folder = &config.data_dir;
-    match fs::metadata(folder) {
-        Ok(found) if !found.is_dir() => {
-            Err(Fault::new(format!("{} is not a folder", folder.display())))
-        }
-        Ok(_) => private(folder),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(made_later(folder)),
-        Err(error) => Err(Fault::caused(folder.display().to_string(), error)),
+fn folder(folder: &Path) -> Found {
+    // It is made with those above it, as far as they are missing.
+    let above = folder.ancestors().find(|above| above.exists());
+    let there = above.unwrap_or(Path::new("."));
+    if !there.is_dir() {
+        return Err(Fault::new(format!("{} is not a folder", there.display())));
     }
+    writable(there)?;
+    if there == folder {
+        private(folder)
+    } else {
+        Ok(made_later(folder))
+    }
+}
+
+fn writable(path: &Path) -> Result<(), Fault> {
+    rustix::fs::access(path, Access::WRITE_OK)
+        .map_err(|error| Fault::caused(format!("{} cannot be written", path.display()), error))
 }
 
 fn secret(config: &Config) -> Found {
@@ -96,10 +105,17 @@ fn private(path: &Path) -> Found {
 
 fn database(config: &Config) -> Found {
     let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
-    if let Location::Sqlite(path) = &location
-        && !location.has_content()
-    {
-        return Ok(made_later(path));
+    let mut advice = None;
+    if let Location::Sqlite(path) = &location {
+        if !location.has_content() {
+            let above = path.parent().filter(|above| *above != config.data_dir);
+            if let Some(above) = above.filter(|above| !above.as_os_str().is_empty()) {
+                writable(above)?;
+            }
+            return Ok(made_later(path));
+        }
+        writable(path)?;
+        advice = private(path)?;
     }
     let (db, pending) = Db::look(location)?;
     if pending > 0 {
@@ -114,15 +130,12 @@ fn database(config: &Config) -> Found {
     let secret = secret
         .ok_or_else(|| Fault::new("there is one, but not the secret that it was made with"))?;
     wait(Tokens::check_secret(&db, &secret))?;
-    Ok(None)
+    Ok(advice)
 }
 
 fn store(config: &Config) -> Found {
-    if let StoreConfig::Folder(folder) = &config.files.store {
-        if !folder.exists() {
-            return Ok(made_later(folder));
-        }
-        return private(folder);
+    if let StoreConfig::Folder(path) = &config.files.store {
+        return folder(path);
     }
     let blobs = Blobs::open(&config.files.store)?;
     wait(blobs.check())?;

@@ -224,6 +224,30 @@ fn doctor_finds_nothing_wrong_and_changes_nothing() {
 }
 
 #[test]
+fn doctor_finds_what_would_stop_the_start() {
+    let place = used();
+    place.write("file", "");
+    for (setting, words) in [
+        (
+            "data_dir=file/data",
+            "FAIL  data folder: file is not a folder",
+        ),
+        (
+            "files.store=folder:file",
+            "FAIL  store of files: file is not a folder",
+        ),
+        (
+            "database.url=sqlite:missing/x.db",
+            "missing cannot be written",
+        ),
+    ] {
+        let doctor = place.run(&["doctor", "--set", setting]);
+        assert_eq!(doctor.code, Some(1), "{setting}");
+        assert!(doctor.stdout.contains(words), "{}", doctor.stdout);
+    }
+}
+
+#[test]
 fn doctor_warns_of_what_others_can_reach() {
     use std::os::unix::fs::PermissionsExt;
 
