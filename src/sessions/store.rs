@@ -316,6 +316,7 @@ pub fn ended_since(
         .collect())
 }
 
+/// Takes away no more than `most` that ended before `moment`, and says how many.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<String> = sessions::table
         .select(sessions::id)
