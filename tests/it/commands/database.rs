@@ -82,16 +82,20 @@ fn resetting_is_the_way_out_when_the_secret_is_lost() {
 #[test]
 fn what_is_deleted_is_not_to_be_read_in_the_file() {
     let place = Place::on_sqlite();
-    place.tell(&ADA, PASSWORD).well();
+    // No part of an id in hexadecimal, as "ada" could be.
+    let add = ["account", "add", "--username", "hedgehog"];
+    place.tell(&add, PASSWORD).well();
     let file = place.path("data/doorward.db");
     let is_named = || {
         let bytes = std::fs::read(&file).unwrap();
-        bytes.windows(3).any(|part| part == b"ada")
+        bytes.windows(8).any(|part| part == b"hedgehog")
     };
     assert!(is_named());
-    place.run(&["account", "delete", "ada", "--yes"]).well();
+    place
+        .run(&["account", "delete", "hedgehog", "--yes"])
+        .well();
     assert!(!is_named());
-    place.tell(&ADA, PASSWORD).well();
+    place.tell(&add, PASSWORD).well();
     place.run(&["reset-db", "--yes"]).well();
     assert!(!is_named());
 }
