@@ -50,7 +50,10 @@ pub async fn edge<B: MessageBody + 'static>(
     let id = state.web.request_ids.next();
     let mut line = Line::of(&request, id);
     let rest = unread::share(&mut request);
-    let response = next.call(request).await?.map_into_boxed_body();
+    let response = next.call(request).await.inspect_err(|error| {
+        line.tell(error.as_response_error().status_code().as_u16());
+    });
+    let response = response?.map_into_boxed_body();
     let mut response = error::written_out(response, id);
     let carried_token = query::has_token(response.request().query_string());
     secure(

@@ -85,8 +85,7 @@ impl Email {
         &self.0
     }
 
-    /// What must be unique: the address without regard to case. Letter by letter, because a
-    /// sigma at the end of a word would turn into another small letter than elsewhere.
+    /// What must be unique: the address without regard to case.
     pub fn key(&self) -> String {
         folded(&self.0)
     }

@@ -160,7 +160,7 @@ fn a_refused_file_is_shown_with_the_reason_as_without_a_script() {
 const TOO_LARGE: &str = "“large.txt” is too large: a file can have 1 MB";
 
 #[test]
-fn what_is_too_large_is_told_before_it_is_sent() {
+fn what_is_too_large_or_too_much_is_told_before_it_is_sent() {
     let (door, drawer) = (Door::with(&[("files.max_mb", "1")]), Drawer::new());
     let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
         return;
@@ -170,8 +170,28 @@ fn what_is_too_large_is_told_before_it_is_sent() {
     let large = drawer.file("large.txt", "x".repeat(1_000_001));
     chromium.choose("Files", &[&large]);
     chromium.click("button", "Upload");
-    assert_eq!(chromium.text("form [role=status]"), TOO_LARGE);
+    let told = || chromium.text("form [role=status]");
+    assert_eq!(told(), TOO_LARGE);
     assert_eq!(chromium.focus(), "Files");
+    chromium.evaluate(
+        "const many = new DataTransfer();
+         for (let n = 0; n < 101; n++) many.items.add(new File(['a'], `${n}.txt`));
+         document.querySelector('[type=file]').files = many.files",
+    );
+    chromium.click("button", "Upload");
+    let words = "Choose 100 files or fewer at once: none of these was kept";
+    assert_eq!(told(), words);
+    // What a browser hands over of a folder.
+    chromium.evaluate(
+        "const folder = { webkitGetAsEntry: () => ({ isDirectory: true }) };
+         const dropped = new Event('drop', { cancelable: true });
+         dropped.dataTransfer = { items: [folder], files: [new File([], 'folder')] };
+         document.querySelector('form[data-upload]').dispatchEvent(dropped)",
+    );
+    assert_eq!(
+        told(),
+        "A folder cannot be uploaded: choose the files in it."
+    );
     assert_eq!(chromium.complaints(), [""; 0]);
 }
 
