@@ -178,6 +178,9 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         .client_disconnect_timeout(HEARS_WITHIN)
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .h1_write_buffer_size(WRITE_BUFFER_BYTES)
+        // Head and body are written one after the other: the body must not wait for the client's
+        // acknowledgement of the head.
+        .tcp_nodelay(true)
         // Who hangs up is not worked for any more.
         .h1_allow_half_closed(false)
         .shutdown_timeout(FINISH_WITHIN_SECONDS)

@@ -125,7 +125,8 @@ impl Pieces {
 
     pub async fn finish(mut self) -> Result<()> {
         let mut done = Ok(());
-        if self.next.content_length() > 0 {
+        // An empty file is an empty piece.
+        if self.next.content_length() > 0 || self.begun == 0 {
             done = self.send().await;
         }
         done.and(self.settle().await)

@@ -364,12 +364,11 @@ impl Upload {
     /// What it is, by its beginning, if such are taken.
     fn look(&self, head: &[u8]) -> Result<&'static str, Refused> {
         let media_type = media::of(&head[..head.len().min(media::HEAD_BYTES)]);
-        if !media::is_allowed(media_type, &self.stray.files.config.types) {
+        let allowed = &self.stray.files.config.types;
+        if !media::is_allowed(media_type, allowed) {
             return Err(Refused::TypeNotTaken(media_type));
         }
-        if media::contradicts(&self.name, media_type) {
-            return Err(Refused::NameContradicts(media_type.to_owned()));
-        }
+        media::check_extension(&self.name, allowed).map_err(Refused::ExtensionNotTaken)?;
         Ok(media_type)
     }
 
@@ -381,7 +380,9 @@ impl Upload {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                if let Some(scanner) = &files.config.scanner {
+                // In an empty file there is nothing to find.
+                let scanner = files.config.scanner.as_ref();
+                if let Some(scanner) = scanner.filter(|_| !piece.is_empty()) {
                     self.scan = Some(Scan::begin(scanner).await?);
                 }
                 none.insert(files.blobs.write(self.stray.id).await?)
@@ -399,10 +400,8 @@ impl Upload {
     /// # Errors
     /// [`Refused`]; then it is to be given up.
     pub async fn finish(&mut self) -> Result<Arrived, Refused> {
-        if self.bytes == 0 {
-            return Err(Refused::Empty);
-        }
-        if !self.pending.is_empty() {
+        // An empty file is stored, too.
+        if !self.pending.is_empty() || self.bytes == 0 {
             self.pass_all_on().await?;
         }
         if self.is_due() {

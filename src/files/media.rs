@@ -1,5 +1,6 @@
 //! What a file is, by what stands at its beginning. What its sender says of it counts for
-//! nothing.
+//! nothing. The type decides how a file is served, and never whether it is stored, unless the
+//! settings list the types that are taken.
 
 use crate::base::names::FileName;
 
@@ -7,19 +8,8 @@ use crate::base::names::FileName;
 pub const HEAD_BYTES: usize = 8192;
 const UNKNOWN: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
-
-/// Extensions that promise a type, and the types that keep the promise.
-const PROMISES: [(&str, &[&str]); 9] = [
-    ("png", &["image/png"]),
-    ("jpg", &["image/jpeg"]),
-    ("jpeg", &["image/jpeg"]),
-    ("gif", &["image/gif"]),
-    ("webp", &["image/webp"]),
-    ("bmp", &["image/bmp"]),
-    ("pdf", &["application/pdf"]),
-    ("gz", &["application/gzip"]),
-    ("txt", &[TEXT]),
-];
+/// Which of both byte orders it is, its byte order mark says (RFC 2781, section 3.3).
+const TEXT_UTF_16: &str = "text/plain; charset=utf-16";
 
 /// Those that a browser may show in a page of ours: none of them can hold a script.
 const HARMLESS: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", TEXT];
@@ -27,12 +17,18 @@ const HARMLESS: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp
 /// How files begin that may look like text all the way and are meant for a program.
 const PRINTABLE: [&[u8]; 5] = [b"%PDF-", b"GIF87a", b"GIF89a", b"{\\rtf", b"%!PS"];
 
+/// Where the mark of a PDF can stand (PDF Reference 1.4, appendix H.3.4.1).
+const PDF_WITHIN_BYTES: usize = 1024;
+
 /// The media type of a file that begins so.
 pub fn of(head: &[u8]) -> &'static str {
     let is_text = is_text(head);
     // Two bytes are enough for `infer` to see a program in them: words can begin so too.
-    if is_text && !PRINTABLE.iter().any(|magic| head.starts_with(magic)) {
+    if is_text && !is_for_a_program(head) {
         return TEXT;
+    }
+    if is_utf_16(head) {
+        return TEXT_UTF_16;
     }
     match infer::get(head) {
         // Of these a browser would make more than text; what is told apart by words is text.
@@ -53,20 +49,71 @@ fn is_text(head: &[u8]) -> bool {
         }
         Err(_) => return false,
     };
-    let printable =
-        |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{c}' | '\u{1b}');
-    text.chars().all(printable)
+    text.chars().all(is_of_text)
 }
 
-/// Whether the name promises something else than what is there.
-pub fn contradicts(name: &FileName, media_type: &str) -> bool {
-    let extension = name.extension().unwrap_or_default();
-    let promise = PROMISES.iter().find(|(known, _)| *known == extension);
-    promise.is_some_and(|(_, types)| !types.contains(&media_type))
+/// UTF-16 with a byte order mark, as far as one can see. Other encodings of text look like each
+/// other, so that nothing is said of them.
+fn is_utf_16(head: &[u8]) -> bool {
+    let unit: fn([u8; 2]) -> u16 = match head {
+        [0xff, 0xfe, _, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, _, ..] => u16::from_be_bytes,
+        _ => return false,
+    };
+    let (pairs, _) = head[2..].as_chunks::<2>();
+    let mut units = char::decode_utf16(pairs.iter().copied().map(unit)).peekable();
+    while let Some(next) = units.next() {
+        let is_good = match next {
+            Ok(c) => is_of_text(c),
+            // Cut in the middle of a character.
+            Err(_) => head.len() == HEAD_BYTES && units.peek().is_none(),
+        };
+        if !is_good {
+            return false;
+        }
+    }
+    true
+}
+
+/// With what old printers and DOS put at the end of a page, a line or a file.
+fn is_of_text(c: char) -> bool {
+    !c.is_control()
+        || matches!(
+            c,
+            '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{1a}' | '\u{1b}'
+        )
+}
+
+/// Whether what looks like text is something else.
+fn is_for_a_program(head: &[u8]) -> bool {
+    if PRINTABLE.iter().any(|magic| head.starts_with(magic)) {
+        return true;
+    }
+    // Words can speak of a PDF, and begin a line with its mark: its objects come after it.
+    let mut lines = head[..head.len().min(PDF_WITHIN_BYTES)].split(|byte| b"\r\n".contains(byte));
+    lines.any(|line| line.starts_with(b"%PDF-")) && head.windows(6).any(|part| part == b" 0 obj")
+}
+
+/// Whether one of `allowed` is the type that the name's extension stands for. Without an extension
+/// a name says nothing of a type; an unknown one stands for the type of what is unknown.
+///
+/// # Errors
+/// The type that is not allowed.
+pub fn check_extension(name: &FileName, allowed: &[String]) -> Result<(), &'static str> {
+    let Some(extension) = name.extension() else {
+        return Ok(());
+    };
+    let mut types: Vec<_> = mime_guess::from_ext(extension).iter_raw().collect();
+    if types.is_empty() {
+        types.push(UNKNOWN);
+    }
+    let is_any_allowed = types.iter().any(|kind| is_allowed(kind, allowed));
+    is_any_allowed.then_some(()).ok_or(types[0])
 }
 
 /// Whether one of `allowed` is this type; an empty list allows all.
 pub fn is_allowed(media_type: &str, allowed: &[String]) -> bool {
+    let media_type = essence(media_type);
     let fits = |pattern: &String| match pattern.strip_suffix('*') {
         Some(kind) => media_type.starts_with(kind),
         None => pattern == media_type,
@@ -75,11 +122,16 @@ pub fn is_allowed(media_type: &str, allowed: &[String]) -> bool {
 }
 
 pub fn is_harmless(media_type: &str) -> bool {
-    HARMLESS.contains(&media_type)
+    HARMLESS.contains(&essence(media_type))
 }
 
 pub fn is_image(media_type: &str) -> bool {
     is_harmless(media_type) && media_type.starts_with("image/")
+}
+
+/// Without parameters.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -100,6 +152,13 @@ mod tests {
             (&"é".as_bytes()[..1], TEXT),
             (b"a\0b", UNKNOWN),
             (b"\xff\xfe", UNKNOWN),
+            (b"\xff\xfea\0\r\0\n\0", TEXT_UTF_16),
+            (b"\xfe\xff\0a\xd8\x3d\xde\x00", TEXT_UTF_16),
+            (b"\xff\xfe\0\0", UNKNOWN),
+            (b"\xff\xfea\0\0\xd8", UNKNOWN),
+            (b"na\xefve \x96 \x80", UNKNOWN),
+            (b"\x93\xfa\x96{", UNKNOWN),
+            (b"a\x0bb\x1a", TEXT),
             (b"<!DOCTYPE html><script>alert(1)</script>", TEXT),
             (b"<html>", TEXT),
             (b"<?xml version=\"1.0\"?><svg/>", TEXT),
@@ -126,6 +185,7 @@ mod tests {
             "MZ is the mark of a program",
             "BZh is another",
             "The mark of a PDF is %PDF-1.7",
+            "It is this line:\n%PDF-1.7\n",
             "-----BEGIN CERTIFICATE-----",
             "A page, WEBP",
         ] {
@@ -136,6 +196,7 @@ mod tests {
             (b"{\\rtf1 words}", "application/rtf"),
             (b"%!PS-Adobe-3.0\n", "application/postscript"),
             (b"junk\n%PDF-1.4\n%\xe2\xe3\xcf\xd3", "application/pdf"),
+            (b"junk\n%PDF-1.4\n1 0 obj\n<<>>\n", "application/pdf"),
             (b"BM\x36\0\0\0", "image/bmp"),
             (b"ID3\x04\0\0", "audio/mpeg"),
             (
@@ -149,13 +210,31 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_promise_only_what_is_there() {
-        let contradicts = |name, kind| contradicts(&FileName::sent(name), kind);
-        assert!(contradicts("photo.png", "image/jpeg"));
-        assert!(contradicts("photo.JPG", "application/x-executable"));
-        assert!(!contradicts("photo.JPG", "image/jpeg"));
-        assert!(!contradicts("README", "text/plain"));
-        assert!(!contradicts("thesis.docx", "application/zip"));
+    fn utf_16_is_recognised_when_its_head_is_cut_in_a_character() {
+        let mut head = b"\xff\xfea\0".to_vec();
+        while head.len() < HEAD_BYTES - 2 {
+            head.extend_from_slice(b"b\0");
+        }
+        head.extend_from_slice(b"\x3d\xd8");
+        assert_eq!(of(&head), TEXT_UTF_16);
+        assert_eq!(of(&head[2..]), UNKNOWN);
+    }
+
+    #[test]
+    fn an_extension_is_allowed_by_the_type_that_it_stands_for() {
+        let check = |name: &str, list: &[&str]| {
+            let list: Vec<_> = list.iter().map(|kind| (*kind).to_owned()).collect();
+            check_extension(&FileName::sent(name), &list)
+        };
+        for good in ["a.JPG", "a.jpeg", "photo", ".png", "a.txt"] {
+            assert_eq!(check(good, &["image/*", "text/plain"]), Ok(()), "{good}");
+        }
+        let html = check("a.html", &["image/*", "text/plain"]);
+        assert_eq!(html, Err("text/html"));
+        assert_eq!(check("a.html", &["text/*"]), Ok(()));
+        assert_eq!(check("a.qqq", &["text/*"]), Err(UNKNOWN));
+        assert_eq!(check("a.qqq", &[UNKNOWN]), Ok(()));
+        assert_eq!(check("a.exe", &[]), Ok(()));
     }
 
     #[test]
@@ -167,6 +246,7 @@ mod tests {
         assert!(allowed("image/png", &[]));
         assert!(allowed("image/png", &["text/plain", "image/*"]));
         assert!(allowed("image/png", &["image/png"]));
+        assert!(allowed(TEXT_UTF_16, &["text/plain"]));
         assert!(!allowed("image/svg+xml", &["image/png"]));
         assert!(!allowed("application/pdf", &["image/*"]));
     }

@@ -166,15 +166,13 @@ pub enum Refused {
     /// With what it is.
     #[error("files of the type {0} are not taken")]
     TypeNotTaken(&'static str),
-    /// The name promises another type than this one.
-    #[error("the name does not fit the type {0}")]
-    NameContradicts(String),
+    /// With the type that the extension of its name stands for.
+    #[error("names with an extension of the type {0} are not taken")]
+    ExtensionNotTaken(&'static str),
     #[error("the scanner has found a virus")]
     Infected,
     #[error("more files at once than are taken")]
     TooManyAtOnce(usize),
-    #[error("the file is empty")]
-    Empty,
     #[error("the store is full")]
     StoreFull,
     #[error("the key stands for another request")]
@@ -300,7 +298,7 @@ impl Files {
         expected: Expected,
         change: Change,
     ) -> Result<File, Refused> {
-        let clock = self.clock.clone();
+        let (clock, types) = (self.clock.clone(), self.config.types.clone());
         self.db
             .write(move |tx| {
                 let mut file = load_for_change(tx, account, id, &expected)?;
@@ -308,8 +306,9 @@ impl Files {
                 if let Some(name) = change.name {
                     // What it is called already, it may be called still.
                     let is_new = name.as_str() != file.name;
-                    if is_new && media::contradicts(&name, &file.media_type) {
-                        return Err(Refused::NameContradicts(file.media_type));
+                    if is_new {
+                        media::check_extension(&name, &types)
+                            .map_err(Refused::ExtensionNotTaken)?;
                     }
                     file.name = name.as_str().to_owned();
                 }

@@ -135,8 +135,9 @@ fn content_type(media_type: &str) -> HeaderValue {
 
 /// With the name in ASCII for those who know no other, and in full if that is not all of it.
 fn disposition(name: &str, is_shown: bool) -> ContentDisposition {
-    // Some would decode what looks percent-encoded (RFC 6266, appendix D).
-    let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '%';
+    // Some would decode what looks percent-encoded (RFC 6266, appendix D), and some save under a
+    // name that their system does not take.
+    let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && !"%\"\\<>:|?*".contains(c);
     let plain: String = name
         .chars()
         .map(|c| if is_plain(c) { c } else { '_' })

@@ -64,6 +64,7 @@ fn each_outside_thing_is_known_to_its_own_places_only() {
         ("argon2::", &["passwords/"]),
         ("object_store::", &["blobs/"]),
         ("infer::", &["files/"]),
+        ("mime_guess::", &["files/"]),
         ("image::", &["files/"]),
         ("Cookie::", &["web/cookies.rs"]),
         ("SET_COOKIE", &[]),

@@ -178,8 +178,9 @@ pub async fn change(
     };
     let (files, id) = (&state.files, parse(&id)?);
     match files.change(who.account, id, expected, change).await {
-        Err(Refused::NameContradicts(kind)) => {
-            Err(PageError::field("name", &upload::other_type(&kind)))
+        Err(Refused::ExtensionNotTaken(kind)) => {
+            let words = upload::extension_not_taken(kind, files);
+            Err(PageError::field("name", &words))
         }
         changed => one(changed?),
     }

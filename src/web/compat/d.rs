@@ -120,6 +120,10 @@ pub async fn upload(page: Page, body: Payload) -> Answer {
         Ok(arrived) if arrived.len() > 1 => {
             return Ok(text(StatusCode::BAD_REQUEST, "Choose one file"));
         }
+        // The tutorial's column is unique and takes no null.
+        Ok(_) if description.is_none() => {
+            return Ok(text(StatusCode::BAD_REQUEST, "The description is missing"));
+        }
         Ok(arrived) => {
             let kept = files.keep(account, arrived, description, None).await;
             kept.map_err(|refused| (String::new(), refused))

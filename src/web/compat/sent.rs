@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::web::api::{JSON, NOT_JSON};
 use crate::web::error::PageError;
+use crate::web::forms::part::{self, Head, unreadable};
 use crate::web::forms::{self, FORM, Form};
 use crate::web::guard::cross_origin::{self, Verdict};
 
@@ -52,22 +53,20 @@ fn has_no_body(request: &HttpRequest) -> bool {
 
 /// RFC 7578. The body is here already, so it is as small as any other form.
 async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, PageError> {
-    const UNREADABLE: PageError =
-        PageError::Malformed("The form could not be read. Nothing was saved.");
     let length = body.len();
     let whole = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut parts = Multipart::new(request.headers(), whole);
     let mut form = Form::default();
     while let Some(part) = parts.next().await {
-        let mut part = part.map_err(|_| UNREADABLE)?;
-        let is_file = part
-            .content_disposition()
-            .is_some_and(|about| about.get_filename().is_some());
-        let name = part.name().filter(|_| !is_file);
-        let name = name.ok_or(UNREADABLE)?.to_owned();
-        let value = part.bytes(length).await.map_err(|_| UNREADABLE)?;
-        let value = String::from_utf8(value.map_err(|_| UNREADABLE)?.into());
-        form.add(name, value.map_err(|_| UNREADABLE)?)?;
+        let mut part = part.map_err(unreadable)?;
+        let head = Head::of(&part)?;
+        if head.file_name.is_some() {
+            return Err(PageError::Malformed(
+                "The form has a file in it, and none is taken here. Nothing was saved.",
+            ));
+        }
+        let value = part.bytes(length).await.map_err(|_| PageError::TooLarge)?;
+        form.add(head.name, part::text(value.map_err(unreadable)?.into())?)?;
     }
     Ok(form)
 }

@@ -71,7 +71,7 @@ impl From<files::Refused> for PageError {
             R::OverQuota(_) => Self::OverQuota(refused.to_string()),
             R::StoreFull => Self::StoreFull,
             R::KeyReused => Self::KeyReused,
-            R::TypeNotTaken(_) | R::NameContradicts(_) | R::Infected | R::Empty => {
+            R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected => {
                 Self::field("file", &refused.to_string())
             }
             R::Fault(fault) => fault.into(),

@@ -1,5 +1,6 @@
 //! Forms: read strictly, shown again with what was typed.
 
+pub mod part;
 pub mod token;
 pub mod upload;
 

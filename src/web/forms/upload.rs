@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use actix_multipart::{Field as Part, Multipart, MultipartError};
+use actix_multipart::{Field as Part, Multipart};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use super::Form;
+use super::part::{self, Head, unreadable};
 use crate::base::clock::Stopwatch;
 use crate::base::ids::AccountId;
 use crate::base::names::{Description, FileName};
@@ -29,11 +30,8 @@ const FIELD_MAX_BYTES: usize = 4096;
 const PACE_BYTES: usize = 16 * 1024;
 const PACE_WITHIN: Duration = Duration::from_secs(30);
 
-const UNREADABLE: PageError =
-    PageError::Malformed("The form broke off or could not be read. Nothing was saved.");
-
-const MEASURED: PageError = PageError::Malformed(
-    "A part of the form has a Content-Length of its own, which none may have. Nothing was saved.",
+const UNNAMED: PageError = PageError::Malformed(
+    "The file came without a file name: send it as a part with filename=. Nothing was saved.",
 );
 
 /// By what right a form is sent.
@@ -77,26 +75,21 @@ pub async fn receive(
         return Err(PageError::MediaType(MULTIPART));
     }
     let parts = Multipart::from_request(request, &mut body).await;
-    let mut parts = parts.map_err(|_| UNREADABLE)?;
+    let mut parts = parts.map_err(|_| PageError::MediaType(MULTIPART))?;
     let (mut form, mut arrived, mut count) = (Form::default(), Vec::new(), 0);
     let Expected { field, right, key } = expected;
     let length = request.headers().get(CONTENT_LENGTH);
     let bytes_max = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let mut pace = Pace::begin();
     while let Some(part) = pace.keep(parts.next()).await? {
-        let part = part.map_err(unreadable)?;
+        let mut part = part.map_err(unreadable)?;
         count += 1;
         if count > PARTS_MAX {
             return Err(PageError::TooLarge);
         }
-        // No part has one (RFC 7578, section 4.8), but the parser would believe it, and cut.
-        if part.headers().contains_key(CONTENT_LENGTH) {
-            return Err(MEASURED);
-        }
-        let about = part.content_disposition();
-        let name = about.and_then(|about| about.get_filename()).map(file_name);
-        match (part.name().unwrap_or_default().to_owned(), name) {
-            (part_name, Some(name)) if part_name == field => {
+        let head = Head::of(&part)?;
+        match head.file_name {
+            Some(sent) if head.name == field => {
                 if right == Right::Session && !form.is_ours(request)? {
                     return Err(PageError::CrossSite);
                 }
@@ -108,6 +101,8 @@ pub async fn receive(
                         files: Err((String::new(), refused)),
                     });
                 }
+                let is_named = !sent.is_empty();
+                let name = FileName::sent(&sent);
                 let description = form.find("description").map(Description::parse);
                 let shown = name.as_str().to_owned();
                 let coming = Coming {
@@ -117,7 +112,7 @@ pub async fn receive(
                     key: key.clone(),
                 };
                 let last = arrived.last_mut();
-                match take(part, files, account, (coming, last), &mut pace).await? {
+                match take((part, is_named), files, account, (coming, last), &mut pace).await? {
                     Ok(None) => {}
                     Ok(Some(file)) => arrived.push(file),
                     Err(refused) => {
@@ -129,8 +124,13 @@ pub async fn receive(
                     }
                 }
             }
-            (_, Some(_)) => return Err(UNREADABLE),
-            (name, None) => form.add(name, text(part, &mut pace).await?)?,
+            Some(_) => return Err(misnamed(field)),
+            None if head.name == field => {
+                if pace.keep(part.next()).await?.is_some() {
+                    return Err(UNNAMED);
+                }
+            }
+            None => form.add(head.name, text(part, &mut pace).await?)?,
         }
     }
     if right == Right::Session && !form.is_ours(request)? {
@@ -142,18 +142,21 @@ pub async fn receive(
     })
 }
 
-/// A browser names a file in which the person has chosen none: nothing, of nothing.
+fn misnamed(field: &str) -> PageError {
+    PageError::Malformed(match field {
+        "file" => "A file came in a part that is not named “file”. Nothing was saved.",
+        _ => "A file came in a part that is not named “inputFile”. Nothing was saved.",
+    })
+}
+
+/// A browser sends an empty file with an empty name where none was chosen.
 async fn take(
-    mut part: Part,
+    (mut part, is_named): (Part, bool),
     files: &Files,
     account: AccountId,
     (coming, last): (Coming, Option<&mut Arrived>),
     pace: &mut Pace,
 ) -> Result<Result<Option<Arrived>, Refused>, PageError> {
-    let about = part.content_disposition();
-    let is_named = about
-        .and_then(|about| about.get_filename())
-        .is_some_and(|name| !name.is_empty());
     let mut first = pace.keep(part.next()).await?;
     if first.is_none() && !is_named {
         return Ok(Ok(None));
@@ -194,20 +197,7 @@ async fn text(mut part: Part, pace: &mut Pace) -> Result<String, PageError> {
         }
         text.extend_from_slice(&piece);
     }
-    String::from_utf8(text).map_err(|_| UNREADABLE)
-}
-
-/// As browsers write it: with what would end the name escaped (HTML, section 4.10.22.8).
-fn file_name(sent: &str) -> FileName {
-    let name = sent
-        .replace("%22", "\"")
-        .replace("%0D", "\r")
-        .replace("%0A", "\n");
-    FileName::sent(&name)
-}
-
-fn unreadable(_: MultipartError) -> PageError {
-    UNREADABLE
+    part::text(text)
 }
 
 /// The field that a refusal is about, and what is said of it there; `None` for what is not about
@@ -218,7 +208,6 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
             let words = "Another file of yours has this description. Choose another one";
             return Some(("description", words.to_owned()));
         }
-        Refused::Empty => format!("“{name}” is empty: there is nothing to keep"),
         Refused::TooLarge(most) => too_large(name, *most),
         Refused::OverQuota(most) => format!(
             "There is no room for “{name}”: your files can have {} together. \
@@ -232,10 +221,9 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
             "“{name}” is of the type {kind}. Taken here: {}",
             files.config().types.join(", ")
         ),
-        Refused::NameContradicts(kind) => format!(
-            "“{name}” is of the type {kind}, and its name says otherwise. \
-             Rename it, and choose it again"
-        ),
+        Refused::ExtensionNotTaken(kind) => {
+            format!("“{name}”: {}", extension_not_taken(kind, files))
+        }
         Refused::TooManyAtOnce(most) => too_many(*most),
         Refused::Infected => format!("“{name}” has a virus in it, and was not kept"),
         _ => return None,
@@ -243,9 +231,12 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
     Some(("file", words))
 }
 
-/// Of a file that is there, about the name that it was to get.
-pub fn other_type(kind: &str) -> String {
-    format!("This file is of the type {kind}, and the name says otherwise. Choose another one")
+/// About the name of a file.
+pub fn extension_not_taken(kind: &str, files: &Files) -> String {
+    format!(
+        "The extension of this name stands for the type {kind}. Taken here: {}",
+        files.config().types.join(", ")
+    )
 }
 
 pub fn too_many(most: usize) -> String {
@@ -263,10 +254,9 @@ pub fn refusal((name, refused): (String, Refused), files: &Files) -> PageError {
     match (words(&name, &refused, files), refused) {
         (Some((_, words)), R::TooLarge(_)) => PageError::FileTooLarge(words),
         (Some((_, words)), R::OverQuota(_)) => PageError::OverQuota(words),
-        (
-            Some((field, words)),
-            R::TypeNotTaken(_) | R::NameContradicts(_) | R::Infected | R::Empty,
-        ) => PageError::field(field, &words),
+        (Some((field, words)), R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected) => {
+            PageError::field(field, &words)
+        }
         (_, refused) => refused.into(),
     }
 }

@@ -16,24 +16,19 @@ fn field_refused(door: &Door, reply: &Reply, field: &str, words: &str) {
 }
 
 #[test]
-fn a_form_without_a_file_or_with_an_empty_one_is_refused() {
+fn a_form_without_a_file_is_refused() {
     let door = Door::open();
     let ada = program(&door, "ada");
-    let missing = [
+    for form in [
         Multipart::new(),
         Multipart::new().text("description", "of nothing"),
         // What a browser sends where no file was chosen.
         one("", ""),
         one("", "").file("file", "", ""),
-    ];
-    for form in missing {
+        Multipart::new().text("file", ""),
+    ] {
         field_refused(&door, &ada.send_files(API, &form), "file", "is missing");
     }
-    let empty = ada.send_files(API, &one("empty.txt", ""));
-    field_refused(&door, &empty, "file", "“empty.txt” is empty");
-    // A file next to it does not save it, nor is it kept itself.
-    let both = one("a.txt", "a").file("file", "empty.txt", "");
-    field_refused(&door, &ada.send_files(API, &both), "file", "is empty");
 }
 
 #[test]
@@ -44,21 +39,30 @@ fn a_name_is_only_data_however_hostile_it_is() {
     page.sign_in("ada", crate::support::PASSWORD);
     let long = format!("{}.txt", "n".repeat(4096));
     let cut = format!("{}.txt", "n".repeat(251));
-    let names: [(&[u8], &str); 15] = [
+    let names: [(&[u8], &str); 21] = [
         (b"../../../etc/passwd", "passwd"),
         (b"..", "unnamed"),
         (b"/", "unnamed"),
         (b"C:\\\\Windows\\\\win.ini", "win.ini"),
+        (b"C:\\x\\y.txt", "y.txt"),
         (b"a\\\\..\\\\b.txt", "b.txt"),
-        (b"<script>alert(1)<!--.txt", "_script_alert(1)_!--.txt"),
+        (b"<script>alert(1)<!--.txt", "<script>alert(1)<!--.txt"),
         ("\u{202e}txt.exe".as_bytes(), "txt.exe"),
         (long.as_bytes(), &cut),
-        (b"CON", "_CON"),
-        (b"nul.txt", "_nul.txt"),
-        (b"%22quoted%22.txt", "_quoted_.txt"),
-        (b"line%0D%0ASet-Cookie: a=b.txt", "lineSet-Cookie_ a=b.txt"),
-        ("naïve – 名前.txt".as_bytes(), "naïve – 名前.txt"),
-        (b" .hidden ", "hidden"),
+        (b"CON", "CON"),
+        (b"nul.txt", "nul.txt"),
+        (b"%22quoted%22.txt", "\"quoted\".txt"),
+        (b"\\\"quoted\\\".txt", "\"quoted\".txt"),
+        (b"line%0D%0ASet-Cookie: a=b.txt", "lineSet-Cookie: a=b.txt"),
+        (
+            "na\u{ef}ve \u{2013} \u{540d}\u{524d}.txt".as_bytes(),
+            "na\u{ef}ve \u{2013} \u{540d}\u{524d}.txt",
+        ),
+        (b" .hidden ", ".hidden"),
+        (b".gitignore", ".gitignore"),
+        (b"...", "..."),
+        (b"trailing.", "trailing."),
+        (b"10:30 what? a|b*.txt", "10:30 what? a|b*.txt"),
         (b"100%.txt", "100%.txt"),
     ];
     for (sent, expected) in names {
@@ -134,20 +138,178 @@ fn a_type_is_what_the_bytes_say_and_not_what_the_sender_says() {
 }
 
 #[test]
-fn a_name_that_promises_another_type_is_refused() {
+fn a_file_is_stored_under_its_name_whatever_its_content_is() {
     let door = Door::open();
     let ada = program(&door, "ada");
+    let page = door.browser();
+    page.sign_in("ada", PASSWORD);
     let jpeg = image(ImageFormat::Jpeg);
-    for (name, content, kind) in [
-        ("photo.png", &jpeg[..], "image/jpeg"),
-        ("photo.PNG", b"<html>", "text/plain"),
-        ("report.pdf", &jpeg, "image/jpeg"),
-        ("notes.txt", b"MZ\0\x01", "application"),
+    let pdf = [
+        &b"\r\n"[..],
+        &b"x".repeat(1000),
+        b"\r\n%PDF-1.4\n%\xe2\xe3\n",
+    ]
+    .concat();
+    let pdf_of_words = b"mailed by a printer\n%PDF-1.4\n1 0 obj\n<<>>\nendobj\n";
+    let (utf_8, utf_16) = ("text/plain; charset=utf-8", "text/plain; charset=utf-16");
+    let unknown = "application/octet-stream";
+    for (name, content, kind, is_shown) in [
+        ("photo.png", &jpeg[..], "image/jpeg", true),
+        ("photo.jpg", &image(ImageFormat::WebP), "image/webp", true),
+        ("photo.PNG", b"<html><script>alert(1)</script>", utf_8, true),
+        ("page.html", b"<html><script>alert(1)</script>", utf_8, true),
+        ("report.pdf", &jpeg, "image/jpeg", true),
+        ("printed.pdf", &pdf, "application/pdf", false),
+        ("mailed.pdf", pdf_of_words, "application/pdf", false),
+        (
+            "little-endian.txt",
+            b"\xff\xfeh\0\xac\x20\r\0\n\0",
+            utf_16,
+            true,
+        ),
+        (
+            "big-endian.txt",
+            b"\xfe\xff\0h\x20\xac\0\r\0\n",
+            utf_16,
+            true,
+        ),
+        // HTML, as a browser that guesses would see it.
+        ("utf-16.html", b"\xff\xfe<\0h\0t\0m\0l\0>\0", utf_16, true),
+        ("windows.txt", b"na\xefve \x96 20 \x80\r\n", unknown, false),
+        (
+            "shift-jis.txt",
+            b"\x93\xfa\x96{\x8c\xea\r\n",
+            unknown,
+            false,
+        ),
+        ("tabs.txt", b"a\x0bb\r\n\x1a", utf_8, true),
+        (
+            "notes.txt",
+            b"MZ\0\x01",
+            "application/vnd.microsoft.portable-executable",
+            false,
+        ),
+        ("notes2.txt", b"a\0b", unknown, false),
     ] {
-        let reply = ada.send_files(API, &one(name, content));
-        field_refused(&door, &reply, "file", kind);
+        let id = uploaded(&ada, &one(name, content));
+        let made = ada.get(&at(&id)).json();
+        assert_eq!(text(&made, "name"), name);
+        assert_eq!(
+            text(&made, "type"),
+            kind.replace("; charset=utf-8", ""),
+            "{name}"
+        );
+        let shown = page.get(&format!("/files/{id}/content"));
+        assert!(shown.bytes == content, "{name}");
+        assert_eq!(shown.header("content-type"), Some(kind), "{name}");
+        let about = shown.header("content-disposition").unwrap();
+        assert_eq!(about.starts_with("inline;"), is_shown, "{name}: {about}");
+        for (header, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
+            (
+                "content-security-policy",
+                "default-src 'none'; sandbox; frame-ancestors 'none'",
+            ),
+        ] {
+            assert_eq!(shown.header(header), Some(value), "{name}");
+        }
+        let change = serde_json::json!({ "name": format!("renamed.{name}.pdf") });
+        let renamed = ada.send_json("PATCH", &at(&id), &change);
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
     }
-    uploaded(&ada, &one("photo.jpeg", &jpeg));
+    only(&door, 15);
+}
+
+#[test]
+fn a_file_name_is_taken_in_every_way_that_programs_send_it() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let head = |about: &[u8]| [b"Content-Disposition: form-data; name=file; ", about].concat();
+    let long = "a".repeat(6000);
+    for (about, expected) in [
+        (
+            &b"filename*=utf-8''na%C3%AFve%20%E2%82%AC.txt"[..],
+            "na\u{ef}ve \u{20ac}.txt",
+        ),
+        (b"filename*=UTF-8'en'%2Egitignore", ".gitignore"),
+        (b"filename*=iso-8859-1''na%EFve.txt", "na\u{ef}ve.txt"),
+        (
+            b"filename=\"naive.txt\"; filename*=utf-8''na%C3%AFve.txt",
+            "na\u{ef}ve.txt",
+        ),
+        (
+            b"filename*=utf-8''na%C3%AFve.txt; filename=\"naive.txt\"",
+            "na\u{ef}ve.txt",
+        ),
+        (b"filename=plain.txt", "plain.txt"),
+        (b"filename=\"a\\\"b.txt\"", "a\"b.txt"),
+        (b"filename=\"C:\\new\\table.txt\"", "table.txt"),
+        (b"filename=\"\\\\server\\new\\table.txt\"", "table.txt"),
+        (b"filename*=utf-8''..%2F..%2Fpasswd", "passwd"),
+        (b"filename*=utf-8''a%0D%0Ab.txt", "ab.txt"),
+    ] {
+        let form = Multipart::new().part(head(about), &long);
+        let reply = ada.send_files(API, &form);
+        assert_eq!(reply.status, 201, "{expected}: {}", reply.body);
+        assert_eq!(text(&reply.json(), "name"), expected);
+    }
+    only(&door, 11);
+}
+
+#[test]
+fn what_is_wrong_with_a_part_is_named() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let page = door.browser();
+    page.sign_in("ada", PASSWORD);
+    let head = |about: &[u8]| [b"Content-Disposition: form-data; name=file", about].concat();
+    let long = "a".repeat(6000);
+    let latin_1 = b"; filename=\"na\xefve.txt\"";
+    for (form, words) in [
+        (Multipart::new().part(head(latin_1), "a"), "a file name, if there is one, as UTF-8"),
+        (
+            Multipart::new().part(head(b"; filename*=utf-8''%ff.txt"), &long),
+            "is not valid UTF-8 or ISO-8859-1",
+        ),
+        (
+            Multipart::new().part(head(b"; filename*=koi8-r''%c1.txt"), "a"),
+            "is not valid UTF-8 or ISO-8859-1",
+        ),
+        (Multipart::new().part(head(b""), &long), "without a file name"),
+        (Multipart::new().part("Content-Type: text/plain", "a"), "no usable Content-Disposition"),
+        (Multipart::new().file("upload", "a.txt", "a"), "not named “file”"),
+        (
+            Multipart::new().part("Content-Disposition: form-data; name=description", b"\xff"),
+            "not UTF-8 text",
+        ),
+        (
+            Multipart::new().part(head(b"; filename=a.txt\r\nContent-Length: 1"), "a"),
+            "Content-Length of its own",
+        ),
+        (
+            Multipart::new().part("Content-Type: multipart/mixed; boundary=b\r\nContent-Disposition: form-data; name=file; filename=a.txt", "a"),
+            "is multipart itself",
+        ),
+    ] {
+        let reply = ada.send_files(API, &form);
+        refused(&reply, 400, "malformed");
+        let message = text(&reply.json(), "message").to_owned();
+        assert!(message.contains(words), "{message}");
+        assert!(message.ends_with("Nothing was saved."), "{message}");
+        let shown = page.send_files("/files", &form);
+        assert_eq!(shown.status, 400);
+        only(&door, 0);
+    }
+    for (body, words) in [
+        (&one("a.txt", "a").unfinished()[..], "broke off"),
+        (b"--another\r\n\r\n--another--\r\n", "broke off"),
+    ] {
+        let reply = ada.post_body(API, CONTENT_TYPE, body);
+        refused(&reply, 400, "malformed");
+        let message = text(&reply.json(), "message").to_owned();
+        assert!(message.contains(words), "{message}");
+    }
 }
 
 #[test]
@@ -171,9 +333,46 @@ fn only_the_types_of_the_setting_are_taken() {
         let reply = ada.send_files(API, &form);
         field_refused(&door, &reply, "file", "Taken here: image/*, text/plain");
     }
-    uploaded(&ada, &one("a.png", image(ImageFormat::Png)));
+    for (name, kind) in [
+        ("a.html", "text/html"),
+        ("a.qqq", "application/octet-stream"),
+    ] {
+        let reply = ada.send_files(API, &one(name, "words"));
+        let words = format!(
+            "“{name}”: The extension of this name stands for the type {kind}. \
+             Taken here: image/*, text/plain"
+        );
+        field_refused(&door, &reply, "file", &words);
+    }
+    let id = uploaded(&ada, &one("a.png", image(ImageFormat::Png)));
     uploaded(&ada, &one("a.txt", "words"));
-    only(&door, 2);
+    uploaded(&ada, &one("README", "words"));
+    uploaded(&ada, &one("wide.txt", b"\xff\xfea\0"));
+    // A picture under the name of another is not a danger.
+    uploaded(&ada, &one("a.gif", image(ImageFormat::Png)));
+    only(&door, 5);
+    let rename = |name: &str| {
+        let change = serde_json::json!({ "name": name, "description": "Words" });
+        ada.send_json("PATCH", &at(&id), &change)
+    };
+    let fields = refused(&rename("a.html"), 422, "invalid_fields");
+    let words = "The extension of this name stands for the type text/html. \
+                 Taken here: image/*, text/plain";
+    assert_eq!(fields, serde_json::json!({ "name": words }));
+    let page = door.browser();
+    page.sign_in("ada", PASSWORD);
+    let shown = page.get(&format!("/files/{id}"));
+    let told = page.submit(&shown, "Save", &[("Name", "a.html")]);
+    assert_eq!(told.status, 422);
+    assert_eq!(told.errors(), [("name".to_owned(), words.to_owned())]);
+    assert_eq!(told.value("Name"), "a.html");
+    // The name that it has already is not asked about.
+    door.sql("UPDATE files SET name = 'old.html'");
+    for name in ["old.html", "b.png"] {
+        let renamed = rename(name);
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
+        door.sql("UPDATE files SET description = NULL");
+    }
 }
 
 #[test]

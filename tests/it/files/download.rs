@@ -181,6 +181,12 @@ fn a_name_is_told_in_ascii_and_whole() {
             "two words; a=b.txt",
             "attachment; filename=\"two words; a=b.txt\"",
         ),
+        (".gitignore", "attachment; filename=\".gitignore\""),
+        (
+            "a%22b: <c>?.txt",
+            "attachment; filename=\"a_b_ _c__.txt\"; \
+             filename*=UTF-8''a%22b%3A%20%3Cc%3E%3F.txt",
+        ),
         // Some decode it (RFC 6266, appendix D).
         (
             "a%20b%2e.txt",
@@ -250,6 +256,35 @@ fn only_what_is_harmless_is_shown_and_only_on_the_page() {
             assert_eq!(kind, "text/plain; charset=utf-8", "{name}");
             assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         }
+    }
+}
+
+/// A response in two segments waits for the acknowledgement of the first, which a client delays by
+/// 40 ms, unless the server sends both at once.
+#[test]
+fn a_small_download_on_a_connection_that_is_kept_does_not_wait_for_an_acknowledgement() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let id = uploaded(&ada, &one("small.bin", noise(1000)));
+    let path = format!("{API}/{id}/content");
+    let made = serde_json::json!({"minutes": 60});
+    let made = ada.send_json("POST", &format!("{API}/{id}/shares"), &made);
+    let link = text(&made.json(), "url").replace(&door.url, "");
+    for (who, path) in [
+        (ada.with("range", "bytes=0-499"), &path),
+        (ada, &path),
+        (door.program(None), &link),
+    ] {
+        let mut times: Vec<_> = (0..31)
+            .map(|_| {
+                let begun = std::time::Instant::now();
+                assert!([200, 206].contains(&who.get(path).status));
+                begun.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        let median = times[times.len() / 2];
+        assert!(median.as_millis() < 20, "{path}: {median:?}");
     }
 }
 

@@ -110,7 +110,10 @@ fn a_clean_file_is_kept_and_the_scanner_has_heard_all_of_it() {
         assert!(clamd.heard.recv().unwrap() == content);
         assert!(content_of(&ada, &id).bytes == content);
     }
-    only(&door, 3);
+    // There is nothing to ask about.
+    uploaded(&ada, &one("empty.bin", ""));
+    assert!(clamd.heard.try_recv().is_err());
+    only(&door, 4);
 }
 
 #[test]

@@ -280,6 +280,11 @@ mod s3 {
         let ids = texts(&made, "id");
         assert_eq!(content_of(&ada, &ids[0]).body, "a");
         assert!(content_of(&ada, &ids[1]).bytes == png);
+        let empty = uploaded(&ada, &one(".gitkeep", ""));
+        assert_eq!(server.objects(&empty), 1);
+        assert_eq!(content_of(&ada, &empty).body, "");
+        assert_eq!(ada.with_method("DELETE", &at(&empty)).status, 204);
+        assert_eq!(server.objects(&empty), 0);
         let page = door.browser();
         page.sign_in("ada", PASSWORD);
         let small = page.get(&format!("/files/{}/thumbnail", ids[1]));

@@ -96,17 +96,53 @@ fn the_form_of_the_page_uploads_what_was_chosen() {
 }
 
 #[test]
+fn an_empty_file_is_stored_like_any_other() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let holder = door.program(Some(&ada.access()));
+    for name in [".gitkeep", "__init__.py", "notes.txt"] {
+        let id = uploaded(&holder, &one(name, ""));
+        let made = holder.get(&at(&id)).json();
+        assert_eq!(text(&made, "name"), name);
+        assert_eq!(
+            (&made["size"], text(&made, "type")),
+            (&0.into(), "text/plain")
+        );
+        assert_eq!(text(&made, "sha256"), sha256(b""));
+        let content = content_of(&holder, &id);
+        assert_eq!((content.status, content.bytes.len()), (200, 0));
+        assert_eq!(content.header("content-length"), Some("0"));
+        let path = format!("{API}/{id}/content");
+        assert_eq!(holder.head(&path).header("content-length"), Some("0"));
+        let part = holder.with("range", "bytes=0-").get(&path);
+        refused(&part, 416, "no_such_range");
+        assert_eq!(part.header("content-range"), Some("bytes */0"));
+        assert_eq!(ada.get(&format!("/files/{id}/thumbnail")).status, 404);
+        let share = serde_json::json!({"minutes": 60});
+        let share = holder.send_json("POST", &format!("{API}/{id}/shares"), &share);
+        let link = text(&share.json(), "url").replace(&door.url, "");
+        let shared = door.program(None).get(&link);
+        assert_eq!((shared.status, shared.bytes.len()), (200, 0));
+    }
+    // On the page, beside another one, and again by the same key.
+    let two = one("empty", "").file("file", "a.txt", "a");
+    assert_eq!(ada.send_files("/files", &two).status, 303);
+    let keyed = holder.with("idempotency-key", "empty");
+    let first = uploaded(&keyed, &one("again", ""));
+    assert_eq!(uploaded(&keyed, &one("again", "")), first);
+    assert!(ada.get("/files").body.contains("0 bytes"));
+    only(&door, 6);
+    assert_eq!(holder.with_method("DELETE", &at(&first)).status, 204);
+    only(&door, 5);
+}
+
+#[test]
 fn what_is_wrong_with_an_upload_stands_on_the_page_with_what_was_typed() {
     let door = Door::with(&[("files.max_mb", "1")]);
     let ada = door.signed_up("ada");
     let large = vec![b'a'; MEGABYTE + 1];
     for (form, field, words) in [
         (described("", "Words", ""), "file", "Choose a file"),
-        (
-            described("none.txt", "Words", ""),
-            "file",
-            "“none.txt” is empty: there is nothing to keep",
-        ),
         (
             described("large.txt", "Words", &large),
             "file",

@@ -109,7 +109,9 @@ pub async fn change(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
                     }
                 }
             }
-            Err(Refused::NameContradicts(kind)) => name.refuse(&upload::other_type(&kind)),
+            Err(Refused::ExtensionNotTaken(kind)) => {
+                name.refuse(&upload::extension_not_taken(kind, &page.files));
+            }
             Err(refused) => match upload::words("", &refused, &page.files) {
                 Some((_, words)) => description.refuse(&words),
                 None => return Err(refused.into()),

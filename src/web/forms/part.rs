@@ -1,0 +1,147 @@
+//! What the head of a form's part says (RFC 7578, section 4.2), and what is said of a form that
+//! cannot be read.
+
+use actix_multipart::{Field as Part, MultipartError};
+use actix_web::http::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, Charset, ContentDisposition, ExtendedValue, HeaderValue,
+};
+
+use crate::web::error::PageError;
+
+const UNREADABLE: PageError =
+    PageError::Malformed("The form could not be read as multipart/form-data. Nothing was saved.");
+const BROKEN_OFF: PageError =
+    PageError::Malformed("The form broke off before its end. Nothing was saved.");
+const WITHOUT_BOUNDARY: PageError = PageError::Malformed(
+    "The form is not divided by the boundary that its Content-Type names. Nothing was saved.",
+);
+const DAMAGED_HEAD: PageError = PageError::Malformed(
+    "The headers of a part of the form are malformed or too long. Nothing was saved.",
+);
+const NESTED: PageError =
+    PageError::Malformed("A part of the form is multipart itself. Nothing was saved.");
+const NO_DISPOSITION: PageError = PageError::Malformed(
+    "A part of the form has no usable Content-Disposition: send form-data with a name, and a \
+     file name, if there is one, as UTF-8. Nothing was saved.",
+);
+const FOREIGN_NAME: PageError = PageError::Malformed(
+    "A file name sent as filename*= is not valid UTF-8 or ISO-8859-1, which are the encodings \
+     that RFC 8187 and its predecessor name. Nothing was saved.",
+);
+const MEASURED: PageError = PageError::Malformed(
+    "A part of the form has a Content-Length of its own, which none may have. Nothing was saved.",
+);
+const NOT_UTF_8: PageError =
+    PageError::Malformed("A field of the form is not UTF-8 text. Nothing was saved.");
+
+/// What a part is.
+pub struct Head {
+    pub name: String,
+    /// As it was sent; `None` where the part is not a file.
+    pub file_name: Option<String>,
+}
+
+impl Head {
+    /// # Errors
+    /// When the head is not of a form's part, or its sender says how long the part is.
+    pub fn of(part: &Part) -> Result<Self, PageError> {
+        // No part has one (RFC 7578, section 4.8), but the parser would believe it, and cut.
+        if part.headers().contains_key(CONTENT_LENGTH) {
+            return Err(MEASURED);
+        }
+        let raw = part.headers().get(CONTENT_DISPOSITION);
+        let raw = raw.ok_or(NO_DISPOSITION)?.as_bytes();
+        let about = HeaderValue::from_bytes(&with_plain_backslashes(raw));
+        let about = about.map_err(|_| NO_DISPOSITION)?;
+        let about = ContentDisposition::from_raw(&about).map_err(|_| NO_DISPOSITION)?;
+        let name = about.get_name().ok_or(NO_DISPOSITION)?.to_owned();
+        // Where both came, the other one is for readers who do not know this one.
+        let file_name = match about.get_filename_ext() {
+            Some(extended) => Some(decode(extended)?),
+            None => about.get_filename().map(unescape),
+        };
+        Ok(Self { name, file_name })
+    }
+}
+
+/// Some programs escape quotes and backslashes in a name by a backslash, and some send a path of
+/// Windows as it is: there a backslash stands before another character.
+fn with_plain_backslashes(raw: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let [first, others @ ..] = rest {
+        plain.push(*first);
+        rest = others;
+        if *first == b'\\' {
+            if let [escaped @ (b'"' | b'\\'), others @ ..] = rest {
+                plain.push(*escaped);
+                rest = others;
+            } else {
+                plain.push(b'\\');
+            }
+        }
+    }
+    plain
+}
+
+/// As browsers write it: with what would end the name escaped (HTML, section 4.10.22.8).
+fn unescape(sent: &str) -> String {
+    sent.replace("%22", "\"")
+        .replace("%0D", "\r")
+        .replace("%0A", "\n")
+}
+
+/// RFC 8187, section 3.2.1; RFC 5987 had ISO-8859-1 as well.
+fn decode(sent: &ExtendedValue) -> Result<String, PageError> {
+    match &sent.charset {
+        Charset::Iso_8859_1 => Ok(sent.value.iter().copied().map(char::from).collect()),
+        Charset::Ext(name) if name.eq_ignore_ascii_case("utf-8") => {
+            String::from_utf8(sent.value.clone()).map_err(|_| FOREIGN_NAME)
+        }
+        _ => Err(FOREIGN_NAME),
+    }
+}
+
+/// The value of a field.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub fn text(value: Vec<u8>) -> Result<String, PageError> {
+    String::from_utf8(value).map_err(|_| NOT_UTF_8)
+}
+
+pub fn unreadable(error: MultipartError) -> PageError {
+    use MultipartError as E;
+    match error {
+        E::Incomplete => BROKEN_OFF,
+        E::Payload(actix_web::error::PayloadError::Overflow) | E::Parse(_) => DAMAGED_HEAD,
+        E::Payload(_) => BROKEN_OFF,
+        E::BoundaryMissing => WITHOUT_BOUNDARY,
+        E::ContentDispositionMissing | E::ContentDispositionNameMissing => NO_DISPOSITION,
+        E::Nested => NESTED,
+        _ => UNREADABLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backslash_escapes_quotes_and_itself_and_is_plain_elsewhere() {
+        let name = |header: &str| {
+            let raw = HeaderValue::from_bytes(&with_plain_backslashes(header.as_bytes()));
+            let about = ContentDisposition::from_raw(&raw.unwrap()).unwrap();
+            about.get_filename().unwrap().to_owned()
+        };
+        for (sent, read) in [
+            (r#"a\"b\".txt"#, r#"a"b".txt"#),
+            (r"C:\x\y.txt", r"C:\x\y.txt"),
+            (r"C:\\x\\y.txt", r"C:\x\y.txt"),
+            (r"\\server\x\y.txt", r"\server\x\y.txt"),
+        ] {
+            let header = format!("form-data; name=\"file\"; filename=\"{sent}\"");
+            assert_eq!(name(&header), read, "{sent}");
+        }
+    }
+}
