@@ -4,11 +4,8 @@
 //! transaction. Its row says how much of the quota it holds and until when somebody has to have
 //! been heard of: then it is swept. Dropped half-way, it clears up behind itself.
 
-use std::time::Duration;
-
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 
 use super::stray::{LEASE_SECONDS, Stray};
@@ -24,8 +21,6 @@ use crate::scanner::{Scan, Verdict};
 use crate::storage::AnyConnection;
 
 const RENEWED_AFTER_SECONDS: u64 = 60;
-/// For a turn to have an image unpacked.
-const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// Handed on at once; more than is looked at to see what it is.
 const PASSED_ON_BYTES: usize = 64 << 10;
 /// Of the quota, more is held as more comes in: as much again, within these.
@@ -73,7 +68,6 @@ pub struct Arrived {
     pub media_type: &'static str,
     pub bytes: i64,
     pub sha256: [u8; 32],
-    thumbnail: Option<Vec<u8>>,
     is_again: bool,
 }
 
@@ -255,12 +249,16 @@ impl Files {
                         media_type: one.media_type.to_owned(),
                         bytes: one.bytes,
                         sha256: one.sha256,
-                        has_thumbnail: one.thumbnail.is_some(),
+                        has_thumbnail: false,
                         version: 1,
                         created_at: now,
                         updated_at: now,
                     };
-                    store::insert(tx, &file, one.thumbnail.as_deref())?;
+                    store::insert(tx, &file)?;
+                    if media::is_image(&file.media_type) && file.bytes <= thumbnail::FILE_MAX_BYTES
+                    {
+                        store::insert_due(tx, &file)?;
+                    }
                     kept.push(file);
                 }
                 let shelf = store::shelf(tx, account)?;
@@ -289,6 +287,7 @@ impl Files {
             }
         }
         let (kept, replayed) = kept?;
+        self.pictured.notify_one();
         Ok(Kept {
             files: kept,
             replayed,
@@ -425,32 +424,14 @@ impl Upload {
         let sha256 = self.hash.clone().finish();
         let sha256 = sha256.as_ref().try_into();
         let sha256 = sha256.map_err(|error| Fault::caused("a digest", error))?;
-        let thumbnail = self.thumbnail(media_type).await?;
         Ok(Arrived {
             name: self.name.clone(),
             bytes: self.bytes,
             media_type,
             sha256,
-            thumbnail,
             is_again: self.is_again,
             stray: self.stray.take(),
         })
-    }
-
-    async fn thumbnail(&self, media_type: &str) -> Result<Option<Vec<u8>>, Fault> {
-        if self.is_again || !media::is_image(media_type) || self.bytes > thumbnail::FILE_MAX_BYTES {
-            return Ok(None);
-        }
-        let files = &self.stray.files;
-        // Where others have many, this one goes without.
-        let turn = tokio::time::timeout(TURN_WITHIN, files.unpacking.clone().acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            return Ok(None);
-        };
-        let length = u64::try_from(self.bytes).unwrap_or_default();
-        let content = files.blobs.read(self.stray.id, 0..length).await?;
-        let pieces: Vec<Bytes> = content.try_collect().await?;
-        Ok(thumbnail::of(pieces.concat().into(), turn).await)
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod arrival;
 pub mod media;
+mod picturing;
 mod store;
 mod stray;
 mod sweep;
@@ -18,7 +19,7 @@ mod turns;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 
 use crate::accounts::{self, Proof};
 use crate::base::clock::{Clock, UnixSeconds};
@@ -31,6 +32,7 @@ use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db};
 pub use arrival::{Arrived, Coming, Kept, Upload};
+use picturing::Picturing;
 pub use store::{delete_all, find};
 pub use sweep::clear;
 use turns::Turns;
@@ -196,13 +198,13 @@ pub struct Files {
     clock: Clock,
     blobs: Blobs,
     config: Arc<FilesConfig>,
-    /// Images are unpacked one at a time.
-    unpacking: Arc<Semaphore>,
+    /// When a thumbnail is due.
+    pictured: Arc<Notify>,
     turns: Turns,
 }
 
 impl Files {
-    /// Opens the store, and from then on clears away what is stray.
+    /// Opens the store, and from then on clears away what is stray and makes thumbnails.
     ///
     /// # Errors
     /// When the store cannot be opened.
@@ -212,7 +214,7 @@ impl Files {
             clock,
             blobs: Blobs::open(&config.store)?,
             config: Arc::new(config.clone()),
-            unpacking: Arc::new(Semaphore::new(1)),
+            pictured: Arc::default(),
             turns: Turns::new(),
         };
         let alive = Arc::downgrade(&files.config);
@@ -220,8 +222,15 @@ impl Files {
             files.db.clone(),
             files.clock.clone(),
             files.blobs.clone(),
-            alive,
+            alive.clone(),
         ));
+        let picturing = Picturing {
+            db: files.db.clone(),
+            clock: files.clock.clone(),
+            blobs: files.blobs.clone(),
+            woken: files.pictured.clone(),
+        };
+        tokio::spawn(picturing.go_on(alive));
         Ok(files)
     }
 

@@ -1,15 +1,17 @@
-//! The tables of files, of how much there is on each shelf, and of what is stray in the store.
+//! The tables of files, of how much there is on each shelf, of the thumbnails that are due, and of
+//! what is stray in the store.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
+use super::picturing::Due;
 use super::{Cursor, File, Quota, Refused, Search, Shelf, Sort};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{FileName, folded};
-use crate::storage::schema::{files, shelves, stray_blobs};
+use crate::storage::schema::{files, shelves, stray_blobs, thumbnails_due};
 use crate::storage::{AnyConnection, Backend, containing, is_taken};
 
 #[derive(Queryable)]
@@ -157,11 +159,7 @@ pub fn is_described(
 }
 
 /// Counts it on its shelf, too.
-pub fn insert(
-    tx: &mut AnyConnection,
-    file: &File,
-    thumbnail: Option<&[u8]>,
-) -> Result<(), Refused> {
+pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
     let (name_key, search_key) = keys(file);
     diesel::insert_into(files::table)
         .values((
@@ -174,7 +172,6 @@ pub fn insert(
             files::media_type.eq(&file.media_type),
             files::bytes.eq(file.bytes),
             files::sha256.eq(&file.sha256[..]),
-            files::thumbnail.eq(thumbnail),
             files::version.eq(file.version),
             files::created_at.eq(file.created_at),
             files::updated_at.eq(file.updated_at),
@@ -312,6 +309,91 @@ fn count(tx: &mut AnyConnection, account: AccountId, more: i64, bytes: i64) -> R
                 shelves::files.eq(more),
                 shelves::bytes.eq(bytes),
             ))
+            .execute(tx)?;
+    }
+    Ok(())
+}
+
+// Thumbnails
+
+pub fn insert_due(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
+    diesel::insert_into(thumbnails_due::table)
+        .values((
+            thumbnails_due::file_id.eq(file.id.to_string()),
+            thumbnails_due::account_id.eq(file.account.to_string()),
+            thumbnails_due::bytes.eq(file.bytes),
+            thumbnails_due::attempts.eq(0),
+            thumbnails_due::due_at.eq(file.created_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// The first that is due of the account behind `last` that has one; behind the last account
+/// comes the first.
+pub fn next_due(
+    db: &mut AnyConnection,
+    last: Option<AccountId>,
+    now: UnixSeconds,
+) -> Result<Option<Due>, Fault> {
+    let behind = last.map(|account| account.to_string()).unwrap_or_default();
+    let first_behind = |db: &mut AnyConnection, behind: &str| {
+        let found: Option<(String, String, i64, i64)> = thumbnails_due::table
+            .filter(thumbnails_due::account_id.gt(behind.to_owned()))
+            .filter(thumbnails_due::due_at.le(now))
+            .order((thumbnails_due::account_id, thumbnails_due::due_at))
+            .select((
+                thumbnails_due::file_id,
+                thumbnails_due::account_id,
+                thumbnails_due::bytes,
+                thumbnails_due::attempts,
+            ))
+            .first(db)
+            .optional()?;
+        Ok::<_, Fault>(found)
+    };
+    let found = match first_behind(db, &behind)? {
+        None if !behind.is_empty() => first_behind(db, "")?,
+        found => found,
+    };
+    let parsed = found.map(|(file, account, bytes, attempts)| {
+        let malformed = || Fault::new("the row of a thumbnail that is due is damaged");
+        Ok(Due {
+            file: FileId::parse(&file).ok_or_else(malformed)?,
+            account: AccountId::parse(&account).ok_or_else(malformed)?,
+            bytes,
+            attempts,
+        })
+    });
+    parsed.transpose()
+}
+
+/// Nobody else makes it until `due_at`.
+pub fn take_due(
+    tx: &mut AnyConnection,
+    file: FileId,
+    attempts: i64,
+    due_at: UnixSeconds,
+) -> Result<(), Fault> {
+    diesel::update(thumbnails_due::table.find(file.to_string()))
+        .set((
+            thumbnails_due::attempts.eq(attempts),
+            thumbnails_due::due_at.eq(due_at),
+        ))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// `None` for a file that will have none. It is not due any more.
+pub fn set_thumbnail(
+    tx: &mut AnyConnection,
+    file: FileId,
+    thumbnail: Option<&[u8]>,
+) -> Result<(), Fault> {
+    diesel::delete(thumbnails_due::table.find(file.to_string())).execute(tx)?;
+    if let Some(thumbnail) = thumbnail {
+        diesel::update(files::table.find(file.to_string()))
+            .set(files::thumbnail.eq(thumbnail))
             .execute(tx)?;
     }
     Ok(())

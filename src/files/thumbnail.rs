@@ -8,7 +8,6 @@ use std::io::Cursor;
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// A longer file is not decoded.
 pub const FILE_MAX_BYTES: i64 = 12_000_000;
@@ -20,13 +19,9 @@ const SIDE: u32 = 96;
 const JPEG_QUALITY: u8 = 75;
 
 /// A PNG or JPEG of at most 96 x 96 pixels. `None` for what is no image, is broken or too large.
-/// Whoever calls it has waited for their turn: what is unpacked takes memory. It ends with the
-/// work, which goes on when nobody waits for it any more.
-pub async fn of(content: Bytes, turn: OwnedSemaphorePermit) -> Option<Vec<u8>> {
-    let made = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        make(&content)
-    });
+/// What is unpacked takes memory: one caller decodes one image at a time.
+pub async fn of(content: Bytes) -> Option<Vec<u8>> {
+    let made = tokio::task::spawn_blocking(move || make(&content));
     made.await.ok().flatten()
 }
 
@@ -73,8 +68,6 @@ fn is_animated_webp(content: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, mpsc};
-
     use super::*;
     use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
@@ -104,25 +97,6 @@ mod tests {
         let clear = DynamicImage::from(RgbaImage::from_pixel(10, 300, Rgba([0, 0, 0, 0])));
         let small = make(&written(&clear, ImageFormat::Png)).unwrap();
         assert!(small.starts_with(b"\x89PNG"), "it stays transparent");
-    }
-
-    #[test]
-    fn a_turn_ends_with_the_work_and_not_with_who_waits_for_it() {
-        let mut threads = tokio::runtime::Builder::new_current_thread();
-        let runtime = threads.max_blocking_threads(1).build().unwrap();
-        let (go, gone) = mpsc::channel::<()>();
-        runtime.block_on(async {
-            // The only thread has something else to do until `go` is dropped.
-            tokio::task::spawn_blocking(move || gone.recv());
-            let turns = Arc::new(tokio::sync::Semaphore::new(1));
-            let turn = turns.clone().acquire_owned().await.unwrap();
-            let mut waiting = Box::pin(of(Bytes::new(), turn));
-            assert!(futures_util::poll!(&mut waiting).is_pending());
-            drop(waiting);
-            assert_eq!(turns.available_permits(), 0);
-            drop(go);
-            assert!(turns.acquire().await.is_ok());
-        });
     }
 
     #[test]

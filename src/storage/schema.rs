@@ -119,6 +119,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    thumbnails_due (file_id) {
+        file_id -> Text,
+        account_id -> Text,
+        bytes -> BigInt,
+        attempts -> BigInt,
+        due_at -> BigInt,
+    }
+}
+
+diesel::table! {
     stray_blobs (id) {
         id -> Text,
         account_id -> Nullable<Text>,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::compat;
-use crate::support::{Browser, Door, Multipart, PASSWORD, Reply};
+use crate::support::{Browser, Door, Multipart, PASSWORD, Reply, wait_until};
 
 const LINK: &str = "/dashboard?token=";
 
@@ -511,6 +511,9 @@ fn image_of(owner: &Browser) -> String {
     let path = format!("/api/files/{id}/shares");
     let made = owner.send_json("POST", &path, &serde_json::json!({"minutes": 10}));
     assert_eq!(made.status, 201, "{}", made.body);
+    wait_until("its thumbnail is made", || {
+        owner.get(&format!("/files/{id}/thumbnail")).status == 200
+    });
     id
 }
 

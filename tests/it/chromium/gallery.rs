@@ -229,6 +229,11 @@ fn files(gallery: &mut Gallery, door: &Door) {
     let chosen = [file("Hedge in June.png")];
     gallery.chromium.choose("Files", &[&chosen[0]]);
     gallery.chromium.press("Upload");
+    wait_until("its thumbnail is made", || {
+        gallery.chromium.reload();
+        let pictures = "return document.querySelectorAll('.pictured img').length";
+        gallery.chromium.evaluate(pictures) == 1
+    });
     gallery.keep("files-one");
     let chosen = [file(&long), file("גינה.txt"), file("Notes.md")];
     gallery

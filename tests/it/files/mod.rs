@@ -7,6 +7,7 @@ mod scanner;
 mod shares;
 mod shelf;
 pub mod store;
+mod thumbnails;
 mod upload;
 
 use std::fmt::Write;

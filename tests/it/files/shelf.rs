@@ -369,6 +369,9 @@ fn only_an_image_that_can_be_decoded_has_a_small_picture() {
         ),
     ] {
         let id = uploaded(&holder, &one(name, content));
+        wait_until("what can be made is made", || {
+            rows(&door, "thumbnails_due") == 0
+        });
         let picture = ada.get(&format!("/files/{id}/thumbnail"));
         let is_on_the_page = ada.get(&format!("/files/{id}")).body.contains("/thumbnail");
         assert_eq!(is_on_the_page, has_picture, "{name}");

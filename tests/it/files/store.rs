@@ -287,8 +287,10 @@ mod s3 {
         assert_eq!(server.objects(&empty), 0);
         let page = door.browser();
         page.sign_in("ada", PASSWORD);
-        let small = page.get(&format!("/files/{}/thumbnail", ids[1]));
-        assert_eq!(small.status, 200);
+        wait_until("its thumbnail is made", || {
+            let small = page.get(&format!("/files/{}/thumbnail", ids[1]));
+            small.status == 200
+        });
     }
 
     #[test]

@@ -1,0 +1,117 @@
+//! Makes the thumbnails of images that are stored already.
+//!
+//! A row says of each image that its thumbnail is due. Whoever makes it takes the row for a time,
+//! so that of several servers one does, and counts the attempt before it begins: an image that
+//! ends the server is tried a few times and no more. One image is decoded at a time, for each
+//! account in turn, so that one account's images do not delay another's.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use tokio::sync::Notify;
+
+use super::{store, thumbnail};
+use crate::base::clock::Clock;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, FileId};
+use crate::blobs::Blobs;
+use crate::config::FilesConfig;
+use crate::storage::Db;
+
+/// Longer than any image takes.
+const TAKEN_SECONDS: i64 = 60;
+/// After which an image that could not be read is looked for again.
+const AGAIN_SECONDS: i64 = 600;
+const ATTEMPTS_MAX: i64 = 3;
+/// Between two looks for what another server has left.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// A thumbnail that is due.
+pub struct Due {
+    pub file: FileId,
+    pub account: AccountId,
+    pub bytes: i64,
+    pub attempts: i64,
+}
+
+pub struct Picturing {
+    pub db: Db,
+    pub clock: Clock,
+    pub blobs: Blobs,
+    pub woken: Arc<Notify>,
+}
+
+impl Picturing {
+    /// Until nobody has these files any more.
+    pub async fn go_on(self, alive: Weak<FilesConfig>) {
+        let mut last = None;
+        while alive.strong_count() > 0 {
+            match self.make_next(last).await {
+                Ok(Some(account)) => {
+                    last = Some(account);
+                    continue;
+                }
+                Ok(None) => {}
+                Err(fault) => tracing::warn!(%fault, "a thumbnail is made later"),
+            }
+            // Whether it was woken or the time is over makes no difference.
+            tokio::time::timeout(LOOK_EVERY, self.woken.notified())
+                .await
+                .ok();
+        }
+    }
+
+    /// Makes the thumbnail that is due first, of the account after `last` that has one; returns
+    /// whose it was.
+    async fn make_next(&self, last: Option<AccountId>) -> Result<Option<AccountId>, Fault> {
+        let now = self.clock.now();
+        let taken = self.db.write(move |tx| {
+            let Some(due) = store::next_due(tx, last, now)? else {
+                return Ok::<_, Fault>(None);
+            };
+            if due.attempts >= ATTEMPTS_MAX {
+                store::set_thumbnail(tx, due.file, None)?;
+            } else {
+                store::take_due(tx, due.file, due.attempts + 1, now + TAKEN_SECONDS)?;
+            }
+            Ok(Some(due))
+        });
+        let Some(due) = taken.await? else {
+            return Ok(None);
+        };
+        let (file, attempts) = (due.file, due.attempts);
+        if attempts < ATTEMPTS_MAX {
+            match self.read(&due).await {
+                Ok(content) => {
+                    let image = thumbnail::of(content).await;
+                    let kept = self
+                        .db
+                        .write(move |tx| store::set_thumbnail(tx, file, image.as_deref()));
+                    kept.await?;
+                }
+                // That was not an attempt.
+                Err(fault) => {
+                    tracing::warn!(%fault, "a thumbnail is made later");
+                    let ends_at = now + AGAIN_SECONDS;
+                    let left = self
+                        .db
+                        .write(move |tx| store::take_due(tx, file, attempts, ends_at));
+                    left.await?;
+                }
+            }
+        }
+        Ok(Some(due.account))
+    }
+
+    async fn read(&self, due: &Due) -> Result<Bytes, Fault> {
+        let length = u64::try_from(due.bytes).unwrap_or_default();
+        let mut content = self.blobs.read(due.file, 0..length).await?;
+        let mut whole = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        while let Some(piece) = content.try_next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.into())
+    }
+}
