@@ -7,6 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Seconds since 1970-01-01T00:00:00Z.
 pub type UnixSeconds = i64;
 
+/// How far the clock of another server of the same database may be ahead of ours: its tokens are
+/// good here at once. Applies to when something began, never to when it ends.
+pub const CLOCKS_APART_SECONDS: i64 = 10;
+
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Proof, State};
-use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::clock::{CLOCKS_APART_SECONDS, Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::base::paging::{self, page};
@@ -68,8 +68,8 @@ pub struct Identity {
 impl Identity {
     /// Whether they have proved who they are within the last ten minutes.
     pub fn is_recent(&self, now: UnixSeconds) -> bool {
-        // Neither is a moment that the clock has not reached.
-        (0..RECENT_MINUTES * 60).contains(&(now - self.claims.auth_time))
+        // Neither is a moment that no server's clock has reached.
+        (-CLOCKS_APART_SECONDS..RECENT_MINUTES * 60).contains(&(now - self.claims.auth_time))
     }
 
     /// What they sign in with.

@@ -12,7 +12,7 @@ use super::claims::{Lives, Purpose, Times};
 use super::key::SigningKey;
 use super::ring::Ring;
 use super::{Refused, TOKEN_MAX_BYTES};
-use crate::base::clock::UnixSeconds;
+use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::ids::KeyId;
 
 /// What a token is judged by.
@@ -82,9 +82,10 @@ pub fn size(token: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// RFC 7519, section 4.1, with no leeway.
+/// RFC 7519, section 4.1: for `iat` and `nbf` with the leeway that another server's clock needs,
+/// for `exp` with none.
 pub fn times(times: Times, life: i64, now: UnixSeconds) -> Result<(), Refused> {
-    if is_future(times.iat, now) || is_future(times.nbf, now) {
+    if is_early(times.iat, now) || is_early(times.nbf, now) {
         return Err(Refused::Early);
     }
     if has_passed(times.exp, now) || has_passed(longest_end(times.iat, life), now) {
@@ -93,8 +94,9 @@ pub fn times(times: Times, life: i64, now: UnixSeconds) -> Result<(), Refused> {
     Ok(())
 }
 
-pub fn is_future(at: UnixSeconds, now: UnixSeconds) -> bool {
-    at > now
+/// Whether no clock of ours can have reached this moment yet.
+pub fn is_early(at: UnixSeconds, now: UnixSeconds) -> bool {
+    at > now.saturating_add(CLOCKS_APART_SECONDS)
 }
 
 pub fn has_passed(end: UnixSeconds, now: UnixSeconds) -> bool {

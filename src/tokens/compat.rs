@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::checks::{Parts, has_passed, is_future, size};
+use super::checks::{Parts, has_passed, is_early, size};
 use super::{Refused, Tokens};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -110,7 +110,7 @@ impl Tokens {
         if [claims.iat, claims.nbf]
             .into_iter()
             .flatten()
-            .any(|at| is_future(at, now))
+            .any(|at| is_early(at, now))
         {
             return Err(Refused::Early);
         }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_its_own_tutorial_from_its_first_second_to_its_last() {
+    fn a_token_is_good_for_its_own_tutorial_from_ten_seconds_before_its_first_to_its_last() {
         let (tokens, time) = tokens();
         let token = issue(&tokens, Tutorial::E);
         assert_eq!(
@@ -166,8 +166,8 @@ mod tests {
             Err(Refused::Kind)
         );
         for (at, expected) in [
-            (-1, Some(Refused::Early)),
-            (0, None),
+            (-11, Some(Refused::Early)),
+            (-10, None),
             (59, None),
             (60, Some(Refused::Expired)),
         ] {

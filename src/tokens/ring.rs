@@ -212,9 +212,10 @@ pub fn adopt(
         let active = &ring.keys[ring.active_at(now)];
         active.key.algorithm() == config.algorithm
             && (config.algorithm != SigningAlgorithm::Hs256
-                || config.hmac_secret.as_ref().is_some_and(|secret| {
-                    secret.expose_secret().as_bytes() == active.private.as_slice()
-                }))
+                || config
+                    .hmac_secret
+                    .as_ref()
+                    .is_some_and(|secret| is_key(secret, active)))
     });
     if !fits {
         // Two keys never begin to sign in the same second: the order would be lost.
@@ -222,9 +223,14 @@ pub fn adopt(
         if let Some(before) = before.filter(|before| before.active_at >= now) {
             store::set_active_at(tx, before.key.id(), now - 1)?;
         }
-        // A shared secret that was changed may have been told on: nothing of it is believed.
+        // A shared secret that was replaced by another may be known to others: nothing that it
+        // signed is believed. One that gave way to another algorithm retires as every key does.
+        let secret = config.hmac_secret.as_ref();
         for old in ring.iter().flat_map(|ring| &ring.keys) {
-            if old.key.algorithm() == SigningAlgorithm::Hs256 {
+            if config.algorithm == SigningAlgorithm::Hs256
+                && old.key.algorithm() == SigningAlgorithm::Hs256
+                && !secret.is_some_and(|secret| is_key(secret, old))
+            {
                 store::delete(tx, old.key.id())?;
             }
         }
@@ -293,6 +299,10 @@ pub fn rotate(
         }
     }
     keep_up(tx, seal, now)
+}
+
+fn is_key(secret: &SecretString, key: &RingKey) -> bool {
+    secret.expose_secret().as_bytes() == key.private.as_slice()
 }
 
 fn made(

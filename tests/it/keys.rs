@@ -129,6 +129,39 @@ fn another_algorithm_signs_from_the_next_start_and_old_tokens_live_on() {
 }
 
 #[test]
+fn tokens_by_a_shared_secret_live_on_when_another_algorithm_takes_its_place() {
+    let door = Door::with(&[
+        ("tokens.algorithm", "HS256"),
+        ("tokens.hmac_secret", HMAC_SECRET),
+    ]);
+    let ada = door.signed_up("ada");
+    let program = |door: &Door| door.program(Some(&ada.access()));
+    let door = door.restart_with(&[("tokens.algorithm", "EdDSA"), ("tokens.hmac_secret", "")]);
+    assert!(program(&door).is_signed_in());
+    let bob = door.signed_up("bob");
+    assert_eq!(doorward_head(&bob.access())["alg"], "EdDSA");
+    // Back to the same secret, and then to another one.
+    let door = door.restart_with(&[
+        ("tokens.algorithm", "HS256"),
+        ("tokens.hmac_secret", HMAC_SECRET),
+    ]);
+    assert!(program(&door).is_signed_in());
+    assert!(door.program(Some(&bob.access())).is_signed_in());
+    door.let_pass(15 * 60 - 1);
+    assert!(program(&door).is_signed_in());
+    door.let_pass(1);
+    assert!(!program(&door).is_signed_in(), "its exp holds");
+    let eve = door.signed_up("eve");
+    let door = door.restart_with(&[("tokens.algorithm", "EdDSA")]);
+    let door = door.restart_with(&[
+        ("tokens.algorithm", "HS256"),
+        ("tokens.hmac_secret", "canary-another-secret-9876543210-xyz"),
+    ]);
+    let there = door.program(Some(&eve.access()));
+    assert!(!there.is_signed_in(), "somebody may have the old secret");
+}
+
+#[test]
 fn a_shared_secret_that_was_changed_signs_from_the_next_start() {
     let shared = |secret| {
         [

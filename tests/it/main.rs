@@ -15,6 +15,7 @@ mod api;
 mod architecture;
 mod bad_input;
 mod chromium;
+mod clocks;
 mod commands;
 mod compat;
 mod files;

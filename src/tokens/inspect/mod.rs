@@ -15,7 +15,7 @@ use super::checks::{self, Parts, Terms};
 use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
 use super::key_set::KeySet;
 use super::report::{Kind, Report, indented, moment, printable, shown};
-use crate::base::clock::UnixSeconds;
+use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::config::SigningAlgorithm;
 
 /// A token as people paste it: without `Bearer`, and without the spaces and line breaks that
@@ -89,7 +89,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
             ),
         }
     }
-    read.note_times(&mut report, terms.now);
+    read.note_times(&mut report, terms.now, CLOCKS_APART_SECONDS);
     read.note_life(&mut report, terms, is_signed);
     if let (true, Some(key), Some(iat)) = (is_signed, fitting, read.claim("iat").and_then(seconds))
         && terms.is_too_new_for(key, iat)
@@ -135,7 +135,7 @@ pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
             None => report.skip(what, "It does not say."),
         }
     }
-    read.note_times(&mut report, now);
+    read.note_times(&mut report, now, 0);
     report
 }
 
@@ -272,6 +272,13 @@ impl<'a> Read<'a> {
     /// Whether it fits.
     fn note_signature(&self, report: &mut Report, key: Option<&jsonwebtoken::DecodingKey>) -> bool {
         const WHAT: &str = "Signature";
+        if self.payload.is_none() {
+            report.skip(
+                WHAT,
+                "It cannot be checked: what it should sign is not base64url.",
+            );
+            return false;
+        }
         let (Some(key), Some(algorithm)) = (key, self.algorithm()) else {
             report.skip(WHAT, "There is no key to check it with.");
             return false;
@@ -316,8 +323,9 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// RFC 7519, sections 4.1.4 to 4.1.6, with no leeway.
-    fn note_times(&self, report: &mut Report, now: UnixSeconds) {
+    /// RFC 7519, sections 4.1.4 to 4.1.6. `apart` is how far ahead the clock may have been that
+    /// dated the token.
+    fn note_times(&self, report: &mut Report, now: UnixSeconds, apart: i64) {
         for (what, name) in [
             ("Issued (iat)", "iat"),
             ("Good from (nbf)", "nbf"),
@@ -339,7 +347,7 @@ impl<'a> Read<'a> {
                     moment(end),
                     end.saturating_sub(now)
                 )),
-                (Some(at), _) if checks::is_future(at, now) => Err(format!(
+                (Some(at), _) if at > now.saturating_add(apart) => Err(format!(
                     "{} is still to come: in {} seconds.",
                     moment(at),
                     at.saturating_sub(now)

@@ -49,14 +49,14 @@ fn a_report_and_the_doors_agree_at_every_time() {
                 .0,
             tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap().0,
         ];
-        for at in [-1, 0, 149, 150, 599, 600, 899, 900, 60 + LONGEST_SECONDS] {
+        for at in [-11, -10, 149, 150, 599, 600, 899, 900, 60 + LONGEST_SECONDS] {
             time.store(NOW + at, Ordering::Relaxed);
             let reports = all.each_ref().map(|token| agrees(&tokens, token));
             let kinds = reports.each_ref().map(|report| report.kind);
             assert_eq!(kinds, [Kind::Access, Kind::Link, Kind::Share]);
             let expected: &[_] = match at {
-                -1 => &["Issued (iat)", "Good from (nbf)"],
-                0..900 => &[],
+                -11 => &["Issued (iat)", "Good from (nbf)"],
+                -10..900 => &[],
                 900 => &["Good until (exp)", "Life"],
                 _ => &["Key (kid)", "Good until (exp)"],
             };
@@ -115,12 +115,12 @@ fn a_report_and_the_doors_agree_on_every_header_and_claim() {
         claims("aud", Some(json!("http://evil.test"))),
         ["Audience (aud)"]
     );
-    assert_eq!(claims("iat", Some(json!(NOW + 1))), ["Issued (iat)"]);
-    assert_eq!(claims("nbf", Some(json!(NOW + 1))), ["Good from (nbf)"]);
+    assert_eq!(claims("iat", Some(json!(NOW + 11))), ["Issued (iat)"]);
+    assert_eq!(claims("nbf", Some(json!(NOW + 11))), ["Good from (nbf)"]);
     assert_eq!(claims("exp", Some(json!(NOW))), ["Good until (exp)"]);
     assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Life"]);
     assert_eq!(claims("exp", Some(json!(NOW + 9000))), [""; 0]);
-    let all_at_once = json!({"iss": "x", "aud": "x", "iat": NOW + 1, "nbf": NOW + 1, "exp": NOW});
+    let all_at_once = json!({"iss": "x", "aud": "x", "iat": NOW + 11, "nbf": NOW + 11, "exp": NOW});
     let all_at_once = forge(&tokens, &all_at_once, |h| h.crit = Some(Vec::new()));
     assert_eq!(
         failed(&agrees(&tokens, &all_at_once)),
@@ -166,6 +166,20 @@ fn a_report_and_the_doors_agree_on_a_token_that_was_changed() {
         let claims = serde_json::to_value(claims).unwrap();
         let strange = forge(&stranger, &claims, |header| header.kid = Some(ours.clone()));
         assert_eq!(failed(&agrees(&tokens, &strange)), ["Signature"]);
+
+        // Signed with our key, and not base64url.
+        let head = token.split('.').next().unwrap();
+        let signed = format!("{head}.e30!");
+        let ring = tokens.ring();
+        let key = ring.active(NOW);
+        let signature =
+            jsonwebtoken::crypto::sign(signed.as_bytes(), key.signing(), key.jwt_algorithm());
+        let report = agrees(&tokens, &format!("{signed}.{}", signature.unwrap()));
+        assert_eq!(failed(&report), ["Form", "Claims"]);
+        let signature = report.checks.iter().find(|check| check.what == "Signature");
+        let signature = signature.unwrap();
+        assert_eq!(signature.outcome, crate::tokens::Outcome::NotChecked);
+        assert!(signature.why.contains("cannot be checked"));
 
         let body = token.split('.').nth(1).unwrap();
         let signed_with = |header: String| {

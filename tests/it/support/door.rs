@@ -64,6 +64,14 @@ impl Door {
         self.another_with(&[])
     }
 
+    /// Another server whose clock is ahead by some seconds.
+    pub fn another_ahead_by(&self, seconds: i64) -> Self {
+        let clock = AtomicI64::new(self.clock.load(Ordering::Relaxed) + seconds);
+        let mut settings = self.settings.clone();
+        settings.push(("base_url".into(), self.url.clone()));
+        Self::start(self.home.clone(), Arc::new(clock), settings)
+    }
+
     pub fn another_with(&self, settings: &[(&str, &str)]) -> Self {
         let own = settings
             .iter()
