@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Issued, NotMade, Tried, header, issue, make_account, owner, refuse_unknown, sent, try_password,
-    unknown_field,
+    Issued, NotMade, Tried, header, issue, make_account, owner, pyjwt, refuse_unknown, sent,
+    try_password, unknown_field,
 };
 use crate::accounts::{Account, NewAccount};
 use crate::base::names::{NewPassword, Refusal, Title, Username};
@@ -106,21 +106,32 @@ async fn holder(page: &Page, request: &HttpRequest) -> Result<Account, Answer> {
         let why = "Request does not contain an access token";
         return Err(refused("Authorization Required", why).map(challenging));
     };
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let mut parts = value.split_whitespace();
+    let scheme = parts.next().unwrap_or_default();
+    let bad_header = |why| refused("Invalid JWT header", why);
     if !scheme.eq_ignore_ascii_case("jwt") {
-        let why = "Unsupported authorization type";
-        return Err(refused("Invalid JWT header", why));
+        return Err(bad_header("Unsupported authorization type"));
     }
-    let error = match owner(page, Tutorial::E, token.trim()).await {
+    let Some(token) = parts.next() else {
+        return Err(bad_header("Token missing"));
+    };
+    if parts.next().is_some() {
+        return Err(bad_header("Token contains spaces"));
+    }
+    let error = match owner(page, Tutorial::E, token).await {
         Ok(account) => return Ok(account),
         Err(error) => error,
     };
-    Err(match error {
-        NotSignedIn::Fault(fault) => Err(PageError::Unavailable(fault)),
-        NotSignedIn::Token(Refused::Expired) => refused("Invalid token", "Signature has expired"),
-        NotSignedIn::Token(_) => refused("Invalid token", "Signature verification failed"),
-        NotSignedIn::Ended => refused("Invalid token", "Session has ended"),
-    })
+    let why = match error {
+        NotSignedIn::Fault(fault) => return Err(Err(PageError::Unavailable(fault))),
+        NotSignedIn::Token(Refused::Expired) => "Signature has expired".to_owned(),
+        NotSignedIn::Token(Refused::Early) => {
+            "Issued At claim (iat) cannot be in the future.".to_owned()
+        }
+        NotSignedIn::Token(_) => pyjwt::complaint(token),
+        NotSignedIn::Ended => "Session has ended".to_owned(),
+    };
+    Err(refused("Invalid token", &why))
 }
 
 fn challenging(mut response: HttpResponse) -> HttpResponse {

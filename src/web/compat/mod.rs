@@ -9,6 +9,7 @@ pub mod b;
 pub mod c;
 pub mod d;
 pub mod e;
+mod pyjwt;
 mod sent;
 
 use actix_web::http::StatusCode;

@@ -130,15 +130,54 @@ fn the_work_of_tutorial_e_is_for_who_shows_a_good_token() {
     let refused = |error: &str, why: &str| {
         format!(r#"{{"status_code":401,"error":"{error}","description":"{why}"}}"#)
     };
-    let bearer = curl(&door).with("authorization", &format!("Bearer {}", ada.access()));
-    let unsupported = refused("Invalid JWT header", "Unsupported authorization type");
-    assert_eq!(
-        seen(&bearer.get("/work")),
-        (401, unsupported.as_str(), JSON)
-    );
-    let bad = refused("Invalid token", "Signature verification failed");
-    assert_eq!(seen(&show_to_e(&door, "x.y.z")), (401, bad.as_str(), JSON));
     let token = token_of_e(&door, "ada");
+    let other = token_of_b(&door, "ada");
+    let (unsigned, cut) = (&token[..token.rfind('.').unwrap() + 1], &token[..20]);
+    let unsupported = ("Invalid JWT header", "Unsupported authorization type");
+    let missing = ("Invalid JWT header", "Token missing");
+    let spaces = ("Invalid JWT header", "Token contains spaces");
+    let invalid = |why| ("Invalid token", why);
+    for (header, (error, why)) in [
+        (format!("Bearer {}", ada.access()), unsupported),
+        (format!("Bearer {token}"), unsupported),
+        (basic("ada", PASSWORD), unsupported),
+        (token.clone(), unsupported),
+        (format!("JWT{token}"), unsupported),
+        ("JWT".to_owned(), missing),
+        ("JWT ".to_owned(), missing),
+        ("jwt\t ".to_owned(), missing),
+        (format!("JWT {token} x"), spaces),
+        (format!("JWT {} {}", &token[..9], &token[9..]), spaces),
+        (format!("JWT JWT {token}"), spaces),
+        (format!("JWT {cut}"), invalid("Not enough segments")),
+        ("JWT x.y.z".to_owned(), invalid("Invalid header padding")),
+        ("JWT null".to_owned(), invalid("Not enough segments")),
+        (
+            format!("JWT \"{token}\""),
+            invalid("Invalid crypto padding"),
+        ),
+        (
+            "JWT eyJhbGciOiJub25lIn0.e30.".to_owned(),
+            invalid("The specified alg value is not allowed"),
+        ),
+        (
+            format!("JWT {unsigned}"),
+            invalid("Signature verification failed"),
+        ),
+        (
+            format!("JWT {other}"),
+            invalid("Signature verification failed"),
+        ),
+    ] {
+        let reply = curl(&door).with("authorization", &header).get("/work");
+        let expected = refused(error, why);
+        assert_eq!(seen(&reply), (401, expected.as_str(), JSON), "{header}");
+        assert_eq!(challenge(&reply), None, "{header}");
+    }
+    for header in [format!("jwt {token}"), format!("JWT \t{token} ")] {
+        let reply = curl(&door).with("authorization", &header).get("/workitems");
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
     door.let_pass(2999);
     assert_eq!(show_to_e(&door, &token).status, 200);
     door.let_pass(1);
