@@ -1,17 +1,14 @@
 //! Stylesheet, icon and scripts: carried in the binary, named by their content, cached for ever.
 
-use std::io::Write;
 use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use aws_lc_rs::digest;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::State;
 use super::error::PageError;
+use super::prepared::Prepared;
 
 pub struct Assets {
     pub stylesheet: Asset,
@@ -24,9 +21,7 @@ pub struct Assets {
 pub struct Asset {
     /// `/static/app.0123456789abcdef.css`
     pub url: Arc<str>,
-    content_type: &'static str,
-    plain: Bytes,
-    gzipped: Bytes,
+    content: Prepared,
 }
 
 impl Assets {
@@ -67,20 +62,10 @@ impl Assets {
 }
 
 fn asset(name: &str, extension: &str, content_type: &'static str, plain: &'static [u8]) -> Asset {
-    let fingerprint: String = digest::digest(&digest::SHA256, plain).as_ref()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    let gzipped = gzip
-        .write_all(plain)
-        .and_then(|()| gzip.finish())
-        .expect("writing to memory");
+    let content = Prepared::of(content_type, plain);
     Asset {
-        url: format!("/static/{name}.{fingerprint}.{extension}").into(),
-        content_type,
-        plain: Bytes::from_static(plain),
-        gzipped: gzipped.into(),
+        url: format!("/static/{name}.{}.{extension}", content.fingerprint).into(),
+        content,
     }
 }
 
@@ -101,23 +86,10 @@ pub async fn serve(
         .into_iter()
         .find(|asset| asset.url.strip_prefix("/static/") == Some(&file))
         .ok_or(PageError::NotFound)?;
-    let takes_gzip = request
-        .headers()
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value
-                .split(',')
-                .any(|coding| coding.trim().eq_ignore_ascii_case("gzip"))
-        });
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((header::CONTENT_TYPE, asset.content_type))
-        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .insert_header((header::VARY, HeaderValue::from_static("Accept-Encoding")));
-    if takes_gzip {
-        response.insert_header((header::CONTENT_ENCODING, "gzip"));
-        return Ok(response.body(asset.gzipped.clone()));
-    }
-    Ok(response.body(asset.plain.clone()))
+    let mut response = asset.content.respond(&request);
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
+    Ok(response)
 }

@@ -14,6 +14,7 @@ mod jwks;
 mod layers;
 mod openapi;
 mod pages;
+mod prepared;
 mod query;
 mod routes;
 mod unread;
@@ -28,6 +29,7 @@ use actix_web::web::Data;
 use crate::accounts::Accounts;
 use crate::administration::Administration;
 use crate::base::clock::Clock;
+use crate::base::fault::Fault;
 use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
@@ -45,6 +47,7 @@ pub use guard::Guard;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
 use openapi::OpenApi;
+use pages::docs::Docs;
 pub use routes::listed;
 
 /// What the pages are handed: the rooms, and what the web itself keeps.
@@ -68,20 +71,25 @@ pub struct State {
 pub struct Web {
     assets: Assets,
     cookies: Cookies,
+    docs: Docs,
     form_tokens: FormTokens,
     openapi: OpenApi,
     request_ids: RequestIds,
 }
 
 impl Web {
-    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Self {
-        Self {
-            assets: Assets::load(),
+    /// # Errors
+    /// When what is the same for everyone cannot be made.
+    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Result<Self, Fault> {
+        let (assets, openapi) = (Assets::load(), OpenApi::of(base_url)?);
+        Ok(Self {
+            docs: Docs::of(&openapi, &assets)?,
+            assets,
             cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),
-            openapi: OpenApi::of(base_url),
+            openapi,
             request_ids: RequestIds::new(),
-        }
+        })
     }
 }
 

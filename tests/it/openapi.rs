@@ -66,6 +66,49 @@ fn the_description_is_not_sent_again_to_who_has_it() {
 }
 
 #[test]
+fn the_description_and_the_page_about_it_are_made_and_compressed_once() {
+    let door = Door::open();
+    for path in ["/openapi.json", "/docs"] {
+        let stranger = door.browser();
+        let plain = stranger.get(path);
+        assert_eq!(plain.header("content-encoding"), None);
+        let gzip = door.browser().with("accept-encoding", "br, gzip;q=0.8");
+        let gzip = gzip.get(path);
+        assert_eq!(gzip.header("content-encoding"), Some("gzip"), "{path}");
+        assert!(gzip.bytes.len() * 4 < plain.bytes.len(), "{path}");
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(
+            &mut flate2::read::GzDecoder::new(&*gzip.bytes),
+            &mut unpacked,
+        )
+        .unwrap();
+        assert_eq!(unpacked, plain.bytes);
+        let not = door.browser().with("accept-encoding", "gzip;q=0, br");
+        assert_eq!(not.get(path).bytes, plain.bytes);
+        for reply in [&plain, &gzip] {
+            assert!(reply.header("vary").unwrap().contains("Accept-Encoding"));
+            let tag = reply.header("etag").unwrap();
+            let again = door.browser().with("if-none-match", tag).get(path);
+            assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+        }
+    }
+    let ada = door.signed_up("ada");
+    let tag = door.browser().get("/docs");
+    let tag = tag.header("etag").unwrap();
+    let seen = ada
+        .with("if-none-match", tag)
+        .with("accept-encoding", "gzip");
+    let seen = seen.get("/docs");
+    assert_eq!(seen.status, 200, "whoever is signed in has another");
+    assert_eq!(seen.header("cache-control"), Some("no-store"));
+    assert_eq!(seen.header("content-encoding"), None, "it has a form token");
+    assert!(seen.text("nav").contains("ada"));
+    let page = door.browser().get("/docs");
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    assert!(!page.body.contains("form_token"));
+}
+
+#[test]
 fn people_read_of_every_call_with_a_line_to_try_it_by() {
     let door = Door::open();
     let page = door.browser().get("/docs");

@@ -1,18 +1,37 @@
 //! The API for people: made of what describes it to programs.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, VARY};
 use askama::Template;
 use serde_json::Value;
 
 use super::{Answer, Frame, Page};
+use crate::base::fault::Fault;
+use crate::web::assets::Assets;
 use crate::web::guard::{Guard, Listed};
+use crate::web::openapi::OpenApi;
+use crate::web::prepared::Prepared;
 use crate::web::routes::listed;
 
 #[derive(Template)]
 #[template(path = "pages/docs.html")]
-struct Docs<'a> {
+struct DocsPage<'a> {
     frame: Frame,
+    /// HTML, from [`Calls`].
+    calls: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "pages/docs_calls.html")]
+struct Calls<'a> {
     groups: Vec<Group<'a>>,
+}
+
+/// The page as far as it is the same for everyone: to make it takes longer than all else.
+pub struct Docs {
+    calls: String,
+    /// All of it, for those who are not signed in.
+    page: Prepared,
 }
 
 struct Group<'a> {
@@ -40,23 +59,49 @@ struct Field<'a> {
     words: &'a str,
 }
 
+impl Docs {
+    /// # Errors
+    /// When it cannot be rendered.
+    pub fn of(openapi: &OpenApi, assets: &Assets) -> Result<Self, Fault> {
+        let failed = |error| Fault::caused("render a page", error);
+        let (whole, listed) = (&openapi.description, listed());
+        let groups = list(&whole["tags"]).iter().map(|tag| Group {
+            name: text(&tag["name"]),
+            calls: listed
+                .iter()
+                .filter_map(|route| call(whole, route))
+                .filter(|(group, _)| *group == text(&tag["name"]))
+                .map(|(_, call)| call)
+                .collect(),
+        });
+        let groups = groups.collect();
+        let calls = Calls { groups }.render().map_err(failed)?;
+        let page = DocsPage {
+            frame: Frame::around(assets),
+            calls: &calls,
+        };
+        let page = page.render().map_err(failed)?;
+        Ok(Self {
+            page: Prepared::of("text/html; charset=utf-8", page),
+            calls,
+        })
+    }
+}
+
 pub async fn show(page: Page) -> Answer {
-    let whole = page.web.openapi.description()?;
-    let calls = listed();
-    let groups = list(&whole["tags"]).iter().map(|tag| Group {
-        name: text(&tag["name"]),
-        calls: calls
-            .iter()
-            .filter_map(|route| call(whole, route))
-            .filter(|(group, _)| *group == text(&tag["name"]))
-            .map(|(_, call)| call)
-            .collect(),
-    });
-    let docs = Docs {
-        frame: page.frame(),
-        groups: groups.collect(),
-    };
-    page.show(StatusCode::OK, &docs)
+    let docs = &page.web.docs;
+    if page.viewer().is_some() {
+        // Not compressed: the form token in the frame is a secret.
+        let frame = page.frame();
+        let calls = &docs.calls;
+        return page.show(StatusCode::OK, &DocsPage { frame, calls });
+    }
+    let mut response = docs.page.respond(page.request());
+    let headers = response.headers_mut();
+    // Asked for again each time: whoever signs in meanwhile has another.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding, Cookie"));
+    Ok(response)
 }
 
 /// `None` for a page, which is no call.

@@ -79,20 +79,29 @@ pub struct Viewer {
 
 impl Frame {
     pub fn of(request: &HttpRequest) -> Self {
-        let web = request.app_data::<Data<State>>().map(|state| &state.web);
-        let url = |asset: fn(&Assets) -> &Asset| {
-            web.map_or_else(Arc::default, |web| asset(&web.assets).url.clone())
+        let Some(state) = request.app_data::<Data<State>>() else {
+            return Self::default();
         };
+        let web = &state.web;
         Self {
-            css: url(|assets| &assets.stylesheet),
-            icon: url(|assets| &assets.icon),
-            script: url(|assets| &assets.show_password),
-            copy_script: url(|assets| &assets.copy),
-            upload_script: url(|assets| &assets.upload),
-            viewer: viewer(request).zip(web).map(|(identity, web)| Viewer {
+            viewer: viewer(request).map(|identity| Viewer {
                 name: identity.greeting().to_owned(),
                 form_token: web.form_tokens.of_session(identity.session),
             }),
+            ..Self::around(&web.assets)
+        }
+    }
+
+    /// For a page that is the same for everyone.
+    pub fn around(assets: &Assets) -> Self {
+        let url = |asset: &Asset| asset.url.clone();
+        Self {
+            css: url(&assets.stylesheet),
+            icon: url(&assets.icon),
+            script: url(&assets.show_password),
+            copy_script: url(&assets.copy),
+            upload_script: url(&assets.upload),
+            viewer: None,
             notice: None,
         }
     }
