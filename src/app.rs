@@ -1,8 +1,10 @@
 //! The composition root: from settings to a running server.
 
+mod listening;
+
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,9 +14,12 @@ use actix_web::dev::Server;
 use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
 
+pub use listening::{Listening, resolved};
+use listening::{SocketFile, take_nobody_new};
+
 use crate::accounts::Accounts;
 use crate::administration::Administration;
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, Stopwatch};
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::base::secret::InstanceSecret;
@@ -27,7 +32,7 @@ use crate::shares::Shares;
 use crate::sign_in::SignIn;
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
-use crate::web::{self, State, Web};
+use crate::web::{self, State, Stopping, Web};
 use crate::work::Work;
 
 /// For whole headers to arrive; a body has its own time.
@@ -36,7 +41,14 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const BLOCKING_THREADS: usize = 4;
 /// For each connection. A page with its headers fits.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
-const FINISH_WITHIN_SECONDS: u64 = 10;
+/// For what is being answered when no new request is taken any more.
+const FINISH_WITHIN_SECONDS: u64 = 8;
+/// For connections that are kept open, to hear with their next response that they are closed.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// For connections that began just before no new one was let in.
+const LAST_WITHIN: Duration = Duration::from_millis(500);
+const LAST_AT_LEAST: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Whoever is refused in the middle of a large body is read on for so long, to hear the answer
 /// instead of a connection that is cut off.
 const HEARS_WITHIN: Duration = Duration::from_secs(10);
@@ -85,11 +97,50 @@ impl Ground {
 pub struct Ready {
     pub server: Server,
     /// Where it really listens, whatever its base URL says.
-    pub address: SocketAddr,
+    pub listening: String,
+    pub drain: Drain,
     pub base_url: BaseUrl,
     pub db: Db,
     /// Opens the page that makes the first administrator; `None` when there is one.
     pub first_administrator: Option<SecretString>,
+}
+
+/// What it takes to stop without losing a request that was sent.
+pub struct Drain {
+    stopping: Stopping,
+    entrances: Vec<TcpListener>,
+    file: Option<SocketFile>,
+}
+
+impl Drain {
+    /// Answers what was sent before and all that comes on connections that were accepted, each
+    /// with `Connection: close`; then lets nobody new in, and answers those who had come by then.
+    /// What is still being answered after some two seconds is left to the server's own stop.
+    pub async fn run(self) {
+        self.stopping.begin();
+        let clock = Stopwatch::start();
+        wait_until_left(&self.stopping, &clock, DRAIN_WITHIN).await;
+        for entrance in &self.entrances {
+            if let Err(error) = take_nobody_new(entrance) {
+                tracing::debug!(%error, "new connections cannot be held off while stopping");
+            }
+        }
+        if let Some(file) = &self.file {
+            file.remove();
+        }
+        // Otherwise they would go on listening when the server has closed its own.
+        drop(self.entrances);
+        let clock = Stopwatch::start();
+        tokio::time::sleep(LAST_AT_LEAST).await;
+        wait_until_left(&self.stopping, &clock, LAST_WITHIN).await;
+    }
+}
+
+/// Until nobody is connected, for as long as this at most.
+async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration) {
+    while stopping.connections() > 0 && clock.elapsed() < limit {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Composes the rooms, and the web around them; nothing is served yet.
@@ -148,22 +199,19 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         shares,
         work,
         web,
+        stopping: Stopping::default(),
     })
 }
 
-/// Composes the server around a socket that listens already, and starts its workers.
+/// Composes the server around sockets that listen already, and starts its workers.
 ///
 /// # Errors
 /// As [`compose`].
-pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault> {
-    let address = listener
-        .local_addr()
-        .map_err(|error| Fault::caused("the socket", error))?;
-    let base_url = ground
-        .config
-        .base_url
-        .clone()
-        .unwrap_or_else(|| BaseUrl::of(address));
+pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault> {
+    let socket = |error| Fault::caused("the socket", error);
+    let base_url = ground.config.base_url.clone();
+    let base_url = base_url.or_else(|| listening.base_url());
+    let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
     let db = ground.db.clone();
     let state = Data::new(compose(ground, base_url.clone()).await?);
     let first_administrator = state.recovery.first_administrator().await?.map(|token| {
@@ -173,7 +221,9 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
             token.expose_secret()
         ))
     });
-    let server = HttpServer::new(move || web::app(state.clone()))
+    let stopping = state.stopping.clone();
+    let counted = stopping.clone();
+    let mut server = HttpServer::new(move || web::app(state.clone()))
         .client_request_timeout(HEADERS_WITHIN)
         .client_disconnect_timeout(HEARS_WITHIN)
         .worker_max_blocking_threads(BLOCKING_THREADS)
@@ -181,15 +231,26 @@ pub async fn start(ground: Ground, listener: TcpListener) -> Result<Ready, Fault
         // Head and body are written one after the other: the body must not wait for the client's
         // acknowledgement of the head.
         .tcp_nodelay(true)
-        // Who hangs up is not worked for any more.
-        .h1_allow_half_closed(false)
         .shutdown_timeout(FINISH_WITHIN_SECONDS)
-        .listen(listener)
-        .map_err(|error| Fault::caused("the socket", error))?
-        .run();
+        .disable_signals()
+        .on_connect(move |stream, extensions| counted.count(stream, extensions));
+    let described = listening.describe();
+    let mut entrances = Vec::new();
+    for listener in listening.tcp {
+        entrances.push(listener.try_clone().map_err(socket)?);
+        server = server.listen(listener).map_err(socket)?;
+    }
+    if let Some(listener) = listening.unix {
+        server = server.listen_uds(listener).map_err(socket)?;
+    }
     Ok(Ready {
-        server,
-        address,
+        server: server.run(),
+        listening: described,
+        drain: Drain {
+            stopping,
+            entrances,
+            file: listening.file,
+        },
         base_url,
         db,
         first_administrator,

@@ -10,7 +10,7 @@ use super::{say, wait};
 use crate::app;
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
-use crate::config::{BaseUrl, Config, ScannerConfig, StoreConfig};
+use crate::config::{BaseUrl, Config, Listen, ScannerConfig, StoreConfig};
 use crate::scanner::{Scan, Verdict};
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
@@ -21,7 +21,7 @@ type Found = Result<Option<String>, Fault>;
 pub fn run(config: &Config) -> Result<(), Fault> {
     let mut checks = vec![
         ("settings", Ok(None)),
-        ("address", Ok(exposed_without_https(config))),
+        ("address", address(config)),
         ("data folder", folder(&config.data_dir)),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
@@ -48,10 +48,21 @@ pub fn run(config: &Config) -> Result<(), Fault> {
     }
 }
 
-fn exposed_without_https(config: &Config) -> Option<String> {
-    let https = config.base_url.as_ref().is_some_and(BaseUrl::is_https);
-    (!https && !config.listen.ip().is_loopback())
-        .then(|| "others can reach it without https: set base_url to the https:// address of the proxy in front".to_owned())
+fn address(config: &Config) -> Found {
+    match &config.listen {
+        Listen::Tcp { host, port } => {
+            let addresses = app::resolved(host, *port)?;
+            let https = config.base_url.as_ref().is_some_and(BaseUrl::is_https);
+            let others_reach_it = !addresses.iter().all(|address| address.ip().is_loopback());
+            Ok((!https && others_reach_it)
+                .then(|| "others can reach it without https: set base_url to the https:// address of the proxy in front".to_owned()))
+        }
+        Listen::Unix(path) => {
+            let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+            writable(above.unwrap_or(Path::new(".")))?;
+            Ok(None)
+        }
+    }
 }
 
 fn folder(folder: &Path) -> Found {

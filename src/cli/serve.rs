@@ -1,12 +1,15 @@
 //! `doorward serve`
 
-use std::net::TcpListener;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
-use futures_util::future::poll_immediate;
+use futures_util::future::{Either, poll_immediate, select};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{log, say, wait};
-use crate::app::{self, Ground};
+use crate::app::{self, Ground, Listening};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::config::{BaseUrl, Config};
@@ -14,24 +17,79 @@ use crate::config::{BaseUrl, Config};
 pub fn run(config: Config) -> Result<(), Fault> {
     let _log = log::start(&config.log);
     // Before anything is made, so that a second server on the same port touches nothing.
-    let listener = TcpListener::bind(config.listen)
-        .map_err(|error| Fault::caused(format!("cannot listen on {}", config.listen), error))?;
+    let listening = Listening::start(&config.listen)?;
     let ground = Ground::prepare(config, Clock::System)?;
     wait(async {
-        let ready = app::start(ground, listener).await?;
+        let mut signals = Signals::catch()?;
+        let ready = app::start(ground, listening).await?;
         let mut server = ready.server;
-        // Its first turn starts the workers and hears signals; it is not ready before.
+        // Its first turn starts the workers; it is not ready before.
         let ended = match poll_immediate(&mut server).await {
             Some(ended) => ended,
             None => {
                 tell(&ready.base_url, ready.first_administrator);
-                tracing::info!(listen = %ready.address, base_url = ready.base_url.as_str(), "ready");
-                server.await
+                tracing::info!(listen = %ready.listening, base_url = ready.base_url.as_str(), "ready");
+                let handle = server.handle();
+                let stopped = async {
+                    if signals.next().await == Told::ToFinish {
+                        let finished = async {
+                            ready.drain.run().await;
+                            handle.stop(true).await;
+                        };
+                        // Whoever is in a hurry says it again.
+                        select(pin!(finished), pin!(signals.next())).await;
+                    }
+                };
+                match select(server, pin!(stopped)).await {
+                    Either::Left((ended, _)) => ended,
+                    // Dropped, it closes what is still open.
+                    Either::Right(((), server)) => {
+                        drop(server);
+                        Ok(())
+                    }
+                }
             }
         };
         ended.map_err(|error| Fault::caused("the server stopped", error))?;
         ready.db.settle().await
     })
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    ToFinish,
+    ToStopAtOnce,
+}
+
+struct Signals {
+    terminate: Signal,
+    others: [Signal; 2],
+}
+
+impl Signals {
+    fn catch() -> Result<Self, Fault> {
+        let catch = |kind| signal(kind).map_err(|error| Fault::caused("catch signals", error));
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            others: [catch(SignalKind::interrupt())?, catch(SignalKind::quit())?],
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        poll_fn(|cx| {
+            if self.terminate.poll_recv(cx).is_ready() {
+                return Poll::Ready(Told::ToFinish);
+            }
+            for other in &mut self.others {
+                if other.poll_recv(cx).is_ready() {
+                    return Poll::Ready(Told::ToStopAtOnce);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 fn tell(base_url: &BaseUrl, first_administrator: Option<SecretString>) {

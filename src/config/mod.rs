@@ -4,11 +4,12 @@
 //! The only place where the environment is read.
 
 mod files;
+mod listen;
 mod reader;
 mod urls;
 
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use files::{FilesConfig, MB, S3Config, ScannerConfig, StoreConfig};
+pub use listen::Listen;
 use reader::{Given, PREFIX, Reader};
 pub use reader::{Shown, Source};
 pub use urls::BaseUrl;
@@ -26,7 +28,7 @@ use crate::base::secret::InstanceSecret;
 
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// `None`: made from the address that is really listened on.
     pub base_url: Option<BaseUrl>,
     pub data_dir: PathBuf,
@@ -215,8 +217,9 @@ impl Config {
             listen: r.take(
                 "listen",
                 "127.0.0.1:8080",
-                "an address and port, like 127.0.0.1:8080",
-                parsed,
+                "an address or a name with a port, like 127.0.0.1:8080 or localhost:8080, \
+                 or a Unix socket, like unix:/run/doorward/doorward.sock",
+                Listen::parse,
             ),
             base_url: r.take(
                 "base_url",
@@ -297,8 +300,8 @@ impl Config {
             },
             files: files::take(&mut r),
             compat: CompatConfig {
-                enabled: r.take("compat.enabled", "true", "true or false", parsed),
-                exact: r.take("compat.exact", "false", "true or false", parsed),
+                enabled: r.take("compat.enabled", "true", "true or false", switch),
+                exact: r.take("compat.exact", "false", "true or false", switch),
                 root: r.take("compat.root", "c", "c or d", |text| match text {
                     "c" => Some(CompatRoot::C),
                     "d" => Some(CompatRoot::D),
@@ -324,6 +327,13 @@ impl Config {
             && config.passwords.bcrypt_cost < 10
         {
             r.problem("passwords.bcrypt_cost: at least 10 where base_url is https://".to_owned());
+        }
+        if matches!(config.listen, Listen::Unix(_)) && config.base_url.is_none() {
+            r.problem(
+                "base_url: needed where listen is a Unix socket, since nothing else says where \
+                 people reach the server: https:// or http:// and a host"
+                    .to_owned(),
+            );
         }
         if config.tokens.algorithm == SigningAlgorithm::Hs256 && config.tokens.hmac_secret.is_none()
         {
@@ -354,6 +364,15 @@ fn is_strong_secret(text: &str) -> bool {
     different.sort_unstable();
     different.dedup();
     text.len() >= 32 && different.len() >= 10
+}
+
+/// Also as YAML and other programs write it.
+fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {
@@ -414,7 +433,8 @@ mod tests {
         );
         let config =
             Config::from_flags(given, vec![("listen".into(), "127.0.0.1:3".into())]).unwrap();
-        assert_eq!((config.listen.port(), config.tokens.access_minutes), (3, 2));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:3");
+        assert_eq!(config.tokens.access_minutes, 2);
     }
 
     #[test]

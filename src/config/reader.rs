@@ -41,6 +41,8 @@ pub struct Shown {
 #[derive(Default)]
 pub struct Given {
     values: BTreeMap<String, (String, Source)>,
+    /// Keys that were given without a value: only their names are checked.
+    empty: BTreeMap<String, Source>,
     problems: Vec<String>,
 }
 
@@ -104,8 +106,14 @@ impl Given {
         }
     }
 
+    /// An empty value means unset: compose files and templates write empty variables, and those
+    /// must not replace what another source says.
     pub fn add(&mut self, key: String, value: String, source: Source) {
-        self.values.insert(key, (value, source));
+        if value.trim().is_empty() {
+            self.empty.insert(key, source);
+        } else {
+            self.values.insert(key, (value, source));
+        }
     }
 }
 
@@ -118,8 +126,19 @@ fn scalar(value: &toml::Value) -> Option<String> {
     }
 }
 
+/// Without quotes around it: `docker run --env-file` and old versions of compose hand those of a
+/// `NAME="value"` on.
+fn unquoted(value: &str) -> &str {
+    let inner = ['"', '\''].into_iter().find_map(|quote| {
+        let inner = value.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains(quote)).then_some(inner.trim())
+    });
+    inner.unwrap_or(value)
+}
+
 pub struct Reader {
     given: BTreeMap<String, (String, Source)>,
+    empty: BTreeMap<String, Source>,
     shown: Vec<Shown>,
     problems: Vec<String>,
 }
@@ -128,6 +147,7 @@ impl Reader {
     pub fn new(given: Given) -> Self {
         Self {
             given: given.values,
+            empty: given.empty,
             shown: Vec::new(),
             problems: given.problems,
         }
@@ -142,11 +162,12 @@ impl Reader {
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> T {
-        let (value, source) = self
-            .given
-            .remove(key)
-            .unwrap_or_else(|| (default.to_owned(), Source::Default));
-        let parsed = parse(value.trim()).unwrap_or_else(|| {
+        self.empty.remove(key);
+        let (value, source) = match self.given.remove(key) {
+            Some((value, source)) => (unquoted(value.trim()).to_owned(), source),
+            None => (default.to_owned(), Source::Default),
+        };
+        let parsed = parse(&value).unwrap_or_else(|| {
             // Somebody may have put a name and a password where only an address belongs.
             let shown = if value.contains('@') { "…" } else { &value };
             self.problem(format!(
@@ -167,7 +188,10 @@ impl Reader {
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let file = self.given.remove(&format!("{key}_file"));
+        let key_file = format!("{key}_file");
+        self.empty.remove(key);
+        self.empty.remove(&key_file);
+        let file = self.given.remove(&key_file);
         let (value, source) = match (self.given.remove(key), file) {
             (Some(_), Some(_)) => {
                 self.problem(format!(
@@ -176,8 +200,9 @@ impl Reader {
                 return None;
             }
             (Some(given), None) => given,
-            (None, Some((path, source))) => match std::fs::read_to_string(path.trim()) {
-                Ok(text) => (text, source),
+            (None, Some((path, source))) => match std::fs::read_to_string(unquoted(path.trim())) {
+                // Editors on Windows put a byte order mark in front.
+                Ok(text) => (text.trim_start_matches('\u{feff}').to_owned(), source),
                 Err(error) => {
                     self.problem(format!("{key}_file = {path:?} (from {source}): {error}"));
                     return None;
@@ -192,7 +217,8 @@ impl Reader {
                 return None;
             }
         };
-        let parsed = parse(value.trim());
+        let value = value.trim();
+        let parsed = parse(value).or_else(|| parse(unquoted(value)));
         if parsed.is_none() {
             self.problem(format!("{key} (from {source}): expected {expected}"));
         }
@@ -210,7 +236,10 @@ impl Reader {
 
     /// What is left over is unknown.
     pub fn finish(mut self) -> Result<Vec<Shown>, Vec<String>> {
-        for (key, (_, source)) in std::mem::take(&mut self.given) {
+        let given = std::mem::take(&mut self.given).into_iter();
+        let given = given.map(|(key, (_, source))| (key, source));
+        let unknown: BTreeMap<_, _> = given.chain(std::mem::take(&mut self.empty)).collect();
+        for (key, source) in unknown {
             self.problem(format!("{key} (from {source}): there is no such setting"));
         }
         if self.problems.is_empty() {

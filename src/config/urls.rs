@@ -1,7 +1,5 @@
 //! Where this server is, and where its database is.
 
-use std::net::{IpAddr, SocketAddr};
-
 use url::Url;
 
 /// Where people reach this server: scheme, host and port, without a slash at the end.
@@ -26,14 +24,21 @@ impl BaseUrl {
         })
     }
 
-    pub fn of(address: SocketAddr) -> Self {
-        let host = match address.ip() {
-            ip if ip.is_unspecified() => "localhost".to_owned(),
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
+    /// Of a server that listens on this host name or address, without https.
+    pub fn of(host: &str, port: u16) -> Self {
+        let host = match host {
+            "0.0.0.0" | "::" => "localhost".to_owned(),
+            ip if ip.contains(':') => format!("[{ip}]"),
+            name => name.to_ascii_lowercase(),
+        };
+        // A browser leaves the port out where it is the scheme's own.
+        let port = if port == 80 {
+            String::new()
+        } else {
+            format!(":{port}")
         };
         Self {
-            origin: format!("http://{host}:{}", address.port()),
+            origin: format!("http://{host}{port}"),
             https: false,
         }
     }
@@ -111,7 +116,13 @@ mod tests {
         ] {
             assert!(BaseUrl::parse(bad).is_none(), "{bad:?}");
         }
-        let v6: SocketAddr = "[::1]:80".parse().unwrap();
-        assert_eq!(BaseUrl::of(v6).as_str(), "http://[::1]:80");
+        for (host, port, url) in [
+            ("::1", 80, "http://[::1]"),
+            ("::1", 8080, "http://[::1]:8080"),
+            ("0.0.0.0", 8080, "http://localhost:8080"),
+            ("Localhost", 8080, "http://localhost:8080"),
+        ] {
+            assert_eq!(BaseUrl::of(host, port).as_str(), url);
+        }
     }
 }

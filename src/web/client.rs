@@ -1,31 +1,40 @@
 //! Where a request comes from.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
 
 use super::State;
+use super::stopping::Connection;
 use crate::sessions::Client;
 
 const USER_AGENT_MAX: usize = 256;
 
-/// With the nearest address that is not a proxy of ours.
+/// With the nearest address that is not a proxy of ours. What connects to our Unix socket is a
+/// proxy of ours: its file says who may.
 pub fn of(request: &HttpRequest, state: &State) -> Client {
     let trusted = &state.config.proxies;
-    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let forwarded = request
+    let is_on_unix_socket = request
+        .conn_data::<Connection>()
+        .is_some_and(|connection| connection.is_on_unix_socket);
+    // Not only what is UTF-8: a hop that were left out would let the one before it, which anybody
+    // can write, stand for it.
+    let forwarded: Vec<_> = request
         .headers()
         .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok());
-    let hops: Vec<_> = forwarded
-        .flat_map(|value| value.split(','))
-        .map(|hop| hop.trim().parse().ok())
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
-    let mut address = peer;
+    let hops = forwarded.iter().flat_map(|value| value.split(','));
+    let hops: Vec<_> = hops.map(str::trim).filter(|hop| !hop.is_empty()).collect();
+    let mut address = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let mut is_proxy = is_on_unix_socket || address.is_some_and(|peer| trusted.trusts(peer));
     for hop in hops.into_iter().rev() {
-        match address {
-            Some(known) if trusted.trusts(known) && hop.is_some() => address = hop,
-            _ => break,
-        }
+        let Some(hop) = address_of(hop).filter(|_| is_proxy) else {
+            break;
+        };
+        address = Some(hop);
+        is_proxy = trusted.trusts(hop);
     }
     let agent = request
         .headers()
@@ -33,10 +42,67 @@ pub fn of(request: &HttpRequest, state: &State) -> Client {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     Client {
-        address: address.map_or_else(
-            || "unknown".to_owned(),
-            |address| address.to_canonical().to_string(),
-        ),
+        address: address.map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
         user_agent: agent.chars().take(USER_AGENT_MAX).collect(),
+    }
+}
+
+/// The address in an element of `X-Forwarded-For`, with a port or without, as proxies write it
+/// and RFC 7239, section 6 has it. `None` for `unknown`, and for a name that hides the address.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim_matches('"').trim();
+    let host = match hop.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (port.is_empty() || port.starts_with(':')).then_some(host)?
+        }
+        // Of an IPv6 address without brackets the end is not a port.
+        None => match hop.split_once(':') {
+            Some((host, port)) if !port.contains(':') => host,
+            _ => hop,
+        },
+    };
+    // The zone of a link-local address means nothing on another machine.
+    let host = host.split_once('%').map_or(host, |(host, _)| host);
+    let address: IpAddr = host.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hop_is_read_as_proxies_write_it() {
+        for (hop, address) in [
+            ("198.51.100.7", "198.51.100.7"),
+            ("198.51.100.7:44321", "198.51.100.7"),
+            ("198.51.100.7:_port", "198.51.100.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("2001:DB8:0:0::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("\" 198.51.100.7 \"", "198.51.100.7"),
+            ("::ffff:198.51.100.7", "198.51.100.7"),
+            ("[::ffff:198.51.100.7]:80", "198.51.100.7"),
+            ("fe80::1%eth0", "fe80::1"),
+        ] {
+            assert_eq!(address_of(hop), address.parse().ok(), "{hop}");
+        }
+        for hidden in [
+            "",
+            "unknown",
+            "_hidden",
+            "_gazonk:80",
+            "localhost",
+            "[2001:db8::1",
+            "[::1]x",
+            "198.51.100",
+            "198.51.100.7:1:2",
+            "\u{fffd}",
+        ] {
+            assert_eq!(address_of(hidden), None, "{hidden}");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod pages;
 mod prepared;
 mod query;
 mod routes;
+mod stopping;
 mod unread;
 
 use actix_multipart::MultipartConfig;
@@ -49,6 +50,7 @@ pub use guard::fuzzing;
 use openapi::OpenApi;
 use pages::docs::Docs;
 pub use routes::listed;
+pub use stopping::Stopping;
 
 /// What the pages are handed: the rooms, and what the web itself keeps.
 pub struct State {
@@ -65,6 +67,8 @@ pub struct State {
     pub shares: Shares,
     pub work: Work,
     pub web: Web,
+    /// For what says whether the server takes new requests.
+    pub stopping: Stopping,
 }
 
 /// What belongs to the web alone.

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, PASSWORD, Place, Reply, Serving};
+use crate::support::{Browser, PASSWORD, Place, Reply, Serving, Wire};
 
 /// Somebody who remembers every answer, and every secret.
 struct Visitor {
@@ -355,17 +355,15 @@ fn who_hangs_up_before_the_answer_is_told_of_too() {
     place.set("DOORWARD_PASSWORDS__BCRYPT_COST", "15");
     let serving = place.serve();
     let body = json!({"username": "ada", "password": "canary-no"}).to_string();
-    let mut stream = TcpStream::connect(serving.address).unwrap();
+    let mut wire = Wire::to(serving.address);
     let head = "POST /api/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
     let length = body.len();
-    stream
-        .write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}").as_bytes())
-        .unwrap();
+    wire.say(format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}"));
     // One that came later has been answered: this one has begun.
     for _ in 0..4 {
         assert_eq!(serving.browser().get("/public").status, 200);
     }
-    drop(stream);
+    wire.cut();
     let (_, _, stderr) = serving.end();
     let line = stderr.lines().find(|line| line.contains("/api/sessions"));
     assert_eq!(

@@ -1,6 +1,6 @@
 //! A session from its start to its end.
 
-use crate::support::{Browser, Door, PASSWORD};
+use crate::support::{Browser, Door, PASSWORD, Wire, status_of};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -318,4 +318,79 @@ fn a_late_answer_does_not_take_a_new_session_away() {
         2,
         "where it refuses, they go"
     );
+}
+
+/// The address of the session that a sign-in with these headers starts.
+fn address_of_sign_in(door: &Door, forwarded: &[&str]) -> String {
+    let body = format!("username=ada&password={PASSWORD}");
+    let lines = forwarded
+        .iter()
+        .map(|value| format!("x-forwarded-for: {value}\r\n"));
+    let mut wire = Wire::to(door.address);
+    wire.say(format!(
+        "POST /login HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: text/html\r\n{}\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+        lines.collect::<String>(),
+        body.len()
+    ));
+    let answer = wire.hear();
+    assert_eq!(status_of(&answer), "303", "{answer}");
+    door.let_pass(1);
+    door.lines("SELECT address AS line FROM sessions ORDER BY created_at DESC LIMIT 1")
+        .remove(0)
+}
+
+#[test]
+fn the_address_that_a_trusted_proxy_names_is_read_as_proxies_write_it() {
+    let door = Door::with(&[(
+        "proxies.trusted",
+        "127.0.0.1, 10.0.0.0/8, 2001:db8:ffff::/48",
+    )]);
+    door.signed_up("ada");
+    door.let_pass(1);
+    for (forwarded, address) in [
+        (&["198.51.100.7:44321"][..], "198.51.100.7"),
+        (&["[2001:db8::1]:443"], "2001:db8::1"),
+        (&["[2001:db8::1]"], "2001:db8::1"),
+        (&["2001:db8::1"], "2001:db8::1"),
+        (&["\"[2001:db8::1]:443\""], "2001:db8::1"),
+        (&["::ffff:198.51.100.7"], "198.51.100.7"),
+        (
+            &["  198.51.100.7  ,  10.1.2.3:80 , ::ffff:10.0.0.9"],
+            "198.51.100.7",
+        ),
+        (&["198.51.100.7,,"], "198.51.100.7"),
+        (
+            &[
+                "192.0.2.66, 198.51.100.7:1",
+                "10.0.0.1",
+                "[2001:db8:ffff::5]:9",
+            ],
+            "198.51.100.7",
+        ),
+        // What a client wrote itself counts for nothing.
+        (&["192.0.2.66, 198.51.100.7"], "198.51.100.7"),
+        (&["192.0.2.66", "198.51.100.7"], "198.51.100.7"),
+        (
+            &["192.0.2.66", "\u{e9}\u{e9}, 198.51.100.7"],
+            "198.51.100.7",
+        ),
+        // Without an address, the nearest that is known.
+        (&["unknown"], "127.0.0.1"),
+        (&["_hidden"], "127.0.0.1"),
+        (&["198.51.100.7, _hidden, 10.0.0.1"], "10.0.0.1"),
+        (&["192.0.2.66", "\u{e9}"], "127.0.0.1"),
+        (&[], "127.0.0.1"),
+    ] {
+        assert_eq!(
+            address_of_sign_in(&door, forwarded),
+            address,
+            "{forwarded:?}"
+        );
+    }
+    let open = Door::open();
+    open.signed_up("ada");
+    open.let_pass(1);
+    let told = address_of_sign_in(&open, &["198.51.100.7:44321"]);
+    assert_eq!(told, "127.0.0.1", "a proxy that is not trusted");
 }

@@ -137,6 +137,35 @@ fn a_body_cut_off_half_way_is_refused_and_changes_nothing() {
     );
 }
 
+/// RFC 9112, section 9.6.
+#[test]
+fn a_client_that_has_closed_its_own_direction_gets_its_response() {
+    // Long enough for the server to see the end of what is sent before its response is ready.
+    let door = Door::with(&[("passwords.bcrypt_cost", "10")]);
+    let sign_up = format!("username=ada&email=ada%40example.com&password={PASSWORD}");
+    let sign_in = format!("username=ada&password={PASSWORD}");
+    for (path, body, status) in [
+        ("/signup", sign_up, "303"),
+        ("/login", sign_in, "303"),
+        (
+            "/login",
+            "username=ada&password=canary-no".to_owned(),
+            "422",
+        ),
+    ] {
+        let mut wire = Wire::to(door.address);
+        let length = body.len();
+        wire.say(form_head(path) + format!("content-length: {length}\r\n\r\n{body}").as_str());
+        wire.say_no_more();
+        assert_eq!(status_of(&wire.hear()), status, "{path}");
+    }
+    let mut wire = Wire::to(door.address);
+    wire.say("GET /public HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    wire.say_no_more();
+    let answers = wire.hear();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+}
+
 #[test]
 fn a_client_that_leaves_before_the_answer_keeps_what_it_sent() {
     let door = Door::open();

@@ -5,5 +5,7 @@ mod damage;
 mod database;
 mod help;
 mod import;
+mod listening;
 mod serve;
 mod settings;
+mod stopping;

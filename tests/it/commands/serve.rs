@@ -110,7 +110,7 @@ fn a_port_in_use_is_told_and_nothing_is_made() {
     assert!(
         stderr.contains(&format!(
             "cannot listen on {address}: Address already in use"
-        )),
+        )) && stderr.contains("choose another port with --listen"),
         "{stderr}"
     );
     assert!(!place.path("data").exists());

@@ -78,6 +78,98 @@ fn each_source_wins_over_those_before_it() {
 }
 
 #[test]
+fn an_empty_value_means_unset_in_every_source_and_for_every_key() {
+    let mut place = Place::on_sqlite();
+    let defaults = place.run(&["config", "show"]).well();
+    // As compose writes each variable that it was not given, and for a file of a secret, too.
+    let keys = defaults.lines().filter_map(|line| line.split(' ').next());
+    let keys: Vec<_> = keys.map(str::to_owned).collect();
+    for key in &keys {
+        let name = format!("DOORWARD_{}", key.to_uppercase().replace('.', "__"));
+        if key != "passwords.bcrypt_cost" {
+            place.set(&name, "");
+        }
+    }
+    for secret in [
+        "SECRET",
+        "DATABASE__URL",
+        "TOKENS__HMAC_SECRET",
+        "FILES__S3_SECRET_KEY",
+    ] {
+        place.set(&format!("DOORWARD_{secret}_FILE"), " ");
+    }
+    assert_eq!(place.run(&["config", "show"]).well(), defaults);
+    assert_eq!(place.run(&["doctor"]).code, Some(0));
+
+    place.write(
+        "doorward.toml",
+        "base_url = 'https://door.example'\ntokens.access_minutes = 5\nproxies.trusted = ['10.0.0.1']\n",
+    );
+    place.set("DOORWARD_PASSWORDS__BCRYPT_COST", "10");
+    let https = r#""https://door.example" # doorward.toml"#;
+    assert_eq!(shown(&place, &[], "base_url"), https);
+    assert_eq!(shown(&place, &["--set", "base_url="], "base_url"), https);
+    place.write(".env", "DOORWARD_BASE_URL=\nDOORWARD_PROXIES__TRUSTED=''\n");
+    assert_eq!(shown(&place, &[], "base_url"), https);
+    assert_eq!(
+        shown(&place, &[], "tokens.access_minutes"),
+        r#""5" # doorward.toml"#
+    );
+    assert_eq!(
+        shown(&place, &[], "proxies.trusted"),
+        r#""10.0.0.1" # doorward.toml"#
+    );
+
+    place.write("doorward.toml", "base_url = ''\nlisten = ''\n");
+    assert_eq!(shown(&place, &[], "base_url"), r#""" # default"#);
+    assert_eq!(
+        shown(&place, &[], "listen"),
+        r#""127.0.0.1:8080" # default"#
+    );
+    // A mistyped name is told all the same.
+    place.set("DOORWARD_BASE_ULR", "");
+    let unknown = place.run(&["config", "show"]).ill(2);
+    assert!(
+        unknown.contains("base_ulr (from environment): there is no such setting"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn blanks_and_quotes_around_a_value_and_other_words_for_true_are_no_part_of_it() {
+    let mut place = Place::on_sqlite();
+    place.write("secret.txt", format!("\u{feff}{SECRET}\r\n"));
+    // As `docker run --env-file` hands on what stands between quotes.
+    for (variable, value) in [
+        ("DOORWARD_BASE_URL", "\"https://door.example\""),
+        ("DOORWARD_LISTEN", " '127.0.0.1:9' "),
+        ("DOORWARD_TOKENS__ACCESS_MINUTES", "\" 5 \""),
+        ("DOORWARD_COMPAT__ENABLED", "No"),
+        ("DOORWARD_COMPAT__EXACT", "1"),
+        ("DOORWARD_SECRET_FILE", "\"secret.txt\""),
+        ("DOORWARD_DATABASE__URL", "\"sqlite:door.db\""),
+        ("DOORWARD_PASSWORDS__BCRYPT_COST", "10"),
+    ] {
+        place.set(variable, value);
+    }
+    for (key, value) in [
+        ("base_url", r#""https://door.example""#),
+        ("listen", r#""127.0.0.1:9""#),
+        ("tokens.access_minutes", r#""5""#),
+        ("compat.enabled", r#""No""#),
+        ("secret", "[secret]"),
+        ("database.url", "[secret]"),
+    ] {
+        assert_eq!(shown(&place, &[], key), format!("{value} # environment"));
+    }
+    for (word, good) in [("yes", true), ("OFF", true), ("0", true), ("maybe", false)] {
+        let set = format!("compat.enabled={word}");
+        let ran = place.run(&["config", "show", "--set", &set]);
+        assert_eq!(ran.code == Some(0), good, "{word}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_secret_may_stand_in_a_file_of_its_own_whatever_source_names_it() {
     let secret = "[secret]";
     for (key, content) in [("secret", SECRET), ("database.url", "sqlite:canary.db")] {

@@ -386,7 +386,7 @@ fn whoever_hangs_up_with_the_right_password_has_not_tried_a_wrong_one() {
         basic(LINK_PASSWORD)
     ));
     wait_until("it is being looked at", || tries() == 1);
-    drop(wire);
+    wire.cut();
     wait_until("it is known to be right", || tries() == 0);
 }
 

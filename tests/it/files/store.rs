@@ -468,10 +468,11 @@ mod s3 {
         let wires: Vec<_> = (0..8).map(|_| begin(&whole)).collect();
         wait_until("all are on their way", || slow.came.load(SeqCst) == 8);
         let ids = strays(&door);
-        drop(wires);
+        wires.into_iter().for_each(Wire::cut);
         let next = begin(&whole);
         wait_until("one has been given up", || slow.came.load(SeqCst) == 9);
-        drop((next, closed));
+        next.cut();
+        drop(closed);
         wait_until("all is cleared away", || rows(&door, "stray_blobs") == 0);
         // One that was heard to the end before it was seen to hang up is kept.
         let kept = door.lines("SELECT id AS line FROM files");

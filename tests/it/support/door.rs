@@ -185,7 +185,7 @@ impl Door {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
                 let ground = Ground::prepare(config, time).unwrap();
-                let door = app::start(ground, listener).await.unwrap();
+                let door = app::start(ground, listener.into()).await.unwrap();
                 let link = door
                     .first_administrator
                     .map(|link| link.expose_secret().to_owned());

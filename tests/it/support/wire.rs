@@ -23,8 +23,24 @@ impl Wire {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
+    /// Closes it with a reset: the client is gone, and does not merely say no more.
+    pub fn cut(self) {
+        let socket = socket2::SockRef::from(&self.0);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     pub fn say_no_more(&mut self) {
         self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// One line, without its end.
+    pub fn hear_line(&mut self) -> String {
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        while !line.ends_with(b"\r\n") {
+            self.0.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap().trim_end().to_owned()
     }
 
     /// Everything until the server closes.
