@@ -3,6 +3,7 @@
 mod a;
 mod b;
 mod c;
+mod clients;
 mod d;
 mod e;
 mod safety;
