@@ -158,7 +158,7 @@ pub struct SocketFile {
 }
 
 impl SocketFile {
-    pub fn is_there(&self) -> bool {
+    fn is_there(&self) -> bool {
         id_of(&self.path).is_ok_and(|id| id == self.id)
     }
 

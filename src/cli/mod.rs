@@ -42,7 +42,7 @@ struct Settings {
     /// Read this settings file instead of doorward.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address and port to serve on
+    /// The address or name and the port to serve on, or unix:PATH
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
     /// The folder for the database, keys and secrets

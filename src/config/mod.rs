@@ -170,13 +170,16 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && flags.file.is_none() => {}
             Err(error) => given.problem(format!("{}: {error}", path.display())),
         }
-        match dotenvy::from_path_iter(".env") {
-            Ok(lines) => match lines.collect::<Result<Vec<_>, _>>() {
-                Ok(variables) => given.add_variables(Source::DotEnv, variables.into_iter()),
-                // The parser's message quotes the line, which may hold a secret.
-                Err(_) => given.problem(".env: a line is not NAME=value".to_owned()),
-            },
-            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+        match std::fs::read(".env") {
+            Ok(text) => {
+                let lines = dotenvy::from_read_iter(without_mark(&text));
+                match lines.collect::<Result<Vec<_>, _>>() {
+                    Ok(variables) => given.add_variables(Source::DotEnv, variables.into_iter()),
+                    // The parser's message quotes the line, which may hold a secret.
+                    Err(_) => given.problem(".env: a line is not NAME=value".to_owned()),
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => given.problem(format!(".env: {error}")),
         }
         for (name, value) in environment() {
@@ -364,6 +367,11 @@ fn is_strong_secret(text: &str) -> bool {
     different.sort_unstable();
     different.dedup();
     text.len() >= 32 && different.len() >= 10
+}
+
+/// Editors on Windows put a byte order mark in front.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
 /// Also as YAML and other programs write it.

@@ -162,6 +162,12 @@ fn blanks_and_quotes_around_a_value_and_other_words_for_true_are_no_part_of_it()
     ] {
         assert_eq!(shown(&place, &[], key), format!("{value} # environment"));
     }
+    place.write("doorward.toml", "\u{feff}signup.mode = 'closed'\r\n");
+    place.write(".env", "\u{feff}DOORWARD_TOKENS__LINK_SECONDS=\"60\"\r\n");
+    let closed = r#""closed" # doorward.toml"#;
+    assert_eq!(shown(&place, &[], "signup.mode"), closed);
+    let minute = r#""60" # .env"#;
+    assert_eq!(shown(&place, &[], "tokens.link_seconds"), minute);
     for (word, good) in [("yes", true), ("OFF", true), ("0", true), ("maybe", false)] {
         let set = format!("compat.enabled={word}");
         let ran = place.run(&["config", "show", "--set", &set]);
