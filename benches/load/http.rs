@@ -153,13 +153,13 @@ impl Answer {
         self
     }
 
-    /// A cookie that was set, as `name=value`.
+    /// A cookie that was set, as `name=value`, by how its name begins.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.headers
             .iter()
             .filter(|(header, _)| header == "set-cookie")
             .filter_map(|(_, cookie)| cookie.split(';').next())
-            .find(|pair| pair.starts_with(&format!("{name}=")))
+            .find(|pair| pair.starts_with(name))
             .map(str::to_owned)
     }
 }

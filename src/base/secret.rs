@@ -14,7 +14,8 @@ pub enum Purpose {
     SealedSigningKeys,
     RefreshTokens,
     FormTokens,
-    FormCookie,
+    SealedCookies,
+    CookieNames,
     CompatTokens,
 }
 
@@ -26,7 +27,8 @@ impl Purpose {
             Purpose::SealedSigningKeys => b"doorward sealed signing keys",
             Purpose::RefreshTokens => b"doorward refresh tokens",
             Purpose::FormTokens => b"doorward form tokens",
-            Purpose::FormCookie => b"doorward form cookie",
+            Purpose::SealedCookies => b"doorward form cookie",
+            Purpose::CookieNames => b"doorward cookie names",
             Purpose::CompatTokens => b"doorward compat tokens",
         }
     }

@@ -45,6 +45,7 @@ use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
 pub use guard::Guard;
+use guard::cross_origin::OtherOrigins;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
 use openapi::OpenApi;
@@ -79,20 +80,24 @@ pub struct Web {
     form_tokens: FormTokens,
     openapi: OpenApi,
     request_ids: RequestIds,
+    other_origins: OtherOrigins,
 }
 
 impl Web {
     /// # Errors
     /// When what is the same for everyone cannot be made.
     pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Result<Self, Fault> {
-        let (assets, openapi) = (Assets::load(), OpenApi::of(base_url)?);
+        let cookies = Cookies::new(secret, base_url.is_https());
+        let assets = Assets::load();
+        let openapi = OpenApi::of(base_url, cookies.access_name())?;
         Ok(Self {
             docs: Docs::of(&openapi, &assets)?,
             assets,
-            cookies: Cookies::new(secret, base_url.is_https()),
+            cookies,
             form_tokens: FormTokens::new(secret),
             openapi,
             request_ids: RequestIds::new(),
+            other_origins: OtherOrigins::default(),
         })
     }
 }

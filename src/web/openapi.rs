@@ -21,12 +21,13 @@ pub struct OpenApi {
 impl OpenApi {
     /// # Errors
     /// When the file that was built in is not JSON.
-    pub fn of(base_url: &BaseUrl) -> Result<Self, Fault> {
+    pub fn of(base_url: &BaseUrl, access_cookie: &str) -> Result<Self, Fault> {
         let description = serde_json::from_str(include_str!("api/openapi.json"));
         let mut description: Value =
             description.map_err(|error| Fault::caused("read openapi.json", error))?;
         description["info"]["version"] = env!("CARGO_PKG_VERSION").into();
         description["servers"][0]["url"] = base_url.as_str().into();
+        description["components"]["securitySchemes"]["cookie"]["name"] = access_cookie.into();
         Ok(Self {
             json: Prepared::of("application/json", description.to_string()),
             description,

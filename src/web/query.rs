@@ -74,6 +74,26 @@ pub fn loggable_method(method: &str) -> &str {
     }
 }
 
+/// An origin as it may be logged: one that is not a scheme, a host and a port is not named, nor
+/// one with a part as long as a token.
+pub fn loggable_origin(origin: &str) -> &str {
+    const ORIGIN_MAX: usize = 120;
+    const LABEL_MAX: usize = 40;
+    let host = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
+    let is_plain = host.is_some_and(|host| {
+        host.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
+            && host.split('.').all(|label| label.len() <= LABEL_MAX)
+    });
+    if is_plain && origin.len() <= ORIGIN_MAX {
+        origin
+    } else {
+        "…"
+    }
+}
+
 /// `next` as somebody sent it, if it is a page of this site: a path, nothing that a browser would
 /// take for another host, and no token, which could show a page of somebody else's. Nor what
 /// would not be logged: it could be a token put in the wrong place.
@@ -118,6 +138,25 @@ mod tests {
         );
         assert_eq!(loggable_path("/dashboard"), "/dashboard");
         assert_eq!(loggable_path(&format!("/a/{}/b", "x".repeat(41))), "/a/…/b");
+        for good in [
+            "http://192.0.2.7:8080",
+            "https://door.example",
+            "http://[::1]:80",
+        ] {
+            assert_eq!(loggable_origin(good), good);
+        }
+        for bad in [
+            "null",
+            "http://a\tb",
+            "http://a b",
+            "http://a@b",
+            "ftp://a",
+            "http://a/b",
+        ] {
+            assert_eq!(loggable_origin(bad), "…");
+        }
+        let token = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9abc.e30.c2ln";
+        assert_eq!(loggable_origin(&format!("http://{token}")), "…");
     }
 
     #[test]

@@ -210,6 +210,9 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/api/links", |at| at.post(Recent, api::links::make));
 
     // Machines
+    routes.at("/.well-known/change-password", |at| {
+        at.get(Public, password::show_way)
+    });
     routes.at("/.well-known/jwks.json", |at| at.get(Public, jwks::serve));
     routes.at("/openapi.json", |at| at.get(Public, openapi::serve));
     routes.at("/static/{file}", |at| at.get(Public, assets::serve));
@@ -231,4 +234,12 @@ pub fn takes_links(path: &str) -> bool {
     listed()
         .iter()
         .any(|route| route.guard == Guard::SignedInOrLink && route.path == path)
+}
+
+/// Whether a page is shown at this pattern of paths, by nothing but its address.
+pub fn shows_a_page(path: &str) -> bool {
+    listed().iter().any(|route| {
+        let is_shown = route.method == "GET" && !route.for_programs && route.path == path;
+        is_shown && route.guard != Guard::OneTime
+    })
 }

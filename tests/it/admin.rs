@@ -233,7 +233,7 @@ fn the_last_administrator_stays_one() {
     let demotions = [(root.copy(), of_two), (two.copy(), of_root)];
     let statuses = std::thread::scope(|scope| {
         let running = demotions.map(|(who, whom)| {
-            scope.spawn(move || who.post(&format!("{whom}/trust"), &fields).status)
+            scope.spawn(move || who.post_own(&format!("{whom}/trust"), &fields).status)
         });
         running.map(|thread| thread.join().unwrap())
     });

@@ -53,7 +53,6 @@ fn a_floor_uses_only_floors_below_it() {
 fn each_outside_thing_is_known_to_its_own_places_only() {
     let allowed: &[(&str, &[&str])] = &[
         ("actix_web", &["web/", "app.rs", "cli/mod.rs"]),
-        ("actix_session", &["web/"]),
         ("askama", &["web/"]),
         ("diesel", &["storage/", "/store.rs"]),
         ("SqliteConnection", &["storage/"]),

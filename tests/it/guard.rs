@@ -65,7 +65,7 @@ fn every_route_answers_everyone_as_its_guard_says() {
                 "POST" if path.starts_with("/api/") => {
                     browser.copy().post_body(&path, "application/json", "{}")
                 }
-                "POST" => browser.copy().post(&path, &[]),
+                "POST" => browser.copy().post_own(&path, &[]),
                 method => browser.copy().with_method(method, &path),
             };
             let leads = reply
@@ -399,7 +399,7 @@ fn a_form_from_another_site_changes_nothing() {
         assert_eq!(plain(origin).post("/logout", &[]).status, 403, "{origin}");
     }
     assert!(ada.is_signed_in());
-    assert_eq!(plain(&door.url).post("/logout", &[]).status, 303);
+    assert_eq!(plain(&door.url).post_own("/logout", &[]).status, 303);
     assert!(!ada.is_signed_in());
 }
 
@@ -472,10 +472,10 @@ fn a_program_without_cookies_needs_no_form_token() {
     assert_eq!(token.status, 200, "as a tutorial's client");
 }
 
-type Make = fn(&Browser) -> String;
+pub type Make = fn(&Browser) -> String;
 
 /// How a route's `{id}` is made by a program of its owner's.
-const OBJECTS: [(&str, Make); 8] = [
+pub const OBJECTS: [(&str, Make); 8] = [
     ("/files/{id}", image_of),
     ("/api/files/{id}", image_of),
     ("/account/sessions/{id}", session_of),
@@ -518,7 +518,7 @@ fn image_of(owner: &Browser) -> String {
 }
 
 /// The path of what is `owner`'s.
-fn filled(path: &str, id: &str, owner: &Browser) -> String {
+pub fn filled(path: &str, id: &str, owner: &Browser) -> String {
     let filled = path.replace("{id}", id);
     if !path.contains("{share}") {
         return filled;
@@ -548,7 +548,7 @@ fn ask(who: &Browser, method: &str, path: &str) -> Reply {
         "POST" if path.starts_with("/api/") => {
             who.send_json("POST", path, &serde_json::json!({"minutes": 10}))
         }
-        "POST" => who.post(path, &fields),
+        "POST" => who.post_own(path, &fields),
         "PATCH" => who.send_json("PATCH", path, &serde_json::json!({})),
         method => who.with_method(method, path),
     }

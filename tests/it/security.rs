@@ -71,7 +71,7 @@ fn cookies_are_for_this_host_and_no_script() {
         for name in ["doorward_form", "doorward_access", "doorward_refresh"] {
             let cookie = cookies
                 .iter()
-                .find(|cookie| cookie.starts_with(&format!("{prefix}{name}=")))
+                .find(|cookie| cookie.starts_with(&format!("{prefix}{name}_")))
                 .unwrap();
             assert!(cookie.len() < 4096);
             for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {

@@ -310,7 +310,7 @@ fn a_late_answer_does_not_take_a_new_session_away() {
     let open = before.get("/public").cookies();
     assert!(
         open.iter()
-            .all(|cookie| cookie.starts_with("doorward_form=")),
+            .all(|cookie| cookie.starts_with("doorward_form_")),
         "{open:?}"
     );
     assert_eq!(

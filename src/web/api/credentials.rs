@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::{Json, NAME_MAX};
 use crate::web::error::PageError;
-use crate::web::forms::{FORM, Form};
-use crate::web::guard::cross_origin::{self, Verdict};
+use crate::web::forms::{FORM, Form, VisitorForm};
+use crate::web::guard::cross_origin::Source;
 
 /// By `username` or `email`: one of them.
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ impl FromRequest for Credentials {
             let new = if let Some(basic) = basic(&request)? {
                 basic
             } else if request.content_type().eq_ignore_ascii_case(FORM) {
-                by_form(&Form::from_request(&request, &mut payload).await?)?
+                by_form(&VisitorForm::from_request(&request, &mut payload).await?.0)?
             } else {
                 Json::from_request(&request, &mut payload).await?.0
             };
@@ -63,10 +63,8 @@ fn basic(request: &HttpRequest) -> Result<Option<NewSession>, PageError> {
             "Send either Authorization: Basic or a body. Nothing was saved.",
         ));
     }
-    // As for a body: cookies count only from where browsers say where they are.
-    if cross_origin::verdict(request) != Verdict::Ours {
-        return Err(PageError::CrossSite);
-    }
+    // As for a body.
+    Source::must_be_known(request)?;
     let pair = STANDARD
         .decode(encoded)
         .ok()

@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::PageError;
 use super::forms;
-use super::guard::cross_origin::{self, Verdict};
+use super::guard::cross_origin::Source;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;
@@ -50,10 +50,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 }
 
 async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, PageError> {
-    // JSON has no form token: cookies count only from where browsers say where they are.
-    if cross_origin::verdict(request) != Verdict::Ours {
-        return Err(PageError::CrossSite);
-    }
+    Source::must_be_known(request)?;
     forms::body_of(request, payload, JSON).await
 }
 

@@ -2,6 +2,8 @@
 //! they have not seen (RFC 9110, sections 8.8.3 and 13.1).
 //!
 //! A tag is the version in quotes, and strong: it counts on with whatever can be read at its URL.
+//! `If-Match` takes it back as a weak one too, which RFC 9110 (section 13.1.1) does not ask for: a
+//! proxy that compresses answers makes tags weak, and the version is the same all the same.
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -29,7 +31,7 @@ impl FromRequest for IfMatch {
     type Future = std::future::Ready<Result<Self, PageError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let named = named(request.headers(), &IF_MATCH, Comparison::Strong);
+        let named = named(request.headers(), &IF_MATCH);
         std::future::ready(named.map(|named| Self(named.unwrap_or(Expected::Any))))
     }
 }
@@ -39,7 +41,7 @@ impl FromRequest for IfNoneMatch {
     type Future = std::future::Ready<Result<Self, PageError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(named(request.headers(), &IF_NONE_MATCH, Comparison::Weak).map(Self))
+        std::future::ready(named(request.headers(), &IF_NONE_MATCH).map(Self))
     }
 }
 
@@ -56,18 +58,7 @@ pub fn not_modified(version: Version) -> HttpResponse {
     tagged(HttpResponse::new(StatusCode::NOT_MODIFIED), version)
 }
 
-/// Whether `W/"1"` is as good as `"1"` (RFC 9110, section 8.8.3.2).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Strong,
-    Weak,
-}
-
-fn named(
-    headers: &HeaderMap,
-    name: &HeaderName,
-    comparison: Comparison,
-) -> Result<Option<Expected>, PageError> {
+fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Expected>, PageError> {
     let lines: Option<Vec<_>> = headers
         .get_all(name)
         .map(|line| line.to_str().ok())
@@ -77,15 +68,13 @@ fn named(
     );
     match lines.as_deref() {
         Some([]) => Ok(None),
-        Some(lines) => versions(&lines.join(","), comparison)
-            .map(Some)
-            .ok_or(malformed),
+        Some(lines) => versions(&lines.join(",")).map(Some).ok_or(malformed),
         None => Err(malformed),
     }
 }
 
 /// `None` when it is no list of entity tags. One that is not of ours matches nothing.
-fn versions(list: &str, comparison: Comparison) -> Option<Expected> {
+fn versions(list: &str) -> Option<Expected> {
     if list.trim() == "*" {
         return Some(Expected::Any);
     }
@@ -96,10 +85,7 @@ fn versions(list: &str, comparison: Comparison) -> Option<Expected> {
         if rest.is_empty() {
             return (tags > 0).then_some(Expected::OneOf(versions));
         }
-        let (is_weak, quoted) = match rest.strip_prefix("W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, rest),
-        };
+        let quoted = rest.strip_prefix("W/").unwrap_or(rest);
         let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
         rest = after.trim_start_matches([' ', '\t']);
         let ends = rest.is_empty() || rest.starts_with(',');
@@ -107,10 +93,7 @@ fn versions(list: &str, comparison: Comparison) -> Option<Expected> {
             return None;
         }
         tags += 1;
-        let version = tag.parse().ok().filter(|v: &Version| v.to_string() == tag);
-        if !is_weak || comparison == Comparison::Weak {
-            versions.extend(version);
-        }
+        versions.extend(tag.parse().ok().filter(|v: &Version| v.to_string() == tag));
     }
 }
 
@@ -120,15 +103,13 @@ mod tests {
 
     #[test]
     fn a_list_of_tags_is_read_as_rfc_9110_says() {
-        let strong = |list| versions(list, Comparison::Strong);
         let these = |versions: &[Version]| Some(Expected::OneOf(versions.to_vec()));
-        assert_eq!(strong("*"), Some(Expected::Any));
-        assert_eq!(strong("\"7\""), these(&[7]));
+        assert_eq!(versions("*"), Some(Expected::Any));
+        assert_eq!(versions("\"7\""), these(&[7]));
         assert_eq!(
-            strong(" ,\"7\" ,, \"a,b\",\"08\",W/\"9\",\"10\", "),
-            these(&[7, 10])
+            versions(" ,\"7\" ,, \"a,b\",\"08\",W/\"9\",\"10\", "),
+            these(&[7, 9, 10])
         );
-        assert_eq!(versions("W/\"9\"", Comparison::Weak), these(&[9]));
         for bad in [
             "",
             ",",
@@ -141,7 +122,7 @@ mod tests {
             "\"7\", *",
             "\"a b\"",
         ] {
-            assert_eq!(strong(bad), None, "{bad}");
+            assert_eq!(versions(bad), None, "{bad}");
         }
     }
 }

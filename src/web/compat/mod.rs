@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use super::api::NAME_MAX;
 use super::error::{PageError, WEAK_PASSWORD};
-use super::forms::Form;
+use super::forms::{Form, VisitorForm};
 use super::pages::{Answer, Page, login, signup};
 use crate::access::Role;
 use crate::accounts::{Account, NewAccount, SignUpError};
@@ -47,7 +47,7 @@ pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer 
     }
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
-        return signup::submit(page, form).await;
+        return signup::submit(page, VisitorForm(form)).await;
     }
     a::sign_up(page, form).await
 }
@@ -56,7 +56,7 @@ pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer 
 pub async fn log_in(page: Page, request: HttpRequest, body: Payload) -> Answer {
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
-        return login::submit(page, form).await;
+        return login::submit(page, VisitorForm(form)).await;
     }
     if form.find("username").is_some() && form.find("email").is_none() {
         b::log_in(page, form).await

@@ -13,7 +13,7 @@ use crate::web::api::{JSON, NOT_JSON};
 use crate::web::error::PageError;
 use crate::web::forms::part::{self, Head, unreadable};
 use crate::web::forms::{self, FORM, Form};
-use crate::web::guard::cross_origin::{self, Verdict};
+use crate::web::guard::cross_origin::{self, Source};
 
 const MULTIPART: &str = "multipart/form-data";
 
@@ -36,7 +36,7 @@ pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, PageErro
     } else {
         Form::parse(&forms::body_of(request, body, FORM).await?)?
     };
-    if !cross_origin::is_program(request) && !form.is_ours(request)? {
+    if !cross_origin::is_program(request) && !form.is_from_here(request)? {
         return Err(PageError::CrossSite);
     }
     Ok(form)
@@ -74,9 +74,8 @@ async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, PageError
 /// An object of JSON. What is no text in it counts as empty, and what is no object as without
 /// fields: the tutorials say what they miss.
 pub async fn json(request: &HttpRequest, body: Payload) -> Result<Form, PageError> {
-    // JSON has no form token.
-    if !cross_origin::is_program(request) && cross_origin::verdict(request) != Verdict::Ours {
-        return Err(PageError::CrossSite);
+    if !cross_origin::is_program(request) {
+        Source::must_be_known(request)?;
     }
     let body = forms::body_of(request, body.into_inner(), JSON).await?;
     let sent: Value = serde_json::from_slice(&body).map_err(|_| PageError::Malformed(NOT_JSON))?;

@@ -6,21 +6,43 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{PageError, Words};
+use super::{OtherSession, PageError, Words};
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
-use crate::web::pages::Frame;
+use crate::web::pages::{DASHBOARD, Frame};
+use crate::web::{guard, query};
 
 #[derive(Template)]
 #[template(path = "errors/problem.html")]
 struct ProblemPage {
     frame: Frame,
     title: &'static str,
-    text: &'static str,
+    text: String,
     /// What is wrong with each field, where no form is there to say it.
     fields: Vec<String>,
-    action: Option<(&'static str, &'static str)>,
+    action: Option<(String, String)>,
+    /// The way on as somebody else.
+    switch: Option<Switch>,
     request_id: String,
+}
+
+/// Signs out, and leads to where the other one signs in.
+struct Switch {
+    form_token: String,
+    next: String,
+    button: String,
+}
+
+impl Switch {
+    fn of(frame: &Frame, other: &OtherSession) -> Option<Self> {
+        let form_token = frame.viewer.as_ref()?.form_token.clone();
+        let who = other.made_for.as_deref().unwrap_or("somebody else");
+        Some(Self {
+            form_token,
+            next: guard::way_to("/login", &other.page),
+            button: format!("Sign out, and sign in as {who}"),
+        })
+    }
 }
 
 /// Whether the answer is for a person: the request asks for HTML, and not the API for it.
@@ -33,12 +55,26 @@ pub fn is_of_a_person(head: &RequestHead) -> bool {
     asks_for_html(head.headers()) && !head.uri.path().starts_with("/api/")
 }
 
-/// As every browser does of a page, and of the answer to a form.
+/// As every browser does of a page, and of the answer to a form: `text/html` is among the media
+/// types that are accepted (RFC 9110, section 12.5.1). A wildcard does not ask for it.
 pub fn asks_for_html(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT);
-    accept
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
+    let lines = headers.get_all(header::ACCEPT);
+    lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(is_html)
+}
+
+/// Whether a media range with its parameters is `text/html`, and not of weight 0.
+fn is_html(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let is_refused = parts
+        .filter_map(|part| part.split_once('='))
+        .any(|(name, weight)| {
+            name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0)
+        });
+    media_type.eq_ignore_ascii_case("text/html") && !is_refused
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.
@@ -79,16 +115,34 @@ fn body(
 ) -> (BoxBody, &'static str) {
     let request_id = id.to_string();
     if is_for_a_person(request) {
+        let frame = Frame::of(request);
+        let owned = |(href, words): (&str, &str)| (href.to_owned(), words.to_owned());
+        let (action, switch) = match error {
+            PageError::OtherSession(other) => {
+                let page = if other.is_for_anybody {
+                    other.page.as_str()
+                } else {
+                    DASHBOARD
+                };
+                let action = (page.to_owned(), format!("Go on as {}", other.now));
+                (Some(action), Switch::of(&frame, other))
+            }
+            PageError::OtherOrigin(base_url) => {
+                (Some((base_url.clone(), format!("Open {base_url}"))), None)
+            }
+            _ => (words.action.map(owned), None),
+        };
         let page = ProblemPage {
-            frame: Frame::of(request),
+            frame,
             title: words.title,
-            text: words.text,
+            text: words.text.to_string(),
             fields: error
                 .fields()
                 .values()
                 .filter_map(|words| Some(words.as_str()?.to_owned()))
                 .collect(),
-            action: words.action,
+            action,
+            switch,
             request_id,
         };
         (
@@ -103,6 +157,19 @@ fn body(
     }
 }
 
-pub async fn not_found() -> HttpResponse {
-    PageError::NotFound.into_response()
+/// For an address where nothing is. With slashes at its end it leads to what is there without
+/// them, by any method (RFC 9110, section 15.4.9).
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    let path = request.path().trim_end_matches('/');
+    let is_known = path != request.path() && request.resource_map().has_resource(path);
+    match query::local_path(path).filter(|_| is_known) {
+        Some(path) => {
+            let query = request.uri().query().map(|query| format!("?{query}"));
+            let location = format!("{path}{}", query.unwrap_or_default());
+            let mut response = HttpResponse::PermanentRedirect();
+            response.insert_header((header::LOCATION, location));
+            response.finish()
+        }
+        None => PageError::NotFound.into_response(),
+    }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod outcomes;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -34,6 +35,12 @@ pub enum PageError {
     OneTimeLinkEnded,
     /// A form sent from a page that is not ours.
     CrossSite,
+    /// As [`PageError::CrossSite`], told by `Origin`. With the address of this site.
+    OtherOrigin(String),
+    /// A form that was made for another session than the one that is signed in.
+    OtherSession(Box<OtherSession>),
+    /// As [`PageError::OtherSession`], of the same person in a browser. With the page to go back to.
+    SignedInAgain(String),
     SignUpClosed,
     /// Signed in, but not trusted with this.
     Forbidden,
@@ -82,12 +89,47 @@ pub enum PageError {
     Fault(Fault),
 }
 
+/// Of [`PageError::OtherSession`].
+#[derive(Debug)]
+pub struct OtherSession {
+    /// What the one who is signed in is called.
+    pub now: String,
+    /// What the one is called for whom the page was made, if that is known.
+    pub made_for: Option<String>,
+    /// Whether what was typed waits for the one who typed it.
+    pub is_kept: bool,
+    /// Where the form stands.
+    pub page: String,
+    /// Whether everyone who is signed in has such a page.
+    pub is_for_anybody: bool,
+}
+
+impl OtherSession {
+    fn words(&self) -> String {
+        let Self { now, made_for, .. } = self;
+        let made_for = match made_for {
+            Some(name) if self.is_kept => {
+                return format!(
+                    "You are signed in as {now} now; this page was made for {name}. \
+                     Nothing was changed. What was typed is kept for {name}."
+                );
+            }
+            Some(name) => name,
+            None => "another session",
+        };
+        format!(
+            "You are signed in as {now} now; this page was made for {made_for}. \
+             Nothing was changed."
+        )
+    }
+}
+
 struct Words {
     status: StatusCode,
     /// Stable: programs match on it.
     code: &'static str,
     title: &'static str,
-    text: &'static str,
+    text: Cow<'static, str>,
     action: Option<(&'static str, &'static str)>,
 }
 
@@ -155,6 +197,27 @@ impl PageError {
                 "It did not come from a page of this site, or the page had been open for too long. \
                  Nothing was changed. Open the page again and send it from there.",
                 HOME,
+            ),
+            Self::OtherOrigin(_) => (
+                S::FORBIDDEN,
+                "cross_site",
+                "This form was refused",
+                "It was sent from another address than this site's own. Nothing was changed.",
+                HOME,
+            ),
+            Self::OtherSession(_) => (
+                S::FORBIDDEN,
+                "other_session",
+                "Somebody else is signed in now",
+                "This page was made for another session. Nothing was changed.",
+                None,
+            ),
+            Self::SignedInAgain(_) => (
+                S::FORBIDDEN,
+                "other_session",
+                "Send the form again",
+                "You have signed in again since you opened this page. Nothing was changed.",
+                None,
             ),
             Self::SignUpClosed => (
                 S::FORBIDDEN,
@@ -340,6 +403,20 @@ impl PageError {
                 HOME,
             ),
         };
+        let status = match self {
+            // To where the form is shown again.
+            Self::SignedInAgain(_) => S::SEE_OTHER,
+            _ => status,
+        };
+        let text = match self {
+            Self::OtherOrigin(base_url) => format!(
+                "It was sent from another address than this site's own, which is {base_url}. \
+                 Nothing was changed. Open {base_url} and send it from there."
+            )
+            .into(),
+            Self::OtherSession(other) => other.words().into(),
+            _ => text.into(),
+        };
         Words {
             status,
             code,
@@ -353,6 +430,9 @@ impl PageError {
         match self {
             Self::MethodNotAllowed(allowed) => {
                 Some((header::ALLOW, HeaderValue::from_str(allowed).ok()?))
+            }
+            Self::SignedInAgain(page) => {
+                Some((header::LOCATION, HeaderValue::from_str(page).ok()?))
             }
             // RFC 6750, section 3: no error code when no token came.
             Self::NotSignedIn(why) => {

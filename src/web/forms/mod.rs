@@ -1,5 +1,6 @@
 //! Forms: read strictly, shown again with what was typed.
 
+pub mod interrupted;
 pub mod part;
 pub mod token;
 pub mod upload;
@@ -7,25 +8,25 @@ pub mod upload;
 use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use actix_web::web::{BytesMut, Data};
+use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use percent_encoding::percent_decode;
 
-use super::State;
 use super::error::PageError;
-use super::guard::cross_origin::{self, Verdict};
-use super::guard::viewer;
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
+use interrupted::Carries;
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
 const BODY_MAX_BYTES: usize = 16 * 1024;
 const FIELDS_MAX: usize = 32;
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
-/// The fields of a posted form, sent from a page of ours.
+/// The fields of a posted form. As an argument of a handler it was sent from a page of this site,
+/// and if somebody is signed in, from a page made for this very session: a handler that acts on
+/// the account takes this one.
 #[derive(Default)]
 pub struct Form(Vec<(String, String)>);
 
@@ -76,18 +77,13 @@ impl Form {
         Ok(())
     }
 
-    /// Whether it is known to come from a page of ours, or from nobody's browser.
+    /// Whether it comes from a page of this site, or from no browser, for whomever the page was
+    /// made.
     ///
     /// # Errors
     /// None that a request can cause.
-    pub fn is_ours(&self, request: &HttpRequest) -> Result<bool, Fault> {
-        let state = request
-            .app_data::<Data<State>>()
-            .ok_or_else(|| Fault::new("a server without state"))?;
-        let tokens = &state.web.form_tokens;
-        let known = viewer(request).is_some() || state.web.cookies.has_form(request.headers());
-        Ok(cross_origin::verdict(request) == Verdict::Ours
-            || known && tokens.is_ours(request, self.text("form_token")))
+    pub fn is_from_here(&self, request: &HttpRequest) -> Result<bool, Fault> {
+        Ok(token::prove(request, self.text("form_token"))?.is_from_here)
     }
 }
 
@@ -103,11 +99,14 @@ fn decode(half: Option<&[u8]>) -> Result<String, PageError> {
         .map_err(|_| PageError::Malformed("What was sent is not UTF-8 text. Nothing was saved."))
 }
 
+/// A form that acts on the account that it names, or on none, such as that of the sign-in page: it
+/// counts whoever is signed in by now.
+pub struct VisitorForm(pub Form);
+
 /// A form that may come from anywhere: its page has to ask before it does anything.
 pub struct Unproven {
     pub form: Form,
-    /// Whether it is known to come from a page of ours.
-    pub is_ours: bool,
+    pub is_from_here: bool,
 }
 
 impl FromRequest for Form {
@@ -115,10 +114,25 @@ impl FromRequest for Form {
     type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let form = Self::parse(&body_of(&request, payload, FORM).await?)?;
+            interrupted::check(&request, form, Carries::Text).await
+        })
+    }
+}
+
+impl FromRequest for VisitorForm {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unproven = Unproven::from_request(request, payload);
         Box::pin(async move {
-            let Unproven { form, is_ours } = unproven.await?;
-            is_ours.then_some(form).ok_or(PageError::CrossSite)
+            let Unproven { form, is_from_here } = unproven.await?;
+            is_from_here
+                .then_some(Self(form))
+                .ok_or(PageError::CrossSite)
         })
     }
 }
@@ -131,8 +145,8 @@ impl FromRequest for Unproven {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let form = Form::parse(&body_of(&request, payload, FORM).await?)?;
-            let is_ours = form.is_ours(&request)?;
-            Ok(Self { form, is_ours })
+            let is_from_here = form.is_from_here(&request)?;
+            Ok(Self { form, is_from_here })
         })
     }
 }

@@ -1,18 +1,34 @@
-//! The token that a form of ours carries, for browsers that do not say where a form came from.
+//! The token that a form of this site carries: for whom its page was made.
+//!
+//! For somebody signed in it names their account and session, under a MAC, and counts only while
+//! the same session is signed in: what was made for one person never acts on another, who has
+//! signed in at the same browser since. For everybody else it is random, kept in a sealed cookie,
+//! and decides only where the headers do not tell where a form comes from.
 
-use actix_session::SessionExt;
 use actix_web::HttpRequest;
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
 
-use crate::base::ids::SessionId;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, SessionId};
 use crate::base::random;
 use crate::base::secret::{InstanceSecret, Purpose};
-use crate::web::guard::viewer;
+use crate::sessions::Identity;
+use crate::web::cookies::{self, Sealed};
+use crate::web::guard::cross_origin::Source;
+use crate::web::guard::{state, viewer};
 
-const KEY: &str = "form_token";
+const ID_BYTES: usize = 16;
+const MAC_BYTES: usize = 32;
+
+/// For whom a page was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MadeFor {
+    pub account: AccountId,
+    pub session: SessionId,
+}
 
 pub struct FormTokens(hmac::Key);
 
@@ -21,35 +37,84 @@ impl FormTokens {
         Self(secret.mac_key(Purpose::FormTokens))
     }
 
-    /// Of somebody signed in: bound to their session, so that guarded pages keep no other state.
-    pub fn of_session(&self, session: SessionId) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, session.as_bytes()))
+    /// For the forms on a page of somebody signed in.
+    pub fn of(&self, identity: &Identity) -> String {
+        let mut token = [0; 2 * ID_BYTES + MAC_BYTES];
+        token[..ID_BYTES].copy_from_slice(identity.account.as_bytes());
+        token[ID_BYTES..2 * ID_BYTES].copy_from_slice(identity.session.as_bytes());
+        let (ids, mac) = token.split_at_mut(2 * ID_BYTES);
+        mac.copy_from_slice(hmac::sign(&self.0, ids).as_ref());
+        URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// For the forms of a page, whoever looks at it.
-    pub fn issue(&self, request: &HttpRequest) -> String {
-        if let Some(identity) = viewer(request) {
-            return self.of_session(identity.session);
-        }
-        let anonymous = request.get_session();
-        if let Ok(Some(token)) = anonymous.get::<String>(KEY) {
-            return token;
-        }
-        let token = random::token().expose_secret().to_owned();
-        // When it cannot be kept, the form will be refused, which is the safe side.
-        anonymous.insert(KEY, &token).ok();
-        token
-    }
-
-    /// Whether `sent` is the token of this browser. Of somebody signed in, their session's alone
-    /// will do: on plain HTTP another port of this host could have planted an anonymous one.
-    pub fn is_ours(&self, request: &HttpRequest, sent: &str) -> bool {
-        let ours = match viewer(request) {
-            Some(identity) => Some(self.of_session(identity.session)),
-            None => request.get_session().get::<String>(KEY).ok().flatten(),
-        };
-        ours.is_some_and(|token| {
-            constant_time::verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok()
+    /// `None` for what this instance did not make for somebody signed in.
+    pub fn read(&self, sent: &str) -> Option<MadeFor> {
+        let token = URL_SAFE_NO_PAD.decode(sent).ok()?;
+        let (ids, mac) = token.split_at_checked(2 * ID_BYTES)?;
+        hmac::verify(&self.0, ids, mac).ok()?;
+        let (account, session) = ids.split_at(ID_BYTES);
+        Some(MadeFor {
+            account: AccountId::from_bytes(account.try_into().ok()?),
+            session: SessionId::from_bytes(session.try_into().ok()?),
         })
     }
+}
+
+/// For the forms of a page, whoever looks at it.
+///
+/// # Errors
+/// None that a request can cause.
+pub fn issue(request: &HttpRequest) -> Result<String, Fault> {
+    let web = &state(request)?.web;
+    if let Some(identity) = viewer(request) {
+        return Ok(web.form_tokens.of(&identity));
+    }
+    if let Some(token) = web.cookies.unseal(Sealed::FormToken, request.headers()) {
+        return Ok(token);
+    }
+    let token = random::token().expose_secret().to_owned();
+    // When it cannot be kept, the form will be refused, which is the safe side.
+    if let Some(cookie) = web.cookies.seal(Sealed::FormToken, token.clone()) {
+        cookies::queue(request, cookie);
+    }
+    Ok(token)
+}
+
+/// What a form proves. This is the only place that decides by its token.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// It comes from a page of this site, or from no browser.
+    pub is_from_here: bool,
+    /// It may act on the account that is signed in, if any is: it was made for this very session,
+    /// or names its account by a bearer token.
+    pub is_for_viewer: bool,
+    /// For whom it was made, when that was somebody signed in.
+    pub made_for: Option<MadeFor>,
+}
+
+/// # Errors
+/// None that a request can cause.
+pub fn prove(request: &HttpRequest, sent: &str) -> Result<Proof, Fault> {
+    let web = &state(request)?.web;
+    let source = Source::of(request);
+    let made_for = web.form_tokens.read(sent);
+    let is_own = match viewer(request) {
+        // Of somebody signed in, their session's alone will do: on plain HTTP another port of
+        // this host could have planted the cookie of an anonymous one.
+        Some(identity) => made_for.is_some_and(|made| made.session == identity.session),
+        None => {
+            let token = web.cookies.unseal(Sealed::FormToken, request.headers());
+            token.is_some_and(|token| {
+                constant_time::verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok()
+            })
+        }
+    };
+    let is_from_here = is_own || source != Source::Unknown;
+    Ok(Proof {
+        is_from_here,
+        is_for_viewer: is_own
+            || source == Source::Bearer
+            || is_from_here && viewer(request).is_none(),
+        made_for,
+    })
 }

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use super::Form;
+use super::interrupted::{self, Carries};
 use super::part::{self, Head, unreadable};
 use crate::base::clock::Stopwatch;
 use crate::base::ids::AccountId;
@@ -37,10 +38,23 @@ const UNNAMED: PageError = PageError::Malformed(
 /// By what right a form is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// A session's: it must come from a page of ours.
+    /// A page's that was made for the session.
+    Page,
+    /// A session's, by a program: it must not come from another site.
     Session,
     /// A token's that came with it, and that no other page has.
     Token,
+}
+
+impl Right {
+    /// Before a file is received, and at the end.
+    async fn check(self, request: &HttpRequest, form: Form) -> Result<Form, PageError> {
+        match self {
+            Self::Page => interrupted::check(request, form, Carries::Files).await,
+            Self::Session if !form.is_from_here(request)? => Err(PageError::CrossSite),
+            Self::Session | Self::Token => Ok(form),
+        }
+    }
 }
 
 /// What a form is to be like.
@@ -70,8 +84,7 @@ pub async fn receive(
     account: AccountId,
     expected: Expected,
 ) -> Result<Received, PageError> {
-    let is_multipart = request.content_type().eq_ignore_ascii_case(MULTIPART);
-    if !is_multipart || request.headers().contains_key(CONTENT_ENCODING) {
+    if !is_multipart(request) || request.headers().contains_key(CONTENT_ENCODING) {
         return Err(PageError::MediaType(MULTIPART));
     }
     let parts = Multipart::from_request(request, &mut body).await;
@@ -90,9 +103,7 @@ pub async fn receive(
         let head = Head::of(&part)?;
         match head.file_name {
             Some(sent) if head.name == field => {
-                if right == Right::Session && !form.is_ours(request)? {
-                    return Err(PageError::CrossSite);
-                }
+                form = right.check(request, form).await?;
                 if arrived.len() == FILES_MAX {
                     files.give_up(arrived).await;
                     let refused = Refused::TooManyAtOnce(FILES_MAX);
@@ -133,9 +144,7 @@ pub async fn receive(
             None => form.add(head.name, text(part, &mut pace).await?)?,
         }
     }
-    if right == Right::Session && !form.is_ours(request)? {
-        return Err(PageError::CrossSite);
-    }
+    let form = right.check(request, form).await?;
     Ok(Received {
         form,
         files: Ok(arrived),
@@ -147,6 +156,29 @@ fn misnamed(field: &str) -> PageError {
         "file" => "A file came in a part that is not named “file”. Nothing was saved.",
         _ => "A file came in a part that is not named “inputFile”. Nothing was saved.",
     })
+}
+
+pub fn is_multipart(request: &HttpRequest) -> bool {
+    request.content_type().eq_ignore_ascii_case(MULTIPART)
+}
+
+/// The fields before the first file, of a form whose files are not taken.
+///
+/// # Errors
+/// When it is no such form, or breaks off.
+pub async fn read_texts(request: &HttpRequest, mut body: Payload) -> Result<Form, PageError> {
+    let parts = Multipart::from_request(request, &mut body).await;
+    let mut parts = parts.map_err(|_| PageError::MediaType(MULTIPART))?;
+    let (mut form, mut pace) = (Form::default(), Pace::begin());
+    while let Some(part) = pace.keep(parts.next()).await? {
+        let part = part.map_err(unreadable)?;
+        let head = Head::of(&part)?;
+        if head.file_name.is_some() {
+            break;
+        }
+        form.add(head.name, text(part, &mut pace).await?)?;
+    }
+    Ok(form)
 }
 
 /// A browser sends an empty file with an empty name where none was chosen.

@@ -1,23 +1,50 @@
-//! Whether a request that changes something comes from a page of ours.
+//! Whether a request that changes something comes from a page of this site.
 //!
 //! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, and where
-//! that is not sent (plain HTTP, older ones), `Origin`. One that sends neither, or only that it
-//! would rather not say, has to show the form's token. A request without a cookie carries nobody's
-//! authority and needs none.
+//! that is not sent (plain HTTP, older browsers), `Origin`. A request that has neither, or only
+//! `Origin: null`, has to show the form's token. A request without a cookie carries nobody's
+//! authority and needs none; nor does one with a bearer token, which names its account itself and
+//! which no page of another site can make a browser send.
+//!
+//! The guard judges once, and what is behind it asks [`Source::of`].
 
-use actix_web::HttpRequest;
+use std::sync::{Mutex, PoisonError};
+
 use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HOST, ORIGIN};
+use actix_web::{HttpMessage, HttpRequest};
 
-use crate::web::error::asks_for_html;
-use crate::web::guard::state;
+use super::{bearer, state};
+use crate::web::error::{PageError, asks_for_html};
+use crate::web::query;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Source {
+    /// A page of this site, or no browser.
     Ours,
-    Refused,
-    /// Nobody can tell from the headers: the form's token decides.
-    AskTheForm,
+    /// Whoever holds the token in the header.
+    Bearer,
+    /// The headers do not tell: the form's token decides.
+    Unknown,
+}
+
+impl Source {
+    /// What the guard found out about a request that changes something.
+    pub fn of(request: &HttpRequest) -> Self {
+        let judged = request.extensions().get::<Self>().copied();
+        judged.unwrap_or(Self::Unknown)
+    }
+
+    /// Refuses what only a form's token could prove: JSON has none.
+    ///
+    /// # Errors
+    /// [`PageError::CrossSite`].
+    pub fn must_be_known(request: &HttpRequest) -> Result<(), PageError> {
+        match Self::of(request) {
+            Self::Ours | Self::Bearer => Ok(()),
+            Self::Unknown => Err(PageError::CrossSite),
+        }
+    }
 }
 
 /// Whether no browser can have been made to send it: those say where it comes from, or ask for
@@ -28,9 +55,16 @@ pub fn is_program(request: &HttpRequest) -> bool {
     !says_where && !asks_for_html(headers)
 }
 
-pub fn verdict(request: &HttpRequest) -> Verdict {
+/// Only looking changes nothing, so that is not judged: `None`.
+///
+/// # Errors
+/// When it comes from elsewhere.
+pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Verdict::Ours;
+        return Ok(None);
+    }
+    if bearer(request)?.is_some() {
+        return Ok(Some(Source::Bearer));
     }
     let header = |name: &str| {
         request
@@ -39,29 +73,57 @@ pub fn verdict(request: &HttpRequest) -> Verdict {
             // What cannot be read equals no other header: none can hold this.
             .map(|value| value.to_str().unwrap_or("\0"))
     };
-    let ours = if let Some(site) = header("sec-fetch-site") {
-        matches!(site, "same-origin" | "none")
-    } else {
-        match header(ORIGIN.as_str()) {
-            // What browsers send from a page under `Referrer-Policy: no-referrer`, ours too.
-            Some("null") => return Verdict::AskTheForm,
-            // Nobody said what our address is: then it is the one that was asked for.
-            Some(origin) => state(request).is_ok_and(|state| match &state.config.base_url {
-                Some(base_url) => origin == base_url.as_str(),
-                None => {
-                    Some(origin)
-                        == header(HOST.as_str())
-                            .map(|host| format!("http://{host}"))
-                            .as_deref()
-                }
-            }),
-            None if header(COOKIE.as_str()).is_some() => return Verdict::AskTheForm,
-            None => true,
-        }
+    let source = match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
+        (Some("same-origin" | "none"), _) => Source::Ours,
+        (Some(_), _) => return Err(PageError::CrossSite),
+        // What browsers send from a page under `Referrer-Policy: no-referrer`, ours too.
+        (None, Some("null")) => Source::Unknown,
+        (None, Some(origin)) => by_origin(request, origin, header(HOST.as_str()))?,
+        (None, None) if header(COOKIE.as_str()).is_some() => Source::Unknown,
+        (None, None) => Source::Ours,
     };
-    if ours {
-        Verdict::Ours
-    } else {
-        Verdict::Refused
+    // No form of ours has another method.
+    if source == Source::Unknown && *request.method() != Method::POST {
+        return Err(PageError::CrossSite);
+    }
+    Ok(Some(source))
+}
+
+fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<Source, PageError> {
+    let state = state(request)?;
+    let is_ours = match &state.config.base_url {
+        Some(base_url) => origin.eq_ignore_ascii_case(base_url.as_str()),
+        // Nobody said what our address is: then it is the one that was asked for.
+        None => host.is_some_and(|host| {
+            let origin = origin.strip_prefix("http://");
+            origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+        }),
+    };
+    if is_ours {
+        return Ok(Source::Ours);
+    }
+    let base_url = state.base_url.as_str();
+    let origin = query::loggable_origin(origin);
+    if state.web.other_origins.is_new(origin) {
+        tracing::warn!("Origin {origin} is not base_url {base_url}: its requests are refused");
+    }
+    Err(PageError::OtherOrigin(base_url.to_owned()))
+}
+
+/// The foreign origins that the log has named: each once, and only a few, so that nobody can fill
+/// the log with them.
+#[derive(Default)]
+pub struct OtherOrigins(Mutex<Vec<String>>);
+
+impl OtherOrigins {
+    const NAMED_MAX: usize = 10;
+
+    fn is_new(&self, origin: &str) -> bool {
+        let mut named = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = named.len() < Self::NAMED_MAX && !named.iter().any(|known| known == origin);
+        if is_new {
+            named.push(origin.to_owned());
+        }
+        is_new
     }
 }

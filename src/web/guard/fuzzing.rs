@@ -14,29 +14,36 @@ use url::{Url, form_urlencoded};
 use super::*;
 use crate::sessions::Presented;
 use crate::web::forms::Form;
-use cross_origin::Verdict;
+use cross_origin::Source;
 
 /// `raw` is like a request of HTTP/1.1: a line with method and address, headers, an empty line,
 /// the body; lines end with `\n` alone. What actix would not hand on is passed over.
 pub async fn read(state: &Data<State>, raw: &[u8]) {
     form_is_read_as_others_read_it(state, raw).await;
-    let Some(request) = parse(raw) else { return };
+    let Some(request) = parse(state, raw) else {
+        return;
+    };
     let (request, mut payload) = request.app_data(state.clone()).to_http_parts();
 
     tokens_are_counted(&request);
     cookies_are_whole(state, request.headers());
     log_shows_no_value(&request);
     way_back_is_local(&request);
-    let verdict = cross_origin::verdict(&request);
-    assert_eq!(verdict == Verdict::Ours, is_ours(&request));
+    let judged = cross_origin::judge(&request);
+    let is_taken = matches!(judged, Ok(None | Some(Source::Ours | Source::Bearer)));
+    assert!(judged.is_err() && has_two_tokens(&request) || is_taken == is_ours(&request));
     nobody_is_admitted(&request).await;
-    if Form::from_request(&request, &mut payload).await.is_ok() {
-        // Nobody here was ever given a form's token.
-        assert_eq!(verdict, Verdict::Ours);
+    // A form is not sent by a method that only looks, which is not judged.
+    if let Ok(Some(source)) = judged {
+        request.extensions_mut().insert(source);
+        if Form::from_request(&request, &mut payload).await.is_ok() {
+            // Nobody here was ever given a form's token.
+            assert_ne!(source, Source::Unknown);
+        }
     }
 }
 
-fn parse(raw: &[u8]) -> Option<TestRequest> {
+fn parse(state: &State, raw: &[u8]) -> Option<TestRequest> {
     let end = raw.windows(2).position(|two| two == b"\n\n");
     let (head, body) = raw.split_at(end.unwrap_or(raw.len()));
     let mut lines = head.split(|byte| *byte == b'\n');
@@ -48,10 +55,29 @@ fn parse(raw: &[u8]) -> Option<TestRequest> {
     for line in lines {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-        let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
+        let value = line[colon + 1..].trim_ascii();
+        let value = if name == COOKIE {
+            HeaderValue::from_bytes(&with_full_names(state, value))
+        } else {
+            HeaderValue::from_bytes(value)
+        };
+        let value = value.ok()?;
         request = request.append_header((name, value));
     }
     Some(request)
+}
+
+/// Cookies with what the names of this instance's end with, which no input can know.
+fn with_full_names(state: &State, cookies: &[u8]) -> Vec<u8> {
+    let access = state.web.cookies.access_name();
+    let text: String = cookies.iter().map(|byte| char::from(*byte)).collect();
+    let text = text
+        .replace("doorward_access=", &format!("{access}="))
+        .replace(
+            "doorward_refresh=",
+            &format!("{}=", access.replace("access", "refresh")),
+        );
+    text.chars().map(|letter| letter as u8).collect()
 }
 
 /// Two tokens never give one.
@@ -106,16 +132,22 @@ fn query_keys(request: &HttpRequest, key: &str) -> usize {
 /// No part of a cookie is taken for the cookie, and a refresh token has one spelling.
 fn cookies_are_whole(state: &State, headers: &HeaderMap) {
     let cookies = &state.web.cookies;
-    for (name, value) in [
-        ("doorward_access", cookies.access(headers)),
-        ("doorward_refresh", cookies.refresh(headers)),
-    ] {
-        let Some(value) = value else { continue };
-        let whole = format!("{name}={value}");
+    let access = cookies
+        .access(headers)
+        .map(|value| ("doorward_access", value));
+    let refresh = cookies
+        .refresh(headers)
+        .map(|value| ("doorward_refresh", value));
+    for (name, value) in access.chain(refresh) {
         let mut sent = headers
             .get_all(COOKIE)
             .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-        assert!(!value.is_empty() && sent.any(|pair| pair.trim_ascii() == whole.as_bytes()));
+        let is_whole = |pair: &[u8]| {
+            let rest = pair.trim_ascii().strip_prefix(name.as_bytes());
+            // An underscore, eight letters of the instance, an equals sign.
+            rest.and_then(|rest| rest.get(10..)) == Some(value.as_bytes())
+        };
+        assert!(!value.is_empty() && sent.any(is_whole));
         if Presented::parse(value).is_some() {
             // 56 bytes: the last letter carries four bits, and the two that are left are zero.
             assert!(value.len() == 75 && value.ends_with(|last| "AEIMQUYcgkosw048".contains(last)));
@@ -164,16 +196,21 @@ fn way_back_is_local(request: &HttpRequest) {
     }
 }
 
+fn has_two_tokens(request: &HttpRequest) -> bool {
+    request.headers().get_all(AUTHORIZATION).count() > 1
+}
+
 /// As `cross_origin` tells it, in one expression.
 fn is_ours(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     let (origin, host) = (header(ORIGIN.as_str()), header(HOST.as_str()));
     match header("sec-fetch-site") {
         _ if matches!(*request.method(), Method::GET | Method::HEAD) => true,
+        _ if matches!(bearer(request), Ok(Some(_))) => true,
         Some(site) => [&b"same-origin"[..], b"none"].contains(&site),
         None if origin.is_some() => origin
             .and_then(|origin| origin.strip_prefix(b"http://"))
-            .is_some_and(|origin| host == Some(origin)),
+            .is_some_and(|origin| host.is_some_and(|host| host.eq_ignore_ascii_case(origin))),
         None => header(COOKIE.as_str()).is_none(),
     }
 }
@@ -202,6 +239,7 @@ async fn form_is_read_as_others_read_it(state: &Data<State>, body: &[u8]) {
         .app_data(state.clone())
         .set_payload(body.to_vec())
         .to_http_parts();
+    request.extensions_mut().insert(Source::Ours);
     if let Ok(form) = Form::from_request(&request, &mut payload).await {
         for (name, value) in form_urlencoded::parse(body) {
             assert_eq!(form.find(&name), Some(&*value));

@@ -17,8 +17,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::Cookie;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::Uri;
-use actix_web::http::header::{AUTHORIZATION, LOCATION, REFERER};
+use actix_web::http::header::{AUTHORIZATION, LOCATION};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
@@ -26,13 +25,13 @@ use futures_util::FutureExt;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::error::{PageError, is_for_a_person};
-use super::{State, query};
+use super::forms::interrupted::{self, Sent};
+use super::{State, cookies, query};
 use crate::access::{self, Action, Decision, Role, Scope};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::sessions::{Identity, LinkReader, NotSignedIn};
 use crate::tokens::Refused;
-use cross_origin::Verdict;
 pub use table::{Listed, Routes};
 
 /// Who may use a route.
@@ -101,7 +100,7 @@ struct Found {
 /// None: what goes wrong becomes a response here, where the request is still known.
 pub async fn admit<B: MessageBody + 'static>(
     guard: Guard,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let http = request.request().clone();
@@ -109,30 +108,46 @@ pub async fn admit<B: MessageBody + 'static>(
         Ok(found) => found,
         Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
-    let (mut response, cookies) = match found.access {
+    let (mut response, mut cookies) = match found.access {
         None if guard.lets_in_nobody_unknown() => {
-            let refused = ServiceResponse::new(http.clone(), refuse(found.refused, &http));
+            let refused = if is_posted_form(&http) {
+                let sent = Sent::read(&http, request.take_payload()).boxed_local();
+                interrupted::lead_to_sign_in(&http, &sent.await)
+            } else {
+                refuse(found.refused, &http)
+            };
             // Only here: an answer that comes late on an open page must not take away what a
             // new sign in has set meanwhile.
-            (refused, found.dead_cookies)
+            (
+                ServiceResponse::new(http.clone(), refused),
+                found.dead_cookies,
+            )
         }
         Some(Access::Session(identity))
             if guard.wants_administrator() && identity.role != Role::Administrator =>
         {
-            let refused = PageError::Forbidden.into_response();
-            (ServiceResponse::new(http, refused), found.new_cookies)
+            let refused = forbid(&http, identity, &mut request).boxed_local().await;
+            (
+                ServiceResponse::new(http.clone(), refused),
+                found.new_cookies,
+            )
         }
         Some(Access::Session(identity)) if guard.wants_recent() && !is_recent(&identity, &http) => {
-            let refused = ServiceResponse::new(http.clone(), ask_again(&http));
-            (refused, found.new_cookies)
+            let refused = ask_again(&http, identity, &mut request).boxed_local().await;
+            (
+                ServiceResponse::new(http.clone(), refused),
+                found.new_cookies,
+            )
         }
         access => {
             if let Some(access) = access {
                 http.extensions_mut().insert(access);
             }
-            (answered(http, next.call(request)).await, found.new_cookies)
+            let response = answered(http.clone(), next.call(request)).await;
+            (response, found.new_cookies)
         }
     };
+    cookies.extend(cookies::queued(&http));
     // The handler has the last word: signing in or out sets its own.
     let taken: Vec<_> = response
         .response()
@@ -142,7 +157,7 @@ pub async fn admit<B: MessageBody + 'static>(
     let cookies = cookies
         .into_iter()
         .filter(|cookie| !taken.iter().any(|name| name == cookie.name()));
-    super::cookies::add(response.response_mut(), cookies).map_err(PageError::from)?;
+    cookies::add(response.response_mut(), cookies).map_err(PageError::from)?;
     Ok(response)
 }
 
@@ -162,11 +177,8 @@ async fn answered<B: MessageBody + 'static>(
 }
 
 async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError> {
-    match cross_origin::verdict(request) {
-        Verdict::Ours => {}
-        // The handler reads the form.
-        Verdict::AskTheForm if *request.method() == Method::POST => {}
-        Verdict::AskTheForm | Verdict::Refused => return Err(PageError::CrossSite),
+    if let Some(source) = cross_origin::judge(request)? {
+        request.extensions_mut().insert(source);
     }
     let state = state(request)?;
     let link = query_token(guard, request)?;
@@ -186,11 +198,13 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
     }
 }
 
-fn state(request: &HttpRequest) -> Result<&State, PageError> {
+/// # Errors
+/// None that a request can cause.
+pub fn state(request: &HttpRequest) -> Result<&State, Fault> {
     request
         .app_data::<Data<State>>()
         .map(|state| state.get_ref())
-        .ok_or_else(|| PageError::Fault(Fault::new("a server without state")))
+        .ok_or_else(|| Fault::new("a server without state"))
 }
 
 /// The one `?token=` of a route that takes one; anywhere else it is misplaced.
@@ -262,10 +276,12 @@ async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Fo
     })
 }
 
+/// Of several cookies of one name, the first that is good counts: an older one, or one that
+/// another site planted, locks nobody out.
 async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageError> {
     let cookies = &state.web.cookies;
-    let access = cookies.access(request.headers());
-    if let Some(access) = access {
+    let mut refused = None;
+    for access in cookies.access(request.headers()) {
         match state.sessions.identify(access).await {
             Ok(identity) => {
                 return Ok(Found {
@@ -274,11 +290,11 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
                 });
             }
             Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
-            Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => {}
+            Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => refused = Some(NotSignedIn::Ended),
         }
     }
-    let refused = match cookies.refresh(request.headers()) {
-        Some(refresh) => match state.sessions.renew(refresh).boxed_local().await {
+    for refresh in cookies.refresh(request.headers()) {
+        match state.sessions.renew(refresh).boxed_local().await {
             Ok(grant) => {
                 return Ok(Found {
                     new_cookies: cookies.grant(&grant, state.clock.now()).into(),
@@ -287,15 +303,16 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
                 });
             }
             Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
-            Err(refused) => refused,
+            Err(why) => refused = Some(why),
+        }
+    }
+    Ok(match refused {
+        Some(refused) => Found {
+            refused: Some(refused.to_string()),
+            dead_cookies: cookies.clear().into(),
+            ..Found::default()
         },
-        None if access.is_some() => NotSignedIn::Ended,
-        None => return Ok(Found::default()),
-    };
-    Ok(Found {
-        refused: Some(refused.to_string()),
-        dead_cookies: cookies.clear().into(),
-        ..Found::default()
+        None => Found::default(),
     })
 }
 
@@ -324,23 +341,47 @@ fn is_recent(identity: &Identity, request: &HttpRequest) -> bool {
     state(request).is_ok_and(|state| identity.is_recent(state.clock.now()))
 }
 
-/// Leads a browser to where the password is asked for, and back. What was posted is not done; it
-/// is led back to the page that it was posted from.
-fn ask_again(request: &HttpRequest) -> HttpResponse {
-    if !is_for_a_person(request) {
-        return PageError::NotRecent.into_response();
-    }
-    if only_looks(request) {
-        return lead("/account/verify", request);
-    }
-    let referer = request.headers().get(REFERER);
-    let from = referer
-        .and_then(|from| from.to_str().ok()?.parse::<Uri>().ok())
-        .and_then(|from| Some(from.path_and_query()?.as_str().to_owned()));
-    lead_to("/account/verify", from.as_deref().unwrap_or("/account"))
+/// A form that a person sent: what was typed is not lost when it is not handled.
+fn is_posted_form(request: &HttpRequest) -> bool {
+    *request.method() == Method::POST && is_for_a_person(request)
 }
 
-fn only_looks(request: &HttpRequest) -> bool {
+/// Somebody whose form was made for another person is told that first.
+async fn forbid(
+    http: &HttpRequest,
+    identity: Arc<Identity>,
+    request: &mut ServiceRequest,
+) -> HttpResponse {
+    if is_posted_form(http) {
+        http.extensions_mut().insert(Access::Session(identity));
+        let sent = Sent::read(http, request.take_payload()).await;
+        if let Err(error @ PageError::OtherSession(_)) = interrupted::check_sent(http, &sent).await
+        {
+            return error.into_response();
+        }
+    }
+    PageError::Forbidden.into_response()
+}
+
+/// Leads a browser to where the password is asked for, and back to the page.
+async fn ask_again(
+    http: &HttpRequest,
+    identity: Arc<Identity>,
+    request: &mut ServiceRequest,
+) -> HttpResponse {
+    if !is_for_a_person(http) {
+        return PageError::NotRecent.into_response();
+    }
+    if only_looks(http) {
+        return lead("/account/verify", http);
+    }
+    http.extensions_mut().insert(Access::Session(identity));
+    let sent = Sent::read(http, request.take_payload()).await;
+    let led = interrupted::lead_to_confirm(http, &sent).await;
+    led.unwrap_or_else(PageError::into_response)
+}
+
+pub fn only_looks(request: &HttpRequest) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
@@ -349,15 +390,19 @@ fn lead(to: &str, request: &HttpRequest) -> HttpResponse {
     lead_to(to, wanted.map_or("/", |wanted| wanted.as_str()))
 }
 
-fn lead_to(to: &str, next: &str) -> HttpResponse {
+pub fn lead_to(to: &str, next: &str) -> HttpResponse {
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((LOCATION, way_to(to, next)));
+    response.finish()
+}
+
+/// The address of the page `to`, from which somebody goes on to `next`.
+pub fn way_to(to: &str, next: &str) -> String {
     // What would not be followed afterwards need not be remembered.
-    let location = match query::local_path(next) {
+    match query::local_path(next) {
         Some(next) => format!("{to}?next={}", utf8_percent_encode(next, QUERY_VALUE)),
         None => to.to_owned(),
-    };
-    let mut response = HttpResponse::SeeOther();
-    response.insert_header((LOCATION, location));
-    response.finish()
+    }
 }
 
 /// For handlers behind [`Guard::SignedInOrLink`]: they can learn who somebody is from nowhere

@@ -27,10 +27,10 @@ pub struct Routes<'a> {
 }
 
 /// The methods of one path.
-pub struct At<'a> {
+pub struct At {
     path: &'static str,
     for_programs: bool,
-    state: Option<&'a State>,
+    is_served: bool,
     resource: Resource,
     listed: Vec<Listed>,
 }
@@ -50,7 +50,7 @@ impl<'a> Routes<'a> {
         }
     }
 
-    pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+    pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At) -> At) {
         let (resource, allowed) = self.take(path, false, methods);
         if let Some((config, _)) = &mut self.server {
             let allowed = allowed.join(", ");
@@ -63,12 +63,12 @@ impl<'a> Routes<'a> {
 
     /// For the tutorials' clients, as long as the settings want them. Browsers and all other
     /// methods get what is listed at the same path further down.
-    pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+    pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At) -> At) {
         self.for_clients(path, |head| !is_of_a_person(head), methods);
     }
 
     /// As [`Routes::for_programs`], for whoever comes with a tutorial's token in the address.
-    pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
+    pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At) -> At) {
         let has_token = |head: &RequestHead| query::has_token(head.uri.query().unwrap_or_default());
         self.for_clients(path, has_token, methods);
     }
@@ -77,7 +77,7 @@ impl<'a> Routes<'a> {
         &mut self,
         path: &'static str,
         are_meant: fn(&RequestHead) -> bool,
-        methods: impl FnOnce(At<'_>) -> At<'_>,
+        methods: impl FnOnce(At) -> At,
     ) {
         let (resource, allowed) = self.take(path, true, methods);
         if let Some((config, state)) = &mut self.server
@@ -95,13 +95,12 @@ impl<'a> Routes<'a> {
         &mut self,
         path: &'static str,
         for_programs: bool,
-        methods: impl FnOnce(At<'_>) -> At<'_>,
+        methods: impl FnOnce(At) -> At,
     ) -> (Resource, Vec<&'static str>) {
-        let state = self.server.as_ref().map(|(_, state)| *state);
         let at = methods(At {
             path,
             for_programs,
-            state,
+            is_served: self.server.is_some(),
             resource: resource(path),
             listed: Vec::new(),
         });
@@ -114,7 +113,7 @@ impl<'a> Routes<'a> {
     }
 }
 
-impl At<'_> {
+impl At {
     /// GET, and HEAD with it.
     pub fn get<F, Args>(self, guard: Guard, handler: F) -> Self
     where
@@ -169,17 +168,10 @@ impl At<'_> {
             guard,
             for_programs: self.for_programs,
         });
-        let Some(state) = self.state else { return self };
-        let mut route = route.to(handler);
-        // The form token of somebody who is not signed in, and a message for the next page.
-        let is_page = !self.path.starts_with("/api/");
-        if is_page && !matches!(guard, Guard::Public | Guard::SignedInOrLink) {
-            route = route.wrap(state.web.cookies.anonymous());
+        if self.is_served {
+            let guarded = from_fn(move |request, next| admit(guard, request, next));
+            self.resource = self.resource.route(route.to(handler).wrap(guarded));
         }
-        // Wrapped last, so it runs first.
-        self.resource = self
-            .resource
-            .route(route.wrap(from_fn(move |request, next| admit(guard, request, next))));
         self
     }
 }

@@ -142,7 +142,7 @@ impl OneAccount {
             files_max: number(shelf.quota.files, 0),
             megabytes_max: number(shelf.quota.bytes, MB_PLACES),
             frame: page.frame_with_notice(),
-            form_token: page.form_token(),
+            form_token: page.form_token()?,
             fields: NameFields::of(&account),
             role: account.role,
             groups: Field::kept(&account.groups.to_text()),
@@ -171,7 +171,19 @@ fn path(id: AccountId) -> String {
 
 pub async fn show(page: Page) -> Answer {
     let account = find(&page).await?;
-    page.show(StatusCode::OK, &OneAccount::of(&page, account).await?)
+    let (mut form, typed) = (OneAccount::of(&page, account).await?, page.typed());
+    if let Some(fields) = NameFields::typed(&typed) {
+        form.fields = fields;
+    }
+    if let Some(role) = typed.find("role").and_then(Role::parse) {
+        form.role = role;
+        form.groups = Field::kept(typed.text("groups"));
+    }
+    if let Some(files_max) = typed.find("files_max") {
+        form.files_max = Field::kept(files_max);
+        form.megabytes_max = Field::kept(typed.text("megabytes_max"));
+    }
+    page.show(StatusCode::OK, &form)
 }
 
 pub async fn rename(page: Page, sent: Form) -> Answer {

@@ -31,8 +31,8 @@ pub fn ask(page: &Page, what: &Confirm<'_>) -> Answer {
     page.show(
         StatusCode::OK,
         &ConfirmPage {
-            frame: page.frame(),
-            form_token: page.form_token(),
+            frame: page.frame_with_notice(),
+            form_token: page.form_token()?,
             what,
         },
     )

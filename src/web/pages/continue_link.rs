@@ -22,7 +22,7 @@ struct Ask<'a> {
 
 /// Nobody is signed in as somebody else without being asked: not by a form that may have been
 /// sent from elsewhere, and not in place of another person.
-pub async fn submit(page: Page, Unproven { form, is_ours }: Unproven) -> Answer {
+pub async fn submit(page: Page, Unproven { form, is_from_here }: Unproven) -> Answer {
     let token = form.text("token");
     let reader = page.sessions.read_link(token).await.map_err(refused)?;
     let viewer = page.viewer();
@@ -34,10 +34,10 @@ pub async fn submit(page: Page, Unproven { form, is_ours }: Unproven) -> Answer 
         Some((_, session)) => form.text("instead_of") == session,
         None => true,
     };
-    if !is_ours || !agreed {
+    if !is_from_here || !agreed {
         let ask = Ask {
             frame: page.frame(),
-            form_token: page.form_token(),
+            form_token: page.form_token()?,
             token,
             name: reader.account.greeting(),
             instead_of: another,

@@ -26,8 +26,12 @@ impl ChangeNames {
 }
 
 pub async fn show(page: Page, who: SignedIn) -> Answer {
-    let account = own(&page, &who).await?;
-    form(&page, NameFields::of(&account))
+    let typed = NameFields::typed(&page.typed());
+    let fields = match typed {
+        Some(fields) => fields,
+        None => NameFields::of(&own(&page, &who).await?),
+    };
+    form(&page, fields)
 }
 
 pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
@@ -54,8 +58,8 @@ async fn own(page: &Page, SignedIn(who): &SignedIn) -> Result<Account, PageError
 
 fn form(page: &Page, fields: NameFields) -> Answer {
     let form = ChangeNames {
-        frame: page.frame(),
-        form_token: page.form_token(),
+        frame: page.frame_with_notice(),
+        form_token: page.form_token()?,
         fields,
     };
     page.show_form(&form, &form.errors())

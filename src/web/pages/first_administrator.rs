@@ -82,7 +82,7 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
 fn form(page: &Page, token: String, fields: SignUpFields) -> Answer {
     let form = FirstAdministrator {
         frame: page.frame(),
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
         token,
         viewer_name: page.viewer().map(|identity| identity.greeting().to_owned()),
         min_length: page.config.passwords.min_length,

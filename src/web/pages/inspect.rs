@@ -7,10 +7,11 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::{Answer, Frame, Page};
+use crate::base::fault::Fault;
 use crate::sessions::NotSignedIn;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
 use crate::web::error::PageError;
-use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::forms::{Field, FieldError, VisitorForm, summary};
 
 #[derive(Template)]
 #[template(path = "pages/inspect.html")]
@@ -23,14 +24,14 @@ struct Inspect {
 }
 
 impl Inspect {
-    fn blank(page: &Page) -> Self {
-        Self {
+    fn blank(page: &Page) -> Result<Self, Fault> {
+        Ok(Self {
             frame: page.frame(),
-            form_token: page.form_token(),
+            form_token: page.form_token()?,
             report: None,
             token: Field::default(),
             jwks: Field::default(),
-        }
+        })
     }
 
     fn errors(&self) -> Vec<FieldError<'_>> {
@@ -39,11 +40,11 @@ impl Inspect {
 }
 
 pub async fn show(page: Page) -> Answer {
-    page.show(StatusCode::OK, &Inspect::blank(&page))
+    page.show(StatusCode::OK, &Inspect::blank(&page)?)
 }
 
-pub async fn submit(page: Page, sent: Form) -> Answer {
-    let mut answer = Inspect::blank(&page);
+pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
+    let mut answer = Inspect::blank(&page)?;
     let token = as_pasted(sent.text("token"));
     if token.is_empty() {
         answer.token.refuse("Enter a token");

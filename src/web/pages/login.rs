@@ -8,7 +8,7 @@ use crate::config::SignupMode;
 use crate::sessions::Stay;
 use crate::sign_in::{Delivery, Outcome};
 use crate::web::error::PageError;
-use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::forms::{Field, FieldError, VisitorForm, summary};
 
 /// The one page that a link can open so far.
 const LINKED_PAGE: &str = DASHBOARD;
@@ -19,6 +19,8 @@ struct Login {
     frame: Frame,
     form_token: String,
     next: Option<String>,
+    /// Of a form that waits at `next`.
+    interrupted: Option<&'static str>,
     deliver: Option<String>,
     stay: bool,
     login: Field,
@@ -58,7 +60,7 @@ pub async fn show(page: Page) -> Answer {
     form(&page, blank)
 }
 
-pub async fn submit(page: Page, sent: Form) -> Answer {
+pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     let mut again = Login {
         frame: page.frame(),
         next: next_page(sent.find("next")),
@@ -122,7 +124,8 @@ fn known_way(deliver: Option<String>) -> Result<Option<String>, PageError> {
 
 fn form(page: &Page, login: Login) -> Answer {
     let form = Login {
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
+        interrupted: page.interrupted_at(login.next.as_deref()),
         signup_open: page.config.signup.mode == SignupMode::Open,
         ..login
     };

@@ -3,22 +3,24 @@
 use actix_web::http::header::HeaderName;
 use actix_web::http::header::HeaderValue;
 
-use super::{Answer, Page};
+use super::{Answer, Page, next_page};
 use crate::sessions::EndReason;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
 
-/// Ends the session on the server, and whatever of it the browser holds. Somebody who is signed
-/// out already gets the same answer. `"cookies"` is not in the header: it would clear those of
+/// Ends the session on the server, and whatever of it the browser holds, and leads to the page
+/// `next`. Somebody who is signed out already gets the same answer. `"cookies"` is not in the header: it would clear those of
 /// every app on the same domain.
-pub async fn submit(page: Page, _: Form) -> Answer {
+pub async fn submit(page: Page, sent: Form) -> Answer {
     if let Some(session) = page.session() {
         page.sessions
             .end(session, EndReason::SignedOut)
             .await
             .map_err(PageError::Unavailable)?;
     }
-    let mut response = page.go_with_notice("/", "You are signed out.");
+    let next = next_page(sent.find("next"));
+    let next = next.as_deref().unwrap_or("/");
+    let mut response = page.go_with_notice(next, "You are signed out.");
     page.forget_cookies(&mut response)?;
     response.headers_mut().insert(
         HeaderName::from_static("clear-site-data"),

@@ -25,20 +25,20 @@ pub mod work;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use actix_session::SessionExt;
 use actix_web::body::MessageBody;
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::State;
 use super::assets::{Asset, Assets};
-use super::cookies;
+use super::cookies::{self, Sealed};
 use super::error::{PageError, WEAK_PASSWORD, is_for_a_person};
-use super::forms::{Field, FieldError};
+use super::forms::interrupted::{self, Interrupted};
+use super::forms::{Field, FieldError, Form, token};
 use super::guard::viewer;
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
@@ -46,7 +46,6 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, PageError>;
 
-const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;
 
 /// What every page shows around its own content.
@@ -86,7 +85,7 @@ impl Frame {
         Self {
             viewer: viewer(request).map(|identity| Viewer {
                 name: identity.greeting().to_owned(),
-                form_token: web.form_tokens.of_session(identity.session),
+                form_token: web.form_tokens.of(&identity),
             }),
             ..Self::around(&web.assets)
         }
@@ -118,21 +117,39 @@ impl Page {
         Frame::of(&self.request)
     }
 
-    /// With the message that an earlier page left.
+    /// With the message that an earlier page left, or why a form of this page is shown again.
     pub fn frame_with_notice(&self) -> Frame {
-        let notice = self
-            .request
-            .get_session()
-            .remove_as(NOTICE)
-            .and_then(Result::ok);
+        let cookies = &self.state.web.cookies;
+        let notice = cookies.unseal(Sealed::Notice, self.request.headers());
+        if notice.is_some() {
+            cookies::queue(&self.request, cookies.remove(Sealed::Notice));
+        }
+        let interrupted = Interrupted::find_here(&self.request);
+        if interrupted.is_some() && *self.request.method() == Method::GET {
+            interrupted::forget(&self.request);
+        }
         Frame {
-            notice,
+            notice: interrupted.map(|form| form.notice()).or(notice),
             ..self.frame()
         }
     }
 
-    pub fn form_token(&self) -> String {
-        self.state.web.form_tokens.issue(&self.request)
+    /// What was typed into a form of this page that was not handled; no fields when there is none.
+    /// For a page that shows [`Page::frame_with_notice`] with it.
+    pub fn typed(&self) -> Form {
+        let interrupted = Interrupted::find_here(&self.request);
+        interrupted.map(Interrupted::into_form).unwrap_or_default()
+    }
+
+    /// What to say of a form that waits at the page `next`.
+    pub fn interrupted_at(&self, next: Option<&str>) -> Option<&'static str> {
+        let interrupted = Interrupted::find(&self.request)?;
+        next.filter(|next| interrupted.is_for_page(next))?;
+        Some(interrupted.on_the_way())
+    }
+
+    pub fn form_token(&self) -> Result<String, Fault> {
+        token::issue(&self.request)
     }
 
     pub fn query(&self, key: &str) -> Option<String> {
@@ -201,7 +218,14 @@ impl Page {
     /// For the next page to say.
     pub fn leave_notice(&self, notice: &str) {
         // A message that cannot be kept is not worth failing for.
-        self.request.get_session().insert(NOTICE, notice).ok();
+        let sealed = self
+            .state
+            .web
+            .cookies
+            .seal(Sealed::Notice, notice.to_owned());
+        if let Some(cookie) = sealed {
+            cookies::queue(&self.request, cookie);
+        }
     }
 
     /// Sets the session's cookies and goes on.

@@ -25,19 +25,24 @@ impl NameFields {
         }
     }
 
-    /// With what was typed; `None` when something won't do, which is noted at its field.
-    ///
-    /// # Errors
-    /// When it is no form of ours.
-    pub fn read(form: &Form) -> Result<(Self, Option<(Changes, Expected)>), PageError> {
-        let version = form.text("version").parse();
-        let mut fields = Self {
+    /// With what was typed; `None` when it is not a form of ours.
+    pub fn typed(form: &Form) -> Option<Self> {
+        Some(Self {
             username: Field::kept(form.text("username")),
             email: Field::kept(form.text("email")),
             name: Field::kept(form.text("name")),
-            version: version
-                .map_err(|_| PageError::Malformed("The form is not whole. Nothing was saved."))?,
-        };
+            version: form.text("version").parse().ok()?,
+        })
+    }
+
+    /// With what was typed; `None` when something won't do, which is noted at its field.
+    ///
+    /// # Errors
+    /// When it is not a form of ours.
+    pub fn read(form: &Form) -> Result<(Self, Option<(Changes, Expected)>), PageError> {
+        const MALFORMED: PageError =
+            PageError::Malformed("The form is not whole. Nothing was saved.");
+        let mut fields = Self::typed(form).ok_or(MALFORMED)?;
         let (username, email) = (form.text("username").trim(), form.text("email").trim());
         let username = (!username.is_empty())
             .then(|| Username::parse(username))

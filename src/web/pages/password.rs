@@ -32,6 +32,11 @@ impl ChangePassword<'_> {
     }
 }
 
+/// For password managers (W3C, A Well-Known URL for Changing Passwords).
+pub async fn show_way(page: Page) -> Answer {
+    Ok(page.go("/account/password"))
+}
+
 pub async fn show(page: Page, who: SignedIn) -> Answer {
     form(&page, &who, Field::default(), Field::default())
 }
@@ -64,8 +69,8 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
 
 fn form(page: &Page, SignedIn(who): &SignedIn, current: Field, new: Field) -> Answer {
     let form = ChangePassword {
-        frame: page.frame(),
-        form_token: page.form_token(),
+        frame: page.frame_with_notice(),
+        form_token: page.form_token()?,
         login: who.login(),
         min_length: page.config.passwords.min_length,
         current,

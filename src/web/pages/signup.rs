@@ -6,7 +6,7 @@ use super::sign_up_fields::SignUpFields;
 use super::{Answer, DASHBOARD, Frame, Page, next_page};
 use crate::config::SignupMode;
 use crate::web::error::PageError;
-use crate::web::forms::{FieldError, Form};
+use crate::web::forms::{FieldError, VisitorForm};
 
 #[derive(Template)]
 #[template(path = "pages/signup.html")]
@@ -32,7 +32,7 @@ pub async fn show(page: Page) -> Answer {
     form(&page, next, SignUpFields::default())
 }
 
-pub async fn submit(page: Page, sent: Form) -> Answer {
+pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
         return Err(PageError::SignUpClosed);
     }
@@ -54,7 +54,7 @@ pub async fn submit(page: Page, sent: Form) -> Answer {
 fn form(page: &Page, next: Option<String>, fields: SignUpFields) -> Answer {
     let form = SignUp {
         frame: page.frame(),
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
         next,
         min_length: page.config.passwords.min_length,
         fields,

@@ -15,6 +15,8 @@ struct Verify<'a> {
     frame: Frame,
     form_token: String,
     next: Option<String>,
+    /// Of a form that waits at `next`.
+    interrupted: Option<&'static str>,
     /// For password managers.
     login: &'a str,
     password: Field,
@@ -55,7 +57,8 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
 fn form(page: &Page, SignedIn(who): &SignedIn, next: Option<String>, password: Field) -> Answer {
     let form = Verify {
         frame: page.frame(),
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
+        interrupted: page.interrupted_at(next.as_deref()),
         next,
         login: who.login(),
         password,

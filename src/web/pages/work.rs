@@ -108,7 +108,8 @@ impl List {
 }
 
 pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
-    list(&page, &who, Part::of(&page)?, Field::default()).await
+    let title = Field::kept(page.typed().text("title"));
+    list(&page, &who, Part::of(&page)?, title).await
 }
 
 pub async fn add(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
@@ -146,7 +147,7 @@ async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
     };
     let list = List {
         frame: page.frame_with_notice(),
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
         title,
         add: part.at(LIST),
         filters: vec![
@@ -205,11 +206,13 @@ impl Edit {
 }
 
 pub async fn edit(page: Page, SignedIn(who): SignedIn) -> Answer {
-    let item = page.work.load(who.account, id(&page)?).await?;
+    let mut item = page.work.load(who.account, id(&page)?).await?;
+    let typed = page.typed();
     let title = Field {
-        value: item.title.clone(),
+        value: typed.find("title").unwrap_or(&item.title).to_owned(),
         error: None,
     };
+    item.version = typed.text("version").parse().unwrap_or(item.version);
     form(&page, &who, item, title).await
 }
 
@@ -259,7 +262,7 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
         number,
         moves,
         frame: page.frame_with_notice(),
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
         title,
         version: item.version,
         is_done: item.status() == Status::Done,

@@ -8,8 +8,8 @@ fn an_unknown_address_is_not_found() {
     let door = Door::open();
     for path in [
         "/nowhere",
-        "/login/",
         "/LOGIN",
+        "/nowhere/",
         "//login",
         "/login/x",
         "/index.php",
@@ -35,6 +35,59 @@ fn an_unknown_address_is_not_found() {
         404,
         "not_found",
         "no page at this address",
+    );
+}
+
+#[test]
+fn an_address_with_slashes_at_its_end_leads_to_the_one_without() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    for (address, led_to) in [
+        ("/login/", "/login"),
+        ("/login/?next=/work&x=%2F", "/login?next=/work&x=%2F"),
+        ("/work///", "/work"),
+        ("/files/x/", "/files/x"),
+        ("/api/me/", "/api/me"),
+        ("/.well-known/jwks.json/", "/.well-known/jwks.json"),
+    ] {
+        for method in ["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT"] {
+            let reply = ada.with_method(method, address);
+            assert_eq!(
+                (reply.status, reply.location()),
+                (308, led_to.to_owned()),
+                "{method}"
+            );
+            assert_eq!(reply.header("cache-control"), Some("no-store"));
+        }
+    }
+    // Raw, because a client would tidy these.
+    for path in [
+        "//evil.test/",
+        "//evil.test//",
+        "///login/",
+        "//login/",
+        "/\\evil.test/",
+        "/static/../login/",
+        "/%2fevil.test/",
+        "/",
+        "//",
+    ] {
+        let mut wire = Wire::to(door.address);
+        wire.say(format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        ));
+        let answer = wire.hear();
+        assert_ne!(status_of(&answer), "308", "{path} {answer}");
+    }
+}
+
+#[test]
+fn a_password_manager_finds_where_a_password_is_changed() {
+    let door = Door::open();
+    let reply = program(&door).get("/.well-known/change-password");
+    assert_eq!(
+        (reply.status, reply.location()),
+        (303, "/account/password".to_owned())
     );
 }
 

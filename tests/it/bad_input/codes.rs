@@ -121,6 +121,7 @@ fn every_error_code_is_raised_with_a_status_of_its_own() {
         nobody
             .with("sec-fetch-site", "cross-site")
             .post("/logout", &[]),
+        ada.with("accept", "application/json").post("/logout", &[]),
         holder.get("/api/accounts"),
         send(&key, "/api/work-items", &json!({"title": "another"})),
         root_holder.with_method("DELETE", &format!("/api/accounts/{root_id}")),

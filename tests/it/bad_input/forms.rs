@@ -113,7 +113,7 @@ fn a_first_administrator_without_a_link_gets_nothing() {
 fn signing_out_needs_no_field_and_nobody_to_be_signed_in() {
     let door = Door::open();
     for who in [door.browser(), door.signed_up("ada")] {
-        assert_eq!(who.post("/logout", &[]).location(), "/");
+        assert_eq!(who.post_own("/logout", &[]).location(), "/");
         assert!(!who.is_signed_in());
     }
 }

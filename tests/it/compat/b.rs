@@ -32,7 +32,7 @@ fn tutorial_b_sets_a_sessions_cookies_and_the_token_ends_with_it() {
     let (_, access) = read(&session.access());
     assert_eq!(claims["sid"], access["sid"]);
     let same = session.with("sec-fetch-site", "same-origin");
-    assert_eq!(same.post("/logout", &[]).status, 303);
+    assert_eq!(same.post_own("/logout", &[]).status, 303);
     let ended = show_to_b(&door, &token);
     let invalid = r#"{"Alert!":"Invalid Token"}"#;
     assert_eq!(seen(&ended), (401, invalid, "application/json"));

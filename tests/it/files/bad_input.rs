@@ -522,8 +522,7 @@ fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
     only(&door, 0);
     let page = door.browser();
     page.sign_in("ada", PASSWORD);
-    let form_token = page.get("/files").value_of("form_token");
-    let told = page.send_files("/files", &more.text("form_token", &form_token));
+    let told = page.send_own_files("/files", &more);
     assert_eq!(told.status, 422);
     let words = "Choose 100 files or fewer at once: none of these was kept";
     assert_eq!(told.errors(), [("file".to_owned(), words.to_owned())]);

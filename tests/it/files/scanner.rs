@@ -135,7 +135,7 @@ fn a_virus_is_refused_wherever_it_stands() {
     only(&door, 0);
     let page = door.browser();
     page.sign_in("ada", PASSWORD);
-    let reply = page.send_files("/files", &one("letter.com", eicar()));
+    let reply = page.send_own_files("/files", &one("letter.com", eicar()));
     assert_eq!(reply.status, 422);
     assert_eq!(
         reply.errors(),

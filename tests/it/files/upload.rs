@@ -90,7 +90,7 @@ fn the_form_of_the_page_uploads_what_was_chosen() {
         page.text("tbody tr")
     );
     let two = one("a.txt", "a").file("file", "b.txt", "b");
-    let reply = ada.send_files("/files", &two);
+    let reply = ada.send_own_files("/files", &two);
     assert_eq!(ada.follow(&reply).text(".notice"), "2 files are uploaded.");
     only(&door, 3);
 }
@@ -154,7 +154,7 @@ fn what_is_wrong_with_an_upload_stands_on_the_page_with_what_was_typed() {
             "A description is for one file: choose one, or leave it out",
         ),
     ] {
-        let page = ada.send_files("/files", &form);
+        let page = ada.send_own_files("/files", &form);
         assert_eq!(page.status, 422, "{}", page.body);
         assert_eq!(page.errors(), [(field.to_owned(), words.to_owned())]);
         assert_eq!(page.value_of("description"), "Words");
@@ -242,7 +242,7 @@ fn no_two_files_of_an_account_have_the_same_description() {
     only(&door, 4);
     let page = door.browser();
     page.sign_in("ada", PASSWORD);
-    let reply = page.send_files("/files", &described("d.txt", "Caf\u{e9}", "d"));
+    let reply = page.send_own_files("/files", &described("d.txt", "Caf\u{e9}", "d"));
     assert_eq!(reply.status, 422);
     assert_eq!(reply.errors()[0].0, "description");
     only(&door, 4);
@@ -309,10 +309,7 @@ fn nobody_uploads_anything_without_a_token() {
         "not_signed_in",
     );
     let reply = door.browser().send_files("/files", &one("a.txt", "a"));
-    assert_eq!(
-        (reply.status, reply.heading()),
-        (401, "Sign in first".into())
-    );
+    assert_eq!(reply.location(), "/login?next=/files");
     only(&door, 0);
 }
 

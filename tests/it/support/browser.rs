@@ -16,6 +16,14 @@ pub struct Browser {
     client: Client,
 }
 
+/// A form of a page.
+pub struct FormOnPage {
+    pub method: String,
+    pub action: String,
+    /// As (name, kind, value). The kind is the type of an input, or `select`, or `textarea`.
+    pub fields: Vec<(String, String, String)>,
+}
+
 /// An answer, read whole. Redirects are not followed unless one says so.
 pub struct Reply {
     pub status: u16,
@@ -97,6 +105,13 @@ impl Browser {
         self.post_body(path, CONTENT_TYPE, form.whole())
     }
 
+    /// As [`Browser::send_files`], with the token of this session's own pages.
+    pub fn send_own_files(&self, path: &str, form: &Multipart) -> Reply {
+        let token = self.own_token();
+        let form = Multipart::new().text("form_token", &token).then(form);
+        self.send_files(path, &form)
+    }
+
     pub fn with_method(&self, method: &str, path: &str) -> Reply {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         self.send(self.client.request(method, self.full(path)))
@@ -156,18 +171,46 @@ impl Browser {
         self.cookie("doorward_access").expect("signed in")
     }
 
+    /// By its name without what the instance adds.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.borrow().get(name).cloned()
+        let cookies = self.cookies.borrow();
+        let found = cookies.iter().find(|(full, _)| short_name(full) == name);
+        found.map(|(_, value)| value.clone())
     }
 
     pub fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies
-            .borrow_mut()
-            .insert(name.to_owned(), value.to_owned());
+        let full = self.full_name(name);
+        self.cookies.borrow_mut().insert(full, value.to_owned());
     }
 
     pub fn drop_cookie(&self, name: &str) {
-        self.cookies.borrow_mut().remove(name);
+        let mut cookies = self.cookies.borrow_mut();
+        cookies.retain(|full, _| short_name(full) != name);
+    }
+
+    /// With what the instance adds to it, which its sign-in page shows.
+    pub fn full_name(&self, name: &str) -> String {
+        let blank = Self::sending(&self.url, &[("accept", "text/html")]);
+        let shown = blank.get("/login").cookies();
+        let form = shown
+            .iter()
+            .find(|cookie| cookie.contains("doorward_form_"));
+        let (form, _) = form.unwrap().split_once('=').unwrap();
+        form.replace("doorward_form", name)
+    }
+
+    /// The token of this session's own pages.
+    fn own_token(&self) -> String {
+        let looking = self.with("accept", "text/html");
+        let token = looking.get("/").value_of("form_token");
+        self.cookies.replace(looking.cookies.into_inner());
+        token
+    }
+
+    /// As [`Browser::post`], with the token of this session's own pages.
+    pub fn post_own(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let token = self.own_token();
+        self.post(path, &[fields, &[("form_token", &token)]].concat())
     }
 
     /// A second browser with the same cookies: what a thief, a restored profile or another tab has.
@@ -226,9 +269,10 @@ impl Browser {
             let (pair, rest) = cookie.split_once(';').unwrap_or((&cookie, ""));
             let (name, value) = pair.split_once('=').unwrap();
             if rest.contains("Max-Age=0") {
-                self.drop_cookie(name);
+                self.cookies.borrow_mut().remove(name);
             } else {
-                self.set_cookie(name, value);
+                let (name, value) = (name.to_owned(), value.to_owned());
+                self.cookies.borrow_mut().insert(name, value);
             }
         }
         reply
@@ -319,6 +363,32 @@ impl Reply {
             .unwrap_or_default()
     }
 
+    pub fn forms(&self) -> Vec<FormOnPage> {
+        let page = Html::parse_document(&self.body);
+        let read = |form: ElementRef<'_>| {
+            let of = |element: ElementRef<'_>, name| element.value().attr(name).map(str::to_owned);
+            let named = selector_of("[name]");
+            let fields = form.select(&named).map(|field| {
+                let kind = match field.value().name() {
+                    "input" => of(field, "type").unwrap_or_else(|| "text".to_owned()),
+                    other => other.to_owned(),
+                };
+                let value = match field.select(&selector_of("option[selected]")).next() {
+                    Some(option) => of(option, "value").or_else(|| Some(text_of(option))),
+                    None => of(field, "value"),
+                };
+                let name = of(field, "name").unwrap();
+                (name, kind, value.unwrap_or_default())
+            });
+            FormOnPage {
+                method: of(form, "method").unwrap_or_else(|| "get".to_owned()),
+                action: of(form, "action").unwrap(),
+                fields: fields.collect(),
+            }
+        };
+        page.select(&selector_of("form")).map(read).collect()
+    }
+
     fn filled(&self, button: &str, by_label: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
         let page = Html::parse_document(&self.body);
         let form = page
@@ -375,6 +445,15 @@ fn field_of<'a>(within: ElementRef<'a>, label: &str) -> ElementRef<'a> {
             .next()
             .unwrap(),
         None => found.select(&selector_of("input")).next().unwrap(),
+    }
+}
+
+/// `doorward_access` of `__Host-doorward_access_0123abcd`.
+pub fn short_name(cookie: &str) -> &str {
+    let name = cookie.strip_prefix("__Host-").unwrap_or(cookie);
+    match name.rsplit_once('_') {
+        Some((short, instance)) if short.contains('_') && instance.len() == 8 => short,
+        _ => name,
     }
 }
 

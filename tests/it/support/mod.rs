@@ -8,7 +8,7 @@ pub mod place;
 pub mod tools;
 pub mod wire;
 
-pub use browser::{Browser, Reply};
+pub use browser::{Browser, FormOnPage, Reply};
 pub use door::{Door, Schema, binary};
 pub use multipart::Multipart;
 pub use place::{Place, Ran, Serving};

@@ -45,6 +45,11 @@ impl Multipart {
         Self(all)
     }
 
+    /// With the parts of another one behind its own.
+    pub fn then(self, other: &Self) -> Self {
+        Self([self.0, other.0.clone()].concat())
+    }
+
     pub fn whole(&self) -> Vec<u8> {
         [&self.0, format!("--{BOUNDARY}--\r\n").as_bytes()].concat()
     }

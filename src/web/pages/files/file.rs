@@ -45,7 +45,7 @@ impl OneFile {
         Ok(Self {
             links: links.collect::<Result<_, _>>()?,
             frame: page.frame_with_notice(),
-            form_token: page.form_token(),
+            form_token: page.form_token()?,
             media_type: file.media_type.clone(),
             checksum: file.checksum(),
             version: file.version,
@@ -71,7 +71,17 @@ impl OneFile {
 
 pub async fn open(page: Page, SignedIn(who): SignedIn) -> Answer {
     let file = page.files.load(who.account, id(&page)?).await?;
-    page.show(StatusCode::OK, &OneFile::of(&page, file).await?)
+    let (mut form, typed) = (OneFile::of(&page, file).await?, page.typed());
+    if let Some(name) = typed.find("name") {
+        form.name = Field::kept(name);
+        form.description = Field::kept(typed.text("description"));
+        form.version = typed.text("version").parse().unwrap_or(form.version);
+    }
+    if let Ok(minutes) = typed.text("minutes").parse() {
+        form.minutes = minutes;
+        form.downloads = Field::kept(typed.text("downloads"));
+    }
+    page.show(StatusCode::OK, &form)
 }
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.

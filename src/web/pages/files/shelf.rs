@@ -106,14 +106,15 @@ fn words(sort: Sort) -> &'static str {
 
 pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
     let part = Part::of(&page)?;
-    shelf(&page, &who, part, (Field::default(), Field::default())).await
+    let description = Field::kept(page.typed().text("description"));
+    shelf(&page, &who, part, (description, Field::default())).await
 }
 
 pub async fn add(page: Page, SignedIn(who): SignedIn, body: Payload) -> Answer {
     let part = Part::of(&page)?;
     let expected = Expected {
         field: "file",
-        right: Right::Session,
+        right: Right::Page,
         key: None,
     };
     let body = body.into_inner();
@@ -173,7 +174,7 @@ async fn shelf(
     let (bytes_max, files_max) = (used.bytes_max(settings), used.files_max(settings));
     let shelf = Shelf {
         frame: page.frame_with_notice(),
-        form_token: page.form_token(),
+        form_token: page.form_token()?,
         description,
         file,
         used: Used {

@@ -1,0 +1,335 @@
+//! A posted form that was not handled because its sender has to sign in, or give the password
+//! again, first. What was typed is kept in the sender's own browser, sealed, and the form shows it
+//! again, to the same account only. Passwords and files are never kept.
+
+use actix_web::dev::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+
+use super::token::{self, MadeFor};
+use super::{BODY_WITHIN, FORM, Form, body_of, upload};
+use crate::base::ids::AccountId;
+use crate::web::cookies::{self, Sealed};
+use crate::web::error::{OtherSession, PageError, is_for_a_person};
+use crate::web::guard::{lead_to, only_looks, state, viewer};
+use crate::web::{query, routes};
+
+/// The fields that are kept: whatever people type that is not secret, and what tells which
+/// version they changed.
+const KEPT: [&str; 12] = [
+    "description",
+    "downloads",
+    "email",
+    "files_max",
+    "groups",
+    "megabytes_max",
+    "minutes",
+    "name",
+    "role",
+    "title",
+    "username",
+    VERSION,
+];
+const VERSION: &str = "version";
+
+/// Why a form was not handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    SignedOut,
+    SignedInAgain,
+    NotRecent,
+}
+
+/// What became of that which was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Typed {
+    Nothing,
+    Kept,
+    TooLong,
+    Files,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Interrupted {
+    account: String,
+    /// The page on which the form stands.
+    page: String,
+    why: Why,
+    typed: Typed,
+    fields: Vec<(String, String)>,
+}
+
+impl Interrupted {
+    /// The form that waits in this browser to be shown again, whoever typed it.
+    pub fn find(request: &HttpRequest) -> Option<Self> {
+        let cookies = &state(request).ok()?.web.cookies;
+        let text = cookies.unseal(Sealed::Interrupted, request.headers())?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The form that waits for this very page and the account that is signed in.
+    pub fn find_here(request: &HttpRequest) -> Option<Self> {
+        let viewer = viewer(request).filter(|_| only_looks(request))?;
+        let found = Self::find(request)?;
+        let path = found.page.split('?').next();
+        let is_here = path == Some(request.path()) && found.account == viewer.account.to_string();
+        is_here.then_some(found)
+    }
+
+    pub fn is_for_page(&self, page: &str) -> bool {
+        self.page == page
+    }
+
+    /// The fields as they were typed.
+    pub fn into_form(self) -> Form {
+        Form(self.fields)
+    }
+
+    /// For the page that leads on to the form.
+    pub fn on_the_way(&self) -> &'static str {
+        match (self.typed, self.why) {
+            (Typed::Kept, Why::NotRecent) => {
+                "What you typed is kept, and you can send it after that."
+            }
+            (Typed::Kept, _) => {
+                "Nothing was saved, because you were signed out. Sign in with the same account, \
+                 and what you typed is there again."
+            }
+            (Typed::TooLong, _) => {
+                "Nothing was saved, and what you typed is too long to be kept. \
+                 Go back in your browser to copy it."
+            }
+            (Typed::Files, _) => {
+                "Nothing was uploaded, because you were signed out. Sign in, then choose the files again."
+            }
+            (Typed::Nothing, Why::NotRecent) => "After that, send the form again.",
+            (Typed::Nothing, _) => {
+                "Nothing was changed, because you were signed out. Sign in, then send the form again."
+            }
+        }
+    }
+
+    /// For the page with the form.
+    pub fn notice(&self) -> String {
+        let why = match self.why {
+            Why::SignedOut => "You were signed out before",
+            Why::SignedInAgain => "You have signed in again since you opened this page",
+            Why::NotRecent => "Your password was needed first",
+        };
+        let then = match self.typed {
+            Typed::Nothing => "nothing was changed. Send the form again if you still want that",
+            Typed::Kept => "nothing was saved. What you typed is here again: check it and send it",
+            Typed::TooLong => "nothing was saved. What you typed was too long to be kept",
+            Typed::Files => "nothing was uploaded. Choose the files again",
+        };
+        format!("{why}, so {then}.")
+    }
+}
+
+/// Keeps what was typed for the account that typed it.
+fn keep(request: &HttpRequest, made_for: MadeFor, why: Why, sent: &Sent) -> Typed {
+    let kept = KEPT.iter().filter_map(|name| {
+        let value = sent.form.find(name)?;
+        Some(((*name).to_owned(), value.to_owned()))
+    });
+    let fields: Vec<_> = kept.collect();
+    let has_typed = fields
+        .iter()
+        .any(|(name, value)| name != VERSION && !value.is_empty());
+    let mut interrupted = Interrupted {
+        account: made_for.account.to_string(),
+        page: page_of(request),
+        why,
+        typed: match (sent.carries, has_typed) {
+            (Carries::Files, _) => Typed::Files,
+            (Carries::Text, true) => Typed::Kept,
+            (Carries::Text, false) => Typed::Nothing,
+        },
+        fields,
+    };
+    if sent.is_too_long || !is_queued(request, &interrupted) {
+        interrupted.typed = Typed::TooLong;
+        interrupted.fields.clear();
+        is_queued(request, &interrupted);
+    }
+    interrupted.typed
+}
+
+fn is_queued(request: &HttpRequest, interrupted: &Interrupted) -> bool {
+    let cookie = state(request).ok().and_then(|state| {
+        let text = serde_json::to_string(interrupted).ok()?;
+        state.web.cookies.seal(Sealed::Interrupted, text)
+    });
+    let is_queued = cookie.is_some();
+    if let Some(cookie) = cookie {
+        cookies::queue(request, cookie);
+    }
+    is_queued
+}
+
+/// The form has been shown again.
+pub fn forget(request: &HttpRequest) {
+    if let Ok(state) = state(request) {
+        cookies::queue(request, state.web.cookies.remove(Sealed::Interrupted));
+    }
+}
+
+/// Whether a form has files in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    Text,
+    Files,
+}
+
+/// A form as far as it was read before it was clear that it would not be handled.
+pub struct Sent {
+    form: Form,
+    carries: Carries,
+    is_too_long: bool,
+}
+
+impl Sent {
+    pub async fn read(request: &HttpRequest, payload: Payload) -> Self {
+        let carries = if upload::is_multipart(request) {
+            Carries::Files
+        } else {
+            Carries::Text
+        };
+        let read = async {
+            match carries {
+                Carries::Files => upload::read_texts(request, payload).await,
+                Carries::Text => Form::parse(&body_of(request, payload, FORM).await?),
+            }
+        };
+        let form = tokio::time::timeout(BODY_WITHIN, read).await;
+        let form = form.unwrap_or(Err(PageError::TooSlow));
+        Self {
+            is_too_long: matches!(form, Err(PageError::TooLarge)),
+            form: form.unwrap_or_default(),
+            carries,
+        }
+    }
+}
+
+/// Leads a browser to where its person signs in, and from there back to the form.
+pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
+    let made_for = state(request)
+        .ok()
+        .and_then(|state| state.web.form_tokens.read(sent.form.text("form_token")));
+    if let Some(made_for) = made_for {
+        keep(request, made_for, Why::SignedOut, sent);
+    }
+    lead_to("/login", &page_of(request))
+}
+
+/// Leads a browser to where its person gives the password again, and from there back to the form.
+///
+/// # Errors
+/// As [`check`].
+pub async fn lead_to_confirm(
+    request: &HttpRequest,
+    sent: &Sent,
+) -> Result<HttpResponse, PageError> {
+    check_sent(request, sent).await?;
+    let made_for = state(request)?
+        .web
+        .form_tokens
+        .read(sent.form.text("form_token"));
+    if let Some(made_for) = made_for {
+        keep(request, made_for, Why::NotRecent, sent);
+    }
+    Ok(lead_to("/account/verify", &page_of(request)))
+}
+
+/// Whether a form may act on the account that is signed in.
+///
+/// # Errors
+/// [`PageError::CrossSite`], or when it was made for another session: what was typed is kept for
+/// the account that typed it.
+pub async fn check(request: &HttpRequest, form: Form, carries: Carries) -> Result<Form, PageError> {
+    let sent = Sent {
+        form,
+        carries,
+        is_too_long: false,
+    };
+    check_sent(request, &sent).await?;
+    Ok(sent.form)
+}
+
+pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageError> {
+    let proof = token::prove(request, sent.form.text("form_token"))?;
+    if proof.is_for_viewer {
+        return Ok(());
+    }
+    let Some(viewer) = viewer(request) else {
+        return Err(PageError::CrossSite);
+    };
+    if !proof.is_from_here && proof.made_for.is_none() {
+        return Err(PageError::CrossSite);
+    }
+    let is_same = proof
+        .made_for
+        .is_some_and(|made_for| made_for.account == viewer.account);
+    let why = if is_same {
+        Why::SignedInAgain
+    } else {
+        Why::SignedOut
+    };
+    let typed = proof
+        .made_for
+        .map(|made_for| keep(request, made_for, why, sent));
+    if is_same && is_for_a_person(request) {
+        return Err(PageError::SignedInAgain(page_of(request)));
+    }
+    let other = match proof.made_for {
+        Some(made_for) if !is_same => find_other(request, made_for.account).await,
+        _ => None,
+    };
+    let now = viewer.greeting();
+    // Two people can be called the same.
+    let (now, made_for) = match other {
+        Some((name, login)) if name == now => (viewer.login().to_owned(), Some(login)),
+        Some((name, _)) => (now.to_owned(), Some(name)),
+        None => (now.to_owned(), None),
+    };
+    Err(PageError::OtherSession(Box::new(OtherSession {
+        now,
+        made_for,
+        is_kept: typed == Some(Typed::Kept),
+        page: page_of(request),
+        is_for_anybody: !request
+            .match_pattern()
+            .is_some_and(|path| path.contains('{')),
+    })))
+}
+
+/// What somebody is called, and what they sign in with.
+async fn find_other(request: &HttpRequest, id: AccountId) -> Option<(String, String)> {
+    let account = state(request).ok()?.accounts.find(id).await.ok()??;
+    let login = account.username.as_ref().or(account.email.as_ref());
+    let login = login.cloned().unwrap_or_default();
+    Some((account.greeting().to_owned(), login))
+}
+
+/// The page with the form that was posted: the nearest address, from the end of the path, that
+/// shows a page.
+pub fn page_of(request: &HttpRequest) -> String {
+    let pattern = request.match_pattern().unwrap_or_default();
+    let (mut pattern, mut path) = (pattern.as_str(), request.path());
+    while !routes::shows_a_page(pattern) {
+        match (pattern.rsplit_once('/'), path.rsplit_once('/')) {
+            (Some((above, _)), Some((above_path, _))) if !above.is_empty() => {
+                (pattern, path) = (above, above_path);
+            }
+            _ => return "/".to_owned(),
+        }
+    }
+    let page = match request.query_string() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    };
+    match query::local_path(&page) {
+        Some(_) => page,
+        None => "/".to_owned(),
+    }
+}
