@@ -16,6 +16,7 @@ pub struct Assets {
     pub show_password: Asset,
     pub copy: Asset,
     pub upload: Asset,
+    pub signed_in: Asset,
 }
 
 pub struct Asset {
@@ -57,6 +58,12 @@ impl Assets {
                 "text/javascript; charset=utf-8",
                 include_bytes!("../../static/upload.js"),
             ),
+            signed_in: asset(
+                "signed-in",
+                "js",
+                "text/javascript; charset=utf-8",
+                include_bytes!("../../static/signed-in.js"),
+            ),
         }
     }
 }
@@ -81,8 +88,9 @@ pub async fn serve(
         show_password,
         copy,
         upload,
+        signed_in,
     } = &state.web.assets;
-    let asset = [stylesheet, icon, show_password, copy, upload]
+    let asset = [stylesheet, icon, show_password, copy, upload, signed_in]
         .into_iter()
         .find(|asset| asset.url.strip_prefix("/static/") == Some(&file))
         .ok_or(PageError::NotFound)?;

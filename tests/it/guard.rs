@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::compat;
-use crate::support::{Browser, Door, Multipart, PASSWORD, Reply, wait_until};
+use crate::support::{Browser, Door, Multipart, PASSWORD, Reply, Wire, log, status_of, wait_until};
 
 const LINK: &str = "/dashboard?token=";
 
@@ -431,6 +431,116 @@ fn a_browser_that_does_not_say_where_a_form_came_from_needs_its_token() {
         .unwrap();
     let stolen = [&fields[..], &[("form_token", theirs.as_str())]].concat();
     assert_eq!(old.post("/login", &stolen).status, 403);
+}
+
+#[test]
+fn a_page_that_was_opened_at_another_address_is_told_the_right_one() {
+    let door = Door::with(&[("base_url", "http://door.example:8080")]);
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    let words = "Open http://door.example:8080 and send it from there.";
+    let from = |origin: &str, accept: &str| {
+        Browser::sending(&door.local_url(), &[])
+            .with("origin", origin)
+            .with("accept", accept)
+    };
+    for _ in 0..3 {
+        let page = from("http://192.0.2.77:8080", "text/html").post("/login", &fields);
+        assert_eq!(
+            (page.status, page.heading()),
+            (403, "This form was refused".to_owned())
+        );
+        assert!(page.text("main").contains(words), "{}", page.body);
+        let way = page.attribute("main .actions a", "href").unwrap();
+        assert_eq!(way, "http://door.example:8080");
+        let program = from("http://192.0.2.77:8080", "*/*");
+        let json = program.send_json("POST", "/api/sessions", &serde_json::json!({}));
+        assert_eq!(json.json()["error"], "cross_site");
+        assert!(json.body.contains(words), "{}", json.body);
+    }
+    let taken = from("HTTP://Door.Example:8080", "text/html").post("/login", &fields);
+    assert_eq!(taken.status, 422, "it is ours, and has no such account");
+    let named = |origin: &str| {
+        let words = format!("Origin {origin} is not base_url http://door.example:8080");
+        log::text().matches(&words).count()
+    };
+    assert_eq!(named("http://192.0.2.77:8080"), 1);
+    // Neither what is not an origin nor any number of them is written down.
+    for odd in ["http://a.test/ fault x=1", "http://a.test\tx", "a.test"] {
+        from(odd, "text/html").post("/login", &fields);
+    }
+    for n in 0..50 {
+        from(&format!("http://many-{n}.example"), "text/html").post("/login", &fields);
+    }
+    let many = (0..50).map(|n| named(&format!("http://many-{n}.example")));
+    assert_eq!(
+        (many.sum::<usize>(), named("…")),
+        (8, 1),
+        "ten with the one above"
+    );
+    let text = log::text();
+    let refusals = text.lines().filter(|line| line.contains("is not base_url"));
+    assert!(refusals.clone().all(|line| !line.contains("a.test")));
+}
+
+#[test]
+fn a_browser_is_known_by_a_whole_media_type() {
+    let door = Door::open();
+    let answered = |accept: &[&str]| {
+        let mut wire = Wire::to(door.address);
+        let lines = accept.iter().map(|line| format!("accept: {line}\r\n"));
+        let lines: String = lines.collect();
+        wire.say(format!(
+            "GET /dashboard HTTP/1.1\r\nhost: x\r\n{lines}connection: close\r\n\r\n"
+        ));
+        status_of(&wire.hear()).to_owned()
+    };
+    for browser in [
+        &["text/html"][..],
+        &["TEXT/HTML"],
+        &["application/json, Text/Html;level=1;q=0.1"],
+        &["text/html ; q=0.001"],
+        &["text/html;Q=1"],
+        &["application/xhtml+xml,text/html;charset=utf-8"],
+        &["*/*", "text/html"],
+    ] {
+        assert_eq!(answered(browser), "303", "{browser:?}");
+    }
+    for program in [
+        &[][..],
+        &["*/*"],
+        &["text/*"],
+        &["text/htmlx"],
+        &["xtext/html"],
+        &["text/html;q=0"],
+        &["text/html; Q=0.000, application/json"],
+        &["application/json;profile=text/html"],
+    ] {
+        assert_eq!(answered(program), "401", "{program:?}");
+    }
+    // So it is with the type of what is sent.
+    let login = |content_type: &str| {
+        let body = format!("username=ada&password={PASSWORD}");
+        let reply = door.browser().post_body("/login", content_type, body);
+        reply.status
+    };
+    for content_type in [
+        "Application/X-WWW-Form-URLencoded",
+        "application/x-www-form-urlencoded ; charset=UTF-8",
+    ] {
+        assert_eq!(login(content_type), 422, "{content_type}");
+    }
+    for content_type in ["application/x-www-form-urlencodedx", "text/plain"] {
+        assert_eq!(login(content_type), 415, "{content_type}");
+    }
+    let ada = door.program(Some(&door.signed_up("ada").access()));
+    let file = Multipart::new().file("file", "a.txt", "a");
+    let content_type = "Multipart/Form-Data; Boundary=----WebKitFormBoundaryx9G2mQw0pLr4Tz7K";
+    let sent = ada.post_body("/api/files", content_type, file.whole());
+    assert_eq!(sent.status, 201, "{}", sent.body);
+    let title = r#"{"title": "x"}"#;
+    let content_type = "Application/JSON;charset=utf-8";
+    let sent = ada.post_body("/api/work-items", content_type, title);
+    assert_eq!(sent.status, 201, "{}", sent.body);
 }
 
 /// The page of a one-time link is under `no-referrer`, so its form comes with `Origin: null`.

@@ -56,6 +56,8 @@ pub struct Frame {
     pub script: Arc<str>,
     pub copy_script: Arc<str>,
     pub upload_script: Arc<str>,
+    /// For every page of somebody signed in.
+    pub signed_in_script: Arc<str>,
     pub viewer: Option<Viewer>,
     /// Said once, on the page after the one that did it.
     pub notice: Option<String>,
@@ -100,6 +102,7 @@ impl Frame {
             script: url(&assets.show_password),
             copy_script: url(&assets.copy),
             upload_script: url(&assets.upload),
+            signed_in_script: url(&assets.signed_in),
             viewer: None,
             notice: None,
         }

@@ -6,6 +6,7 @@ mod window;
 mod files;
 mod gallery;
 mod journeys;
+mod tabs;
 mod traps;
 
 use crate::support::{left_out, tool};

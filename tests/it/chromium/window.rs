@@ -120,6 +120,18 @@ impl Chromium {
         self.wait(self.driver.goto(url));
     }
 
+    /// Opens another tab, with the same cookies, and turns to it. Returns the one that was left.
+    pub fn open_tab(&self) -> WindowHandle {
+        let left = self.wait(self.driver.window());
+        let new = self.wait(self.driver.new_tab());
+        self.wait(self.driver.switch_to_window(new));
+        left
+    }
+
+    pub fn turn_to(&self, tab: &WindowHandle) {
+        self.wait(self.driver.switch_to_window(tab.clone()));
+    }
+
     pub fn reload(&self) {
         self.wait(self.driver.refresh());
     }

@@ -1,0 +1,133 @@
+//! Two tabs of one browser, which have one session, and pages that it brings back from memory.
+
+use super::window::Chromium;
+use crate::support::{Door, PASSWORD};
+
+const LABEL: &str = "What there is to do";
+
+fn sign_in(chromium: &Chromium, name: &str) {
+    chromium.fill_all(&[("Username or email address", name), ("Password", PASSWORD)]);
+    chromium.press("Sign in");
+}
+
+#[test]
+fn a_page_left_open_in_another_tab_does_nothing_to_whoever_has_signed_in_since() {
+    let door = Door::open();
+    door.signed_up("hanna");
+    door.signed_up("ivan");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login?next=/account/delete");
+    sign_in(&chromium, "hanna");
+    assert_eq!(chromium.heading(), "Delete your account");
+    let first = chromium.open_tab();
+    chromium.open("/dashboard");
+    chromium.press("Sign out");
+    chromium.open("/login");
+    sign_in(&chromium, "ivan");
+    assert_eq!(chromium.heading(), "Hello, ivan");
+
+    chromium.turn_to(&first);
+    chromium.press("Delete my account");
+    assert_eq!(chromium.heading(), "Somebody else is signed in now");
+    let words = "You are signed in as ivan now; this page was made for hanna. Nothing was changed.";
+    assert!(
+        chromium.text("main").contains(words),
+        "{}",
+        chromium.text("main")
+    );
+    chromium.press("Sign out, and sign in as hanna");
+    sign_in(&chromium, "hanna");
+    assert!(
+        chromium.text("dl").contains("hanna"),
+        "{}",
+        chromium.text("dl")
+    );
+    assert_eq!(
+        door.number("SELECT count(*) AS n FROM accounts WHERE deleted_at IS NULL"),
+        2
+    );
+}
+
+#[test]
+fn what_was_typed_while_another_tab_signed_out_is_there_again() {
+    let door = Door::open();
+    door.signed_up("hanna");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login?next=/work");
+    sign_in(&chromium, "hanna");
+    chromium.fill(LABEL, "Cut the hedge “today”");
+    let first = chromium.open_tab();
+    chromium.open("/dashboard");
+    chromium.press("Sign out");
+    chromium.turn_to(&first);
+    chromium.press("Add");
+    assert_eq!(chromium.heading(), "Sign in");
+    assert!(
+        chromium
+            .text(".note")
+            .contains("what you typed is there again")
+    );
+    sign_in(&chromium, "hanna");
+    assert_eq!(chromium.path(), "/work");
+    assert!(
+        chromium
+            .text(".notice")
+            .contains("What you typed is here again")
+    );
+    chromium.press("Add");
+    assert!(chromium.text("li").contains("Cut the hedge “today”"));
+}
+
+/// As WebKit does on plain HTTP. Chromium does not keep such a page, so it is only told of it.
+#[test]
+fn a_page_that_comes_back_from_memory_is_shown_only_in_its_own_session() {
+    let door = Door::open();
+    door.signed_up("hanna");
+    door.signed_up("ivan");
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/login?next=/work");
+    sign_in(&chromium, "hanna");
+    chromium.fill(LABEL, "Cut the hedge");
+    let leave = "dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));";
+    let come_back = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));";
+    let display = "return getComputedStyle(document.documentElement).display";
+    chromium.evaluate(leave);
+    assert_eq!(chromium.evaluate(display), "none");
+    chromium.evaluate_async(&format!(
+        "const done = arguments[arguments.length - 1];
+         new MutationObserver(() => document.documentElement.hidden || done(true))
+             .observe(document.documentElement, {{ attributes: true }});
+         {come_back}"
+    ));
+    assert_eq!(chromium.evaluate(display), "block");
+    let typed = "return document.querySelector('#title').value";
+    assert_eq!(chromium.evaluate(typed), "Cut the hedge");
+
+    let first = chromium.open_tab();
+    chromium.open("/dashboard");
+    chromium.press("Sign out");
+    chromium.open("/login");
+    sign_in(&chromium, "ivan");
+    let second = chromium.open_tab();
+    chromium.turn_to(&first);
+    chromium.turn_page(|| {
+        chromium.evaluate(come_back);
+    });
+    assert_eq!(chromium.evaluate(typed), "", "it is a page of ivan's now");
+    assert!(chromium.text("nav a").starts_with("ivan"));
+
+    chromium.turn_to(&second);
+    chromium.open("/dashboard");
+    chromium.press("Sign out");
+    chromium.turn_to(&first);
+    chromium.turn_page(|| {
+        chromium.evaluate(come_back);
+    });
+    assert_eq!(chromium.heading(), "Sign in");
+}
