@@ -173,6 +173,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         config.sessions.clone(),
     )
     .await?;
+    accounts.follow_password_kinds().await?;
     let administration = Administration::new(db.clone(), clock.clone(), sessions.clone());
     let sign_in = SignIn::new(
         db.clone(),

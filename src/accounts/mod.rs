@@ -6,6 +6,8 @@
 
 mod store;
 
+use std::time::Duration;
+
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
@@ -16,9 +18,14 @@ use crate::base::version::Version;
 use crate::passwords::{HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
 pub use store::{
-    Holder, confirm, delete, find, find_credentials, find_holders, forget, has_administrator,
-    import, lock, set_password, update, which_is_taken_by_others,
+    Holder, confirm, count_password_kinds, delete, find, find_credentials, find_holders, forget,
+    has_administrator, import, lock, set_password, update, which_is_taken_by_others,
 };
+
+/// Between two counts of the kinds of hashes.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
+/// In one transaction, others wait for which.
+const KINDS_AT_ONCE: i64 = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -312,6 +319,47 @@ impl Accounts {
     /// When the database is away.
     pub async fn has_administrator(&self) -> Result<bool, Fault> {
         self.db.read(store::has_administrator).await
+    }
+
+    /// Tells the hashing which kinds of hashes the accounts have, now and every minute, so that an
+    /// unknown name takes the time of an account.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn follow_password_kinds(&self) -> Result<(), Fault> {
+        let mut without = self.count_password_kinds().await?;
+        let this = self.clone();
+        tokio::spawn(async move {
+            while this.passwords.is_shared() {
+                let counted = async {
+                    if without > 0 {
+                        this.add_password_kinds().await?;
+                    }
+                    this.count_password_kinds().await
+                };
+                match counted.await {
+                    Ok(left) => without = left,
+                    Err(fault) => {
+                        tracing::warn!(%fault, "the kinds of the password hashes were not counted");
+                    }
+                }
+                tokio::time::sleep(COUNT_EVERY).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Says how many hashes an earlier version stored, without their kind.
+    async fn count_password_kinds(&self) -> Result<u64, Fault> {
+        let (kinds, without) = self.db.read(store::count_password_kinds).await?;
+        self.passwords.set_mix(kinds);
+        Ok(without)
+    }
+
+    async fn add_password_kinds(&self) -> Result<(), Fault> {
+        let add = |tx: &mut AnyConnection| store::add_password_kinds(tx, KINDS_AT_ONCE);
+        while self.db.write(add).await? > 0 {}
+        Ok(())
     }
 
     /// Replaces `old` by a hash of the same password, unless it has been changed since.

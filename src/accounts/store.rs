@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Groups, Login, PersonName, Username, folded};
 use crate::base::version::Expected;
-use crate::passwords::PasswordHash;
+use crate::passwords::{Kind, PasswordHash};
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, Backend, containing, is_taken};
 
@@ -80,6 +81,7 @@ pub fn insert<E>(
             accounts::email_key.eq(new.email.as_ref().map(Email::key)),
             accounts::name.eq(&account.name),
             accounts::password_hash.eq(new.hash.as_str()),
+            accounts::password_kind.eq(kind_text(&new.hash)),
             accounts::role.eq(role.as_str()),
             accounts::created_at.eq(new.created_at),
         ))
@@ -467,6 +469,7 @@ pub fn delete(
             accounts::email_key.eq(&none),
             accounts::name.eq(&none),
             accounts::password_hash.eq(""),
+            accounts::password_kind.eq(""),
         ))
         .execute(tx)
         .map_err(Fault::from)?;
@@ -497,7 +500,10 @@ pub fn set_password(
     new: &PasswordHash,
 ) -> Result<(), Fault> {
     diesel::update(accounts::table.find(id.to_string()))
-        .set(accounts::password_hash.eq(new.as_str()))
+        .set((
+            accounts::password_hash.eq(new.as_str()),
+            accounts::password_kind.eq(kind_text(new)),
+        ))
         .execute(tx)?;
     Ok(())
 }
@@ -514,7 +520,53 @@ pub fn replace_hash(
             .find(id.to_string())
             .filter(accounts::password_hash.eq(old.as_str())),
     )
-    .set(accounts::password_hash.eq(new.as_str()))
+    .set((
+        accounts::password_hash.eq(new.as_str()),
+        accounts::password_kind.eq(kind_text(new)),
+    ))
     .execute(tx)?;
     Ok(replaced == 1)
+}
+
+/// Empty for a hash that lets nobody in.
+fn kind_text(hash: &PasswordHash) -> String {
+    hash.kind().map_or(String::new(), |kind| kind.to_string())
+}
+
+/// How many accounts have which kind of hash, and how many hashes were stored without a kind.
+///
+/// # Errors
+/// When the database is away.
+pub fn count_password_kinds(db: &mut AnyConnection) -> Result<(Vec<(Kind, u64)>, u64), Fault> {
+    let counted: Vec<(Option<String>, i64)> = accounts::table
+        .group_by(accounts::password_kind)
+        .select((accounts::password_kind, count_star()))
+        .load(db)?;
+    let (mut kinds, mut without) = (Vec::new(), 0);
+    for (kind, accounts) in counted {
+        match kind.as_deref().map(Kind::parse) {
+            Some(Some(kind)) => kinds.push((kind, accounts.unsigned_abs())),
+            // Nobody is let in by it, as when the account was deleted.
+            Some(None) => {}
+            None => without = accounts.unsigned_abs(),
+        }
+    }
+    Ok((kinds, without))
+}
+
+/// Stores the kinds of no more than `most` hashes that were stored without one, and says of how
+/// many it did.
+pub fn add_password_kinds(tx: &mut AnyConnection, most: i64) -> Result<usize, Fault> {
+    let without: Vec<(String, String)> = accounts::table
+        .select((accounts::id, accounts::password_hash))
+        .filter(accounts::password_kind.is_null())
+        .limit(most)
+        .load(tx)?;
+    let found = without.len();
+    for (id, hash) in without {
+        diesel::update(accounts::table.find(id))
+            .set(accounts::password_kind.eq(kind_text(&PasswordHash::stored(hash))))
+            .execute(tx)?;
+    }
+    Ok(found)
 }

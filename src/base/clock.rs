@@ -83,23 +83,87 @@ pub fn rfc3339(at: UnixSeconds) -> String {
     text
 }
 
-/// Reads a moment as databases and programs write it: `2026-11-22T01:18:18Z`, the same with a
-/// blank for the `T`, with a fraction, with an offset or without (it is UTC then), the date
-/// alone, or unix seconds.
+/// Reads a moment as databases and programs write it: unix seconds, milliseconds, microseconds or
+/// nanoseconds; ISO 8601 with `T` or a blank, without seconds or with a fraction, with an offset
+/// (`Z`, `+00`, `+0530`, `+05:30`, ` UTC`) or without, which is UTC; the date alone; RFC 2822; and
+/// what JavaScript's `Date` turns into as text.
 pub fn parse(text: &str) -> Option<UnixSeconds> {
-    if let Ok(seconds) = text.parse() {
-        return Some(seconds);
+    let text = text.trim();
+    parse_number(text)
+        .or_else(|| parse_iso(text))
+        .or_else(|| parse_words(text))
+}
+
+fn parse_number(text: &str) -> Option<UnixSeconds> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-    let (date, time) = text
-        .split_once(['T', 't', ' '])
-        .unwrap_or((text, "00:00:00Z"));
-    let zone = if time.contains(['Z', 'z', '+', '-']) {
-        ""
-    } else {
-        "Z"
+    let number: i64 = whole.parse().ok()?;
+    // Eight digits may also be a date: 20240301.
+    if whole.len() == 8 && (whole.starts_with("19") || whole.starts_with("20")) {
+        return parse_iso(&format!("{}-{}-{}", &whole[..4], &whole[4..6], &whole[6..]));
+    }
+    // Seconds of more digits than that would be after the year 5000.
+    let per_second = match number.unsigned_abs() {
+        0..100_000_000_000 => 1,
+        100_000_000_000..100_000_000_000_000 => 1_000,
+        100_000_000_000_000..100_000_000_000_000_000 => 1_000_000,
+        _ => 1_000_000_000,
     };
-    let text = format!("{date}T{time}{zone}");
-    let moment = time::OffsetDateTime::parse(&text, &time::format_description::well_known::Rfc3339);
+    Some(number.div_euclid(per_second))
+}
+
+fn parse_iso(text: &str) -> Option<UnixSeconds> {
+    let (date, rest) = (text.get(..10)?, &text[10..]);
+    let date = date.replace('/', "-");
+    let rest = rest
+        .strip_prefix(['T', 't', ' '])
+        .or(rest.is_empty().then_some("00:00"))?;
+    // Java adds the name of the zone.
+    let rest = rest.split('[').next().unwrap_or_default();
+    let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, ':' | '.' | ','));
+    let (time, zone) = rest.split_at(end.unwrap_or(rest.len()));
+    let time = time.split(['.', ',']).next().unwrap_or_default();
+    let seconds = if time.len() == 5 { ":00" } else { "" };
+    rfc3339_to_unix(&format!("{date}T{time}{seconds}{}", offset(zone)?))
+}
+
+/// `+05:30` from any of the ways to write it.
+fn offset(zone: &str) -> Option<String> {
+    let zone = zone.trim();
+    let names = ["Z", "z", "UTC", "GMT"];
+    let zone = names
+        .iter()
+        .find_map(|name| zone.strip_suffix(name))
+        .unwrap_or(zone)
+        .trim();
+    let digits: String = zone.chars().skip(1).filter(|c| *c != ':').collect();
+    let minutes = match digits.len() {
+        _ if zone.is_empty() => return Some("Z".to_owned()),
+        2 => "00",
+        // PostgreSQL has seconds for the local time of long ago.
+        4 | 6 => digits.get(2..4)?,
+        _ => return None,
+    };
+    Some(format!("{}{}:{minutes}", zone.get(..1)?, digits.get(..2)?))
+}
+
+fn rfc3339_to_unix(text: &str) -> Option<UnixSeconds> {
+    let moment = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
+    moment.ok().map(time::OffsetDateTime::unix_timestamp)
+}
+
+/// `Fri, 01 Mar 2024 12:00:00 GMT`, `Fri Mar 01 2024 12:00:00 GMT+0100 (CET)`
+fn parse_words(text: &str) -> Option<UnixSeconds> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = match words[..] {
+        [_, month, day, year, time, zone, ..] if zone.len() == 8 => {
+            format!("{day} {month} {year} {time} {}", zone.strip_prefix("GMT")?)
+        }
+        _ => text.to_owned(),
+    };
+    let moment = time::OffsetDateTime::parse(&text, &time::format_description::well_known::Rfc2822);
     moment.ok().map(time::OffsetDateTime::unix_timestamp)
 }
 
@@ -163,18 +227,50 @@ mod tests {
             "2026-11-22T02:18:18+01:00",
             "2026-11-21 20:18:18-05:00",
             "1795310298",
+            // PostgreSQL's \\copy, MySQL, SQLite.
+            "2026-11-22 01:18:18+00",
+            "2026-11-22 01:18:18.5+00",
+            "2026-11-22 06:48:18+0530",
+            "2026-11-22 06:48:18+05:30",
+            "2026-11-21 20:18:18-05",
+            "2026-11-22 06:48:18+05:30:00",
+            // Django, Python, Java, Go, Ruby.
+            "2026-11-22T01:18:18.123Z",
+            "2026-11-22T01:18:18.123456+00:00",
+            "2026-11-22T02:18:18+01:00[Europe/Berlin]",
+            "2026-11-22 01:18:18.123456789 +0000 UTC",
+            "2026-11-22 01:18:18 UTC",
+            "2026/11/22 01:18:18",
+            // JavaScript.
+            "1795310298123",
+            "1795310298.123",
+            "1795310298123456",
+            "1795310298123456789",
+            "Sun, 22 Nov 2026 01:18:18 GMT",
+            "Sun Nov 22 2026 02:18:18 GMT+0100 (Central European Standard Time)",
         ] {
             assert_eq!(parse(text), Some(1_795_310_298), "{text}");
         }
         assert_eq!(parse("1970-01-02"), Some(24 * 60 * 60));
+        assert_eq!(parse("19700102"), Some(24 * 60 * 60));
+        assert_eq!(parse("2026-11-22 01:18"), Some(1_795_310_280));
+        assert_eq!(parse("-1"), Some(-1));
         for bad in [
             "",
             "yesterday",
             "2026-13-01",
             "2026-11-22 25:00:00",
             "22.11.2026",
+            "11/22/2026",
             "1e9",
             "é",
+            "ééééééééé",
+            "infinity",
+            "-infinity",
+            "0000-00-00 00:00:00",
+            "2026-11-22 01:18:18+1",
+            "2026-11-22 01:18:18 CET",
+            "2026-11-22x01:18:18",
         ] {
             assert_eq!(parse(bad), None, "{bad}");
         }

@@ -11,6 +11,7 @@ pub const SECRET_MIN_BYTES: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
     PasswordPepper,
+    PasswordStandIns,
     SealedSigningKeys,
     RefreshTokens,
     FormTokens,
@@ -24,6 +25,7 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Purpose::PasswordPepper => b"doorward password pepper",
+            Purpose::PasswordStandIns => b"doorward password stand-ins",
             Purpose::SealedSigningKeys => b"doorward sealed signing keys",
             Purpose::RefreshTokens => b"doorward refresh tokens",
             Purpose::FormTokens => b"doorward form tokens",

@@ -7,13 +7,14 @@ use std::path::Path;
 use rustix::fs::Access;
 
 use super::{say, wait};
-use crate::app;
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
 use crate::config::{BaseUrl, Config, Listen, ScannerConfig, StoreConfig};
+use crate::passwords;
 use crate::scanner::{Scan, Verdict};
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
+use crate::{accounts, app};
 
 /// Fine; or what could be better; or what is wrong.
 type Found = Result<Option<String>, Fault>;
@@ -25,6 +26,7 @@ pub fn run(config: &Config) -> Result<(), Fault> {
         ("data folder", folder(&config.data_dir)),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
+        ("password hashes", password_hashes(config)),
         ("store of files", store(config)),
     ];
     if let Some(asked) = &config.files.scanner {
@@ -142,6 +144,22 @@ fn database(config: &Config) -> Found {
         .ok_or_else(|| Fault::new("there is one, but not the secret that it was made with"))?;
     wait(Tokens::check_secret(&db, &secret))?;
     Ok(advice)
+}
+
+/// The check of the database says what is wrong with it.
+fn password_hashes(config: &Config) -> Found {
+    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+    if matches!(location, Location::Sqlite(_)) && !location.has_content() {
+        return Ok(None);
+    }
+    let Ok((db, 0)) = Db::look(location) else {
+        return Ok(None);
+    };
+    let (kinds, without) = wait(db.read(accounts::count_password_kinds))?;
+    let weak = passwords::weak_hashes(&kinds, config.passwords.bcrypt_cost);
+    Ok(weak.or_else(|| {
+        (without > 0).then(|| format!("{without} are looked at when the server runs next"))
+    }))
 }
 
 fn store(config: &Config) -> Found {

@@ -13,15 +13,16 @@ use crate::config::Config;
 use crate::import::{self, Event, Fate, Field, Format, Rules, Source, Summary};
 use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
+use crate::{accounts, passwords};
 
 /// Where nobody watches, a line for so many rows.
 const PROGRESS_ROWS: u64 = 10_000;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// CSV, JSON Lines, a Flask or Django app's SQLite file, or htpasswd
+    /// CSV, JSON Lines, a JSON array, a Flask or Django app's SQLite file, or htpasswd; - is stdin
     file: PathBuf,
-    /// csv, jsonl, sqlite or htpasswd; else the end of the file's name says
+    /// csv, jsonl, json, sqlite or htpasswd; without it the end of the file's name decides
     #[arg(long)]
     format: Option<Format>,
     /// The table with the accounts, in an SQLite file
@@ -36,6 +37,9 @@ pub struct Arguments {
     /// Take what is no hash in the column password for a password as it was typed
     #[arg(long)]
     typed_passwords: bool,
+    /// Import an account whose username will not do under its email address alone
+    #[arg(long)]
+    drop_bad_usernames: bool,
     /// Say of every row what would become of it, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -58,22 +62,21 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         return Err(Fault::new("this is the database of this server itself"));
     }
     let format = arguments.format.or_else(|| Format::of(file));
-    let format = format.ok_or_else(|| {
-        Fault::new(
-            "the file's name does not say what it is: say --format csv, jsonl, sqlite or htpasswd",
-        )
-    })?;
+    let format = format.ok_or_else(|| import::unknown_format(file))?;
     let table = arguments.table.as_deref();
     let mut source = Source::open(file, format, table, arguments.map)?;
     let rules = Rules {
         administrators: arguments.administrators,
         typed_passwords: arguments.typed_passwords,
+        drop_bad_usernames: arguments.drop_bad_usernames,
+        costly_hashes: config.import.costly_hashes,
         min_length: config.passwords.min_length,
         now: Clock::System.now(),
     };
     if let Some(about) = source.about() {
         say(about);
     }
+    let (mut weak, cost) = (None, config.passwords.bcrypt_cost);
     let summary = if arguments.dry_run {
         let db = existing_database(&config, location)?;
         take(&db, None, &mut source, &rules)?
@@ -81,12 +84,16 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         let ground = Ground::prepare(config, Clock::System)?;
         // Passwords under another secret than the server's would be good for nothing.
         wait(Tokens::check_secret(&ground.db, &ground.secret))?;
-        take(&ground.db, Some(&ground), &mut source, &rules)?
+        let summary = take(&ground.db, Some(&ground), &mut source, &rules)?;
+        let (kinds, _) = wait(ground.db.read(accounts::count_password_kinds))?;
+        weak = passwords::weak_hashes(&kinds, cost);
+        summary
     };
     let Summary {
         added,
         existing,
         refused,
+        warnings,
         ..
     } = summary;
     let done = if arguments.dry_run {
@@ -97,6 +104,12 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     say(format_args!(
         "{done}: {added}. Existed already: {existing}. Refused: {refused}."
     ));
+    if warnings > 0 {
+        say(format_args!("Warnings: {warnings}, see above."));
+    }
+    for note in [source.note(), weak].into_iter().flatten() {
+        say(note);
+    }
     let ignored = source.ignored();
     if !ignored.is_empty() {
         say(format_args!("Columns that were not read: {ignored}"));
@@ -146,16 +159,24 @@ fn take(
         source,
         rules,
         |event| match event {
-            Event::Row { at, who, fate } => {
+            Event::Row {
+                at,
+                who,
+                fate,
+                warnings,
+            } => {
                 let outcome = match fate {
-                    Fate::Added if is_dry => "would be added".into(),
-                    Fate::Exists if is_dry => "exists already".into(),
-                    Fate::Added | Fate::Exists => return,
-                    Fate::Refused(why) => format!("refused: {why}"),
+                    Fate::Added if is_dry => Some("would be added".to_owned()),
+                    Fate::Exists if is_dry => Some("exists already".to_owned()),
+                    Fate::Added | Fate::Exists => None,
+                    Fate::Refused(why) => Some(format!("refused: {why}")),
                 };
-                progress.clear();
+                let warnings = warnings.iter().map(|why| format!("warning: {why}"));
                 let who = who.map(|who| format!(", {who}")).unwrap_or_default();
-                say(format_args!("{place} {at}{who}: {outcome}"));
+                for said in outcome.into_iter().chain(warnings) {
+                    progress.clear();
+                    say(format_args!("{place} {at}{who}: {said}"));
+                }
             }
             Event::Hashing => {
                 progress.clear();

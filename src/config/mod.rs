@@ -42,6 +42,7 @@ pub struct Config {
     pub sessions: SessionsConfig,
     pub proxies: ProxiesConfig,
     pub files: FilesConfig,
+    pub import: ImportConfig,
     pub compat: CompatConfig,
     pub log: LogConfig,
     /// Every setting in its order, for `config show`.
@@ -118,6 +119,12 @@ impl ProxiesConfig {
             .iter()
             .any(|network| network.contains(&address))
     }
+}
+
+#[derive(Clone, Debug)]
+pub struct ImportConfig {
+    /// Whether hashes are imported that take more work than is usual.
+    pub costly_hashes: bool,
 }
 
 /// For the clients of the five tutorials (`docs/FROM-FLASK.md`).
@@ -302,6 +309,9 @@ impl Config {
                 ),
             },
             files: files::take(&mut r),
+            import: ImportConfig {
+                costly_hashes: r.take("import.costly_hashes", "false", "true or false", parsed),
+            },
             compat: CompatConfig {
                 enabled: r.take("compat.enabled", "true", "true or false", switch),
                 exact: r.take("compat.exact", "false", "true or false", switch),

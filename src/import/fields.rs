@@ -15,7 +15,7 @@ pub enum Field {
     CreatedAt,
 }
 
-/// The values of one row, by field. An empty one is none.
+/// The values of one row, by field.
 pub type Values = [Option<String>; Field::ALL.len()];
 
 impl Field {

@@ -4,9 +4,12 @@
 //! cut short is finished by running it again: who is there already stays as they are. It never
 //! changes an account that exists, and never says anything of a password or a hash.
 
+mod csv;
 mod fields;
+mod json;
 mod row;
 mod source;
+mod text;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -23,7 +26,7 @@ use crate::storage::{AnyConnection, Db};
 pub use fields::Field;
 pub use row::Rules;
 use row::{Candidate, Secret};
-pub use source::{Format, Source};
+pub use source::{Format, Source, unknown_format};
 
 /// In one transaction. Each ends with a sync of the disk; others wait for their turn meanwhile.
 const BATCH_ROWS: usize = 500;
@@ -49,6 +52,8 @@ pub enum Event<'a> {
         /// A username or an address, where the row has a good one.
         who: Option<&'a str>,
         fate: &'a Fate,
+        /// What of a row that is added was not taken over.
+        warnings: &'a [Refusal],
     },
     /// The first password that has to be hashed here.
     Hashing,
@@ -64,6 +69,7 @@ pub struct Summary {
     pub added: u64,
     pub existing: u64,
     pub refused: u64,
+    pub warnings: u64,
 }
 
 /// Takes over the rows of `source`. Without `accounts` it only looks, which is a dry run; then
@@ -89,14 +95,15 @@ pub async fn run(
         }
         let (mut told, mut candidates) = (Vec::new(), Vec::new());
         for (at, who, candidate) in batch {
-            let refused = match candidate {
-                Ok(candidate) => {
+            let (refused, warnings) = match candidate {
+                Ok(mut candidate) => {
+                    let warnings = std::mem::take(&mut candidate.warnings);
                     candidates.push(candidate);
-                    None
+                    (None, warnings)
                 }
-                Err(why) => Some(Fate::Refused(why)),
+                Err(why) => (Some(Fate::Refused(why)), Vec::new()),
             };
-            told.push((at, who, refused));
+            told.push((at, who, refused, warnings));
         }
         let fates = match accounts {
             None => look(db, &candidates, &mut seen).await?,
@@ -109,7 +116,7 @@ pub async fn run(
             }
         };
         let mut fates = fates.into_iter();
-        for (at, who, refused) in told {
+        for (at, who, refused, mut warnings) in told {
             let Some(fate) = refused.or_else(|| fates.next()) else {
                 return Err(Fault::new("a row without a fate"));
             };
@@ -119,10 +126,15 @@ pub async fn run(
                 Fate::Exists => &mut summary.existing,
                 Fate::Refused(_) => &mut summary.refused,
             } += 1;
+            if fate != Fate::Added {
+                warnings.clear();
+            }
+            summary.warnings += warnings.len() as u64;
             tell(Event::Row {
                 at,
                 who: who.as_deref(),
                 fate: &fate,
+                warnings: &warnings,
             });
         }
         tell(Event::Progress {

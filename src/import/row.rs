@@ -15,6 +15,10 @@ pub struct Rules {
     pub administrators: bool,
     /// Whether what is no hash is a password as it was typed.
     pub typed_passwords: bool,
+    /// Whether hashes are taken that take more work than is usual.
+    pub costly_hashes: bool,
+    /// Whether a row whose username will not do is taken under its email address alone.
+    pub drop_bad_usernames: bool,
     /// Of a password that comes as it was typed.
     pub min_length: usize,
     pub now: UnixSeconds,
@@ -28,6 +32,8 @@ pub struct Candidate {
     pub role: Role,
     pub state: State,
     pub created_at: UnixSeconds,
+    /// What of the row was not taken over.
+    pub warnings: Vec<Refusal>,
 }
 
 pub enum Secret {
@@ -56,29 +62,58 @@ impl Candidate {
     /// # Errors
     /// What the person who called reads about the row; it says nothing of its password or hash.
     pub fn parse(mut values: Values, rules: &Rules) -> Result<Self, Refusal> {
-        let mut take = |field: Field| values[field as usize].take();
+        let mut take = |field: Field| {
+            let optional = !matches!(field, Field::Username | Field::Name | Field::Password);
+            let text = values[field as usize].take()?;
+            // Some programs export what is not there as this word; a person may be called so.
+            let is_null = optional && text.trim() == "NULL";
+            (!text.trim().is_empty() && !is_null).then_some(text)
+        };
+        let mut warnings = Vec::new();
         let (mut username, mut email) = (take(Field::Username), take(Field::Email));
         // No username can be an address, and some programs keep the address there.
         if email.is_none() && username.as_ref().is_some_and(|name| name.contains('@')) {
             email = username.take();
         }
         if username.is_none() && email.is_none() {
-            return Err("it has no username and no email address".into());
+            return Err(
+                "it has no username and no email address: one of them must be there".into(),
+            );
         }
-        let username = username.map(|text| Username::parse(&text)).transpose()?;
-        let email = email.map(|text| Email::parse(&text)).transpose()?;
+        let username = username.map(|text| Username::parse(&text)).transpose();
+        let email = email.map(|text| Email::parse(&text)).transpose();
+        let (username, email) = match (username, email) {
+            (Err(why), Ok(Some(email))) if rules.drop_bad_usernames => {
+                warnings.push(format!("imported without its username: {why}").into());
+                (None, Some(email))
+            }
+            (Err(why), Ok(Some(_))) => {
+                return Err(format!(
+                    "{why}. Its email address is good: \
+                     --drop-bad-usernames imports the account under it, without a username"
+                )
+                .into());
+            }
+            (username, email) => (username?, email?),
+        };
         let name = PersonName::parse(&take(Field::Name).unwrap_or_default())?;
         let role = role(take(Field::Role).as_deref())?;
         if role == Role::Administrator && !rules.administrators {
-            return Err("it is an administrator: say --administrators to let those in".into());
+            return Err("it is an administrator: --administrators imports those too".into());
         }
         let state = state(take(Field::Active).as_deref())?;
-        let created_at = match take(Field::CreatedAt) {
-            None => rules.now,
-            Some(text) => clock::parse(text.trim())
-                .filter(|moment| (0..=rules.now).contains(moment))
-                .ok_or("its created_at is no moment that has been")?,
-        };
+        let created_at = take(Field::CreatedAt).map_or(Some(rules.now), |text| {
+            clock::parse(&text).filter(|moment| (0..=rules.now).contains(moment))
+        });
+        let created_at = created_at.unwrap_or_else(|| {
+            warnings.push(
+                "its created_at is not a date between 1970 and now that can be read, like \
+                 2024-03-01 12:00:00+00, 2024-03-01T12:00:00Z or 1709294400: \
+                 the account has the date of this import"
+                    .into(),
+            );
+            rules.now
+        });
         let personal = [
             username.as_ref().map(Username::as_str),
             email.as_ref().map(Email::as_str),
@@ -86,16 +121,24 @@ impl Candidate {
         ];
         let personal: Vec<String> = personal.into_iter().flatten().map(str::to_owned).collect();
         let secret = match (take(Field::PasswordHash), take(Field::Password)) {
-            (Some(_), Some(_)) => return Err("it has a password_hash and a password".into()),
-            (None, None) => return Err("it has no password".into()),
-            (Some(hash), None) => Secret::Hash(foreign(&hash)?),
-            (None, Some(text)) => match PasswordHash::foreign(text.trim()) {
+            (Some(_), Some(_)) => {
+                return Err(
+                    "it has both a password_hash and a password: leave one of them empty".into(),
+                );
+            }
+            (None, None) => {
+                return Err("it has no password: password_hash or password must be there".into());
+            }
+            (Some(hash), None) => Secret::Hash(foreign(&hash, rules)?),
+            (None, Some(text)) => match PasswordHash::foreign(text.trim(), rules.costly_hashes) {
                 Ok(hash) => Secret::Hash(hash),
                 // A hash of a kind nobody knows would be a password to whoever has read it.
                 Err(Unusable::NoHash) if !rules.typed_passwords => {
-                    return Err("its password is no hash that is known here: \
-                                say --typed-passwords if it stands there as it was typed"
-                        .into());
+                    return Err(
+                        "its password is not a known hash: --typed-passwords hashes \
+                                passwords that stand there as they were typed"
+                            .into(),
+                    );
                 }
                 Err(Unusable::NoHash) => Secret::Typed(typed(&text, &personal, rules)?),
                 Err(why) => return Err(why.to_string().into()),
@@ -109,6 +152,7 @@ impl Candidate {
             role,
             state,
             created_at,
+            warnings,
         })
     }
 
@@ -117,34 +161,51 @@ impl Candidate {
     }
 }
 
-fn foreign(text: &str) -> Result<PasswordHash, Refusal> {
-    PasswordHash::foreign(text.trim()).map_err(|why| why.to_string().into())
+fn foreign(text: &str, rules: &Rules) -> Result<PasswordHash, Refusal> {
+    PasswordHash::foreign(text.trim(), rules.costly_hashes).map_err(|why| why.to_string().into())
 }
 
 /// What `account add` asks of a password is asked here.
 fn typed(text: &str, personal: &[String], rules: &Rules) -> Result<NewPassword, Refusal> {
     let password = NewPassword::parse(text, rules.min_length)?;
     if passwords::is_weak(password.password(), personal) {
-        return Err("its password is easy to guess".into());
+        return Err(
+            "its password is easy to guess: a longer one, of words that are not common, will do"
+                .into(),
+        );
     }
     Ok(password)
 }
 
 fn state(text: Option<&str>) -> Result<State, Refusal> {
-    let text = text.unwrap_or_default().trim().to_ascii_lowercase();
-    match text.as_str() {
-        "" | "1" | "true" | "t" => Ok(State::Active),
-        "0" | "false" | "f" => Ok(State::Disabled),
-        _ => Err("its active is neither true nor false".into()),
+    match text.map_or(Some(true), truth) {
+        Some(true) => Ok(State::Active),
+        Some(false) => Ok(State::Disabled),
+        None => Err("its active is neither true nor false: \
+                     accepted are true, t, yes, y, on, 1, false, f, no, n, off, 0, and nothing"
+            .into()),
     }
 }
 
 /// Ours, and the columns for administrators that others have.
 fn role(text: Option<&str>) -> Result<Role, Refusal> {
-    let text = text.unwrap_or_default().trim().to_ascii_lowercase();
-    match text.as_str() {
-        "" | "member" | "user" | "0" | "false" | "f" => Ok(Role::Member),
-        "administrator" | "admin" | "1" | "true" | "t" => Ok(Role::Administrator),
-        _ => Err("its role is neither member nor administrator".into()),
+    let word = text.unwrap_or("member").trim().to_ascii_lowercase();
+    match (word.as_str(), truth(&word)) {
+        ("member" | "user", _) | (_, Some(false)) => Ok(Role::Member),
+        ("administrator" | "admin", _) | (_, Some(true)) => Ok(Role::Administrator),
+        _ => Err(
+            "its role is neither member nor administrator: accepted are member, user, \
+                  administrator, admin, and true, yes, 1, false, no, 0 for whether it is one"
+                .into(),
+        ),
+    }
+}
+
+/// As databases and spreadsheets write it.
+fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),
+        "0" | "false" | "f" | "no" | "n" | "off" => Some(false),
+        _ => None,
     }
 }

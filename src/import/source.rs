@@ -1,22 +1,17 @@
-//! The files that rows come from, read piece by piece: a file of any size takes the same memory.
+//! The files that rows come from.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::str::FromStr;
 
-use csv_core::ReadRecordResult;
-use serde_json::{Map, Value};
-
+use super::csv::Csv;
 use super::fields::{self, Field, Values};
+use super::json;
+use super::text::{ACCEPTED, Text, not_a_table, shown, text};
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 use crate::storage::foreign::{COLUMNS_MAX, ForeignFile, VALUE_MAX_BYTES};
 
-/// Of a line of text, or of a row of CSV that has several. No field comes near it.
-const ROW_MAX_BYTES: usize = 64 * 1024;
-const CSV_COLUMNS_MAX: usize = 1024;
 /// Of those that are ignored, to be told.
 const IGNORED_MAX: usize = 20;
 /// What the tables of accounts are called, by Flask's tutorials and by Django.
@@ -32,7 +27,8 @@ const USUAL_TABLES: [&str; 6] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Csv,
-    JsonLines,
+    /// One object on each line, or one array of objects.
+    Json,
     Sqlite,
     Htpasswd,
 }
@@ -43,10 +39,10 @@ impl FromStr for Format {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "csv" => Ok(Self::Csv),
-            "jsonl" => Ok(Self::JsonLines),
+            "jsonl" | "json" => Ok(Self::Json),
             "sqlite" => Ok(Self::Sqlite),
             "htpasswd" => Ok(Self::Htpasswd),
-            _ => Err("expected csv, jsonl, sqlite or htpasswd"),
+            _ => Err("expected csv, jsonl, json, sqlite or htpasswd"),
         }
     }
 }
@@ -57,8 +53,8 @@ impl Format {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         // A file may be called nothing but `.htpasswd`.
         match name.rsplit_once('.')?.1 {
-            "csv" => Some(Self::Csv),
-            "jsonl" | "ndjson" => Some(Self::JsonLines),
+            "csv" | "tsv" | "tab" => Some(Self::Csv),
+            "jsonl" | "ndjson" | "json" => Some(Self::Json),
             "sqlite" | "sqlite3" | "db" => Some(Self::Sqlite),
             "htpasswd" => Some(Self::Htpasswd),
             _ => None,
@@ -74,7 +70,7 @@ pub struct Row {
 }
 
 /// Where, and what.
-type Found<T> = (i64, Result<T, Refusal>);
+pub type Found<T> = (i64, Result<T, Refusal>);
 
 pub struct Source {
     rows: Rows,
@@ -86,8 +82,9 @@ pub struct Source {
 }
 
 enum Rows {
-    Csv(Text, Box<Csv>),
+    Csv(Text, Csv),
     JsonLines(Text),
+    JsonArray(Text, json::Place),
     Htpasswd(Text),
     Sqlite(Box<Table>),
 }
@@ -117,14 +114,36 @@ impl Source {
             return Err(Fault::new("htpasswd has no columns for --map"));
         }
         let rows = match format {
-            Format::Csv => Rows::Csv(Text::open(path)?, Box::default()),
-            Format::JsonLines => Rows::JsonLines(Text::open(path)?),
-            Format::Htpasswd => Rows::Htpasswd(Text::open(path)?),
+            Format::Sqlite if path == Path::new("-") => {
+                return Err(Fault::new(
+                    "an SQLite file cannot be read from standard input: give its path",
+                ));
+            }
             Format::Sqlite => Rows::Sqlite(Box::new(choose_table(
                 ForeignFile::open(path)?,
                 table,
                 &map,
             )?)),
+            Format::Htpasswd => Rows::Htpasswd(Text::open(path)?),
+            Format::Csv => {
+                let mut text = Text::open(path)?;
+                let header = text.peek_line()?;
+                if let Some(what) = not_a_table(&String::from_utf8_lossy(header)) {
+                    return Err(Fault::new(format!("{} is {what}; {ACCEPTED}", shown(path))));
+                }
+                let suffices = |columns: &[String]| {
+                    fields::assign(columns, &map).is_ok_and(|fields| fields::suffice(&fields))
+                };
+                let csv = Csv::of(header, suffices);
+                Rows::Csv(text, csv)
+            }
+            Format::Json => {
+                let mut text = Text::open(path)?;
+                match text.peek_content()? {
+                    Some(b'[') => Rows::JsonArray(text, json::Place::Before),
+                    _ => Rows::JsonLines(text),
+                }
+            }
         };
         let mut source = Self {
             rows,
@@ -141,21 +160,22 @@ impl Source {
         let header = match &mut self.rows {
             Rows::Csv(text, csv) => {
                 let header = csv.record(text)?.map(|(_, record)| record);
-                let header = header.ok_or_else(|| Fault::new("the file is empty"))?;
+                let header =
+                    header.ok_or_else(|| Fault::new(format!("the file is empty; {ACCEPTED}")))?;
                 header.map_err(|why| Fault::new(format!("the header: {why}")))?
             }
             Rows::Sqlite(table) => {
                 self.about = Some(format!("Reading the table {:?}.", table.name));
                 table.columns.clone()
             }
-            Rows::JsonLines(_) | Rows::Htpasswd(_) => return Ok(()),
+            Rows::JsonLines(_) | Rows::JsonArray(..) | Rows::Htpasswd(_) => return Ok(()),
         };
         self.columns = fields::assign(&header, &self.map)?;
         if !fields::suffice(&self.columns) {
             // A first line of CSV that is no header may hold anything: it is not repeated.
             let there_are = match self.rows {
                 Rows::Sqlite(_) => format!("there are: {}", fields::listed(&header)),
-                _ => "the first line must name the columns".to_owned(),
+                _ => "the first line must name the columns, with commas, semicolons or tabs between them".to_owned(),
             };
             return Err(Fault::new(format!(
                 "there must be a column username or email, and password_hash or password; \
@@ -180,6 +200,14 @@ impl Source {
         fields::listed(&self.ignored.iter().cloned().collect::<Vec<_>>())
     }
 
+    /// What a person should look at once all is read.
+    pub fn note(&self) -> Option<String> {
+        match &self.rows {
+            Rows::Csv(_, csv) => csv.note(),
+            _ => None,
+        }
+    }
+
     /// How a row's place is called.
     pub fn place(&self) -> &'static str {
         match self.rows {
@@ -191,9 +219,10 @@ impl Source {
     /// How much has been read, from 0 to 100.
     pub fn percent(&self) -> u64 {
         let (done, all) = match &self.rows {
-            Rows::Csv(text, _) | Rows::JsonLines(text) | Rows::Htpasswd(text) => {
-                (text.read, text.length)
-            }
+            Rows::Csv(text, _)
+            | Rows::JsonLines(text)
+            | Rows::JsonArray(text, _)
+            | Rows::Htpasswd(text) => (text.read, text.length),
             Rows::Sqlite(table) => (
                 table.after.max(0).unsigned_abs(),
                 table.last.max(0).unsigned_abs(),
@@ -216,12 +245,7 @@ impl Source {
                     row((at, record.and_then(|record| by_column(record, columns))))
                 }))
             }
-            Rows::JsonLines(text) => {
-                let (map, ignored) = (&self.map, &mut self.ignored);
-                let next = text.line_with_content(|_| false)?;
-                Ok(next
-                    .map(|(at, line)| row((at, line.and_then(|line| json(&line, map, ignored))))))
-            }
+            Rows::JsonLines(_) | Rows::JsonArray(..) => self.next_object(),
             Rows::Htpasswd(text) => {
                 let next = text.line_with_content(|line| line.starts_with('#'))?;
                 Ok(next.map(|(at, line)| row((at, line.and_then(|line| htpasswd(&line))))))
@@ -229,9 +253,27 @@ impl Source {
             Rows::Sqlite(table) => Ok(table.next(&self.columns)?.map(row)),
         }
     }
+
+    fn next_object(&mut self) -> Result<Option<Row>, Fault> {
+        loop {
+            let next = match &mut self.rows {
+                Rows::JsonLines(text) => text.line_with_content(|_| false)?,
+                Rows::JsonArray(text, place) => json::element(text, place)?,
+                _ => None,
+            };
+            let Some((at, object)) = next else {
+                return Ok(None);
+            };
+            let values = object.and_then(|text| json::values(&text, &self.map, &mut self.ignored));
+            // One of Django's that is no user is passed over.
+            if let Some(values) = values.transpose() {
+                return Ok(Some(Row { at, values }));
+            }
+        }
+    }
 }
 
-fn ignore(ignored: &mut BTreeSet<String>, column: String) {
+pub fn ignore(ignored: &mut BTreeSet<String>, column: String) {
     if ignored.len() < IGNORED_MAX {
         ignored.insert(column);
     }
@@ -240,7 +282,7 @@ fn ignore(ignored: &mut BTreeSet<String>, column: String) {
 fn by_column(record: Vec<String>, columns: &[Option<Field>]) -> Result<Values, Refusal> {
     if record.len() != columns.len() {
         return Err(format!(
-            "it has {} fields, and the header {}",
+            "it has {} fields, and the header {}: each row must have as many",
             record.len(),
             columns.len()
         )
@@ -249,57 +291,25 @@ fn by_column(record: Vec<String>, columns: &[Option<Field>]) -> Result<Values, R
     let mut values = Values::default();
     for (value, field) in record.into_iter().zip(columns) {
         if let Some(field) = field {
-            values[*field as usize] = Some(value).filter(|value| !value.is_empty());
+            // So MySQL and PostgreSQL write NULL in text.
+            values[*field as usize] = Some(value).filter(|value| value != "\\N");
         }
-    }
-    Ok(values)
-}
-
-/// The words of the parser are not passed on: they quote what they met.
-fn json(
-    line: &str,
-    map: &[(Field, String)],
-    ignored: &mut BTreeSet<String>,
-) -> Result<Values, Refusal> {
-    let Ok(object) = serde_json::from_str::<Map<String, Value>>(line) else {
-        return Err("it is no JSON object on one line".into());
-    };
-    let keys: Vec<String> = object.keys().cloned().collect();
-    // A row may leave out a key that others have.
-    let present: Vec<_> = map
-        .iter()
-        .filter(|(_, key)| object.contains_key(key))
-        .cloned()
-        .collect();
-    let columns = fields::assign(&keys, &present).map_err(|fault| fault.to_string())?;
-    let mut values = Values::default();
-    for ((key, value), field) in object.into_iter().zip(columns) {
-        // Where the key that it is mapped to is missing, no other takes its place.
-        let is_mapped = |field: &Field| map.iter().any(|(to, name)| to == field && *name != key);
-        let Some(field) = field.filter(|field| !is_mapped(field)) else {
-            ignore(ignored, key);
-            continue;
-        };
-        values[field as usize] = match value {
-            Value::Null => None,
-            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
-            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-            Value::Array(_) | Value::Object(_) => {
-                return Err(format!("its {} is no text", field.as_str()).into());
-            }
-        };
     }
     Ok(values)
 }
 
 fn htpasswd(line: &str) -> Result<Values, Refusal> {
     let Some((user, hash)) = line.split_once(':') else {
-        return Err("it is not USER:HASH".into());
+        return Err("it is not USER:HASH, as htpasswd -B writes it".into());
     };
     // Apache also takes passwords as they were typed and crypt(3)'s 13 characters; nobody can
     // tell one from the other.
     if !hash.starts_with(['$', '{']) {
-        return Err("its hash gives the password away too easily: make it with htpasswd -B".into());
+        return Err(
+            "its hash is crypt(3)'s old one or no hash, which protects nobody: \
+                    make it anew with htpasswd -B"
+                .into(),
+        );
     }
     let mut values = Values::default();
     values[Field::Username as usize] = Some(user.to_owned());
@@ -370,10 +380,10 @@ impl Table {
         self.after = row.number;
         let mut values = Values::default();
         for (value, found) in values.iter_mut().zip(row.values) {
-            match found.filter(|found| !found.is_empty()).map(text) {
+            match found.map(text) {
                 None => {}
                 Some(Ok(text)) if text.len() <= VALUE_MAX_BYTES => *value = Some(text),
-                Some(Ok(_)) => return Ok(Some((row.number, Err("a field is too long".into())))),
+                Some(Ok(_)) => return Ok(Some((row.number, Err(too_long_value())))),
                 Some(Err(why)) => return Ok(Some((row.number, Err(why)))),
             }
         }
@@ -381,157 +391,28 @@ impl Table {
     }
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, Refusal> {
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
+fn too_long_value() -> Refusal {
+    format!("one of its values is longer than {VALUE_MAX_BYTES} bytes").into()
 }
 
-/// A text file, read in pieces. It knows the line it is in.
-struct Text {
-    file: BufReader<File>,
-    line: i64,
-    read: u64,
-    length: u64,
-}
-
-impl Text {
-    fn open(path: &Path) -> Result<Self, Fault> {
-        let shown = path.display();
-        let failed = |error| Fault::caused(format!("{shown} cannot be read"), error);
-        let file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let mut text = Self {
-            file: BufReader::with_capacity(ROW_MAX_BYTES, file),
-            line: 1,
-            read: 0,
-            length,
-        };
-        let beginning = text.file.fill_buf().map_err(failed)?;
-        if beginning.starts_with(b"\xff\xfe") || beginning.starts_with(b"\xfe\xff") {
-            return Err(Fault::new(format!("{shown} is UTF-16: save it as UTF-8")));
-        }
-        if beginning.starts_with(b"\xef\xbb\xbf") {
-            text.consume(3);
-        }
-        Ok(text)
+/// What a file is whose name says nothing of it that can be read.
+pub fn unknown_format(path: &Path) -> Fault {
+    let name = shown(path);
+    if path == Path::new("-") {
+        return Fault::new(
+            "standard input has no name that says what it is: say --format csv, jsonl, json or htpasswd",
+        );
     }
-
-    fn buffer(&mut self) -> Result<&[u8], Fault> {
-        self.file
-            .fill_buf()
-            .map_err(|error: io::Error| Fault::caused("the file cannot be read", error))
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        let consumed = &self.file.buffer()[..bytes];
-        self.line += consumed.iter().filter(|byte| **byte == b'\n').count() as i64;
-        self.read += bytes as u64;
-        self.file.consume(bytes);
-    }
-
-    /// The next line that holds more than blanks and that `skips` does not want to skip, without
-    /// its end.
-    fn line_with_content(
-        &mut self,
-        skips: impl Fn(&str) -> bool,
-    ) -> Result<Option<Found<String>>, Fault> {
-        loop {
-            let at = self.line;
-            let (mut line, mut is_too_long) = (Vec::new(), false);
-            loop {
-                let buffer = self.buffer()?;
-                if buffer.is_empty() {
-                    break;
-                }
-                let end = buffer.iter().position(|byte| *byte == b'\n');
-                let piece = &buffer[..end.unwrap_or(buffer.len())];
-                is_too_long |= line.len() + piece.len() > ROW_MAX_BYTES;
-                if !is_too_long {
-                    line.extend_from_slice(piece);
-                }
-                let bytes = end.map_or(buffer.len(), |end| end + 1);
-                self.consume(bytes);
-                if end.is_some() {
-                    break;
-                }
-            }
-            if is_too_long {
-                return Ok(Some((at, Err(too_long()))));
-            }
-            let line = text(line).map(|line| line.trim_end_matches('\r').to_owned());
-            match line {
-                Ok(line) if line.trim().is_empty() || skips(&line) => {
-                    if self.buffer()?.is_empty() {
-                        return Ok(None);
-                    }
-                }
-                line => return Ok(Some((at, line))),
-            }
-        }
-    }
-}
-
-fn too_long() -> Refusal {
-    format!("it is longer than {} kB", ROW_MAX_BYTES / 1024).into()
-}
-
-/// RFC 4180, and what differs from it in practice: LF for CRLF, empty lines, a BOM.
-struct Csv {
-    reader: csv_core::Reader,
-    record: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Default for Csv {
-    fn default() -> Self {
-        Self {
-            reader: csv_core::Reader::new(),
-            record: vec![0; ROW_MAX_BYTES],
-            ends: vec![0; CSV_COLUMNS_MAX],
-        }
-    }
-}
-
-impl Csv {
-    /// The fields of the next record, with the line where it begins. One that is too long is read
-    /// to its end: what stands in the middle of a field must never be taken for a row.
-    fn record(&mut self, text: &mut Text) -> Result<Option<Found<Vec<String>>>, Fault> {
-        // Also the LF of a CRLF, which the reader leaves behind.
-        loop {
-            let buffer = text.buffer()?;
-            let ends = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-            let bytes = buffer.iter().take_while(ends).count();
-            if bytes == 0 {
-                break;
-            }
-            text.consume(bytes);
-        }
-        let at = text.line;
-        let (mut bytes, mut fields, mut is_too_long) = (0, 0, false);
-        loop {
-            let (result, read, written, ended) = self.reader.read_record(
-                text.buffer()?,
-                &mut self.record[bytes..],
-                &mut self.ends[fields..],
-            );
-            text.consume(read);
-            (bytes, fields) = (bytes + written, fields + ended);
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => (is_too_long, bytes) = (true, 0),
-                ReadRecordResult::OutputEndsFull => (is_too_long, fields) = (true, 0),
-                ReadRecordResult::End => return Ok(None),
-                ReadRecordResult::Record => break,
-            }
-        }
-        if is_too_long {
-            return Ok(Some((at, Err(too_long()))));
-        }
-        let mut start = 0;
-        let fields = self.ends[..fields].iter().map(|end| {
-            let field = self.record[start..*end].to_vec();
-            start = *end;
-            self::text(field)
-        });
-        Ok(Some((at, fields.collect())))
+    let what = Text::open(path).map(|mut text| {
+        let line = text.peek_line()?;
+        Ok::<_, Fault>(not_a_table(&String::from_utf8_lossy(line)))
+    });
+    match what {
+        Err(fault) | Ok(Err(fault)) => fault,
+        Ok(Ok(Some(what))) => Fault::new(format!("{name} is {what}; {ACCEPTED}")),
+        Ok(Ok(None)) => Fault::new(format!(
+            "the name {name} does not say what the file is: \
+             say --format csv, jsonl, json, sqlite or htpasswd; {ACCEPTED}"
+        )),
     }
 }

@@ -6,13 +6,16 @@
 //! made has a tag of its own (`foreign.rs`).
 //!
 //! Hashing is slow on purpose. It runs on few threads of low priority behind a bounded queue,
-//! so that a flood of sign-ins can slow down sign-ins and nothing else.
+//! so that a flood of sign-ins can slow down sign-ins and nothing else. Imported hashes that take
+//! more work than is usual have a thread and a queue of their own.
 
 mod foreign;
+mod kind;
+mod mix;
 mod pool;
 mod strength;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -23,8 +26,11 @@ use crate::base::names::{NewPassword, Password};
 use crate::base::secret::{InstanceSecret, Purpose};
 use foreign::Foreign;
 pub use foreign::Unusable;
+pub use kind::Kind;
+use kind::Limits;
+use mix::Mix;
 pub use pool::Busy;
-use pool::Pool;
+use pool::{Lane, Pool};
 
 /// `bcrypt-hs384:` and then what bcrypt wrote.
 const SCHEME: &str = "bcrypt-hs384:";
@@ -38,6 +44,9 @@ pub struct Passwords {
     pepper: Arc<hmac::Key>,
     cost: u32,
     pool: Arc<Pool>,
+    /// Under which unknown names choose from `mix`.
+    stand_ins: Arc<hmac::Key>,
+    mix: Arc<RwLock<Mix>>,
 }
 
 /// A hash as it is stored.
@@ -49,12 +58,25 @@ impl PasswordHash {
         Self(text)
     }
 
-    /// From what another program stored.
+    /// From what another program stored. `costly` allows hashes that take more work than is
+    /// usual.
     ///
     /// # Errors
-    /// [`Unusable`], when it would be good for nothing or do harm.
-    pub fn foreign(text: &str) -> Result<Self, Unusable> {
-        Foreign::parse(text).map(|foreign| Self(format!("{}{text}", foreign.tag)))
+    /// [`Unusable`], when it would protect nobody or do harm.
+    pub fn foreign(text: &str, costly: bool) -> Result<Self, Unusable> {
+        let foreign = Foreign::parse(text)?;
+        if !costly && foreign.kind.exceeds(&Limits::USUAL) {
+            return Err(Unusable::AboveLimit(foreign.kind));
+        }
+        Ok(Self(format!("{}{text}", foreign.tag)))
+    }
+
+    /// `None` when nobody can be let in by it.
+    pub fn kind(&self) -> Option<Kind> {
+        match self.0.strip_prefix(SCHEME) {
+            Some(hash) => cost_of(hash).map(Kind::own),
+            None => Foreign::stored(&self.0).map(|foreign| foreign.kind),
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -92,7 +114,30 @@ impl Passwords {
             pepper: Arc::new(pepper),
             cost,
             pool: Arc::new(Pool::start()),
+            stand_ins: Arc::new(secret.mac_key(Purpose::PasswordStandIns)),
+            mix: Arc::default(),
         }
+    }
+
+    /// How many accounts have which kind of hash: unknown names are verified by the same kinds.
+    pub fn set_mix(&self, counted: Vec<(Kind, u64)>) {
+        *self.mix.write().unwrap_or_else(PoisonError::into_inner) = Mix::of(counted);
+    }
+
+    /// What to verify a password against when there is no account called `name`: a hash of the
+    /// kind that an account of this name might have, which no password is right for. It is chosen
+    /// for known names, too, since choosing takes its time.
+    pub fn stand_in(&self, name: &str) -> PasswordHash {
+        let mix = self.mix.read().unwrap_or_else(PoisonError::into_inner);
+        let kind = mix.choose(&self.stand_ins, name);
+        let kind = kind.unwrap_or_else(|| Kind::own(self.cost));
+        let foreign = foreign::stand_in(kind);
+        PasswordHash(foreign.unwrap_or_else(|| format!("{SCHEME}{}", dummy(kind.costs[0]))))
+    }
+
+    /// Whether there is another clone of this.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.mix) > 1
     }
 
     /// Hashes a password that somebody wants to have. `personal` is what is known of them:
@@ -107,7 +152,7 @@ impl Passwords {
     ) -> Result<PasswordHash, HashError> {
         let (password, this) = (password.password().clone(), self.clone());
         self.pool
-            .run(move || {
+            .run(Lane::Usual, move || {
                 if is_weak(&password, &personal) {
                     return Err(HashError::Weak);
                 }
@@ -122,7 +167,10 @@ impl Passwords {
     /// As [`Passwords::hash_new`], but for weakness.
     pub async fn hash_again(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let (password, this) = (password.clone(), self.clone());
-        Ok(self.pool.run(move || this.hash(&password)).await??)
+        Ok(self
+            .pool
+            .run(Lane::Usual, move || this.hash(&password))
+            .await??)
     }
 
     /// Whether `password` is the one behind `stored`. Without a stored hash it does the same
@@ -136,13 +184,23 @@ impl Passwords {
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, Busy> {
         let (password, this) = (password.clone(), self.clone());
+        let foreign = stored.as_ref().and_then(|hash| Foreign::stored(&hash.0));
+        let lane = match &foreign {
+            Some(foreign) if foreign.is_costly(password.expose()) => Lane::Costly,
+            _ => Lane::Usual,
+        };
         self.pool
-            .run(move || this.verify_now(&password, stored))
+            .run(lane, move || this.verify_now(&password, stored, foreign))
             .await
     }
 
-    fn verify_now(&self, password: &Password, stored: Option<PasswordHash>) -> Verdict {
-        if let Some(foreign) = stored.as_ref().and_then(|hash| Foreign::stored(&hash.0)) {
+    fn verify_now(
+        &self,
+        password: &Password,
+        stored: Option<PasswordHash>,
+        foreign: Option<Foreign>,
+    ) -> Verdict {
+        if let Some(foreign) = foreign {
             return if password.expose_forms().any(|form| foreign.is_of(form)) {
                 Verdict::RightButOld
             } else {
@@ -181,6 +239,32 @@ fn cost_of(hash: &str) -> Option<u32> {
     hash.split('$').nth(2)?.parse().ok()
 }
 
+/// How many of the accounts have a hash that is less work to guess at than Doorward's own of this
+/// cost, by kind; `None` when all are at least as good.
+pub fn weak_hashes(counted: &[(Kind, u64)], cost: u32) -> Option<String> {
+    let mut weak: Vec<_> = counted
+        .iter()
+        .filter(|(kind, _)| kind.is_weaker_than(cost))
+        .collect();
+    weak.sort_by_key(|(_, accounts)| std::cmp::Reverse(*accounts));
+    let sum = |kinds: &mut dyn Iterator<Item = u64>| kinds.sum::<u64>();
+    let (few, all) = (
+        sum(&mut weak.iter().map(|(_, accounts)| *accounts)),
+        sum(&mut counted.iter().map(|(_, accounts)| *accounts)),
+    );
+    let kinds: Vec<_> = weak
+        .iter()
+        .map(|(kind, accounts)| format!("{accounts} {kind}"))
+        .collect();
+    (few > 0).then(|| {
+        format!(
+            "{few} of {all} accounts have a password hash that is weaker than bcrypt cost {cost}: {}. \
+             Each is replaced when its owner signs in",
+            kinds.join(", ")
+        )
+    })
+}
+
 /// Whether it is easy to guess, or made of what is known of the person.
 pub fn is_weak(password: &Password, personal: &[String]) -> bool {
     let mut known: Vec<&str> = personal
@@ -204,12 +288,17 @@ mod tests {
         Passwords::new(&InstanceSecret::generate(), 4)
     }
 
+    fn verify(passwords: &Passwords, text: &str, stored: Option<PasswordHash>) -> Verdict {
+        let foreign = stored.as_ref().and_then(|hash| Foreign::stored(&hash.0));
+        passwords.verify_now(&Password::typed(text), stored, foreign)
+    }
+
     #[test]
     fn every_byte_of_a_long_password_counts() {
         let passwords = passwords();
         let long = format!("canary-{}", "🔑".repeat(249));
         let hash = passwords.hash(&Password::typed(&long)).unwrap();
-        let verify = |text: &str| passwords.verify_now(&Password::typed(text), Some(hash.clone()));
+        let verify = |text: &str| verify(&passwords, text, Some(hash.clone()));
         assert_eq!(verify(&long), Verdict::Right);
         assert_eq!(verify(&format!("{long}x")), Verdict::Wrong);
         assert_eq!(verify(&long[..long.len() - 4]), Verdict::Wrong);
@@ -224,7 +313,7 @@ mod tests {
             ..today.clone()
         };
         before.replace(other.hash(&password).unwrap());
-        assert_eq!(today.verify_now(&password, before), Verdict::RightButOld);
+        assert_eq!(verify(&today, "canary-cost", before), Verdict::RightButOld);
     }
 
     #[test]
@@ -232,20 +321,17 @@ mod tests {
         let password = Password::typed("canary-pepper");
         let hash = passwords().hash(&password).unwrap();
         assert_eq!(
-            passwords().verify_now(&password, Some(hash)),
+            verify(&passwords(), "canary-pepper", Some(hash)),
             Verdict::Wrong
         );
     }
 
     #[test]
     fn no_password_is_right_for_the_dummy_or_for_a_foreign_hash() {
-        let password = Password::typed("canary-dummy");
         let foreign = PasswordHash::stored("plain:canary-dummy".into());
-        assert_eq!(passwords().verify_now(&password, None), Verdict::Wrong);
-        assert_eq!(
-            passwords().verify_now(&password, Some(foreign)),
-            Verdict::Wrong
-        );
+        let verify = |stored| verify(&passwords(), "canary-dummy", stored);
+        assert_eq!(verify(None), Verdict::Wrong);
+        assert_eq!(verify(Some(foreign)), Verdict::Wrong);
     }
 
     #[test]
@@ -265,10 +351,9 @@ mod tests {
                 "canary-e\u{301}",
             ),
         ] {
-            let stored = PasswordHash::foreign(hash).unwrap();
+            let stored = PasswordHash::foreign(hash, false).unwrap();
             assert_eq!(stored.as_str(), format!("bcrypt:{hash}"));
-            let verify =
-                |text| passwords().verify_now(&Password::typed(text), Some(stored.clone()));
+            let verify = |text| verify(&passwords(), text, Some(stored.clone()));
             assert_eq!(verify(typed), Verdict::RightButOld);
             assert_eq!(verify("canary-e"), Verdict::Wrong);
         }
@@ -277,6 +362,34 @@ mod tests {
     #[test]
     fn the_dummy_costs_what_a_real_hash_costs() {
         assert!(matches!(bcrypt::verify("x", &dummy(4)), Ok(false)));
+    }
+
+    #[test]
+    fn an_unknown_name_is_verified_by_the_kinds_that_the_accounts_have() {
+        let passwords = passwords();
+        let own = passwords.stand_in("ada");
+        assert_eq!(own.kind(), Some(Kind::own(4)));
+        for text in [
+            "own:5",
+            "bcrypt:4",
+            "pbkdf2-sha1:1000:20",
+            "pbkdf2-sha256:1000:32",
+            "pbkdf2-sha384:1000:48",
+            "pbkdf2-sha512:1000:64",
+            "scrypt:1024:8:1",
+            "argon2d:1024:1:1",
+            "argon2i:1024:1:1",
+            "argon2id:1024:1:1",
+            "sha256-crypt:1000",
+            "sha512-crypt:1000",
+        ] {
+            let kind = Kind::parse(text).unwrap();
+            assert_eq!(kind.to_string(), text);
+            passwords.set_mix(vec![(kind, 1)]);
+            let stand_in = passwords.stand_in("ada");
+            assert_eq!(stand_in.kind(), Some(kind), "{text}");
+            assert_eq!(verify(&passwords, "canary", Some(stand_in)), Verdict::Wrong);
+        }
     }
 
     #[test]

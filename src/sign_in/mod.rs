@@ -7,7 +7,7 @@ use crate::accounts::{
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
-use crate::base::names::{Login, NewPassword, Password};
+use crate::base::names::{Login, NewPassword, Password, folded};
 use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, Passwords, Verdict};
 use crate::sessions::{Again, Client, Grant, Identity, Maker, NotSignedIn, Sessions, Stay};
@@ -89,8 +89,8 @@ impl SignIn {
         }
     }
 
-    /// Lets somebody in by name and password. An unknown name costs the same hash as a known
-    /// one.
+    /// Lets somebody in by name and password. An unknown name takes the time that an account
+    /// takes, whatever kinds of hashes the accounts have.
     ///
     /// # Errors
     /// When the database is away.
@@ -101,12 +101,15 @@ impl SignIn {
         password: &Password,
         delivery: Delivery,
     ) -> Result<Outcome, Fault> {
-        let found = match Login::parse(login) {
+        let parsed = Login::parse(login);
+        let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
+        let stand_in = self.passwords.stand_in(&key);
+        let found = match parsed {
             Some(login) => self.accounts.find_credentials(login).await?,
             None => None,
         };
-        let stored = found.as_ref().map(|found| found.hash.clone());
-        let Ok(verdict) = self.passwords.verify(password, stored).await else {
+        let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
+        let Ok(verdict) = self.passwords.verify(password, Some(stored)).await else {
             return Ok(Outcome::Busy);
         };
         let found = found.filter(|found| found.account.state == State::Active);

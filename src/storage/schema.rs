@@ -15,6 +15,7 @@ diesel::table! {
         deleted_at -> Nullable<BigInt>,
         groups -> Text,
         version -> BigInt,
+        password_kind -> Nullable<Text>,
     }
 }
 

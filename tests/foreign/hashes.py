@@ -12,9 +12,12 @@ import sys
 
 import argon2
 import bcrypt
+from argon2.low_level import Type
 from django.conf import settings
 from passlib.apache import HtpasswdFile
 from passlib.hash import bcrypt as passlib_bcrypt
+from passlib.hash import bcrypt_sha256, pbkdf2_sha1, pbkdf2_sha256, pbkdf2_sha512
+from passlib.hash import scrypt, sha256_crypt, sha512_crypt
 from werkzeug.security import generate_password_hash
 
 DJANGO = [
@@ -40,8 +43,18 @@ hashes = {
     "werkzeug-pbkdf2-sha512": generate_password_hash(password, "pbkdf2:sha512:1000"),
     "bcrypt-2b": bcrypt.hashpw(in_bytes, bcrypt.gensalt(4)).decode(),
     "bcrypt-2a": bcrypt.hashpw(in_bytes, bcrypt.gensalt(4, b"2a")).decode(),
-    "passlib-2y": passlib_bcrypt.using(rounds=4, ident="2y").hash(password),
-    "argon2": argon2.PasswordHasher().hash(password),
+    "bcrypt-2y": passlib_bcrypt.using(rounds=4, ident="2y").hash(password),
+    "passlib-bcrypt-sha256": bcrypt_sha256.using(rounds=4).hash(password),
+    "passlib-bcrypt-sha256-old": bcrypt_sha256.using(rounds=4, version=1).hash(password),
+    "passlib-pbkdf2-sha1": pbkdf2_sha1.using(rounds=1000).hash(password),
+    "passlib-pbkdf2-sha256": pbkdf2_sha256.hash(password),
+    "passlib-pbkdf2-sha512": pbkdf2_sha512.hash(password),
+    "passlib-scrypt": scrypt.using(rounds=14).hash(password),
+    "crypt-sha256": sha256_crypt.using(rounds=5000).hash(password),
+    "crypt-sha512": sha512_crypt.using(rounds=20000).hash(password),
+    "argon2-id": argon2.PasswordHasher().hash(password),
+    "argon2-i": argon2.PasswordHasher(type=Type.I, memory_cost=8192).hash(password),
+    "argon2-d": argon2.PasswordHasher(type=Type.D, memory_cost=8192).hash(password),
     "django-pbkdf2": make_password(password),
     "django-pbkdf2-sha1": make_password(password, hasher="pbkdf2_sha1"),
     "django-bcrypt": make_password(password, hasher="bcrypt"),
@@ -63,6 +76,32 @@ with open(path("users.csv"), "w", newline="") as file:
 with open(path("users.jsonl"), "w") as file:
     for username, password_hash in hashes.items():
         print(json.dumps({"user": username, "password": password_hash}), file=file)
+
+# As Django's dumpdata writes them, with rows of other tables between.
+with open(path("dumpdata.json"), "w") as file:
+    json.dump(
+        [
+            {"model": "auth.permission", "pk": 1, "fields": {"name": "x", "codename": "y"}},
+            *(
+                {
+                    "model": "auth.user",
+                    "pk": at,
+                    "fields": {
+                        "username": username,
+                        "password": password_hash,
+                        "email": "",
+                        "is_active": True,
+                        "is_superuser": False,
+                        "date_joined": "2024-03-01T12:00:00.123Z",
+                        "groups": [],
+                    },
+                }
+                for at, (username, password_hash) in enumerate(hashes.items())
+            ),
+        ],
+        file,
+        indent=2,
+    )
 
 htpasswd = HtpasswdFile(path("users.htpasswd"), new=True, default_scheme="bcrypt")
 htpasswd.set_password("bcrypt", password)

@@ -60,6 +60,7 @@ fn each_outside_thing_is_known_to_its_own_places_only() {
         ("jsonwebtoken", &["tokens/"]),
         ("bcrypt::", &["passwords/"]),
         ("scrypt::", &["passwords/"]),
+        ("sha_crypt::", &["passwords/"]),
         ("argon2::", &["passwords/"]),
         ("object_store::", &["blobs/"]),
         ("infer::", &["files/"]),

@@ -249,6 +249,14 @@ impl Login {
             Username::parse(text).ok().map(Login::Username)
         }
     }
+
+    /// What is looked for: the name without regard to case.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Username(name) => name.key(),
+            Self::Email(email) => email.key(),
+        }
+    }
 }
 
 #[cfg(test)]

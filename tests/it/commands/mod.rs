@@ -3,9 +3,12 @@
 mod accounts;
 mod damage;
 mod database;
+#[cfg(target_os = "linux")]
+mod hash_timing;
 mod help;
 mod import;
 mod listening;
+mod import_formats;
 mod serve;
 mod settings;
 mod stopping;
