@@ -78,11 +78,11 @@ fn by_own_keys(config: &Config) -> Result<Report, Fault> {
         &config.tokens,
         &token,
     ))?;
-    if matches!(report.kind, Kind::Access | Kind::Link) {
+    if matches!(report.kind, Kind::Access | Kind::Link | Kind::Share) {
         report.add(
             "Session or link",
             Outcome::NotChecked,
-            "Whether it has been ended or used up is known to the running server: see its page /inspect.",
+            "Whether it has been ended, used up or revoked is known to the running server: see its page /inspect.",
         );
     }
     Ok(report)

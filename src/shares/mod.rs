@@ -5,6 +5,10 @@
 
 mod store;
 
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+
 use crate::accounts::{self, State};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
@@ -27,6 +31,8 @@ pub const SHARES_MAX: i64 = 100;
 /// Wrong passwords of one link, counted from the first; then it opens to nobody for a while.
 const TRIES_MAX: i64 = 20;
 pub const TRIES_MINUTES: i64 = 15;
+/// Links that were signed, of some 500 bytes each.
+const LINKS_KEPT: usize = 2_000;
 /// One that has ended can be looked at for so long, at least.
 const KEPT_DAYS: i64 = 30;
 
@@ -82,9 +88,11 @@ impl Share {
 /// The links behind this one, by when they were made.
 pub type Cursor = paging::Cursor<UnixSeconds, ShareId>;
 
+const PATH: &str = "/s/";
+
 /// Where it is opened.
 fn path(id: ShareId) -> String {
-    format!("/s/{id}")
+    format!("{PATH}{id}")
 }
 
 /// What somebody wants of a link.
@@ -169,6 +177,9 @@ pub struct Shares {
     clock: Clock,
     passwords: Passwords,
     tokens: Tokens,
+    /// Signing is what a list would cost most. A link is as good until it ends, whichever of our
+    /// keys has signed it.
+    links: Arc<Cache<ShareId, String>>,
 }
 
 impl Shares {
@@ -178,6 +189,7 @@ impl Shares {
             clock,
             passwords,
             tokens,
+            links: Arc::new(Cache::new(LINKS_KEPT)),
         }
     }
 
@@ -255,14 +267,19 @@ impl Shares {
         })
     }
 
-    /// Where it is opened and the token that opens it, signed anew: it ends when the row does.
+    /// Where it is opened and the token that opens it: it ends when the row does.
     ///
     /// # Errors
     /// When signing fails.
     pub fn link(&self, share: &Share) -> Result<String, Fault> {
+        if let Some(link) = self.links.get(&share.id) {
+            return Ok(link);
+        }
         let (path, seconds) = (path(share.id), share.ends_at - self.clock.now());
         let (token, _) = self.tokens.issue_share(share.account, &path, seconds)?;
-        Ok(format!("{path}?token={token}"))
+        let link = format!("{path}?token={token}");
+        self.links.insert(share.id, link.clone());
+        Ok(link)
     }
 
     /// The links of a file, the latest first, and where the next page begins.
@@ -328,6 +345,17 @@ impl Shares {
                 is_active.then_some((share, file)).ok_or(Refused::Ended)
             })
             .await
+    }
+
+    /// Whether a token still opens its link.
+    ///
+    /// # Errors
+    /// [`Refused::Ended`], or when the database is away.
+    pub async fn check(&self, token: &str) -> Result<(), Refused> {
+        let claims = self.tokens.verify_share(token);
+        let claims = claims.map_err(|_| Refused::Ended)?;
+        let id = claims.path.strip_prefix(PATH).and_then(ShareId::parse);
+        self.open(id.ok_or(Refused::Ended)?, token).await.map(drop)
     }
 
     /// Whether the password is the link's.

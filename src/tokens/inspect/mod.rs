@@ -136,6 +136,11 @@ pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
         }
     }
     read.note_times(&mut report, now, 0);
+    if matches!(report.kind, Kind::Access | Kind::Link | Kind::Share) {
+        let why = "Only the server that issued it knows whether it has been ended, used up or \
+                   revoked.";
+        report.skip("Session or link", why);
+    }
     report
 }
 

@@ -9,6 +9,7 @@ use askama::Template;
 use super::{Answer, Frame, Page};
 use crate::base::fault::Fault;
 use crate::sessions::NotSignedIn;
+use crate::shares::Refused;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
@@ -73,7 +74,11 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, PageError> {
             "Link",
             "It has not been used up, and its maker could still sign in.",
         ),
-        Kind::Share | Kind::Foreign | Kind::Opaque => return Ok(report),
+        Kind::Share => (
+            "Share link",
+            "It has not been revoked or used up, and its owner's account is active.",
+        ),
+        Kind::Foreign | Kind::Opaque => return Ok(report),
     };
     if !report.is_accepted() {
         let why = "Only of a token that is good by itself.";
@@ -82,6 +87,10 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, PageError> {
     }
     let known = match report.kind {
         Kind::Access => page.sessions.identify(token).await.map(drop),
+        Kind::Share => match page.shares.check(token).await {
+            Err(Refused::Fault(fault)) => Err(NotSignedIn::Fault(fault)),
+            checked => checked.map_err(|_| NotSignedIn::Ended),
+        },
         _ => page.sessions.read_link(token).await.map(drop),
     };
     match known {

@@ -434,6 +434,61 @@ fn a_link_asked_for_twice_by_one_key_is_one() {
 }
 
 #[test]
+fn a_link_is_listed_as_it_was_made_without_being_signed_again() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let made: Vec<_> = (0..3)
+        .map(|_| text(&owner.share(json!({"minutes": 60})), "url").to_owned())
+        .collect();
+    door.let_pass(10);
+    let mut listed = texts(&owner.program.get(&owner.shares()).json(), "url");
+    let page = owner.browser.get(&format!("/files/{}", owner.file)).body;
+    for url in &made {
+        assert!(listed.contains(url), "{url}");
+        assert!(page.contains(url.as_str()), "{url}");
+    }
+    // Another server has to sign its own.
+    let other = door.another();
+    let there = other.program(Some(&owner.browser.access()));
+    listed.extend(texts(&there.get(&owner.shares()).json(), "url"));
+    assert_eq!(listed.len(), 6);
+    for url in listed {
+        opens(&curl(&door).get(&path_of(&url)));
+    }
+}
+
+#[test]
+fn the_inspector_knows_whether_a_link_was_revoked_or_used_up() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let share = owner.share(json!({"minutes": 60}));
+    let token = |share: &Value| halves(&path_of(text(share, "url"))).1.to_owned();
+    let inspected = |token: &str| {
+        let browser = door.browser();
+        let fields = [("Token", token), ("Keys (optional)", "")];
+        browser.submit(&browser.get("/inspect"), "Inspect", &fields)
+    };
+    let good = inspected(&token(&share));
+    assert!(
+        good.body
+            .contains("Nothing that was checked speaks against it")
+    );
+    assert!(good.body.contains("It has not been revoked or used up"));
+    let revoked = format!("{}/{}", owner.shares(), text(&share, "id"));
+    assert_eq!(owner.program.with_method("DELETE", &revoked).status, 204);
+    let once = owner.share(json!({"minutes": 60, "downloads": 1}));
+    opens(&curl(&door).get(&path_of(text(&once, "url"))));
+    for share in [share, once] {
+        let ended = inspected(&token(&share)).body;
+        assert!(
+            ended.contains("and it is not accepted: Share link"),
+            "{ended}"
+        );
+        assert!(ended.contains("It has ended: the token opens nothing any more"));
+    }
+}
+
+#[test]
 fn a_link_lives_to_the_second() {
     let door = Door::open();
     let owner = Owner::of(&door);
