@@ -6,6 +6,8 @@
 mod folder;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "s3")]
+mod watched;
 
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
@@ -130,6 +132,15 @@ impl Blobs {
                 let bytes = u64::try_from(bytes).unwrap_or_default();
                 bucket.delete(id, bytes).await.map_err(away)
             }
+        }
+    }
+
+    /// Whether the store is known not to respond: then it is no use to ask it.
+    pub fn is_silent(&self) -> bool {
+        match self {
+            Self::Folder(_) => false,
+            #[cfg(feature = "s3")]
+            Self::S3(bucket) => bucket.is_silent(),
         }
     }
 

@@ -19,6 +19,7 @@ use object_store::{
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
+use super::watched::{Connector, Health};
 use super::{Content, PARTS_AT_ONCE, away, path};
 use crate::base::ids::FileId;
 use crate::config::S3Config;
@@ -27,28 +28,36 @@ use crate::config::S3Config;
 /// and each costs a request.
 const PIECE_BYTES: u64 = 4 << 20;
 const DELETED_AT_ONCE: usize = 8;
-/// A store that is away is not waited for much longer than a person would.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// What a piece needs to get there counts too: at 35 kB a second, none is too slow.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
 const RETRIED_WITHIN: Duration = Duration::from_secs(10);
 const RETRIES: usize = 3;
 
 #[derive(Clone)]
-pub struct Bucket(Arc<AmazonS3>);
+pub struct Bucket {
+    store: Arc<AmazonS3>,
+    health: Health,
+}
 
 impl Bucket {
     pub fn open(config: &S3Config) -> Result<Self> {
-        connect(config).map(|store| Self(Arc::new(store)))
+        let health = Health::default();
+        let store = connect(config, health.clone())?;
+        Ok(Self {
+            store: Arc::new(store),
+            health,
+        })
     }
 
     pub fn store(&self) -> &dyn ObjectStore {
-        &*self.0
+        &*self.store
+    }
+
+    pub fn is_silent(&self) -> bool {
+        self.health.is_silent()
     }
 
     pub fn write(&self, id: FileId) -> Pieces {
         Pieces {
-            store: self.0.clone(),
+            store: self.store.clone(),
             id,
             begun: 0,
             next: PutPayloadMut::new(),
@@ -63,8 +72,8 @@ impl Bucket {
             return Ok(stream::empty().boxed());
         };
         // The first is asked for now: whether the file is there shows before the answer begins.
-        let first = read_piece(self.0.clone(), id, first).await?;
-        let store = self.0.clone();
+        let first = read_piece(self.store.clone(), id, first).await?;
+        let store = self.store.clone();
         let others = stream::iter(pieces)
             .then(move |piece| read_piece(store.clone(), id, piece))
             .try_flatten();
@@ -76,7 +85,7 @@ impl Bucket {
         let pieces = bytes.div_ceil(PIECE_BYTES).max(1);
         stream::iter(0..pieces)
             .map(|piece| async move {
-                match self.0.delete(&piece_path(id, piece)).await {
+                match self.store.delete(&piece_path(id, piece)).await {
                     Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
                     Err(error) => Err(error),
                 }
@@ -170,14 +179,14 @@ async fn read_piece(
     Ok(found.into_stream())
 }
 
-fn connect(config: &S3Config) -> Result<AmazonS3> {
+fn connect(config: &S3Config, health: Health) -> Result<AmazonS3> {
     let endpoint = config.endpoint.as_deref();
-    let client = ClientOptions::new()
-        .with_allow_http(endpoint.is_some_and(|url| url.starts_with("http://")))
-        .with_connect_timeout(CONNECT_WITHIN)
-        .with_read_timeout(ANSWERED_WITHIN)
-        // A large file takes as long as the person needs who downloads it.
-        .with_timeout_disabled();
+    let allows_http = endpoint.is_some_and(|url| url.starts_with("http://"));
+    let connector = Connector {
+        health,
+        within: config.timeout,
+        allows_http,
+    };
     let retry = RetryConfig {
         max_retries: RETRIES,
         retry_timeout: RETRIED_WITHIN,
@@ -188,7 +197,8 @@ fn connect(config: &S3Config) -> Result<AmazonS3> {
         .with_region(&config.region)
         .with_access_key_id(&config.key_id)
         .with_secret_access_key(config.secret_key.expose_secret())
-        .with_client_options(client)
+        .with_client_options(ClientOptions::new().with_allow_http(allows_http))
+        .with_http_connector(connector)
         // Not every store knows how to delete several at once, and we never do.
         .with_disable_bulk_delete(true)
         .with_retry(retry);

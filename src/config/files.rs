@@ -1,6 +1,7 @@
 //! Settings of files.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
@@ -41,6 +42,8 @@ pub struct S3Config {
     pub region: String,
     pub key_id: String,
     pub secret_key: SecretString,
+    /// For something to move of a request or its response.
+    pub timeout: Duration,
 }
 
 /// Where a virus scanner listens that speaks clamd's protocol.
@@ -134,6 +137,9 @@ fn store(r: &mut Reader) -> StoreConfig {
     let secret_key = r.take_secret("files.s3_secret_key", "(for S3 only)", "a key", |text| {
         (!text.is_empty()).then(|| SecretString::from(text))
     });
+    let timeout = r.take("files.s3_idle_seconds", "10", "1 to 600", |text| {
+        within(1, 600)(text).map(Duration::from_secs)
+    });
     match (store, secret_key) {
         ((folder, None), _) => StoreConfig::Folder(folder),
         ((_, Some(bucket)), Some(secret_key)) if !String::is_empty(&key_id) => {
@@ -143,6 +149,7 @@ fn store(r: &mut Reader) -> StoreConfig {
                 region,
                 key_id,
                 secret_key,
+                timeout,
             })
         }
         ((folder, Some(_)), _) => {

@@ -89,6 +89,10 @@ impl Files {
         coming: Coming,
         last: Option<&mut Arrived>,
     ) -> Result<Upload, Refused> {
+        if self.is_store_silent() {
+            let silent = Fault::away("the store", "it does not respond");
+            return Err(Refused::Fault(silent));
+        }
         // Before anything of it is read.
         let turn = self.turns.take(account).await?;
         let Coming {
@@ -387,8 +391,10 @@ impl Upload {
                 none.insert(files.blobs.write(self.stray.id).await?)
             }
         };
-        if let Some(scan) = &mut self.scan {
-            scan.hear(&piece).await?;
+        if let Some(scan) = &mut self.scan
+            && let Some(verdict) = scan.hear(&piece).await?
+        {
+            judge(verdict)?;
         }
         let written = writer.write(piece).await;
         Ok(self.stray.heard(written)?)
@@ -408,12 +414,7 @@ impl Upload {
         }
         let media_type = self.media_type.unwrap_or_default();
         if let Some(scan) = self.scan.take() {
-            match scan.verdict().await? {
-                Verdict::Clean => {}
-                Verdict::Infected => return Err(Refused::Infected),
-                // What it cannot look at whole is not clean.
-                Verdict::TooLarge => return Err(Refused::TooLarge(self.bytes - 1)),
-            }
+            judge(scan.verdict().await?)?;
         }
         if let Some(writer) = self.writer.take() {
             let finished = self.finishing.insert(tokio::spawn(writer.finish())).await;
@@ -441,6 +442,18 @@ impl Drop for Upload {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         if writer.is_some() || finishing.is_some() {
             drop(self.stray.clear_up(writer, finishing));
+        }
+    }
+}
+
+fn judge(verdict: Verdict) -> Result<(), Refused> {
+    match verdict {
+        Verdict::Clean => Ok(()),
+        Verdict::Infected => Err(Refused::Infected),
+        Verdict::TooLarge => {
+            tracing::warn!("a file is larger than the virus scanner takes (StreamMaxLength)");
+            // What it cannot look at whole is not clean.
+            Err(Refused::TooLargeToScan)
         }
     }
 }

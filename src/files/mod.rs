@@ -173,6 +173,8 @@ pub enum Refused {
     ExtensionNotTaken(&'static str),
     #[error("the scanner has found a virus")]
     Infected,
+    #[error("the file is larger than the scanner takes")]
+    TooLargeToScan,
     #[error("more files at once than are taken")]
     TooManyAtOnce(usize),
     #[error("the store is full")]
@@ -265,6 +267,11 @@ impl Files {
     /// When the database is away.
     pub async fn totals(&self) -> Result<(i64, i64), Fault> {
         self.db.read(store::totals).await
+    }
+
+    /// Whether the store is known not to respond; uploads and downloads are refused until it does.
+    pub fn is_store_silent(&self) -> bool {
+        self.blobs.is_silent()
     }
 
     /// What the settings say of files.

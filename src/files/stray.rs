@@ -1,5 +1,7 @@
 //! What lies in the store and is no file yet: it clears up behind itself.
 
+use std::time::Duration;
+
 use tokio::task::JoinHandle;
 
 use super::{Files, store};
@@ -10,6 +12,9 @@ use crate::blobs::{BlobError, Writer};
 /// What has not been heard of for so long is swept. Longer than a scanner may think, and than
 /// anything can be on its way to a store.
 pub const LEASE_SECONDS: i64 = 600;
+
+/// By whoever is told that nothing was kept.
+const WAITED_FOR: Duration = Duration::from_secs(2);
 
 /// Something in the store that is no file yet. Dropped, it goes.
 pub struct Stray {
@@ -87,7 +92,9 @@ impl Stray {
         let clearing = runtime.map(|runtime| runtime.spawn(clear));
         async move {
             if let Some(clearing) = clearing {
-                clearing.await.ok();
+                // It goes on by itself; whoever waits for an answer is not held by a store that
+                // does not respond.
+                tokio::time::timeout(WAITED_FOR, clearing).await.ok();
             }
         }
     }

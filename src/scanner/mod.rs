@@ -3,6 +3,7 @@
 //! What is asked about is handed on piece by piece while it comes in, and never held here. A
 //! scanner that does not answer has not said that it is clean.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,6 +18,13 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 /// clamd's own answers are a line.
 const ANSWER_MAX_BYTES: u64 = 4096;
+
+/// How writing to a scanner fails that has closed the connection.
+const HUNG_UP: [ErrorKind; 3] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionReset,
+    ErrorKind::ConnectionAborted,
+];
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -47,48 +55,73 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Hands a piece on. What the scanner has heard enough of is told at the end.
+    /// Hands a piece on. A scanner that has heard enough says why and hangs up: then that is the
+    /// verdict.
     ///
     /// # Errors
     /// When the scanner has gone.
-    pub async fn hear(&mut self, piece: &[u8]) -> Result<(), Fault> {
+    pub async fn hear(&mut self, piece: &[u8]) -> Result<Option<Verdict>, Fault> {
         // A length of nothing would be the end.
         if piece.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let length = u32::try_from(piece.len()).map_err(|error| Fault::caused("a piece", error))?;
-        self.send(&length.to_be_bytes()).await?;
-        self.send(piece).await
+        if self.send(&length.to_be_bytes()).await? && self.send(piece).await? {
+            return Ok(None);
+        }
+        match self.answer().await? {
+            Verdict::Clean => Err(Fault::away("the scanner", "it has hung up before the end")),
+            verdict => Ok(Some(verdict)),
+        }
     }
 
     /// # Errors
     /// When the scanner has gone, or says neither.
     pub async fn verdict(mut self) -> Result<Verdict, Fault> {
         self.send(&[0; 4]).await?;
+        self.answer().await
+    }
+
+    async fn answer(&mut self) -> Result<Verdict, Fault> {
         let mut answer = Vec::new();
-        let mut reader = self.0.take(ANSWER_MAX_BYTES);
-        within(ANSWER_WITHIN, reader.read_to_end(&mut answer)).await?;
+        let mut reader = (&mut self.0).take(ANSWER_MAX_BYTES);
+        let read = within(ANSWER_WITHIN, async {
+            match reader.read_to_end(&mut answer).await {
+                // It has closed before it had read everything. On a Unix socket that is told
+                // once, before what it has said can be read.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                    reader.read_to_end(&mut answer).await
+                }
+                read => read,
+            }
+        });
+        let read = read.await;
         let answer = String::from_utf8_lossy(&answer);
         let answer = answer.trim_end_matches(['\0', '\n']);
+        if answer.starts_with("INSTREAM size limit exceeded") {
+            return Ok(Verdict::TooLarge);
+        }
+        // Of what broke off, nothing else counts.
+        read?;
         if answer.is_empty() {
             Err(Fault::away("the scanner", "it has hung up"))
         } else if answer == "stream: OK" {
             Ok(Verdict::Clean)
         } else if answer.starts_with("stream: ") && answer.ends_with(" FOUND") {
             Ok(Verdict::Infected)
-        } else if answer.starts_with("INSTREAM size limit exceeded") {
-            Ok(Verdict::TooLarge)
         } else {
             Err(Fault::new(format!("the scanner says {answer:?}")))
         }
     }
 
-    /// The scanner hangs up on what is too large for it, and says so: that is read at the end.
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    /// Whether the scanner still listens.
+    async fn send(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
         let sent = timeout(ANSWER_WITHIN, self.0.write_all(bytes)).await;
         match sent {
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            Ok(sent) => sent.map_err(|error| Fault::away("the scanner", error)),
+            Ok(Err(error)) if HUNG_UP.contains(&error.kind()) => Ok(false),
+            Ok(sent) => sent
+                .map(|()| true)
+                .map_err(|error| Fault::away("the scanner", error)),
             Err(late) => Err(Fault::away("the scanner", late)),
         }
     }

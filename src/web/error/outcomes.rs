@@ -67,7 +67,7 @@ impl From<files::Refused> for PageError {
             R::DescriptionTaken => Self::DescriptionTaken,
             R::TooMany(_) => Self::TooMany,
             R::TooManyAtOnce(_) => Self::TooLarge,
-            R::TooLarge(_) => Self::FileTooLarge(refused.to_string()),
+            R::TooLarge(_) | R::TooLargeToScan => Self::FileTooLarge(refused.to_string()),
             R::OverQuota(_) => Self::OverQuota(refused.to_string()),
             R::StoreFull => Self::StoreFull,
             R::KeyReused => Self::KeyReused,

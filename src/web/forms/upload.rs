@@ -241,6 +241,10 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
             return Some(("description", words.to_owned()));
         }
         Refused::TooLarge(most) => too_large(name, *most),
+        Refused::TooLargeToScan => format!(
+            "“{name}” is too large: the virus scanner of this server reads no more than its \
+             StreamMaxLength. Nothing was kept"
+        ),
         Refused::OverQuota(most) => format!(
             "There is no room for “{name}”: your files can have {} together. \
              Delete some of them first",
@@ -284,7 +288,7 @@ pub fn too_large(name: &str, most: i64) -> String {
 pub fn refusal((name, refused): (String, Refused), files: &Files) -> PageError {
     use Refused as R;
     match (words(&name, &refused, files), refused) {
-        (Some((_, words)), R::TooLarge(_)) => PageError::FileTooLarge(words),
+        (Some((_, words)), R::TooLarge(_) | R::TooLargeToScan) => PageError::FileTooLarge(words),
         (Some((_, words)), R::OverQuota(_)) => PageError::OverQuota(words),
         (Some((field, words)), R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected) => {
             PageError::field(field, &words)

@@ -198,12 +198,14 @@ mod s3 {
             })
         }
 
-        fn settings(&self) -> [(&'static str, String); 4] {
+        fn settings(&self) -> [(&'static str, String); 5] {
             [
                 ("files.store", format!("s3:{}", self.bucket)),
                 ("files.s3_endpoint", self.endpoint.clone()),
                 ("files.s3_key_id", self.key_id.clone()),
                 ("files.s3_secret_key", self.secret_key.clone()),
+                // Some tests hold it up for a while.
+                ("files.s3_idle_seconds", "120".to_owned()),
             ]
         }
 
@@ -382,6 +384,8 @@ mod s3 {
     enum Told {
         AsItIs,
         Nothing,
+        /// Whatever it asks waits for the guard of the gate.
+        Later,
     }
 
     /// Stands between a server and its store. What is to be put there waits for the guard of
@@ -416,6 +420,9 @@ mod s3 {
                         let mut buffer = [0; 65536];
                         while let Ok(mut length @ 1..) = from.read(&mut buffer) {
                             let is_put = buffer.starts_with(b"PUT");
+                            if told == Told::Later {
+                                drop(gate.read());
+                            }
                             if is_put {
                                 came.fetch_add(1, SeqCst);
                                 if told == Told::Nothing {
@@ -502,6 +509,42 @@ mod s3 {
         let door = door.restart();
         wait_until("it is swept", || rows(&door, "stray_blobs") == 0);
         assert_eq!(server.objects(&id), 0);
+    }
+
+    #[test]
+    fn a_store_that_does_not_respond_is_not_waited_for_and_is_used_again_when_it_does() {
+        let Some(server) = Server::find() else { return };
+        let stopping = Relay::to(&server, Told::Later);
+        let server = stopping.server();
+        let mut settings = server.settings();
+        settings[4].1 = "2".to_owned();
+        let settings: Vec<_> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let door = Door::with(&settings);
+        let ada = program(&door, "ada");
+        let id = uploaded(&ada, &one("a.txt", "words"));
+        let stopped = stopping.gate.write().unwrap();
+        let begun = std::time::Instant::now();
+        let seconds = || begun.elapsed().as_secs_f32();
+        let reply = ada.send_files(API, &one("b.txt", "ab"));
+        refused(&reply, 503, "unavailable");
+        assert!(reply.header("retry-after").is_some());
+        let first = seconds();
+        assert!((2.0..12.0).contains(&first), "{first}");
+        // It is known by now: ten more take less time than one that waits.
+        for _ in 0..5 {
+            let reply = ada.send_files(API, &one("b.bin", noise(MEGABYTE)));
+            refused(&reply, 503, "unavailable");
+            assert!(reply.header("retry-after").is_some());
+            refused(&content_of(&ada, &id), 503, "unavailable");
+        }
+        assert!(seconds() - first < 2.0, "{}", seconds() - first);
+        assert_eq!(ada.get(&at(&id)).status, 200);
+        drop(stopped);
+        wait_until("it is used again", || {
+            ada.send_files(API, &one("c.txt", "c")).status == 201
+        });
+        assert_eq!(content_of(&ada, &id).body, "words");
+        assert_eq!(rows(&door, "files"), 2);
     }
 
     #[test]
