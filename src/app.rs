@@ -41,8 +41,9 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const BLOCKING_THREADS: usize = 4;
 /// For each connection. A page with its headers fits.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
-/// For what is being answered when no new request is taken any more.
-const FINISH_WITHIN_SECONDS: u64 = 8;
+/// For what is being answered when no new request is taken any more. With the drain before it, and
+/// a second that actix may take longer, this is less than the ten seconds that Docker waits.
+const FINISH_WITHIN_SECONDS: u64 = 7;
 /// For connections that are kept open, to hear with their next response that they are closed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 /// For connections that began just before no new one was let in.

@@ -406,9 +406,14 @@ fn within<T: FromStr + PartialOrd>(min: T, max: T) -> impl Fn(&str) -> Option<T>
 }
 
 fn network(text: &str) -> Option<IpNet> {
-    text.parse()
-        .ok()
-        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    text.parse().ok().or_else(|| {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
+        // As the addresses of clients are compared with it.
+        Some(address.to_canonical().into())
+    })
 }
 
 #[cfg(test)]

@@ -344,7 +344,7 @@ fn address_of_sign_in(door: &Door, forwarded: &[&str]) -> String {
 fn the_address_that_a_trusted_proxy_names_is_read_as_proxies_write_it() {
     let door = Door::with(&[(
         "proxies.trusted",
-        "127.0.0.1, 10.0.0.0/8, 2001:db8:ffff::/48",
+        "::ffff:127.0.0.1, 10.0.0.0/8, [2001:db8:ffff::5]",
     )]);
     door.signed_up("ada");
     door.let_pass(1);
