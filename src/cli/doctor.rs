@@ -26,9 +26,11 @@ pub fn run(config: &Config) -> Result<(), Fault> {
         ("data folder", folder(&config.data_dir)),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
-        ("password hashes", password_hashes(config)),
         ("store of files", store(config)),
     ];
+    if let Some(found) = password_hashes(config) {
+        checks.push(("password hashes", found));
+    }
     if let Some(asked) = &config.files.scanner {
         checks.push(("virus scanner", scanner(asked)));
     }
@@ -146,20 +148,19 @@ fn database(config: &Config) -> Found {
     Ok(advice)
 }
 
-/// The check of the database says what is wrong with it.
-fn password_hashes(config: &Config) -> Found {
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+/// `None` without a database that is up to date: its own check says so.
+fn password_hashes(config: &Config) -> Option<Found> {
+    let location = Location::parse(config.database_url.as_ref(), &config.data_dir).ok()?;
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
-        return Ok(None);
+        return None;
     }
-    let Ok((db, 0)) = Db::look(location) else {
-        return Ok(None);
-    };
-    let (kinds, without) = wait(db.read(accounts::count_password_kinds))?;
-    let weak = passwords::weak_hashes(&kinds, config.passwords.bcrypt_cost);
-    Ok(weak.or_else(|| {
-        (without > 0).then(|| format!("{without} are looked at when the server runs next"))
-    }))
+    let (db, pending) = Db::look(location).ok()?;
+    (pending == 0).then(|| {
+        let (kinds, without) = wait(db.read(accounts::count_password_kinds))?;
+        let weak = passwords::weak_hashes(&kinds, config.passwords.bcrypt_cost);
+        let unread = || format!("{without} are read when the server starts next");
+        Ok(weak.or_else(|| (without > 0).then(unread)))
+    })
 }
 
 fn store(config: &Config) -> Found {

@@ -96,7 +96,11 @@ impl Candidate {
             }
             (username, email) => (username?, email?),
         };
-        let name = PersonName::parse(&take(Field::Name).unwrap_or_default())?;
+        let name = PersonName::parse(&take(Field::Name).unwrap_or_default());
+        let name = name.unwrap_or_else(|why| {
+            warnings.push(format!("imported without its name: {why}").into());
+            None
+        });
         let role = role(take(Field::Role).as_deref())?;
         if role == Role::Administrator && !rules.administrators {
             return Err("it is an administrator: --administrators imports those too".into());
