@@ -40,7 +40,7 @@ use store::Row;
 pub const SHORT_SESSION_HOURS: i64 = 12;
 /// How long it counts that somebody has just proved who they are.
 pub const RECENT_MINUTES: i64 = 10;
-/// For each account; the oldest gives way.
+/// For each account and each [`Kind`]; the oldest gives way.
 pub const SESSIONS_MAX: i64 = 200;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
@@ -50,6 +50,16 @@ const HOUR: i64 = 3600;
 pub enum Stay {
     ThisVisit,
     SignedIn,
+}
+
+/// Who holds the tokens of a session. Each kind has room of its own, so that a program that signs
+/// in again and again does not sign its owner's browsers out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// In cookies.
+    Browser,
+    /// From an answer to the API or to a tutorial's client.
+    Program,
 }
 
 /// Who a request is from: proved by a good access token of a live session.
@@ -169,16 +179,16 @@ impl Sessions {
         &self,
         account: AccountId,
         proof: Proof,
-        client: Client,
+        (kind, client): (Kind, Client),
         stay: Stay,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
-        let row_at = move |now| Row::new(account, client, stay, now, now, &config);
+        let row_at = move |now| Row::new(account, (kind, client), stay, now, now, &config);
         self.begin(account, proof, before, row_at).await
     }
 
-    /// Starts a session that lasts for so many seconds, used or not.
+    /// Starts a program's session that lasts for so many seconds, used or not.
     ///
     /// # Errors
     /// As [`Sessions::start`].
@@ -192,10 +202,11 @@ impl Sessions {
         let config = self.config.clone();
         let row_at = move |now| {
             let ends_at = now + seconds;
+            let who = (Kind::Program, client);
             Row {
                 ends_at,
                 idle_ends_at: ends_at,
-                ..Row::new(account, client, Stay::ThisVisit, now, now, &config)
+                ..Row::new(account, who, Stay::ThisVisit, now, now, &config)
             }
         };
         self.begin(account, proof, None, row_at).await
@@ -367,11 +378,12 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
     ends_at.min(now + config.idle_days * DAY)
 }
 
-/// Starts a session, and ends the one that the same browser had, and the oldest when an account
-/// has too many.
+/// Starts a session, and ends the one that the same browser had, and the oldest of its kind when
+/// an account has too many.
 fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
-    let mut sessions = store::living_beyond(tx, new.account_id, SESSIONS_MAX, new.created_at)?;
+    let (account, kind, now) = (new.account_id, new.kind, new.created_at);
+    let mut sessions = store::living_beyond(tx, account, kind, SESSIONS_MAX, now)?;
     // Where the clock went back, it is not the newest.
     sessions.retain(|id| *id != new.id);
     sessions.extend(before);

@@ -142,8 +142,8 @@ impl Sessions {
                 let before = before.ok_or(NotSignedIn::Ended)?;
                 accounts::set_password(tx, account.id, &new)?;
                 let ended = end_all(tx, account.id, None, now, EndReason::PasswordChanged)?;
-                let (client, stay) = (before.client, before.stay);
-                let row = Row::new(account.id, client, stay, now, now, &config);
+                let (who, stay) = ((before.kind, before.client), before.stay);
+                let row = Row::new(account.id, who, stay, now, now, &config);
                 store::insert(tx, &row)?;
                 Ok((account, row, ended))
             })

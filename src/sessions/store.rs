@@ -4,7 +4,9 @@ use diesel::prelude::*;
 
 use super::links::Row as LinkRow;
 use super::refresh::Seed;
-use super::{Client, Cursor, DAY, EndReason, HOUR, Listed, SHORT_SESSION_HOURS, Stay, idle_end};
+use super::{
+    Client, Cursor, DAY, EndReason, HOUR, Kind, Listed, SHORT_SESSION_HOURS, Stay, idle_end,
+};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId, TokenId};
@@ -21,6 +23,7 @@ pub struct Row {
     pub ends_at: UnixSeconds,
     pub ended_at: Option<UnixSeconds>,
     pub stay: Stay,
+    pub kind: Kind,
     pub client: Client,
     pub refresh_seed: Seed,
     pub generation: i64,
@@ -34,7 +37,7 @@ impl Row {
     /// Of a session that begins now.
     pub fn new(
         account_id: AccountId,
-        client: Client,
+        (kind, client): (Kind, Client),
         stay: Stay,
         now: UnixSeconds,
         verified_at: UnixSeconds,
@@ -53,6 +56,7 @@ impl Row {
             ends_at,
             ended_at: None,
             stay,
+            kind,
             client,
             refresh_seed: crate::base::random::bytes(),
             generation: 0,
@@ -95,6 +99,7 @@ struct Stored {
     verified_at: i64,
     last_seen_at: i64,
     end_reason: Option<String>,
+    program: bool,
 }
 
 impl Stored {
@@ -110,6 +115,11 @@ impl Stored {
                 Stay::SignedIn
             } else {
                 Stay::ThisVisit
+            },
+            kind: if self.program {
+                Kind::Program
+            } else {
+                Kind::Browser
             },
             client: Client {
                 address: self.address,
@@ -141,6 +151,7 @@ pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
         verified_at: row.verified_at,
         last_seen_at: row.last_seen_at,
         end_reason: None,
+        program: row.kind == Kind::Program,
     };
     diesel::insert_into(sessions::table)
         .values(stored)
@@ -199,10 +210,11 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
     Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
 }
 
-/// Those that live at `now` beyond the newest `kept`.
+/// Those of one kind that live at `now` beyond the newest `kept`.
 pub fn living_beyond(
     db: &mut AnyConnection,
     account: AccountId,
+    kind: Kind,
     kept: i64,
     now: UnixSeconds,
 ) -> Result<Vec<SessionId>, Fault> {
@@ -212,6 +224,7 @@ pub fn living_beyond(
         .filter(sessions::ended_at.is_null())
         .filter(sessions::ends_at.gt(now))
         .filter(sessions::idle_ends_at.gt(now))
+        .filter(sessions::program.eq(kind == Kind::Program))
         .order((sessions::created_at.desc(), sessions::id))
         .limit(i64::MAX)
         .offset(kept)

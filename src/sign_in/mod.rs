@@ -10,7 +10,7 @@ use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password, folded};
 use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, Passwords, Verdict};
-use crate::sessions::{Again, Client, Grant, Identity, Maker, NotSignedIn, Sessions, Stay};
+use crate::sessions::{Again, Client, Grant, Identity, Kind, Maker, NotSignedIn, Sessions, Stay};
 use crate::storage::{AnyConnection, Db};
 
 /// How somebody wants to be let in.
@@ -18,6 +18,7 @@ use crate::storage::{AnyConnection, Db};
 pub enum Delivery {
     /// A session, in place of the one that the same browser had.
     Session {
+        kind: Kind,
         stay: Stay,
         before: Option<SessionId>,
     },
@@ -136,10 +137,10 @@ impl SignIn {
         }
         // The account may have changed while the password was hashed: then it is no proof.
         let let_in = match delivery {
-            Delivery::Session { stay, before } => {
+            Delivery::Session { kind, stay, before } => {
                 let proof = Proof::Password(proved);
-                let started = self.sessions.start(id, proof, client, stay, before).await;
-                started.map(Outcome::SignedIn)
+                let started = self.sessions.start(id, proof, (kind, client), stay, before);
+                started.await.map(Outcome::SignedIn)
             }
             Delivery::Token { seconds } => {
                 let proof = Proof::Password(proved);
@@ -282,7 +283,7 @@ impl SignIn {
         }
     }
 
-    /// Lets in whoever has proved otherwise who they are.
+    /// Lets a browser in whose owner has proved otherwise who they are.
     ///
     /// # Errors
     /// When the database is away, or the account has gone already.
@@ -293,7 +294,8 @@ impl SignIn {
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
         let (proof, stay) = (Proof::Otherwise, Stay::ThisVisit);
-        let started = self.sessions.start(account.id, proof, client, stay, before);
+        let who = (Kind::Browser, client);
+        let started = self.sessions.start(account.id, proof, who, stay, before);
         started.await.map_err(|why| match why {
             NotSignedIn::Fault(fault) => fault,
             why => Fault::caused("a new account cannot be signed in to", why),

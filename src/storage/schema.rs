@@ -37,6 +37,7 @@ diesel::table! {
         last_seen_at -> BigInt,
         end_reason -> Nullable<Text>,
     }
+        program -> Bool,
 }
 
 diesel::table! {

@@ -340,6 +340,38 @@ fn the_oldest_of_too_many_sessions_gives_way() {
 }
 
 #[test]
+fn a_programs_sign_ins_end_no_session_of_a_browser() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let body = serde_json::json!({"username": "ada", "password": PASSWORD});
+    let program = door.program(None);
+    let sign_in = || {
+        let reply = program.send_json("POST", "/api/sessions", &body);
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        door.program(reply.json()["access_token"].as_str())
+    };
+    let first = sign_in();
+    // Each is the newest of its second.
+    let second = {
+        door.let_pass(1);
+        sign_in()
+    };
+    door.let_pass(1);
+    for _ in 0..198 {
+        sign_in();
+    }
+    assert_eq!(first.get("/api/me").status, 200);
+    // The tutorials' clients are programs, with cookies or not.
+    assert_eq!(program.send_json("POST", "/auth", &body).status, 200);
+    assert_eq!(first.get("/api/me").status, 401, "the oldest gives way");
+    assert_eq!(second.get("/api/me").status, 200);
+    let form = [("username", "ada"), ("password", PASSWORD)];
+    assert_eq!(door.program(None).post("/login", &form).status, 200);
+    assert_eq!(second.get("/api/me").status, 401);
+    assert!(ada.is_signed_in());
+}
+
+#[test]
 fn a_password_that_will_not_do_changes_nothing() {
     let door = Door::open();
     let ada = door.signed_up("ada");
