@@ -43,6 +43,8 @@ pub enum Action {
     /// Role, groups, whether it is disabled, and signing its owner out.
     GovernAccount,
     DeleteAccount,
+    /// The links to its files, all of them and unseen.
+    RevokeLinks,
     /// What is in an account: sessions, links, work items, files.
     UseContents,
 }
@@ -66,7 +68,9 @@ pub fn decide(who: Scope, action: Action, owner: Option<AccountId>) -> Decision 
         (A::UseContents, _) => Decision::Hidden,
         (_, Role::Administrator) => Decision::Allowed,
         (A::ListAccounts, Role::Member) => Decision::Forbidden,
-        (A::SeeAccount | A::RenameAccount | A::DeleteAccount, Role::Member) if own => {
+        (A::SeeAccount | A::RenameAccount | A::DeleteAccount | A::RevokeLinks, Role::Member)
+            if own =>
+        {
             Decision::Allowed
         }
         (A::GovernAccount, Role::Member) if own => Decision::Forbidden,
@@ -89,6 +93,7 @@ mod tests {
             (A::RenameAccount, [Allowed, Hidden, Allowed, Allowed]),
             (A::GovernAccount, [Forbidden, Hidden, Allowed, Allowed]),
             (A::DeleteAccount, [Allowed, Hidden, Allowed, Allowed]),
+            (A::RevokeLinks, [Allowed, Hidden, Allowed, Allowed]),
             (A::UseContents, [Allowed, Hidden, Allowed, Hidden]),
         ];
         let account = AccountId::new();

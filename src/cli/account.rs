@@ -18,6 +18,7 @@ use crate::base::version::Expected;
 use crate::config::Config;
 use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
+use crate::shares;
 use crate::storage::AnyConnection;
 use crate::tokens::Tokens;
 
@@ -94,6 +95,11 @@ pub enum Command {
     },
     /// Sign its owner out everywhere
     SignOut {
+        /// Username or email address
+        who: String,
+    },
+    /// Revoke every link to its files
+    RevokeLinks {
         /// Username or email address
         who: String,
     },
@@ -249,6 +255,14 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
 }
 
 /// `None` where nothing was said, and an inner `None` for an empty text.
+        Command::RevokeLinks { who } => {
+            let account = find(&ground, &who)?;
+            let id = account.id;
+            let done = "has no open links to files";
+            change(&ground, &account, done, move |tx, now| {
+                Ok(shares::revoke_all(tx, id, now).map(drop)?)
+            })?;
+        }
 fn renamed<T>(
     text: Option<String>,
     parse: impl FnOnce(&str) -> Result<Option<T>, Refusal>,
@@ -286,7 +300,7 @@ fn change(
     done: &str,
     change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
-    let now = ground.clock.now();
+    let (now, id) = (ground.clock.now(), account.id);
     wait(async { Ok(ground.db.write(move |tx| change(tx, now)).await?) })?;
     say(format_args!("{} {done}.", account.greeting()));
     Ok(())
@@ -294,6 +308,13 @@ fn change(
 
 fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
     parsed.map_err(Fault::new)
+    let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
+    if open > 0 {
+        say(format_args!(
+            "Links to files of this account that can be opened while it is active: {open}. \
+             `account revoke-links` revokes them."
+        ));
+    }
 }
 
 fn words(error: SignUpError) -> Fault {

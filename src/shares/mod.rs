@@ -20,6 +20,7 @@ use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
+pub use store::{count_open, revoke_all};
 
 pub const MINUTES_MIN: i64 = 10;
 /// Thirty days: no token lives longer.
@@ -320,6 +321,24 @@ impl Shares {
                 gone.then_some(()).ok_or(Refused::NotFound)
             })
             .await
+    }
+
+    /// How many links of an account can be opened, as far as the account is active.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn count_open(&self, account: AccountId) -> Result<i64, Fault> {
+        let now = self.clock.now();
+        self.db.read(move |db| count_open(db, account, now)).await
+    }
+
+    /// Revokes every link of an account, and says how many could still be opened.
+    ///
+    /// # Errors
+    /// When the database is away; then all stay open.
+    pub async fn revoke_all(&self, account: AccountId) -> Result<i64, Fault> {
+        let now = self.clock.now();
+        self.db.write(move |tx| revoke_all(tx, account, now)).await
     }
 
     /// What a link hands on, without taking it.

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::{Cursor, Share, TRIES_MAX, TRIES_MINUTES};
+use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
@@ -74,6 +75,44 @@ pub fn find(db: &mut AnyConnection, id: ShareId) -> Result<Option<Share>, Fault>
 pub fn count(db: &mut AnyConnection, file: FileId) -> Result<i64, Fault> {
     let of_file = shares::table.filter(shares::file_id.eq(file.to_string()));
     Ok(of_file.count().get_result(db)?)
+}
+
+/// How many links of an account can be opened, as far as the account is active.
+///
+/// # Errors
+/// When the database is away.
+pub fn count_open(
+    db: &mut AnyConnection,
+    account: AccountId,
+    now: UnixSeconds,
+) -> Result<i64, Fault> {
+    let is_left = shares::downloads_max
+        .is_null()
+        .or(shares::downloads_max.gt(shares::downloads.nullable()));
+    let open = shares::table
+        .filter(shares::account_id.eq(account.to_string()))
+        .filter(shares::ends_at.gt(now))
+        .filter(is_left);
+    Ok(open.count().get_result(db)?)
+}
+
+/// Takes away every link of an account that has not ended, and says how many could be opened.
+///
+/// # Errors
+/// When the database is away.
+pub fn revoke_all(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    now: UnixSeconds,
+) -> Result<i64, Fault> {
+    // Nobody makes one meanwhile that would stay.
+    accounts::lock(tx, account)?;
+    let open = count_open(tx, account, now)?;
+    let of_account = shares::table
+        .filter(shares::account_id.eq(account.to_string()))
+        .filter(shares::ends_at.gt(now));
+    diesel::delete(of_account).execute(tx)?;
+    Ok(open)
 }
 
 pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {

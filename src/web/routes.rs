@@ -74,6 +74,10 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(SignedIn, sessions::ask_to_end)
             .post(SignedIn, sessions::end)
     });
+    routes.at("/account/shares", |at| {
+        at.get(SignedIn, account::ask_to_revoke_shares)
+            .post(SignedIn, account::revoke_shares)
+    });
     routes.at("/account/delete", |at| {
         at.get(Recent, account::ask_to_delete)
             .post(Recent, account::delete)
@@ -92,6 +96,9 @@ fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/admin/accounts/{id}/quota", |at| {
         at.post(RecentAdministrator, admin::set_quota)
+    });
+    routes.at("/admin/accounts/{id}/shares", |at| {
+        at.post(RecentAdministrator, admin::revoke_shares)
     });
     routes.at("/admin/accounts/{id}/sign-out", |at| {
         at.post(RecentAdministrator, admin::sign_out)
@@ -178,6 +185,10 @@ fn routes(routes: &mut Routes<'_>) {
     routes.at("/api/accounts/{id}/quota", |at| {
         at.get(SignedIn, api::quotas::show)
             .patch(Recent, api::quotas::change)
+    });
+    routes.at("/api/accounts/{id}/shares", |at| {
+        at.get(SignedIn, api::shares::count)
+            .delete(SignedIn, api::shares::revoke_all)
     });
     routes.at("/api/work-items", |at| {
         at.get(SignedIn, api::work_items::list)

@@ -1,5 +1,6 @@
 //! The links that hand files on, for programs.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::creation::{created, once};
 use super::files::parse;
 use super::paging::{self, Asked, Page};
-use super::{Answer, Json};
+use super::{Answer, Json, json};
+use crate::access::Action;
 use crate::base::clock::rfc3339;
-use crate::base::ids::ShareId;
+use crate::base::ids::{AccountId, ShareId};
 use crate::shares::{Cursor, NewShare, Share};
 use crate::web::State;
 use crate::web::error::PageError;
@@ -101,5 +103,27 @@ pub async fn delete(
     let file = parse(&ids.0)?;
     let share = ShareId::parse(&ids.1).ok_or(PageError::NotFound)?;
     state.shares.revoke(who.account, file, share).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Serialize)]
+struct Count {
+    open: i64,
+}
+
+/// How many links of an account are open, whatever its sessions and its state.
+pub async fn count(state: Data<State>, who: SignedIn, id: Path<String>) -> Answer {
+    let id = AccountId::parse(&id).ok_or(PageError::NotFound)?;
+    who.may(Action::SeeAccount, Some(id))?;
+    state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    let open = state.shares.count_open(id).await?;
+    json(StatusCode::OK, &Count { open })
+}
+
+pub async fn revoke_all(state: Data<State>, who: SignedIn, id: Path<String>) -> Answer {
+    let id = AccountId::parse(&id).ok_or(PageError::NotFound)?;
+    who.may(Action::RevokeLinks, Some(id))?;
+    state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    state.shares.revoke_all(id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -20,20 +20,44 @@ struct Overview<'a> {
     account: &'a Account,
     since_iso: String,
     since: String,
+    open_shares: i64,
 }
 
 pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
     let account = page.accounts.find(who.account).await?;
     let account = account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?;
+    let open_shares = page.shares.count_open(who.account).await?;
     page.show(
         StatusCode::OK,
         &Overview {
+            open_shares,
             frame: page.frame_with_notice(),
             since_iso: rfc3339(account.created_at),
             since: for_reading(account.created_at),
             account: &account,
         },
     )
+}
+
+pub async fn ask_to_revoke_shares(page: Page, SignedIn(who): SignedIn) -> Answer {
+    let open = page.shares.count_open(who.account).await?;
+    confirm::ask(
+        &page,
+        &Confirm {
+            title: "Revoke all links to your files",
+            text: "Nobody can open a file by a link that you made before. The files stay, and you \
+                   can make new links.",
+            facts: vec![("Open links", open.to_string())],
+            action: "/account/shares",
+            button: "Revoke all links",
+            back: "/account",
+        },
+    )
+}
+
+pub async fn revoke_shares(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+    page.shares.revoke_all(who.account).await?;
+    Ok(page.go_with_notice("/account", "All links to your files are revoked."))
 }
 
 pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::confirm::{self, Confirm};
 use super::name_fields::NameFields;
-use super::{Answer, Frame, Page};
+use super::{Answer, Frame, Page, stay_open};
 use crate::access::Role;
 use crate::accounts::{Account, Changes, Cursor, Search, State};
 use crate::base::clock::{for_reading, rfc3339};
@@ -124,6 +124,7 @@ struct OneAccount {
     usual: (i64, String),
     files_max: Field,
     megabytes_max: Field,
+    open_shares: i64,
 }
 
 impl OneAccount {
@@ -134,6 +135,7 @@ impl OneAccount {
             Field::kept(&most.map_or_else(String::new, |most| decimal(most, places)))
         };
         Ok(Self {
+            open_shares: page.shares.count_open(account.id).await?,
             shelf,
             usual: (
                 settings.quota_files,
@@ -219,7 +221,9 @@ pub async fn trust(page: Page, sent: Form) -> Answer {
         page.administration
             .update(id, changes, Expected::Any)
             .await?;
-        return Ok(page.go_with_notice(&path(id), "Role and groups are changed."));
+        let open = stay_open(page.shares.count_open(id).await?);
+        let notice = format!("Role and groups are changed.{open}");
+        return Ok(page.go_with_notice(&path(id), &notice));
     }
     let form = OneAccount {
         role,
@@ -296,11 +300,18 @@ pub async fn set_state(page: Page, sent: Form) -> Answer {
     page.administration
         .update(account.id, changes, Expected::Any)
         .await?;
-    let notice = match state {
-        State::Active => "The account is active again.",
-        State::Disabled => "The account is disabled, and its owner signed out everywhere.",
+    let open = page.shares.count_open(account.id).await?;
+    let notice = match (state, open) {
+        (State::Active, open) => format!("The account is active again.{}", stay_open(open)),
+        (State::Disabled, 0) => {
+            "The account is disabled, and its owner signed out everywhere.".to_owned()
+        }
+        (State::Disabled, open) => format!(
+            "The account is disabled, and its owner signed out everywhere. Links to its \
+             files ({open}) open again when it is active. Revoke them below if they should not."
+        ),
     };
-    Ok(page.go_with_notice(&path(account.id), notice))
+    Ok(page.go_with_notice(&path(account.id), &notice))
 }
 
 pub async fn sign_out(page: Page, _: Form) -> Answer {
@@ -308,7 +319,16 @@ pub async fn sign_out(page: Page, _: Form) -> Answer {
     page.sessions
         .end_all(account.id, None, EndReason::Account)
         .await?;
-    Ok(page.go_with_notice(&path(account.id), "Signed out everywhere."))
+    let open = stay_open(page.shares.count_open(account.id).await?);
+    let notice = format!("Signed out everywhere.{open}");
+    Ok(page.go_with_notice(&path(account.id), &notice))
+}
+
+pub async fn revoke_shares(page: Page, _: Form) -> Answer {
+    let account = find(&page).await?;
+    page.shares.revoke_all(account.id).await?;
+    let notice = "All links to files of this account are revoked.";
+    Ok(page.go_with_notice(&path(account.id), notice))
 }
 
 pub async fn ask_to_delete(page: Page) -> Answer {

@@ -72,6 +72,15 @@ fn again(password: &Field, errors: &[FieldError<'_>]) -> &'static str {
     }
 }
 
+/// What a notice says of the links that a change did not close; nothing where there are none.
+fn stay_open(count: i64) -> String {
+    match count {
+        0 => String::new(),
+        1 => " 1 link to files stays open.".to_owned(),
+        count => format!(" {count} links to files stay open."),
+    }
+}
+
 /// Who is signed in.
 pub struct Viewer {
     pub name: String,

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, Frame, Page};
+use super::{Answer, Frame, Page, stay_open};
 use crate::base::names::{NewPassword, Password};
 use crate::passwords::HashError;
 use crate::sign_in::ChangeError;
@@ -52,7 +52,10 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
         let typed = Password::typed(sent.text("current"));
         match page.sign_in.change_password(&who.0, &typed, &parsed).await {
             Ok(grant) => {
-                page.leave_notice("Your password is changed. You are signed out everywhere else.");
+                let open = stay_open(page.shares.count_open(who.0.account).await?);
+                page.leave_notice(&format!(
+                    "Your password is changed. You are signed out everywhere else.{open}"
+                ));
                 return page.let_in(&grant, "/account");
             }
             Err(ChangeError::Wrong) => current.refuse("This is not your current password"),

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::confirm::{self, Confirm};
-use super::{Answer, Frame, Page};
+use super::{Answer, Frame, Page, stay_open};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::SessionId;
 use crate::sessions::{Cursor, EndReason, Listed};
@@ -25,6 +25,7 @@ struct Sessions {
     next: Option<String>,
     /// When a session last ended because a token of it was used twice.
     reuse: Option<String>,
+    open_shares: i64,
 }
 
 struct Row {
@@ -71,6 +72,7 @@ pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
         return Ok(page.go(HERE));
     }
     let reuse = page.sessions.last_reuse(who.account).await?;
+    let open_shares = page.shares.count_open(who.account).await?;
     let rows = found.into_iter();
     page.show(
         StatusCode::OK,
@@ -79,6 +81,7 @@ pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
             rows: rows.map(|row| Row::of(row, who.session)).collect(),
             next: next.map(|cursor| format!("{HERE}?after={cursor}")),
             reuse: reuse.map(for_reading),
+            open_shares,
         },
     )
 }
@@ -136,7 +139,9 @@ pub async fn end_others(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer 
     page.sessions
         .end_all(who.account, keep, EndReason::FromElsewhere)
         .await?;
-    Ok(page.go_with_notice(HERE, "You are signed out everywhere else."))
+    let open = stay_open(page.shares.count_open(who.account).await?);
+    let notice = format!("You are signed out everywhere else.{open}");
+    Ok(page.go_with_notice(HERE, &notice))
 }
 
 /// Somebody else's is not found, as one that is not there.

@@ -300,6 +300,10 @@ fn files(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.back();
     gallery.chromium.follow("Delete");
     gallery.keep("file-delete");
+    gallery.open("/account");
+    gallery.keep("account-with-links");
+    gallery.open("/account/shares");
+    gallery.keep("revoke-all-links");
     gallery.chromium.forget_cookies();
 }
 

@@ -886,3 +886,89 @@ fn a_file_that_was_renamed_is_handed_on_under_its_new_name() {
     assert_eq!(about, "attachment; filename=\"new.txt\"");
     assert_eq!(door.browser().get(&link).heading(), "new.txt");
 }
+
+#[test]
+fn links_that_outlive_a_password_or_a_session_are_counted_and_revoked_together() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let links: Vec<_> = (0..3).map(|_| owner.link(json!({"minutes": 60}))).collect();
+    owner.share(json!({"minutes": 60, "downloads": 1}));
+    let used_up = owner.link(json!({"minutes": 60, "downloads": 1}));
+    assert_eq!(curl(&door).get(&used_up).status, 200);
+    let opens = |link: &String| curl(&door).get(link).status == 200;
+    let (browser, program) = (&owner.browser, &owner.program);
+    let id = text(&program.get("/api/me").json(), "id").to_owned();
+    let of_account = format!("/api/accounts/{id}/shares");
+    assert_eq!(program.get(&of_account).json(), json!({"open": 4}));
+
+    // Changing the password and signing out everywhere close none, and say so.
+    let page = browser.get("/account/password");
+    let new = "canary-heron-quartz-9";
+    let fields = [("Current password", PASSWORD), ("New password", new)];
+    let changed = browser.submit(&page, "Change password", &fields);
+    let after = browser.follow(&changed);
+    let said = after.text("main");
+    assert!(
+        said.contains("4 links to files stay open"),
+        "{}",
+        after.body
+    );
+    assert!(said.contains("4 links to your files are open"), "{said}");
+    let page = browser.get("/account/sessions/others");
+    let ended = browser.submit(&page, "Sign out everywhere else", &[]);
+    assert!(
+        browser
+            .follow(&ended)
+            .body
+            .contains("4 links to files stay open")
+    );
+    assert!(opens(&links[0]));
+
+    // One action revokes all of them, and no others.
+    let bob = door.signed_up("bob");
+    let of_bob = door.program(Some(&bob.access()));
+    let file = uploaded(&of_bob, &one("bobs.txt", WORDS));
+    let share = of_bob.send_json(
+        "POST",
+        &format!("{API}/{file}/shares"),
+        &json!({"minutes": 60}),
+    );
+    let of_bob_link = path_of(text(&share.json(), "url"));
+    assert_eq!(of_bob.get(&of_account).status, 404);
+    assert_eq!(of_bob.with_method("DELETE", &of_account).status, 404);
+    let ask = browser.get("/account/shares");
+    assert!(ask.text("dl").contains("Open links4"), "{}", ask.body);
+    let revoked = browser.submit(&ask, "Revoke all links", &[]);
+    let after = browser.follow(&revoked);
+    assert!(after.body.contains("All links to your files are revoked"));
+    assert!(!after.text("main").contains("Revoke"), "{}", after.body);
+    assert!(!links.iter().any(opens) && opens(&of_bob_link));
+
+    // For an account that is disabled, an administrator does it.
+    door.signed_up("root");
+    door.sql("UPDATE accounts SET role = 'administrator' WHERE username = 'root'");
+    let root = door.browser();
+    root.sign_in("root", PASSWORD);
+    let id = text(&of_bob.get("/api/me").json(), "id").to_owned();
+    let page = root.get(&format!("/admin/accounts/{id}"));
+    let disabled = root.follow(&root.submit(&page, "Disable the account", &[]));
+    assert!(
+        disabled.body.contains("Revoke them below"),
+        "{}",
+        disabled.body
+    );
+    assert!(
+        disabled
+            .text("main")
+            .contains("1 link to these files is open again")
+    );
+    assert!(!opens(&of_bob_link));
+    let revoked = root.follow(&root.submit(&disabled, "Revoke all links", &[]));
+    let active = root.follow(&root.submit(&revoked, "Make the account active", &[]));
+    assert!(active.body.contains("The account is active again"));
+    assert!(!opens(&of_bob_link));
+    let of_root = door.program(Some(&root.access()));
+    let of_account = format!("/api/accounts/{id}/shares");
+    assert_eq!(of_root.get(&of_account).json(), json!({"open": 0}));
+    assert_eq!(of_root.with_method("DELETE", &of_account).status, 204);
+}
