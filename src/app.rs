@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use listening::{Listening, resolved};
 use listening::{SocketFile, take_nobody_new};
 
-use crate::accounts::Accounts;
+use crate::accounts::{self, Accounts};
 use crate::administration::Administration;
 use crate::base::clock::{Clock, Stopwatch};
 use crate::base::fault::Fault;
@@ -78,9 +78,14 @@ impl Ground {
             Some(secret) => secret.clone(),
             None => load_or_make_secret(&config, &location)?,
         };
-        let db = Db::open(location)?;
+        let db = Db::open_renewed(location, accounts::renew_keys)?;
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
-        let accounts = Accounts::new(db.clone(), clock.clone(), passwords.clone());
+        let accounts = Accounts::new(
+            db.clone(),
+            clock.clone(),
+            passwords.clone(),
+            config.signup.reserved_names.clone(),
+        );
         let recovery = Recovery::new(db.clone(), clock.clone(), accounts.clone());
         Ok(Self {
             config,
@@ -175,7 +180,12 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     )
     .await?;
     accounts.follow_password_kinds().await?;
-    let administration = Administration::new(db.clone(), clock.clone(), sessions.clone());
+    let administration = Administration::new(
+        db.clone(),
+        clock.clone(),
+        accounts.clone(),
+        sessions.clone(),
+    );
     let sign_in = SignIn::new(
         db.clone(),
         clock.clone(),
@@ -216,6 +226,13 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
     let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
     let db = ground.db.clone();
     let state = Data::new(compose(ground, base_url.clone()).await?);
+    let old = db.read(accounts::list_old_keys).await?.len();
+    if old > 0 {
+        tracing::warn!(
+            accounts = old,
+            "addresses in two spellings: see `doorward doctor`"
+        );
+    }
     let first_administrator = state.recovery.first_administrator().await?.map(|token| {
         SecretString::from(format!(
             "{}/first-administrator?token={}",

@@ -6,20 +6,24 @@
 
 mod store;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Username};
+use crate::base::names::{
+    Email, Groups, Login, NewPassword, PersonName, Refusal, ReservedNames, Username, personal,
+};
 use crate::base::paging::{self, page};
 use crate::base::version::Version;
-use crate::passwords::{HashError, PasswordHash, Passwords};
+use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db};
 pub use store::{
-    Holder, confirm, count_password_kinds, delete, find, find_credentials, find_holders, forget,
-    has_administrator, import, lock, set_password, update, which_is_taken_by_others,
+    Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
+    find_holders, forget, has_administrator, import, list_old_keys, lock, renew_keys, set_password,
+    update,
 };
 
 /// Between two counts of the kinds of hashes.
@@ -91,12 +95,32 @@ pub struct Prepared {
     pub created_at: UnixSeconds,
 }
 
+/// A name that is somebody's already. One is told at a time, so that nobody can try many names
+/// beside one of which they know that it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    Username,
+    Email,
+}
+
+impl Conflict {
+    /// As the field is called.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Username => "username",
+            Self::Email => "email",
+        }
+    }
+}
+
 /// Why an account was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
-    /// One of them or both are somebody's already.
-    #[error("taken: username {username}, email {email}")]
-    Taken { username: bool, email: bool },
+    #[error("this {} is taken", .0.field())]
+    Taken(Conflict),
+    /// Only an administrator gives this username away.
+    #[error("{0}")]
+    Reserved(Refusal),
     #[error(transparent)]
     Password(#[from] HashError),
     #[error(transparent)]
@@ -147,8 +171,13 @@ pub enum Refused {
     /// Nobody could sign in to it any more.
     #[error("an account needs a username or an email address")]
     Nameless,
-    #[error("this username or email address is taken")]
-    Taken { username: bool, email: bool },
+    #[error("this {} is taken", .0.field())]
+    Taken(Conflict),
+    /// Only an administrator gives this username away.
+    #[error("{0}")]
+    Reserved(Refusal),
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// Nobody could manage the others any more.
     #[error("this is the last administrator")]
     LastAdministrator,
@@ -167,24 +196,72 @@ pub struct Accounts {
     db: Db,
     clock: Clock,
     passwords: Passwords,
+    reserved: Arc<ReservedNames>,
 }
 
 impl Accounts {
-    pub fn new(db: Db, clock: Clock, passwords: Passwords) -> Self {
+    pub fn new(db: Db, clock: Clock, passwords: Passwords, reserved: ReservedNames) -> Self {
         Self {
             db,
             clock,
             passwords,
+            reserved: Arc::new(reserved),
         }
     }
 
-    /// Makes an account.
+    /// Makes an account for somebody who signs up.
     ///
     /// # Errors
     /// [`SignUpError`]; when two race for a name, exactly one of them gets it.
-    pub async fn sign_up(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
+    pub async fn sign_up(&self, new: NewAccount) -> Result<Account, SignUpError> {
+        let prepared = self.prepare_sign_up(new).await?;
+        self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
+            .await
+    }
+
+    /// As [`Accounts::prepare`], for somebody who signs up.
+    ///
+    /// # Errors
+    /// [`SignUpError::Reserved`], or [`SignUpError::Password`].
+    pub async fn prepare_sign_up(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
+        if let Some(username) = &new.username {
+            let checked = self.reserved.check(username);
+            checked.map_err(SignUpError::Reserved)?;
+        }
+        self.prepare(new).await
+    }
+
+    /// Makes an account for somebody else, as an administrator may: with any name.
+    ///
+    /// # Errors
+    /// As [`Accounts::sign_up`].
+    pub async fn make(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
         self.add(prepared, move |_| Ok(role), |_, _| Ok(())).await
+    }
+
+    /// Before a change that somebody who is no administrator makes to an account of their own.
+    /// Another username or address costs what signing up with it costs, whatever comes of it:
+    /// otherwise this would be the cheap way to find out who has an account.
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    pub async fn admit_own(&self, id: AccountId, changes: &Changes) -> Result<(), Refused> {
+        let account = self.find(id).await?.ok_or(Refused::NoSuchAccount)?;
+        let username = changes.username.as_ref().and_then(Option::as_ref);
+        let email = changes.email.as_ref().and_then(Option::as_ref);
+        let username = username.filter(|new| Some(new.as_str()) != account.username.as_deref());
+        let email = email.filter(|new| Some(new.as_str()) != account.email.as_deref());
+        if let Some(username) = username {
+            let old = account.username.and_then(|old| Username::parse(&old).ok());
+            if old.map(|old| old.key()) != Some(username.key()) {
+                self.reserved.check(username).map_err(Refused::Reserved)?;
+            }
+        }
+        if username.is_some() || email.is_some() {
+            self.passwords.spend().await?;
+        }
+        Ok(())
     }
 
     /// Hashes the password: the slow part, outside of any transaction.
@@ -192,12 +269,7 @@ impl Accounts {
     /// # Errors
     /// [`SignUpError::Password`].
     pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
-        let personal = [
-            new.username.as_ref().map(Username::as_str),
-            new.email.as_ref().map(Email::as_str),
-            new.name.as_ref().map(PersonName::as_str),
-        ];
-        let personal = personal.into_iter().flatten().map(str::to_owned).collect();
+        let personal = personal(new.username.as_ref(), new.email.as_ref(), new.name.as_ref());
         let hash = self.passwords.hash_new(&new.password, personal).await?;
         Ok(Prepared {
             username: new.username,
@@ -238,10 +310,10 @@ impl Accounts {
             Err(NotAdded::Fault(fault)) => Err(SignUpError::Fault(fault).into()),
             // Asked in a transaction of its own: the failed insert has ended the first one.
             Err(NotAdded::Taken) => {
-                let taken = self
-                    .db
-                    .read(move |db| store::which_is_taken(db, username, email))
-                    .await;
+                let conflict = self.db.read(move |db| {
+                    store::find_conflict(db, username.as_ref(), email.as_ref(), None)
+                });
+                let taken = conflict.await.map(SignUpError::Taken);
                 Err(taken.unwrap_or_else(SignUpError::Fault).into())
             }
         }
@@ -276,8 +348,17 @@ impl Accounts {
         account: &Account,
         password: &NewPassword,
     ) -> Result<PasswordHash, HashError> {
-        let personal = [&account.username, &account.email, &account.name];
-        let personal = personal.into_iter().flatten().cloned().collect();
+        let mut personal = personal(
+            None,
+            account
+                .email
+                .as_deref()
+                .and_then(|text| Email::parse(text).ok())
+                .as_ref(),
+            None,
+        );
+        let names = [&account.username, &account.email, &account.name];
+        personal.extend(names.into_iter().flatten().cloned());
         self.passwords.hash_new(password, personal).await
     }
 

@@ -6,14 +6,14 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::{
-    Account, Changes, Credentials, Cursor, NotAdded, Prepared, Proof, Refused, Search, SignUpError,
+    Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proof, Refused, Search,
     State,
 };
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Groups, Login, PersonName, Username, folded};
+use crate::base::names::{Email, Groups, Login, PersonName, Username, caseless, folded};
 use crate::base::version::Expected;
 use crate::passwords::{Kind, PasswordHash};
 use crate::storage::schema::accounts;
@@ -79,6 +79,7 @@ pub fn insert<E>(
             accounts::username_key.eq(new.username.as_ref().map(Username::key)),
             accounts::email.eq(&account.email),
             accounts::email_key.eq(new.email.as_ref().map(Email::key)),
+            accounts::old_keys.eq(None::<i64>),
             accounts::name.eq(&account.name),
             accounts::password_hash.eq(new.hash.as_str()),
             accounts::password_kind.eq(kind_text(&new.hash)),
@@ -147,21 +148,33 @@ pub fn find_holders(
         .load(db)?)
 }
 
-/// Asked after an insert was refused. When the other one has gone in between, both are free,
-/// and the caller says that they were taken all the same: trying again will do.
-pub fn which_is_taken(
+/// Asked after a name was refused, by the keys of those that were wanted and not by the account's
+/// own. When the other one has gone in between, both are free, and one is said to be taken all the
+/// same: trying again will do.
+///
+/// # Errors
+/// When the database is away.
+pub fn find_conflict(
     db: &mut AnyConnection,
-    username: Option<Username>,
-    email: Option<Email>,
-) -> Result<SignUpError, Fault> {
-    let mut taken = |login| Ok::<_, Fault>(find_credentials(db, &login)?.is_some());
-    let username = username
-        .map(Login::Username)
-        .map_or(Ok(false), &mut taken)?;
-    let email = email.map(Login::Email).map_or(Ok(false), &mut taken)?;
-    Ok(SignUpError::Taken {
-        username: username || !email,
-        email,
+    username: Option<&Username>,
+    email: Option<&Email>,
+    own: Option<AccountId>,
+) -> Result<Conflict, Fault> {
+    let username_key: Vec<_> = username.map(Username::key).into_iter().collect();
+    let email_key: Vec<_> = email.map(Email::key).into_iter().collect();
+    let own = own.map(|id| id.to_string());
+    let holders = find_holders(db, &username_key, &email_key)?;
+    let others = holders
+        .iter()
+        .filter(|holder| Some(&holder.id) != own.as_ref());
+    let by_username = |holder: &Holder| {
+        let key = holder.username_key.as_ref();
+        key.is_some_and(|key| username_key.contains(key))
+    };
+    Ok(if email.is_none() || others.clone().any(by_username) {
+        Conflict::Username
+    } else {
+        Conflict::Email
     })
 }
 
@@ -173,14 +186,23 @@ pub fn find_credentials(
     db: &mut AnyConnection,
     login: &Login,
 ) -> Result<Option<Credentials>, Fault> {
-    let query = accounts::table.select((Row::as_select(), accounts::password_hash));
-    let found = match login {
-        Login::Username(name) => query
-            .filter(accounts::username_key.eq(name.key()))
-            .first(db),
-        Login::Email(email) => query.filter(accounts::email_key.eq(email.key())).first(db),
-    };
-    credentials(found.optional()?)
+    let query = accounts::table.select((
+        Row::as_select(),
+        accounts::password_hash,
+        accounts::email_key,
+    ));
+    let mut found: Vec<(Row, String, Option<String>)> = match login {
+        Login::Username(name) => query.filter(accounts::username_key.eq(name.key())).load(db),
+        Login::Email { key, old_key } => query
+            .filter(accounts::email_key.eq(old_key))
+            .or_filter(accounts::email_key.eq(key))
+            .load(db),
+    }?;
+    if let Login::Email { old_key, .. } = login {
+        // Whoever kept a key of the old form is found by that spelling alone.
+        found.sort_by_key(|(.., key)| key.as_ref() != Some(old_key));
+    }
+    credentials(found.into_iter().next().map(|(row, hash, _)| (row, hash)))
 }
 
 pub fn find_credentials_of(
@@ -278,9 +300,12 @@ pub fn search(
         .filter(accounts::deleted_at.is_null())
         .into_boxed::<Backend>();
     if !search.text.is_empty() {
-        let text = containing(&folded(&search.text));
-        let username = accounts::username_key.like(text.clone()).escape('\\');
-        query = query.filter(username.or(accounts::email_key.like(text).escape('\\')));
+        let (key, shown) = (containing(&caseless(&search.text)), folded(&search.text));
+        let username = accounts::username_key.like(key.clone()).escape('\\');
+        let email = accounts::email_key.like(key).escape('\\');
+        // A domain is in ASCII in the key, and in small letters where it is shown in Unicode.
+        let domain = accounts::email.like(containing(&shown)).escape('\\');
+        query = query.filter(username.or(email).or(domain));
     }
     if let Some(role) = search.role {
         query = query.filter(accounts::role.eq(role.as_str()));
@@ -365,11 +390,17 @@ pub fn update(
             .execute(tx)
             .map_err(taken)?;
     }
-    if let Some(email) = &changes.email {
+    let email = changes.email.as_ref();
+    // One that stays as it is keeps its key, also where that is of the old form.
+    if let Some(email) = email.filter(|_| before.email != after.email) {
         diesel::update(row.clone())
-            .set(accounts::email_key.eq(email.as_ref().map(Email::key)))
+            .set((
+                accounts::email_key.eq(email.as_ref().map(Email::key)),
+                accounts::old_keys.eq(None::<i64>),
+            ))
             .execute(tx)
             .map_err(taken)?;
+        renew_keys(tx)?;
     }
     let disabled_at = (after.state == State::Disabled).then_some(now);
     diesel::update(row)
@@ -390,36 +421,11 @@ pub fn update(
 
 fn taken(error: diesel::result::Error) -> Refused {
     if is_taken(&error) {
-        Refused::Taken {
-            username: true,
-            email: true,
-        }
+        // The caller finds out which.
+        Refused::Taken(Conflict::Username)
     } else {
         Refused::Fault(error.into())
     }
-}
-
-/// Asked after a change was refused, as `which_is_taken` is.
-///
-/// # Errors
-/// When the database is away.
-pub fn which_is_taken_by_others(
-    db: &mut AnyConnection,
-    id: AccountId,
-    changes: &Changes,
-) -> Result<Refused, Fault> {
-    let mut taken = |login| {
-        let found = find_credentials(db, &login)?;
-        Ok::<_, Fault>(found.is_some_and(|found| found.account.id != id))
-    };
-    let username = changes.username.clone().flatten().map(Login::Username);
-    let username = username.map_or(Ok(false), &mut taken)?;
-    let email = changes.email.clone().flatten().map(Login::Email);
-    let email = email.map_or(Ok(false), &mut taken)?;
-    Ok(Refused::Taken {
-        username: username || !email,
-        email,
-    })
 }
 
 fn load_expected(
@@ -467,12 +473,14 @@ pub fn delete(
             accounts::username_key.eq(&none),
             accounts::email.eq(&none),
             accounts::email_key.eq(&none),
+            accounts::old_keys.eq(None::<i64>),
             accounts::name.eq(&none),
             accounts::password_hash.eq(""),
             accounts::password_kind.eq(""),
         ))
         .execute(tx)
         .map_err(Fault::from)?;
+    renew_keys(tx)?;
     keep_an_administrator(tx, &before)
 }
 
@@ -569,4 +577,112 @@ pub fn add_password_kinds(tx: &mut AnyConnection, most: i64) -> Result<usize, Fa
             .execute(tx)?;
     }
     Ok(found)
+}
+/// An account whose key could not be brought to the form of today. Its owner signs in as before,
+/// by the address as it was spelled.
+pub struct OldKey {
+    pub account: Account,
+    /// Who has the same address in another spelling; `None` where it is no address any more.
+    pub holder: Option<Account>,
+}
+
+/// # Errors
+/// When the database is away.
+pub fn list_old_keys(db: &mut AnyConnection) -> Result<Vec<OldKey>, Fault> {
+    let rows: Vec<Row> = accounts::table
+        .select(Row::as_select())
+        .filter(accounts::old_keys.eq(1))
+        .order((accounts::created_at, accounts::id))
+        .load(db)?;
+    let mut found = Vec::new();
+    for row in rows {
+        let email = row
+            .email
+            .as_deref()
+            .and_then(|text| Email::parse(text).ok());
+        let key = email.map(|email| email.key());
+        let holder: Option<Row> = accounts::table
+            .select(Row::as_select())
+            .filter(accounts::email_key.eq(key))
+            .first(db)
+            .optional()?;
+        found.push(OldKey {
+            account: row.account()?,
+            holder: holder.map(Row::account).transpose()?,
+        });
+    }
+    Ok(found)
+}
+
+/// Brings the keys of addresses, and how they are shown, to the form of today, the oldest account
+/// first. Where two accounts turn out to have one address, the one that has its key keeps it, and
+/// the other keeps the key and the spelling that it has: see [`OldKey`]. It costs one query where
+/// there is nothing to do.
+///
+/// # Errors
+/// When the database is away.
+pub fn renew_keys(tx: &mut AnyConnection) -> Result<(), Fault> {
+    const BATCH: i64 = 1000;
+    let mut after = (i64::MIN, String::new());
+    loop {
+        let rows: Vec<(String, i64, Option<String>, Option<String>)> = accounts::table
+            .select((
+                accounts::id,
+                accounts::created_at,
+                accounts::email,
+                accounts::email_key,
+            ))
+            .filter(accounts::old_keys.eq(1))
+            .filter(accounts::created_at.ge(after.0))
+            .filter(
+                accounts::created_at
+                    .gt(after.0)
+                    .or(accounts::id.gt(&after.1)),
+            )
+            .order((accounts::created_at, accounts::id))
+            .limit(BATCH)
+            .load(tx)?;
+        let Some((id, created_at, ..)) = rows.last() else {
+            return Ok(());
+        };
+        after = (*created_at, id.clone());
+        let mut good = Vec::new();
+        for (id, _, shown, key) in rows {
+            let new = match shown.as_deref().map(Email::parse) {
+                // Without an address there is no key.
+                None => {
+                    good.push(id);
+                    continue;
+                }
+                Some(Ok(new)) => new,
+                Some(Err(_)) => continue,
+            };
+            let keeps_key = key.as_ref() == Some(&new.key());
+            if keeps_key && shown.as_deref() == Some(new.as_str()) {
+                good.push(id);
+                continue;
+            }
+            // By the new key, and by the one that somebody has who kept the other spelling.
+            let keys = [new.key(), Email::old_key(new.as_str())];
+            let holders = find_holders(tx, &[], &keys)?;
+            let is_other = |holder: &Holder| holder.id != id;
+            match (keeps_key, holders.iter().any(is_other)) {
+                (true, true) => good.push(id),
+                (false, true) => {}
+                (_, false) => {
+                    diesel::update(accounts::table.find(id))
+                        .set((
+                            accounts::email.eq(new.as_str()),
+                            accounts::email_key.eq(new.key()),
+                            accounts::old_keys.eq(None::<i64>),
+                            accounts::version.eq(accounts::version + 1),
+                        ))
+                        .execute(tx)?;
+                }
+            }
+        }
+        diesel::update(accounts::table.filter(accounts::id.eq_any(good)))
+            .set(accounts::old_keys.eq(None::<i64>))
+            .execute(tx)?;
+    }
 }

@@ -4,7 +4,8 @@
 //! sign in again: role, groups and state end the account's sessions in the same transaction.
 //! A new name does not: the next token says it.
 
-use crate::accounts::{self, Account, Changes, Refused};
+use crate::access::Role;
+use crate::accounts::{self, Account, Accounts, Changes, Refused};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
@@ -17,16 +18,36 @@ use crate::storage::{AnyConnection, Db};
 pub struct Administration {
     db: Db,
     clock: Clock,
+    accounts: Accounts,
     sessions: Sessions,
 }
 
 impl Administration {
-    pub fn new(db: Db, clock: Clock, sessions: Sessions) -> Self {
+    pub fn new(db: Db, clock: Clock, accounts: Accounts, sessions: Sessions) -> Self {
         Self {
             db,
             clock,
+            accounts,
             sessions,
         }
+    }
+
+    /// As [`Administration::update`], by somebody with this role: who is no administrator changes
+    /// an account of their own, and is held to [`Accounts::admit_own`].
+    ///
+    /// # Errors
+    /// [`Refused`]; then nothing has changed.
+    pub async fn update_as(
+        &self,
+        role: Role,
+        id: AccountId,
+        changes: Changes,
+        expected: Expected,
+    ) -> Result<Account, Refused> {
+        if role != Role::Administrator {
+            self.accounts.admit_own(id, &changes).await?;
+        }
+        self.update(id, changes, expected).await
     }
 
     /// # Errors
@@ -48,11 +69,15 @@ impl Administration {
                 Ok(account)
             }
             // Asked in a transaction of its own: what was refused has ended the first one.
-            Err(Refused::Taken { .. }) => Err(self
-                .db
-                .read(move |db| accounts::which_is_taken_by_others(db, id, &changes))
-                .await
-                .unwrap_or_else(Refused::Fault)),
+            Err(Refused::Taken(_)) => {
+                let conflict = self.db.read(move |db| {
+                    let username = changes.username.as_ref().and_then(Option::as_ref);
+                    let email = changes.email.as_ref().and_then(Option::as_ref);
+                    accounts::find_conflict(db, username, email, Some(id))
+                });
+                let taken = conflict.await.map(Refused::Taken);
+                Err(taken.unwrap_or_else(Refused::Fault))
+            }
             Err(refused) => Err(refused),
         }
     }

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::{confirmed, say, wait};
 use crate::access::Role;
-use crate::accounts::{self, Account, Changes, NewAccount, Refused, SignUpError, State};
+use crate::accounts::{self, Account, Changes, Conflict, NewAccount, Refused, SignUpError, State};
 use crate::administration;
 use crate::app::Ground;
 use crate::base::clock::{Clock, UnixSeconds, rfc3339};
@@ -134,7 +134,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             } else {
                 Role::Member
             };
-            let account = wait(async { ground.accounts.sign_up(new, role).await.map_err(words) })?;
+            let account = wait(async { ground.accounts.make(new, role).await.map_err(words) })?;
             say(format_args!(
                 "Added {} ({}), {}.",
                 account.greeting(),
@@ -146,8 +146,13 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             let text = folded(&text.unwrap_or_default());
             let fits = |account: &Account| {
                 let names = [&account.username, &account.email];
+                let key = account
+                    .email
+                    .as_deref()
+                    .and_then(|email| Email::parse(email).ok());
+                let key = key.is_some_and(|email| email.key().contains(&text));
                 let mut names = names.into_iter().flatten();
-                names.any(|name| folded(name).contains(&text))
+                key || names.any(|name| folded(name).contains(&text))
             };
             let all = wait(ground.accounts.list())?;
             for account in all.into_iter().filter(fits) {
@@ -250,11 +255,6 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 },
             )?;
         }
-    }
-    Ok(())
-}
-
-/// `None` where nothing was said, and an inner `None` for an empty text.
         Command::RevokeLinks { who } => {
             let account = find(&ground, &who)?;
             let id = account.id;
@@ -263,6 +263,11 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 Ok(shares::revoke_all(tx, id, now).map(drop)?)
             })?;
         }
+    }
+    Ok(())
+}
+
+/// `None` where nothing was said, and an inner `None` for an empty text.
 fn renamed<T>(
     text: Option<String>,
     parse: impl FnOnce(&str) -> Result<Option<T>, Refusal>,
@@ -303,11 +308,6 @@ fn change(
     let (now, id) = (ground.clock.now(), account.id);
     wait(async { Ok(ground.db.write(move |tx| change(tx, now)).await?) })?;
     say(format_args!("{} {done}.", account.greeting()));
-    Ok(())
-}
-
-fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
-    parsed.map_err(Fault::new)
     let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
     if open > 0 {
         say(format_args!(
@@ -315,12 +315,18 @@ fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
              `account revoke-links` revokes them."
         ));
     }
+    Ok(())
+}
+
+fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
+    parsed.map_err(Fault::new)
 }
 
 fn words(error: SignUpError) -> Fault {
     match error {
-        SignUpError::Taken { username: true, .. } => Fault::new("that username is taken"),
-        SignUpError::Taken { .. } => Fault::new("that email address is taken"),
+        SignUpError::Taken(Conflict::Username) => Fault::new("that username is taken"),
+        SignUpError::Taken(Conflict::Email) => Fault::new("that email address is taken"),
+        SignUpError::Reserved(words) => Fault::new(words),
         SignUpError::Password(HashError::Weak) => {
             Fault::new("that password is easy to guess: use a longer one")
         }

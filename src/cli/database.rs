@@ -1,6 +1,7 @@
 //! `doorward migrate`, `doorward reset-db`
 
 use super::{confirmed, say, wait};
+use crate::accounts::{self, OldKey};
 use crate::app::{self, Ground};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
@@ -10,9 +11,31 @@ use crate::files;
 use crate::storage::{self, Db, Location};
 
 pub fn migrate(config: Config) -> Result<(), Fault> {
-    Ground::prepare(config, Clock::System)?;
+    let ground = Ground::prepare(config, Clock::System)?;
     say("The database is up to date.");
+    for old in wait(ground.db.read(accounts::list_old_keys))? {
+        say(old_key(&old));
+    }
     Ok(())
+}
+
+/// Why an account could not be found by its address in every spelling, and what to do.
+pub fn old_key(OldKey { account, holder }: &OldKey) -> String {
+    let address = account.email.as_deref().unwrap_or_default();
+    let id = account.id;
+    let why = match holder {
+        Some(holder) => format!(
+            "has the same address as the account {} ({})",
+            holder.id,
+            holder.email.as_deref().unwrap_or_default()
+        ),
+        None => "has an address that is not accepted any more".to_owned(),
+    };
+    format!(
+        "The account {id} ({address}) {why}. Nothing is lost: its owner signs in as before, with \
+         the address spelled like this. To end it: doorward account rename {address} --email \
+         NEW-ADDRESS, or doorward account delete {address}"
+    )
 }
 
 pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::fs::Access;
 
+use super::database::old_key;
 use super::{say, wait};
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
@@ -145,7 +146,9 @@ fn database(config: &Config) -> Found {
     let secret = secret
         .ok_or_else(|| Fault::new("there is one, but not the secret that it was made with"))?;
     wait(Tokens::check_secret(&db, &secret))?;
-    Ok(advice)
+    let old = wait(db.read(accounts::list_old_keys))?;
+    let lines: Vec<_> = advice.into_iter().chain(old.iter().map(old_key)).collect();
+    Ok((!lines.is_empty()).then(|| lines.join("\n      ")))
 }
 
 /// `None` without a database that is up to date: its own check says so.

@@ -23,7 +23,7 @@ pub use reader::{Shown, Source};
 pub use urls::BaseUrl;
 use urls::is_database_url;
 
-use crate::base::names::PASSWORD_MAX;
+use crate::base::names::{PASSWORD_MAX, ReservedNames};
 use crate::base::secret::InstanceSecret;
 
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct SignupConfig {
     pub mode: SignupMode,
+    /// Usernames that only an administrator gives away, beside those that always are.
+    pub reserved_names: ReservedNames,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,6 +266,12 @@ impl Config {
                     "closed" => Some(SignupMode::Closed),
                     _ => None,
                 }),
+                reserved_names: r.take(
+                    "signup.reserved_names",
+                    "",
+                    "usernames with commas",
+                    ReservedNames::parse,
+                ),
             },
             passwords: PasswordsConfig {
                 min_length: r.take(

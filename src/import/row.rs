@@ -3,7 +3,7 @@
 use crate::access::Role;
 use crate::accounts::State;
 use crate::base::clock::{self, UnixSeconds};
-use crate::base::names::{Email, NewPassword, PersonName, Refusal, Username};
+use crate::base::names::{Email, NewPassword, PersonName, Refusal, Username, personal};
 use crate::passwords::{self, PasswordHash, Unusable};
 
 use super::fields::{Field, Values};
@@ -118,12 +118,7 @@ impl Candidate {
             );
             rules.now
         });
-        let personal = [
-            username.as_ref().map(Username::as_str),
-            email.as_ref().map(Email::as_str),
-            name.as_ref().map(PersonName::as_str),
-        ];
-        let personal: Vec<String> = personal.into_iter().flatten().map(str::to_owned).collect();
+        let personal = personal(username.as_ref(), email.as_ref(), name.as_ref());
         let secret = match (take(Field::PasswordHash), take(Field::Password)) {
             (Some(_), Some(_)) => {
                 return Err(

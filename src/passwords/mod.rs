@@ -173,6 +173,15 @@ impl Passwords {
             .await??)
     }
 
+    /// Does the work of a hash and nothing with it, so that what comes after it costs as much as
+    /// signing up.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many are waiting.
+    pub async fn spend(&self) -> Result<(), Busy> {
+        self.verify(&Password::typed(""), None).await.map(drop)
+    }
+
     /// Whether `password` is the one behind `stored`. Without a stored hash it does the same
     /// work and says [`Verdict::Wrong`], so that nobody can time who has an account.
     ///

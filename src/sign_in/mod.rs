@@ -229,7 +229,7 @@ impl SignIn {
         new: NewAccount,
         before: Option<SessionId>,
     ) -> Result<Grant, SignUpError> {
-        let account = self.accounts.sign_up(new, Role::Member).await?;
+        let account = self.accounts.sign_up(new).await?;
         Ok(self.let_in(&account, client, before).await?)
     }
 
@@ -243,7 +243,7 @@ impl SignIn {
         new: NewAccount,
         once: Option<Once>,
     ) -> Result<SignedUp, SignUpError> {
-        let prepared = self.accounts.prepare(new.clone()).await?;
+        let prepared = self.accounts.prepare_sign_up(new.clone()).await?;
         let claimed = once.clone();
         let claim = move |tx: &mut AnyConnection, account: &Account| {
             if let Some(once) = claimed {
@@ -254,7 +254,7 @@ impl SignIn {
         };
         let role = |_: &mut AnyConnection| Ok(Role::Member);
         let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, once) {
-            (Err(taken @ SignUpError::Taken { .. }), Some(once)) => {
+            (Err(taken @ SignUpError::Taken(_)), Some(once)) => {
                 let made = self.find_made_before(new, once).await?;
                 (made.ok_or(taken)?, true)
             }
@@ -312,7 +312,7 @@ fn find_made_by(
 ) -> Result<Option<Credentials>, Fault> {
     let names = [
         new.username.map(Login::Username),
-        new.email.map(Login::Email),
+        new.email.map(Login::from),
     ];
     for name in names.into_iter().flatten() {
         if let Some(holder) = accounts::find_credentials(db, &name)? {

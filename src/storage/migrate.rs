@@ -14,13 +14,20 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Brings the schema up to date, all or nothing; several servers may start at once.
-pub fn run(connection: &mut AnyConnection) -> Result<(), Fault> {
-    alone(connection, |connection| match connection {
-        #[cfg(feature = "sqlite")]
-        AnyConnection::Sqlite(connection) => up(connection, SQLITE),
-        #[cfg(feature = "postgres")]
-        AnyConnection::Postgres(connection) => up(connection, POSTGRES),
+/// Brings the schema up to date and the rows with it, by `renew`: both or neither. Several
+/// servers may start at once.
+pub fn run(
+    connection: &mut AnyConnection,
+    renew: impl FnOnce(&mut AnyConnection) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    alone(connection, |connection| {
+        match connection {
+            #[cfg(feature = "sqlite")]
+            AnyConnection::Sqlite(connection) => up(connection, SQLITE),
+            #[cfg(feature = "postgres")]
+            AnyConnection::Postgres(connection) => up(connection, POSTGRES),
+        }?;
+        Ok(renew(connection)?)
     })
 }
 
@@ -128,7 +135,7 @@ mod tests {
         let location = Location::Sqlite(folder.path().join("up-down-up.db"));
         let mut connection = dialect::connect(&location).unwrap();
         for _ in 0..2 {
-            run(&mut connection).unwrap();
+            run(&mut connection, |_| Ok(())).unwrap();
             reset(&mut connection).unwrap();
         }
     }

@@ -109,7 +109,19 @@ impl Db {
     /// # Errors
     /// When the database cannot be reached, is no database, or a migration fails.
     pub fn open(location: Location) -> Result<Self, Fault> {
-        migrate::run(&mut connect(&location)?)?;
+        Self::open_renewed(location, |_| Ok(()))
+    }
+
+    /// As [`Db::open`]; in the transaction of the migrations, `renew` also brings rows up to date
+    /// that SQL alone cannot. It runs at each start.
+    ///
+    /// # Errors
+    /// As [`Db::open`], and what `renew` returns; then nothing has changed.
+    pub fn open_renewed(
+        location: Location,
+        renew: impl FnOnce(&mut AnyConnection) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
+        migrate::run(&mut connect(&location)?, renew)?;
         Ok(Self::with_pool(location))
     }
 

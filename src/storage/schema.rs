@@ -16,6 +16,7 @@ diesel::table! {
         groups -> Text,
         version -> BigInt,
         password_kind -> Nullable<Text>,
+        old_keys -> Nullable<BigInt>,
     }
 }
 
@@ -36,8 +37,8 @@ diesel::table! {
         verified_at -> BigInt,
         last_seen_at -> BigInt,
         end_reason -> Nullable<Text>,
-    }
         program -> Bool,
+    }
 }
 
 diesel::table! {

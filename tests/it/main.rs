@@ -26,6 +26,7 @@ mod inspect;
 mod keys;
 mod links;
 mod logs;
+mod names;
 mod openapi;
 mod other_sessions;
 mod pages;

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Browser, Door, NOON, PASSWORD, Reply};
 
+const ONE_LINE: &str = "Title must be plain text on one line, without control characters or \
+                        characters that change the direction of text";
+
 const API: &str = "/api/work-items";
 const NOWHERE: &str = "00000000-0000-4000-8000-000000000000";
 const HOUR: i64 = 3600;
@@ -143,13 +146,9 @@ fn what_will_not_do_as_a_title_is_shown_again_with_what_was_typed() {
         ("", "", "Enter what there is to do"),
         (" \t", "", "Enter what there is to do"),
         (&long, &long, "Title must be 200 characters or fewer"),
-        ("a\nb", "ab", "Title must be plain text on one line"),
-        ("a\0b", "ab", "Title must be plain text on one line"),
-        (
-            "\u{202e}gpj",
-            "\u{202e}gpj",
-            "Title must be plain text on one line",
-        ),
+        ("a\nb", "ab", ONE_LINE),
+        ("a\0b", "ab", ONE_LINE),
+        ("\u{202e}gpj", "\u{202e}gpj", ONE_LINE),
     ] {
         for page in [ada.get("/work"), edit_page(&ada, "/work", "one")] {
             let button = if page.heading() == "Work" {

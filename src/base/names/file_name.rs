@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{Refusal, folded, is_unprintable};
+use super::{Refusal, folded, has_visible, is_unprintable};
 
 /// What most file systems take, in bytes.
 pub const FILE_NAME_MAX: usize = 255;
@@ -18,6 +18,9 @@ impl FileName {
         let text: String = text.trim().nfc().collect();
         if text.is_empty() {
             return Err("Enter a name".into());
+        }
+        if !has_visible(&text) {
+            return Err("Name must have at least one visible character".into());
         }
         if text.len() > FILE_NAME_MAX {
             return Err(format!("Name must be {FILE_NAME_MAX} bytes or fewer").into());
@@ -39,8 +42,9 @@ impl FileName {
         let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
         let printable: String = last.chars().filter(|c| !is_unprintable(*c)).collect();
         let name = match printable.trim() {
-            "" | "." | ".." => "unnamed",
-            name => name,
+            "." | ".." => "unnamed",
+            name if has_visible(name) => name,
+            _ => "unnamed",
         };
         let (stem, extension) = match name.rsplit_once('.') {
             Some((stem, extension)) if extension.len() <= 16 => (stem, format!(".{extension}")),
@@ -94,6 +98,7 @@ mod tests {
             ("...", "..."),
             ("nul", "nul"),
             ("COM1.tar.gz", "COM1.tar.gz"),
+            ("\u{3164}\u{200b}", "unnamed"),
             (&long, &cut),
         ] {
             assert_eq!(FileName::sent(sent).as_str(), name, "{sent:?}");
@@ -105,7 +110,18 @@ mod tests {
     fn a_file_name_that_was_typed_is_refused_where_it_would_have_to_be_changed() {
         let name = |text: &str| FileName::parse(text).map(|name| name.as_str().to_owned());
         assert_eq!(name("  Brief an Oma.pdf ").unwrap(), "Brief an Oma.pdf");
-        for bad in ["", " ", "a/b", "a\\b", ".", "..", "a\nb", &"é".repeat(128)] {
+        for bad in [
+            "",
+            " ",
+            "\u{3164}",
+            "\u{e0041}",
+            "a/b",
+            "a\\b",
+            ".",
+            "..",
+            "a\nb",
+            &"é".repeat(128),
+        ] {
             assert!(name(bad).is_err(), "{bad:?}");
         }
         for good in [".gitignore", "aux.txt", "a: b?", "trailing."] {

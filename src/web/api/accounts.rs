@@ -126,7 +126,7 @@ pub async fn rename_own(
         name: names.name,
         ..Changes::default()
     };
-    changed(&state, who.account, changes, expected).await
+    changed(&state, who.role, who.account, changes, expected).await
 }
 
 #[derive(Deserialize)]
@@ -211,7 +211,7 @@ pub async fn change(
     if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
         who.may(Action::GovernAccount, Some(id))?;
     }
-    changed(&state, id, changes, expected).await
+    changed(&state, who.0.role, id, changes, expected).await
 }
 
 pub async fn delete(
@@ -234,9 +234,15 @@ async fn shown(state: &State, id: AccountId, seen: &IfNoneMatch) -> Answer {
     one(account)
 }
 
-async fn changed(state: &State, id: AccountId, sent: Changes, expected: Expected) -> Answer {
+async fn changed(
+    state: &State,
+    role: Role,
+    id: AccountId,
+    sent: Changes,
+    expected: Expected,
+) -> Answer {
     let mut fields = Fields::default();
-    let role = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
+    let trust = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
     let is =
         |text: String| accounts::State::parse(&text).ok_or("State is active or disabled".into());
     let (username, email, called) = (sent.username, sent.email, sent.name);
@@ -247,14 +253,17 @@ async fn changed(state: &State, id: AccountId, sent: Changes, expected: Expected
         ),
         email: fields.note("email", email.map(|text| given(text, Email::parse))),
         name: fields.note("name", called.map(|text| name(text.as_deref()))),
-        role: fields.note("role", sent.role.map(role)),
+        role: fields.note("role", sent.role.map(trust)),
         groups: fields.note("groups", sent.groups.map(Groups::of)),
         state: fields.note("state", sent.state.map(is)),
     };
     if !fields.0.is_empty() {
         return Err(fields.refused());
     }
-    one(state.administration.update(id, changes, expected).await?)
+    let administration = &state.administration;
+    one(administration
+        .update_as(role, id, changes, expected)
+        .await?)
 }
 
 fn given<T>(

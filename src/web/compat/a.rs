@@ -36,7 +36,7 @@ pub async fn sign_up(page: Page, form: Form) -> Answer {
     });
     match made.await {
         Ok(_) => Ok(text(StatusCode::CREATED, "Successfully registered.")),
-        Err(NotMade::Taken { .. }) => Ok(text(
+        Err(NotMade::Taken(_)) => Ok(text(
             StatusCode::ACCEPTED,
             "User already exists. Please Log in.",
         )),

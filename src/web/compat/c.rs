@@ -7,7 +7,7 @@ use actix_web::web::Payload;
 use serde_json::{Value, json};
 
 use super::{NotMade, Tried, header, issue, make_account, sent, text, try_password, unknown_field};
-use crate::accounts::NewAccount;
+use crate::accounts::{Conflict, NewAccount};
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, NewPassword, Refusal, Username};
 use crate::sessions::NotSignedIn;
@@ -51,10 +51,12 @@ pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer 
     });
     match made.await {
         Ok(_) => api::json(StatusCode::OK, &json!({ "msg": "welcome :-)" })),
-        Err(NotMade::Taken { username: true }) => {
+        Err(NotMade::Taken(Conflict::Username)) => {
             refused(StatusCode::CONFLICT, "username already taken")
         }
-        Err(NotMade::Taken { .. }) => refused(StatusCode::CONFLICT, "email already signed-up"),
+        Err(NotMade::Taken(Conflict::Email)) => {
+            refused(StatusCode::CONFLICT, "email already signed-up")
+        }
         Err(NotMade::Field(why)) => invalid(&why),
         Err(NotMade::Failed(error)) => Err(error),
     }

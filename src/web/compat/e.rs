@@ -45,7 +45,7 @@ pub async fn sign_up(page: Page, form: Form) -> Answer {
     });
     match made.await {
         Ok(_) => done(StatusCode::OK, "User created"),
-        Err(NotMade::Taken { .. }) => failed(StatusCode::BAD_REQUEST, "User already exists"),
+        Err(NotMade::Taken(_)) => failed(StatusCode::BAD_REQUEST, "User already exists"),
         Err(NotMade::Field(why)) => failed(StatusCode::UNPROCESSABLE_ENTITY, &why),
         Err(NotMade::Failed(error)) => Err(error),
     }

@@ -22,8 +22,7 @@ use super::api::NAME_MAX;
 use super::error::{PageError, WEAK_PASSWORD};
 use super::forms::{Form, VisitorForm};
 use super::pages::{Answer, Page, login, signup};
-use crate::access::Role;
-use crate::accounts::{Account, NewAccount, SignUpError};
+use crate::accounts::{Account, Conflict, NewAccount, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::names::{Login, Password, Refusal};
@@ -72,10 +71,7 @@ fn is_for_the_page(page: &Page, form: &Form) -> bool {
 
 /// Why an account was not made.
 enum NotMade {
-    /// The username, or else the address.
-    Taken {
-        username: bool,
-    },
+    Taken(Conflict),
     /// In words for who sent it.
     Field(Refusal),
     Failed(PageError),
@@ -95,9 +91,10 @@ async fn make_account(
     if page.config.signup.mode == SignupMode::Closed {
         return Err(NotMade::Failed(PageError::SignUpClosed));
     }
-    let made = page.accounts.sign_up(read()?, Role::Member).await;
+    let made = page.accounts.sign_up(read()?).await;
     made.map_err(|error| match error {
-        SignUpError::Taken { username, .. } => NotMade::Taken { username },
+        SignUpError::Taken(which) => NotMade::Taken(which),
+        SignUpError::Reserved(why) => NotMade::Field(why),
         SignUpError::Password(HashError::Weak) => NotMade::Field(WEAK_PASSWORD.into()),
         SignUpError::Password(HashError::Busy(_)) => NotMade::Failed(PageError::Busy),
         SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {

@@ -10,6 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
+use crate::accounts::Conflict;
 use crate::base::fault::Fault;
 use crate::sessions::RECENT_MINUTES;
 pub use answer::{asks_for_html, is_for_a_person, is_of_a_person, not_found, written_out};
@@ -45,10 +46,7 @@ pub enum PageError {
     /// Signed in, but not trusted with this.
     Forbidden,
     /// A name that is somebody's already.
-    Taken {
-        username: bool,
-        email: bool,
-    },
+    Taken(Conflict),
     /// Changed since it was looked at (RFC 9110, section 15.5.13).
     Stale,
     /// Nobody could manage the others any more.
@@ -233,7 +231,7 @@ impl PageError {
                 "Your account is not trusted with this. Nothing was changed.",
                 HOME,
             ),
-            Self::Taken { .. } => (
+            Self::Taken(_) => (
                 S::CONFLICT,
                 "taken",
                 "This name is taken",
@@ -491,11 +489,7 @@ impl PageError {
                 .iter()
                 .map(|(field, words)| (field.clone(), words.as_str().into()))
                 .collect(),
-            Self::Taken { username, email } => [("username", *username), ("email", *email)]
-                .into_iter()
-                .filter(|(_, taken)| *taken)
-                .map(|(field, _)| (field.to_owned(), "is taken".into()))
-                .collect(),
+            Self::Taken(which) => one(which.field(), "is taken"),
             Self::FileTooLarge(words) | Self::OverQuota(words) => one("file", words),
             Self::DescriptionTaken => one("description", "is taken"),
             _ => serde_json::Map::new(),

@@ -39,7 +39,9 @@ impl From<accounts::Refused> for PageError {
                 "username",
                 "An account needs a username or an email address.",
             ),
-            R::Taken { username, email } => Self::Taken { username, email },
+            R::Taken(which) => Self::Taken(which),
+            R::Reserved(words) => Self::field("username", &words),
+            R::Busy(_) => Self::Busy,
             R::Fault(fault) => fault.into(),
         }
     }
@@ -48,7 +50,8 @@ impl From<accounts::Refused> for PageError {
 impl From<SignUpError> for PageError {
     fn from(error: SignUpError) -> Self {
         match error {
-            SignUpError::Taken { username, email } => Self::Taken { username, email },
+            SignUpError::Taken(which) => Self::Taken(which),
+            SignUpError::Reserved(words) => Self::field("username", &words),
             SignUpError::Password(HashError::Weak) => Self::field("password", WEAK_PASSWORD),
             SignUpError::Password(HashError::Busy(_)) => Self::Busy,
             SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {

@@ -191,7 +191,7 @@ pub async fn show(page: Page) -> Answer {
 pub async fn rename(page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
-    let (mut fields, changes) = NameFields::read(&sent)?;
+    let (mut fields, changes) = NameFields::read(&sent, &account)?;
     if let Some((changes, expected)) = changes {
         match page.administration.update(id, changes, expected).await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "The names are changed.")),

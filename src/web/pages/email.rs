@@ -35,10 +35,14 @@ pub async fn show(page: Page, who: SignedIn) -> Answer {
 }
 
 pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
-    let (mut fields, changes) = NameFields::read(&sent)?;
+    let (mut fields, changes) = NameFields::read(&sent, &own(&page, &who).await?)?;
     if let Some((changes, expected)) = changes {
-        let id = who.0.account;
-        match page.administration.update(id, changes, expected).await {
+        let (role, id) = (who.0.role, who.0.account);
+        match page
+            .administration
+            .update_as(role, id, changes, expected)
+            .await
+        {
             Ok(_) => {
                 // So that this browser is greeted by it from now on; others are within minutes.
                 let grant = page.sessions.issue_again(&who.0, Again::Renamed).await?;

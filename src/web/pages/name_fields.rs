@@ -1,6 +1,6 @@
 //! The fields by which an account is called.
 
-use crate::accounts::{Account, Changes, Refused};
+use crate::accounts::{Account, Changes, Conflict, Refused};
 use crate::base::names::{Email, PersonName, Username};
 use crate::base::version::{Expected, Version};
 use crate::web::error::PageError;
@@ -35,11 +35,16 @@ impl NameFields {
         })
     }
 
-    /// With what was typed; `None` when something won't do, which is noted at its field.
+    /// With what was typed; `None` when something won't do, which is noted at its field. An
+    /// address that stays as the account has it is not looked at: an older version of Doorward
+    /// may have taken what this one refuses.
     ///
     /// # Errors
     /// When it is not a form of ours.
-    pub fn read(form: &Form) -> Result<(Self, Option<(Changes, Expected)>), PageError> {
+    pub fn read(
+        form: &Form,
+        account: &Account,
+    ) -> Result<(Self, Option<(Changes, Expected)>), PageError> {
         const MALFORMED: PageError =
             PageError::Malformed("The form is not whole. Nothing was saved.");
         let mut fields = Self::typed(form).ok_or(MALFORMED)?;
@@ -47,7 +52,13 @@ impl NameFields {
         let username = (!username.is_empty())
             .then(|| Username::parse(username))
             .transpose();
-        let email = (!email.is_empty()).then(|| Email::parse(email)).transpose();
+        let email = if account.email.as_deref().unwrap_or_default() == email {
+            Ok(None)
+        } else if email.is_empty() {
+            Ok(Some(None))
+        } else {
+            Email::parse(email).map(|email| Some(Some(email)))
+        };
         let changes = match (
             fields.username.note(username),
             fields.email.note(email),
@@ -55,7 +66,7 @@ impl NameFields {
         ) {
             (Some(username), Some(email), Some(name)) => Some(Changes {
                 username: Some(username),
-                email: Some(email),
+                email,
                 name: Some(name),
                 ..Changes::default()
             }),
@@ -71,16 +82,13 @@ impl NameFields {
     /// What no other input would mend.
     pub fn note(&mut self, refused: Refused, now: Option<&Account>) -> Result<(), PageError> {
         match (refused, now) {
-            (Refused::Taken { username, email }, _) => {
-                if username {
-                    self.username
-                        .refuse("This username is taken. Choose another one");
-                }
-                if email {
-                    self.email
-                        .refuse("There is an account with this email address. Use another one");
-                }
-            }
+            (Refused::Taken(Conflict::Username), _) => self
+                .username
+                .refuse("This username is taken. Choose another one"),
+            (Refused::Taken(Conflict::Email), _) => self
+                .email
+                .refuse("There is an account with this email address. Use another one"),
+            (Refused::Reserved(words), _) => self.username.refuse(&words),
             (Refused::Nameless, _) => self
                 .username
                 .refuse("Enter a username, or an email address, or both"),

@@ -1,6 +1,6 @@
 //! The fields by which somebody gets an account.
 
-use crate::accounts::{NewAccount, SignUpError};
+use crate::accounts::{Conflict, NewAccount, SignUpError};
 use crate::base::names::{Email, NewPassword, PersonName, Username};
 use crate::passwords::HashError;
 use crate::web::error::PageError;
@@ -48,17 +48,13 @@ impl SignUpFields {
     /// What no other input would mend.
     pub fn note(&mut self, error: SignUpError) -> Result<(), PageError> {
         match error {
-            SignUpError::Taken { username, email } => {
-                if username {
-                    self.username
-                        .refuse("This username is taken. Choose another one");
-                }
-                if email {
-                    self.email.refuse(
-                        "There is an account with this email address. Use another one, or sign in",
-                    );
-                }
-            }
+            SignUpError::Taken(Conflict::Username) => self
+                .username
+                .refuse("This username is taken. Choose another one"),
+            SignUpError::Taken(Conflict::Email) => self
+                .email
+                .refuse("There is an account with this email address. Use another one, or sign in"),
+            SignUpError::Reserved(words) => self.username.refuse(&words),
             SignUpError::Password(HashError::Weak) => self.password.refuse(super::WEAK_PASSWORD),
             SignUpError::Password(HashError::Busy(_)) => return Err(PageError::Busy),
             SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {

@@ -275,3 +275,25 @@ fn somebody_changes_their_password_after_proving_who_they_are_and_leaves() {
     chromium.open("/dashboard");
     assert_eq!(chromium.heading(), "Sign in");
 }
+
+#[test]
+fn an_address_with_a_domain_in_unicode_signs_up_and_in_as_it_is_typed() {
+    let door = Door::open();
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/signup");
+    chromium.fill_all(&[
+        ("Username", "grete"),
+        ("Email address", "grete@müller.example"),
+        ("Password", PASSWORD),
+    ]);
+    chromium.press("Create account");
+    assert!(chromium.text("dl").contains("grete@müller.example"));
+    chromium.press("Sign out");
+    chromium.open("/login");
+    chromium.fill("Username or email address", "grete@müller.example");
+    chromium.fill("Password", PASSWORD);
+    chromium.press("Sign in");
+    assert_eq!(chromium.heading(), "Hello, grete");
+}

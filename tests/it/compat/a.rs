@@ -5,6 +5,9 @@ use serde_json::json;
 use super::*;
 use crate::support::NOON;
 
+const ONE_LINE: &str = "Name must be plain text on one line, without control characters or \
+                        characters that change the direction of text";
+
 const ADA: [(&str, &str); 3] = [
     ("name", "Ada"),
     ("email", "ada@example.com"),
@@ -160,7 +163,7 @@ fn a_sign_up_of_tutorial_a_that_will_not_do_is_told_why() {
         (("password", ""), "Enter a password"),
         (("email", ""), "Enter an email address"),
         (("admin", "true"), "admin is not taken here"),
-        (("name", "a\u{7}"), "Name must be plain text on one line"),
+        (("name", "a\u{7}"), ONE_LINE),
     ] {
         assert_eq!(sign_up(field), (422, why.to_owned()));
     }
