@@ -5,7 +5,7 @@ mod listening;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
 use crate::sign_in::SignIn;
-use crate::storage::{Db, Location};
+use crate::storage::{self, Db, Location};
 use crate::tokens::Tokens;
 use crate::web::{self, State, Stopping, Web};
 use crate::work::Work;
@@ -50,6 +50,8 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 const LAST_WITHIN: Duration = Duration::from_millis(500);
 const LAST_AT_LEAST: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// A draft of the secret is written and put in place within less.
+const DRAFT_SECONDS: i64 = 60;
 /// Whoever is refused in the middle of a large body is read on for so long, to hear the answer
 /// instead of a connection that is cut off.
 const HEARS_WITHIN: Duration = Duration::from_secs(10);
@@ -72,8 +74,12 @@ impl Ground {
     /// # Errors
     /// When one of them cannot be made or is damaged.
     pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
-        let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
-        make_data_dir(&config.data_dir)?;
+        let location = Location::of(&config)?;
+        make_data_dir(&config)?;
+        if let Location::Sqlite(path) = &location {
+            storage::make_room(path);
+        }
+        remove_old_drafts(&secret_file(&config), &clock);
         let secret = match &config.secret {
             Some(secret) => secret.clone(),
             None => load_or_make_secret(&config, &location)?,
@@ -279,8 +285,10 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
 /// Only its owner may look into the data folder.
 ///
 /// # Errors
-/// When it is not there and cannot be made.
-pub fn make_data_dir(folder: &Path) -> Result<(), Fault> {
+/// When it is not there and cannot be made, or must not be made.
+pub fn make_data_dir(config: &Config) -> Result<(), Fault> {
+    require_data_dir(config)?;
+    let folder = &config.data_dir;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -291,6 +299,19 @@ pub fn make_data_dir(folder: &Path) -> Result<(), Fault> {
                 error,
             )
         })
+}
+
+/// # Errors
+/// When the data folder is missing and the settings say that it must exist.
+pub fn require_data_dir(config: &Config) -> Result<(), Fault> {
+    if !config.data_dir_must_exist || config.data_dir.exists() {
+        return Ok(());
+    }
+    Err(Fault::new(format!(
+        "the data folder {} does not exist, and data_dir_must_exist is set: mount the volume that it is on, \
+         or create the folder for a new installation",
+        config.data_dir.display()
+    )))
 }
 
 /// Where the secret is kept unless it is a setting.
@@ -358,6 +379,29 @@ pub fn make_missing_secret(config: &Config) -> Result<(), Fault> {
             error,
         )
     })
+}
+
+/// Removes drafts of the secret that starts left behind when they were killed. Another process may
+/// be writing a new one.
+fn remove_old_drafts(secret: &Path, clock: &Clock) {
+    let (Some(folder), Some(name)) = (secret.parent(), secret.file_name()) else {
+        return;
+    };
+    let is_draft = |file: &fs::DirEntry| {
+        let name_of_file = file.file_name();
+        let id = name_of_file
+            .to_str()
+            .and_then(|text| text.strip_prefix(name.to_str()?)?.strip_prefix('.'));
+        id.is_some_and(|id| KeyId::parse(id).is_some())
+            && file
+                .metadata()
+                .is_ok_and(|draft| draft.is_file() && draft.mtime() < clock.now() - DRAFT_SECONDS)
+    };
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_draft(&file) {
+            fs::remove_file(file.path()).ok();
+        }
+    }
 }
 
 fn place_secret(path: &Path) -> io::Result<()> {

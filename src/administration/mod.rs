@@ -61,7 +61,7 @@ impl Administration {
         let (clock, asked) = (self.clock.clone(), changes.clone());
         let updated = self
             .db
-            .write(move |tx| update(tx, id, &asked, &expected, clock.now()))
+            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected, clock.now()))
             .await;
         match updated {
             Ok((account, ended)) => {
@@ -88,7 +88,7 @@ impl Administration {
         let clock = self.clock.clone();
         let ended = self
             .db
-            .write(move |tx| delete(tx, id, &expected, clock.now()))
+            .write_on_full_disk(move |tx| delete(tx, id, &expected, clock.now()))
             .await?;
         self.sessions.hear(ended);
         Ok(())

@@ -10,7 +10,21 @@ pub struct Fault {
     what: String,
     source: Option<Box<dyn Error + Send + Sync>>,
     at: &'static Location<'static>,
-    is_away: bool,
+    kind: Kind,
+}
+
+/// What a fault means for the request that met it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Doorward or its installation is wrong.
+    Ours,
+    /// Something that is needed is unavailable, but may be available in a minute. Nothing was
+    /// changed.
+    Unavailable,
+    /// As [`Kind::Unavailable`], but a change was under way and may have been made.
+    OutcomeUnknown,
+    /// The disk is full. Nothing was changed.
+    DiskFull,
 }
 
 impl Fault {
@@ -20,7 +34,7 @@ impl Fault {
             what: what.into(),
             source: None,
             at: Location::caller(),
-            is_away: false,
+            kind: Kind::Ours,
         }
     }
 
@@ -30,24 +44,23 @@ impl Fault {
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
         Self {
-            what: what.into(),
             source: Some(source.into()),
-            at: Location::caller(),
-            is_away: false,
+            ..Self::new(what)
         }
     }
 
     /// Of something that is needed and cannot be had now, but may be in a minute.
     #[track_caller]
     pub fn away(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            is_away: true,
-            ..Self::caused(what, source)
-        }
+        Self::caused(what, source).of(Kind::Unavailable)
     }
 
-    pub fn is_away(&self) -> bool {
-        self.is_away
+    pub fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// `file:line` of the place where it was met.

@@ -93,10 +93,14 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Sign its owner out everywhere
+    /// Sign its owner out everywhere; or everybody, as after a restored backup
     SignOut {
         /// Username or email address
-        who: String,
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        who: Option<String>,
+        /// Every account, administrators too
+        #[arg(long)]
+        all: bool,
     },
     /// Revoke every link to its files
     RevokeLinks {
@@ -243,7 +247,8 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 administration::delete(tx, id, &Expected::Any, now).map(drop)
             })?;
         }
-        Command::SignOut { who } => {
+        Command::SignOut { who: None, .. } => sign_everybody_out(&ground)?,
+        Command::SignOut { who: Some(who), .. } => {
             let account = find(&ground, &who)?;
             let id = account.id;
             change(
@@ -298,6 +303,25 @@ fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
         .ok_or_else(|| Fault::new("there is no account of this name"))
 }
 
+fn sign_everybody_out(ground: &Ground) -> Result<(), Fault> {
+    let now = ground.clock.now();
+    let ended = wait(async {
+        let mut ended = 0;
+        loop {
+            match ground
+                .db
+                .write_on_full_disk(move |tx| sessions::end_everywhere(tx, now))
+                .await?
+            {
+                0 => return Ok(ended),
+                more => ended += more,
+            }
+        }
+    })?;
+    say(format_args!("{ended} sessions and links have ended."));
+    Ok(())
+}
+
 /// Running servers see within a second what it has ended: they read it in the table.
 fn change(
     ground: &Ground,
@@ -306,7 +330,12 @@ fn change(
     change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
     let (now, id) = (ground.clock.now(), account.id);
-    wait(async { Ok(ground.db.write(move |tx| change(tx, now)).await?) })?;
+    wait(async {
+        Ok(ground
+            .db
+            .write_on_full_disk(move |tx| change(tx, now))
+            .await?)
+    })?;
     say(format_args!("{} {done}.", account.greeting()));
     let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
     if open > 0 {

@@ -39,7 +39,7 @@ pub fn old_key(OldKey { account, holder }: &OldKey) -> String {
 }
 
 pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+    let location = Location::of(&config)?;
     let question = format!(
         "Delete every account, session and file in the database ({})?",
         location.describe()
@@ -47,7 +47,7 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     if !yes && !confirmed(&question)? {
         return Err(Fault::new("nothing was deleted"));
     }
-    app::make_data_dir(&config.data_dir)?;
+    app::make_data_dir(&config)?;
     // Where files lie is known to the database alone, and read when it is up to date.
     let db = Db::open(location.clone())?;
     wait(files::clear(&db, &Blobs::open(&config.files.store)?))?;

@@ -24,7 +24,10 @@ pub fn run(config: &Config) -> Result<(), Fault> {
     let mut checks = vec![
         ("settings", Ok(None)),
         ("address", address(config)),
-        ("data folder", folder(&config.data_dir)),
+        (
+            "data folder",
+            app::require_data_dir(config).and_then(|()| folder(&config.data_dir)),
+        ),
         ("secret", secret(config)),
         ("database and signing key", database(config)),
         ("store of files", store(config)),
@@ -120,7 +123,7 @@ fn private(path: &Path) -> Found {
 }
 
 fn database(config: &Config) -> Found {
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+    let location = Location::of(config)?;
     let mut advice = None;
     if let Location::Sqlite(path) = &location {
         if !location.has_content() {

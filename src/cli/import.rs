@@ -56,7 +56,7 @@ fn field_and_column(text: &str) -> Result<(Field, String), String> {
 
 pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     let file = &arguments.file;
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+    let location = Location::of(&config)?;
     // Before it is opened: closing our own file would drop the locks on it.
     if location.is(file) {
         return Err(Fault::new("this is the database of this server itself"));

@@ -22,6 +22,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
     wait(async {
         let mut signals = Signals::catch()?;
         let ready = app::start(ground, listening).await?;
+        ready.db.keep_reserve();
         let mut server = ready.server;
         // Its first turn starts the workers; it is not ready before.
         let ended = match poll_immediate(&mut server).await {
@@ -51,7 +52,8 @@ pub fn run(config: Config) -> Result<(), Fault> {
             }
         };
         ended.map_err(|error| Fault::caused("the server stopped", error))?;
-        ready.db.settle().await
+        ready.db.settle().await;
+        Ok(())
     })
 }
 

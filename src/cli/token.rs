@@ -51,7 +51,7 @@ pub fn run(command: Command, config: &Config) -> Result<(), Fault> {
 }
 
 fn by_own_keys(config: &Config) -> Result<Report, Fault> {
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir)?;
+    let location = Location::of(config)?;
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
         return Err(Fault::new(
             "there is no database here, so there are no keys; --jwks FILE takes others",

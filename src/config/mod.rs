@@ -32,10 +32,13 @@ pub struct Config {
     /// `None`: made from the address that is really listened on.
     pub base_url: Option<BaseUrl>,
     pub data_dir: PathBuf,
+    /// Whether a missing `data_dir` stops the start: it may be a volume that is not mounted.
+    pub data_dir_must_exist: bool,
     /// `None`: kept in `data_dir`, and made there on the first start.
     pub secret: Option<InstanceSecret>,
     /// `None`: an SQLite file in `data_dir`.
     pub database_url: Option<SecretString>,
+    pub database_pooler: Pooler,
     pub signup: SignupConfig,
     pub passwords: PasswordsConfig,
     pub tokens: TokensConfig,
@@ -47,6 +50,15 @@ pub struct Config {
     pub log: LogConfig,
     /// Every setting in its order, for `config show`.
     pub shown: Vec<Shown>,
+}
+
+/// What connections to PostgreSQL go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or a pooler that keeps a connection for each client (session mode).
+    None,
+    /// A pooler that hands out a connection for one transaction at a time.
+    Transaction,
 }
 
 #[derive(Clone, Debug)]
@@ -248,6 +260,7 @@ impl Config {
             data_dir: r.take("data_dir", "data", "a folder", |text| {
                 (!text.is_empty()).then(|| PathBuf::from(text))
             }),
+            data_dir_must_exist: r.take("data_dir_must_exist", "false", "true or false", parsed),
             secret: r.take_secret(
                 "secret",
                 "(kept in data_dir)",
@@ -260,6 +273,13 @@ impl Config {
                 "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME, its parts percent-encoded",
                 |text| is_database_url(text).then(|| SecretString::from(text)),
             ),
+            database_pooler: r.take("database.pooler", "none", "none or transaction", |text| {
+                match text {
+                    "none" => Some(Pooler::None),
+                    "transaction" => Some(Pooler::Transaction),
+                    _ => None,
+                }
+            }),
             signup: SignupConfig {
                 mode: r.take("signup.mode", "open", "open or closed", |text| match text {
                     "open" => Some(SignupMode::Open),

@@ -352,7 +352,7 @@ impl Files {
         let clock = self.clock.clone();
         let bytes = self
             .db
-            .write(move |tx| {
+            .write_on_full_disk(move |tx| {
                 let file = load_for_change(tx, account, id, &expected)?;
                 store::delete(tx, &file)?;
                 store::set_stray(tx, &file, clock.now() + LEAVING_SECONDS)?;

@@ -108,7 +108,7 @@ impl Stray {
         let ends_at = files.clock.now() + LEASE_SECONDS;
         let left = files
             .db
-            .write(move |tx| store::leave_stray(tx, id, ends_at));
+            .write_on_full_disk(move |tx| store::leave_stray(tx, id, ends_at));
         left.await?;
         files.blobs.delete(id, self.bytes).await
     }

@@ -18,7 +18,7 @@ const SWEPT_AT_ONCE: i64 = 100;
 /// Deletes a stray, which has no more than so many bytes, and then its row.
 pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Result<(), Fault> {
     blobs.delete(id, bytes).await?;
-    db.write(move |tx| store::forget_stray(tx, id).map(drop))
+    db.write_on_full_disk(move |tx| store::forget_stray(tx, id).map(drop))
         .await
 }
 
@@ -47,7 +47,7 @@ async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
     loop {
         let now = clock.now();
         // They are taken over first: an upload that comes back to life must not count on them.
-        let strays = db.write(move |tx| {
+        let strays = db.write_on_full_disk(move |tx| {
             let mut taken = Vec::new();
             for (id, bytes) in store::strays(tx, now, SWEPT_AT_ONCE)? {
                 if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {

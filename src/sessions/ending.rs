@@ -7,6 +7,9 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::storage::AnyConnection;
 
+/// Whoever else writes has to wait for each time.
+const ENDED_AT_ONCE: i64 = 500;
+
 /// Why a session ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
@@ -71,6 +74,16 @@ pub fn end_all(
     Ok(Ended { sessions, at: now })
 }
 
+/// Ends some of all sessions that were started until `now`, and of all links; says how many. None
+/// are left when it says 0.
+///
+/// # Errors
+/// When the database is away.
+pub fn end_everywhere(tx: &mut AnyConnection, now: UnixSeconds) -> Result<usize, Fault> {
+    Ok(store::end_some(tx, now, EndReason::Account, ENDED_AT_ONCE)?
+        + store::forget_links(tx, UnixSeconds::MAX, ENDED_AT_ONCE)?)
+}
+
 impl Sessions {
     /// Ends a session. When this returns, no token of it is accepted here any more, nor after
     /// a restart, and within a second on no other server.
@@ -81,7 +94,7 @@ impl Sessions {
         let clock = self.clock.clone();
         let at = self
             .db
-            .write(move |tx| {
+            .write_on_full_disk(move |tx| {
                 let now = clock.now();
                 store::end(tx, id, now, why).map(|()| now)
             })
@@ -122,7 +135,7 @@ impl Sessions {
         let clock = self.clock.clone();
         let (changed, ended) = self
             .db
-            .write(move |tx| -> Result<_, E> {
+            .write_on_full_disk(move |tx| -> Result<_, E> {
                 let now = clock.now();
                 let changed = change(tx, now)?;
                 Ok((changed, end_all(tx, account, keep, now, why)?))

@@ -24,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub const BLIND_AFTER: Duration = Duration::from_secs(5);
 /// How far other servers' clocks may be off, and how long a commit may take.
 const OVERLAP_SECONDS: i64 = 60;
+/// Between lines in the log that say that it could not be read.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// Some 2 kB each.
 const TOKENS_KEPT: usize = 2_000;
 const FORGET_AFTER_DAYS: i64 = 30;
@@ -36,6 +38,7 @@ pub struct Live {
     verified: quick_cache::sync::Cache<Key, (u64, Arc<Identity>)>,
     ended: RwLock<Ended>,
     access_seconds: i64,
+    db: Db,
 }
 
 /// The SHA-256 of a whole token: what cannot be turned back into one.
@@ -69,6 +72,7 @@ impl Live {
                 read: Stopwatch::start(),
             }),
             access_seconds,
+            db: db.clone(),
         });
         live.look(&db, clock.now()).await?;
         tokio::spawn(keep_looking(Arc::downgrade(&live), db, clock, tokens));
@@ -91,9 +95,13 @@ impl Live {
     pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         if ended.read.elapsed() > BLIND_AFTER {
-            return Err(Fault::new(
-                "the database is away: whether sessions have ended is not known",
-            ));
+            let why = "it could not be read for five seconds";
+            return Err(Fault::away("which sessions have ended is not known", why));
+        }
+        // What was acknowledged may be in a file that nobody will find again.
+        if self.db.is_replaced() {
+            let why = "the database file was taken away";
+            return Err(Fault::away("which sessions have ended is not known", why));
         }
         Ok(ended.at.contains_key(&session))
     }
@@ -139,21 +147,26 @@ impl Live {
 }
 
 async fn keep_looking(live: Weak<Live>, db: Db, clock: Clock, tokens: Tokens) {
-    let mut since_forgetting: Option<Stopwatch> = None;
+    let (mut since_forgetting, mut told): (Option<Stopwatch>, Option<Stopwatch>) = (None, None);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(live) = live.upgrade() else { return };
         // Which keys are believed is as good a reason to let nobody in as what has ended.
         let keys = tokio::time::timeout(BLIND_AFTER, tokens.keep_keys(&db)).await;
         let keys = keys.unwrap_or_else(|_| Err(Fault::new("the database does not answer")));
-        if let Err(fault) = keys {
-            tracing::error!(%fault, "the signing keys cannot be read");
+        let read = match keys {
+            Ok(()) => live.look(&db, clock.now()).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = read {
+            // Not twice a second.
+            if told.is_none_or(|told| told.elapsed() > TELL_EVERY) {
+                tracing::error!(%fault, "ended sessions and signing keys cannot be read");
+                told = Some(Stopwatch::start());
+            }
             continue;
         }
-        if let Err(fault) = live.look(&db, clock.now()).await {
-            tracing::error!(%fault, "ended sessions cannot be read");
-            continue;
-        }
+        told = None;
         if since_forgetting.is_none_or(|since| since.elapsed() > Duration::from_secs(3600)) {
             // Beside this, which must not wait for anybody.
             tokio::spawn(forget(db.clone(), clock.now()));
@@ -174,7 +187,7 @@ async fn forget(db: Db, now: UnixSeconds) {
         // In small bites: whoever else writes has to wait for each.
         loop {
             match db
-                .write(move |tx| forget(tx, moment, FORGOTTEN_AT_ONCE))
+                .write_on_full_disk(move |tx| forget(tx, moment, FORGOTTEN_AT_ONCE))
                 .await
             {
                 Ok(0) => break,

@@ -315,6 +315,28 @@ pub fn end_all(
     Ok(())
 }
 
+/// Ends no more than `most` of those that were started until `now`, and says how many.
+pub fn end_some(
+    tx: &mut AnyConnection,
+    now: UnixSeconds,
+    why: EndReason,
+    most: i64,
+) -> Result<usize, Fault> {
+    let some: Vec<String> = sessions::table
+        .select(sessions::id)
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::created_at.le(now))
+        .limit(most)
+        .load(tx)?;
+    let ended = diesel::update(sessions::table.filter(sessions::id.eq_any(some)))
+        .set((
+            sessions::ended_at.eq(now),
+            sessions::end_reason.eq(why.as_str()),
+        ))
+        .execute(tx)?;
+    Ok(ended)
+}
+
 pub fn ended_since(
     db: &mut AnyConnection,
     moment: UnixSeconds,

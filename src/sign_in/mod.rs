@@ -5,7 +5,7 @@ use crate::accounts::{
     self, Account, Accounts, Credentials, NewAccount, Proof, SignUpError, State,
 };
 use crate::base::clock::{Clock, UnixSeconds};
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password, folded};
 use crate::idempotency::{self, Claim, Once};
@@ -297,6 +297,10 @@ impl SignIn {
         let who = (Kind::Browser, client);
         let started = self.sessions.start(account.id, proof, who, stay, before);
         started.await.map_err(|why| match why {
+            // The account has been made.
+            NotSignedIn::Fault(fault) if fault.kind() != Kind::Ours => {
+                fault.of(Kind::OutcomeUnknown)
+            }
             NotSignedIn::Fault(fault) => fault,
             why => Fault::caused("a new account cannot be signed in to", why),
         })

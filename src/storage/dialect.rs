@@ -1,23 +1,36 @@
 //! Everything in which the databases differ.
 
 use std::error::Error;
+use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use super::disk::Disk;
 use super::{AnyConnection, Location};
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Kind};
 
 type Failed = Box<dyn Error + Send + Sync>;
 
+/// For an answer of PostgreSQL, to whichever statement. It gives up earlier itself.
+const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+const STATEMENT_SECONDS: u64 = 3;
+/// SQLite waits five seconds for another process, and for the disk.
+const FILE_ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// The first connection of a process; makes SQLite's file if it is missing.
 pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
     match location {
         #[cfg(feature = "sqlite")]
-        Location::Sqlite(path) => connect_sqlite(path).map(AnyConnection::Sqlite),
+        Location::Sqlite(path) => {
+            make_file(path)?;
+            connect_sqlite(path).map(AnyConnection::Sqlite)
+        }
         #[cfg(feature = "postgres")]
-        Location::Postgres(url) => {
+        Location::Postgres { url, pooled } => {
             use secrecy::ExposeSecret;
-            connect_postgres(url.expose_secret()).map(AnyConnection::Postgres)
+            connect_postgres(url.expose_secret(), *pooled).map(AnyConnection::Postgres)
         }
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         other => Err(format!(
@@ -28,22 +41,140 @@ pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
     }
 }
 
+/// One more connection to the same database, and to no other.
+pub fn connect_again(location: &Location, disk: Option<&Disk>) -> Result<AnyConnection, Failed> {
+    match (location, disk) {
+        #[cfg(feature = "sqlite")]
+        (Location::Sqlite(path), Some(disk)) => {
+            // Looked at on both sides of opening it, as a file may be moved at any time.
+            disk.in_place()?;
+            let connection = connect_sqlite(path)?;
+            disk.in_place()?;
+            Ok(AnyConnection::Sqlite(connection))
+        }
+        _ => connect(location),
+    }
+}
+
+/// How long to wait for the answer to one statement.
+pub fn answers_within(location: &Location) -> Duration {
+    match location {
+        Location::Sqlite(_) => FILE_ANSWERS_WITHIN,
+        Location::Postgres { .. } => SERVER_ANSWERS_WITHIN,
+    }
+}
+
+/// What an error says of the connection or the database rather than of the statement.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The connection is good for nothing more.
+    Lost(String),
+    /// The statement took too long, or waited too long for others.
+    Late(String),
+    DiskFull(String),
+}
+
+impl Trouble {
+    /// What it means for the request. `commits`: it was met while a transaction was committed.
+    pub fn kind(&self, commits: bool) -> Kind {
+        match self {
+            Self::Lost(_) if commits => Kind::OutcomeUnknown,
+            Self::Lost(_) | Self::Late(_) => Kind::Unavailable,
+            Self::DiskFull(_) => Kind::DiskFull,
+        }
+    }
+
+    pub fn fault(self, commits: bool) -> Fault {
+        let kind = self.kind(commits);
+        let (Self::Lost(why) | Self::Late(why) | Self::DiskFull(why)) = self;
+        Fault::caused("database", why).of(kind)
+    }
+}
+
+/// After a statement that took `elapsed`. The words of a PostgreSQL server may be in any language.
+pub fn trouble(error: &DieselError, elapsed: Duration) -> Option<Trouble> {
+    let words = error.to_string();
+    let is_in = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    match error {
+        DieselError::BrokenTransactionManager
+        | DieselError::DatabaseError(
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            // After a failover, connections may lead to a server that has become a standby.
+            | DatabaseErrorKind::ReadOnlyTransaction,
+            _,
+        ) => Some(Trouble::Lost(words)),
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
+            Some(Trouble::Late(words))
+        }
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, _) => {
+            if is_in(&["database or disk is full", "No space left on device"]) {
+                Some(Trouble::DiskFull(words))
+            } else if elapsed >= Duration::from_secs(STATEMENT_SECONDS)
+                || is_in(&[
+                    "database is locked",
+                    "statement timeout",
+                    "lock timeout",
+                    "deadlock detected",
+                    "the database system is",
+                ])
+            {
+                Some(Trouble::Late(words))
+            } else if is_in(&["terminating connection"]) {
+                Some(Trouble::Lost(words))
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What to say when two clients of a pooler have prepared a statement under one name.
+pub fn pooler_in_between(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    error.to_string().contains("__diesel_stmt_").then_some(
+        "the database is reached through a pooler in transaction mode: set database.pooler to transaction",
+    )
+}
+
 /// A server that has gone silent is given up after some seconds; libpq alone would wait for as
-/// long as the kernel does. What the URL itself says of a time counts.
+/// long as the kernel does, which is hours. What the URL itself says of a time counts.
+///
+/// A pooler hands its connection to the server to another client after each transaction: nothing
+/// may be prepared on it, and settings hold for one transaction ([`begin`]).
 #[cfg(feature = "postgres")]
-fn connect_postgres(url: &str) -> Result<PgConnection, Failed> {
-    use diesel::connection::SimpleConnection;
+fn connect_postgres(url: &str, pooled: bool) -> Result<PgConnection, Failed> {
+    use diesel::connection::{CacheSize, SimpleConnection};
 
     let mut url = url.to_owned();
-    for (key, value) in [("connect_timeout", "5"), ("tcp_user_timeout", "10000")] {
+    for (key, value) in [
+        ("connect_timeout", "3"),
+        ("tcp_user_timeout", "10000"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "3"),
+    ] {
         if !url.contains(key) {
             let mark = if url.contains('?') { '&' } else { '?' };
             url.push_str(&format!("{mark}{key}={value}"));
         }
     }
     let mut connection = PgConnection::establish(&url).map_err(repeatable)?;
-    connection.batch_execute("SET statement_timeout = '10s'")?;
+    if pooled {
+        connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+    } else {
+        connection.batch_execute(&timeouts("SESSION"))?;
+    }
     Ok(connection)
+}
+
+/// A transaction whose client has gone holds its locks for the last of them.
+#[cfg(feature = "postgres")]
+fn timeouts(scope: &str) -> String {
+    format!(
+        "SET {scope} statement_timeout = '{STATEMENT_SECONDS}s'; \
+         SET {scope} idle_in_transaction_session_timeout = '10s'"
+    )
 }
 
 /// libpq quotes what it cannot read of a URL, which may be a part of the password. What it says
@@ -59,14 +190,9 @@ fn repeatable(error: ConnectionError) -> Failed {
     }
 }
 
-/// `synchronous=FULL`: what was acknowledged survives a loss of power. The order matters: the
-/// timeout first, because switching to WAL may have to wait for another process. What is deleted
-/// is overwritten: somebody who has left is not to be read in the file.
 #[cfg(feature = "sqlite")]
-fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
+fn make_file(path: &std::path::Path) -> Result<(), Failed> {
     use std::os::unix::fs::OpenOptionsExt;
-
-    use diesel::connection::SimpleConnection;
 
     // SQLite would make it readable for everyone; its WAL takes over the mode of this file. One
     // that exists must not be opened: closing it again drops every POSIX lock that this process
@@ -77,13 +203,25 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
         .mode(0o600)
         .open(path);
     match made {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
-        _ => {}
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
     }
+}
+
+/// `synchronous=FULL`: what was acknowledged survives a loss of power. The order matters: the
+/// timeout first, because switching to WAL may have to wait for another process. What is deleted
+/// is overwritten: somebody who has left is not to be read in the file.
+#[cfg(feature = "sqlite")]
+fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
+    use diesel::connection::SimpleConnection;
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
     let path = path
         .to_str()
         .ok_or("the path of the database is not UTF-8")?;
-    let mut connection = SqliteConnection::establish(path)?;
+    // As a URI, because that alone can say that the file must be there.
+    let path = utf8_percent_encode(path, NON_ALPHANUMERIC);
+    let mut connection = SqliteConnection::establish(&format!("file:{path}?mode=rw"))?;
     connection.batch_execute(
         "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
          PRAGMA secure_delete=ON;",
@@ -93,13 +231,25 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
 
 /// One transaction that may write. SQLite's begins IMMEDIATE: a deferred one that turns into a
 /// writer later can fail with a stale snapshot, which no timeout cures.
+///
+/// It is committed when `may_commit` says so. Before that point it is known that nothing was
+/// changed, whatever happens.
 pub fn write_transaction<T, E: From<Fault>>(
     connection: &mut AnyConnection,
+    pooled: bool,
+    may_commit: impl FnOnce() -> bool,
     work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
-    begin(connection).map_err(|error| Fault::away("begin a transaction", error))?;
-    match work(connection) {
+    begin(connection, pooled).map_err(|error| Fault::away("begin a transaction", error))?;
+    let result = work(connection).and_then(|value| {
+        if may_commit() {
+            Ok(value)
+        } else {
+            Err(Fault::away("not committed", "nobody waits for it any more").into())
+        }
+    });
+    match result {
         Ok(value) => {
             Manager::commit_transaction(connection)
                 .map_err(|error| Fault::caused("commit", error))?;
@@ -113,7 +263,7 @@ pub fn write_transaction<T, E: From<Fault>>(
     }
 }
 
-fn begin(connection: &mut AnyConnection) -> QueryResult<()> {
+fn begin(connection: &mut AnyConnection, pooled: bool) -> QueryResult<()> {
     match connection {
         #[cfg(feature = "sqlite")]
         AnyConnection::Sqlite(connection) => {
@@ -121,6 +271,11 @@ fn begin(connection: &mut AnyConnection) -> QueryResult<()> {
                 connection,
                 "BEGIN IMMEDIATE",
             )
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(connection) if pooled => {
+            let begin = format!("BEGIN; {}", timeouts("LOCAL"));
+            diesel::connection::AnsiTransactionManager::begin_transaction_sql(connection, &begin)
         }
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {

@@ -76,13 +76,19 @@ fn alone(
     connection: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> Result<(), Failed>,
 ) -> Result<(), Fault> {
-    dialect::write_transaction(connection, |connection| {
-        dialect::take_time(connection)?;
-        dialect::one_at_a_time(connection)?;
-        work(connection).map_err(|error| {
-            Fault::caused("the database's schema cannot be brought up to date", error)
-        })
-    })
+    dialect::write_transaction(
+        connection,
+        false,
+        || true,
+        |connection| {
+            dialect::take_time(connection)?;
+            dialect::one_at_a_time(connection)?;
+            work(connection).map_err(|error| {
+                let what = "the database's schema cannot be brought up to date";
+                Fault::caused(dialect::pooler_in_between(&*error).unwrap_or(what), error)
+            })
+        },
+    )
 }
 
 fn up<DB: diesel::backend::Backend>(

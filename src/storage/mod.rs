@@ -1,13 +1,15 @@
 //! The database: one code path for every kind.
 //!
 //! Rooms hand in closures; they run off the async workers. Knows no feature. What surprises:
-//! with SQLite, writers of this process wait for each other here, before they take a
+//! with SQLite, writers of this process wait for each other in the pool, before they take a
 //! connection, because SQLite has one writer and a queue is fairer than its busy timeout.
 
 mod dialect;
+mod disk;
 #[cfg_attr(not(feature = "sqlite"), path = "no_foreign.rs")]
 pub mod foreign;
 mod migrate;
+mod pool;
 pub mod schema;
 
 use std::os::unix::fs::MetadataExt;
@@ -15,18 +17,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Kind};
+use crate::config::{Config, Pooler};
 pub use dialect::one_at_a_time;
+pub use disk::make_room;
+use pool::{Access, Pool};
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("Doorward needs a database: build it with the feature sqlite or postgres");
-
-const POOL_SIZE: u32 = 8;
-const POOL_WAIT: Duration = Duration::from_secs(5);
 
 /// A connection to any of the databases that this build knows.
 #[derive(diesel::MultiConnection)]
@@ -44,7 +45,11 @@ pub type Backend = <AnyConnection as diesel::Connection>::Backend;
 #[derive(Clone, Debug)]
 pub enum Location {
     Sqlite(PathBuf),
-    Postgres(SecretString),
+    Postgres {
+        url: SecretString,
+        /// Through a pooler that hands out a connection for one transaction at a time.
+        pooled: bool,
+    },
 }
 
 impl Location {
@@ -60,7 +65,10 @@ impl Location {
         if let Some(path) = url.strip_prefix("sqlite:") {
             Ok(Self::Sqlite(PathBuf::from(path)))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Ok(Self::Postgres(SecretString::from(url)))
+            Ok(Self::Postgres {
+                url: SecretString::from(url),
+                pooled: false,
+            })
         } else {
             Err(Fault::new(
                 "database.url must begin with sqlite: or postgres://",
@@ -68,11 +76,30 @@ impl Location {
         }
     }
 
+    /// As the settings say.
+    ///
+    /// # Errors
+    /// As [`Location::parse`].
+    pub fn of(config: &Config) -> Result<Self, Fault> {
+        let location = Self::parse(config.database_url.as_ref(), &config.data_dir)?;
+        Ok(match location {
+            Self::Postgres { url, .. } => Self::Postgres {
+                url,
+                pooled: config.database_pooler == Pooler::Transaction,
+            },
+            file => file,
+        })
+    }
+
+    fn is_pooled(&self) -> bool {
+        matches!(self, Self::Postgres { pooled: true, .. })
+    }
+
     /// Whether something has been written there; a server cannot be asked this way.
     pub fn has_content(&self) -> bool {
         match self {
             Self::Sqlite(path) => std::fs::metadata(path).is_ok_and(|file| file.len() > 0),
-            Self::Postgres(_) => false,
+            Self::Postgres { .. } => false,
         }
     }
 
@@ -83,7 +110,7 @@ impl Location {
             Self::Sqlite(own) => {
                 matches!((of(own), of(path)), (Ok(own), Ok(other)) if own == other)
             }
-            Self::Postgres(_) => false,
+            Self::Postgres { .. } => false,
         }
     }
 
@@ -91,17 +118,14 @@ impl Location {
     pub fn describe(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("SQLite, {}", path.display()),
-            Self::Postgres(_) => "PostgreSQL".to_owned(),
+            Self::Postgres { .. } => "PostgreSQL".to_owned(),
         }
     }
 }
 
 /// A handle to the database; clones share one pool.
 #[derive(Clone)]
-pub struct Db {
-    pool: r2d2::Pool<Manager>,
-    writer: Option<Arc<tokio::sync::Mutex<()>>>,
-}
+pub struct Db(Arc<Pool>);
 
 impl Db {
     /// Connects, brings the schema up to date, and opens the pool.
@@ -121,8 +145,9 @@ impl Db {
         location: Location,
         renew: impl FnOnce(&mut AnyConnection) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
-        migrate::run(&mut connect(&location)?, renew)?;
-        Ok(Self::with_pool(location))
+        let mut connection = connect(&location)?;
+        migrate::run(&mut connection, renew)?;
+        Ok(Self(Arc::new(Pool::new(location, connection))))
     }
 
     /// Connects and changes nothing; with the number of migrations that are still to come,
@@ -131,27 +156,15 @@ impl Db {
     /// # Errors
     /// As [`Db::open`].
     pub fn look(location: Location) -> Result<(Self, usize), Fault> {
-        let pending = migrate::pending(&mut connect(&location)?)?;
-        Ok((Self::with_pool(location), pending))
-    }
-
-    fn with_pool(location: Location) -> Self {
-        let writer = matches!(location, Location::Sqlite(_)).then(Arc::default);
-        let pool = r2d2::Pool::builder()
-            .max_size(POOL_SIZE)
-            // None ahead of need: a command that ends while libpq connects on another thread can
-            // crash in OpenSSL's clean-up.
-            .min_idle(Some(0))
-            .connection_timeout(POOL_WAIT)
-            .error_handler(Box::new(LogPoolErrors))
-            .build_unchecked(Manager(location));
-        Self { pool, writer }
+        let mut connection = connect(&location)?;
+        let pending = migrate::pending(&mut connection)?;
+        Ok((Self(Arc::new(Pool::new(location, connection))), pending))
     }
 
     /// Runs queries that change nothing.
     ///
     /// # Errors
-    /// What `work` returns, or a fault when no connection can be had.
+    /// What `work` returns, or a fault when no connection can be had, or it does not answer.
     pub async fn read<T, E>(
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
@@ -160,14 +173,15 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.run(work).await
+        self.0.run(Access::Read, work).await
     }
 
     /// Runs `work` in one transaction that has the right to write from its beginning. It is
     /// committed when `work` returns `Ok`, else rolled back.
     ///
     /// # Errors
-    /// What `work` returns, or a fault when there is no connection or the commit fails.
+    /// What `work` returns, or a fault when there is no connection or the commit fails. Its kind
+    /// says whether the change may have been made all the same.
     pub async fn write<T, E>(
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
@@ -176,30 +190,14 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        // Moved into the blocking closure: a request that is dropped half-way must not let the
-        // next writer in while its own transaction still runs.
-        let turn = match &self.writer {
-            Some(writer) => Some(writer.clone().lock_owned().await),
-            None => None,
-        };
-        self.run(move |connection| {
-            let result = dialect::write_transaction(connection, work);
-            drop(turn);
-            result
-        })
-        .await
+        self.0.run(Access::Write, work).await
     }
 
-    /// For the end of a server, so that a copy of its database's file is whole.
+    /// As [`Db::write`], also when the disk is full: for what ends sessions or frees space.
     ///
     /// # Errors
-    /// When the database is away.
-    pub async fn settle(&self) -> Result<(), Fault> {
-        self.read(|connection| Ok(dialect::settle(connection)?))
-            .await
-    }
-
-    async fn run<T, E>(
+    /// As [`Db::write`].
+    pub async fn write_on_full_disk<T, E>(
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
@@ -207,15 +205,39 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        let pool = self.pool.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut connection = pool
-                .get()
-                .map_err(|error| Fault::away("no database connection", error))?;
-            work(&mut connection)
-        })
-        .await
-        .unwrap_or_else(|panic| Err(Fault::caused("a database closure panicked", panic).into()))
+        self.0.run(Access::WriteOnFullDisk, work).await
+    }
+
+    /// Why nothing can be asked of the database now; `None` while it works.
+    pub fn outage(&self) -> Option<String> {
+        self.0.outage()
+    }
+
+    /// Whether the files of the database have been taken away from under the server. Costs
+    /// nothing.
+    pub fn is_replaced(&self) -> bool {
+        self.0.is_replaced()
+    }
+
+    /// Keeps some space of SQLite's disk back from now on, for what [`Db::write_on_full_disk`]
+    /// has to write.
+    pub fn keep_reserve(&self) {
+        if let Some(disk) = self.0.disk() {
+            disk.keep_reserve();
+        }
+    }
+
+    /// For the end of a server, so that a copy of SQLite's file is whole. When that cannot be
+    /// done, nothing is lost: what is missing stands in SQLite's log.
+    pub async fn settle(&self) {
+        let Some(disk) = self.0.disk() else { return };
+        let settled: Result<(), Fault> = self
+            .read(|connection| Ok(dialect::settle(connection)?))
+            .await;
+        if let Err(fault) = settled {
+            tracing::error!(%fault, "the database's log was not moved into its file");
+        }
+        disk.leave_reserve();
     }
 }
 
@@ -239,7 +261,12 @@ fn connect(location: &Location) -> Result<AnyConnection, Fault> {
 impl From<DieselError> for Fault {
     #[track_caller]
     fn from(error: DieselError) -> Self {
-        Fault::caused("database", error)
+        let kind = match dialect::trouble(&error, Duration::ZERO) {
+            Some(trouble) => trouble.kind(false),
+            None => Kind::Ours,
+        };
+        let what = dialect::pooler_in_between(&error).unwrap_or("database");
+        Fault::caused(what, error).of(kind)
     }
 }
 
@@ -264,32 +291,4 @@ pub fn containing(text: &str) -> String {
     }
     pattern.push('%');
     pattern
-}
-
-struct Manager(Location);
-
-impl r2d2::ManageConnection for Manager {
-    type Connection = AnyConnection;
-    type Error = Fault;
-
-    fn connect(&self) -> Result<AnyConnection, Fault> {
-        dialect::connect(&self.0).map_err(|error| Fault::caused("connect", error))
-    }
-
-    fn is_valid(&self, connection: &mut AnyConnection) -> Result<(), Fault> {
-        connection.ping().map_err(Fault::from)
-    }
-
-    fn has_broken(&self, connection: &mut AnyConnection) -> bool {
-        std::thread::panicking() || connection.is_broken()
-    }
-}
-
-#[derive(Debug)]
-struct LogPoolErrors;
-
-impl r2d2::HandleError<Fault> for LogPoolErrors {
-    fn handle_error(&self, fault: Fault) {
-        tracing::error!(fault = %fault, "database connection");
-    }
 }

@@ -1,5 +1,10 @@
 //! What every answer has: an id, security headers, a line in the log.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,7 +16,7 @@ use actix_web::web::Data;
 use super::error::{self, PageError};
 use super::{State, query, unread};
 use crate::base::clock::Stopwatch;
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Kind};
 use crate::base::ids::RequestId;
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -33,6 +38,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 /// No status of HTTP: nobody is there to read one. As nginx has it.
 const HUNG_UP: u16 = 499;
+
+/// Between lines about the same outage.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// At a URL that carried a token: nobody keeps it, passes it on or lists it.
 const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
@@ -70,7 +78,7 @@ pub async fn edge<B: MessageBody + 'static>(
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }
-    line.tell_of(&response);
+    line.tell_of(&response, &state.web.outages);
     Ok(match rest {
         Some(rest) => rest.hold(response),
         None => response,
@@ -94,6 +102,36 @@ fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
         // Browsers ignore it on plain HTTP, and say so on the console of each page.
         let alone = HeaderValue::from_static("same-origin");
         headers.insert(header::CROSS_ORIGIN_OPENER_POLICY, alone);
+    }
+}
+
+/// What is unavailable, by kind and place: every request meets it, and one line a minute says so.
+#[derive(Default)]
+pub struct Outages(Mutex<HashMap<(Kind, String), (Stopwatch, usize)>>);
+
+impl Outages {
+    /// How many faults like this one were not logged since the last that was; `None` when this one
+    /// is not to be logged either.
+    fn count(&self, fault: &Fault, at: &str) -> Option<usize> {
+        if fault.kind() == Kind::Ours {
+            return Some(0);
+        }
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match told.entry((fault.kind(), at.to_owned())) {
+            Entry::Vacant(first) => {
+                first.insert((Stopwatch::start(), 0));
+                Some(0)
+            }
+            Entry::Occupied(mut last) => {
+                let (since, others) = last.get_mut();
+                if since.elapsed() < TOLD_EVERY {
+                    *others += 1;
+                    return None;
+                }
+                *since = Stopwatch::start();
+                Some(std::mem::take(others))
+            }
+        }
     }
 }
 
@@ -121,11 +159,18 @@ impl Line {
     }
 
     /// A fault is written here and nowhere else.
-    fn tell_of(&mut self, response: &ServiceResponse) {
+    fn tell_of(&mut self, response: &ServiceResponse, outages: &Outages) {
         let error = response.response().error();
         let error = error.and_then(|error| error.as_error::<PageError>());
         if let Some(fault) = error.and_then(PageError::fault) {
-            tracing::error!(id = %self.id, %fault, at = fault.place(), "fault");
+            let at = fault.place();
+            match outages.count(fault, &at) {
+                Some(0) => tracing::error!(id = %self.id, %fault, at, "fault"),
+                Some(others) => {
+                    tracing::error!(id = %self.id, %fault, at, others, "fault");
+                }
+                None => {}
+            }
         }
         self.tell(response.status().as_u16());
     }

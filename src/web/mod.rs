@@ -81,6 +81,7 @@ pub struct Web {
     openapi: OpenApi,
     request_ids: RequestIds,
     other_origins: OtherOrigins,
+    outages: layers::Outages,
 }
 
 impl Web {
@@ -98,6 +99,7 @@ impl Web {
             openapi,
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
+            outages: layers::Outages::default(),
         })
     }
 }

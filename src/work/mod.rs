@@ -288,7 +288,7 @@ impl Work {
         expected: Expected,
     ) -> Result<(), Refused> {
         self.db
-            .write(move |tx| {
+            .write_on_full_disk(move |tx| {
                 load_for_change(tx, account, id, &expected)?;
                 Ok(store::delete(tx, account, id)?)
             })

@@ -29,6 +29,7 @@ mod logs;
 mod names;
 mod openapi;
 mod other_sessions;
+mod outages;
 mod pages;
 mod revocation;
 mod security;

@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::accounts::Conflict;
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Kind};
 use crate::sessions::RECENT_MINUTES;
 pub use answer::{asks_for_html, is_for_a_person, is_of_a_person, not_found, written_out};
 
@@ -82,7 +82,7 @@ pub enum PageError {
     MediaType(&'static str),
     TooSlow,
     Busy,
-    /// What must be known to decide is not: the answer is no.
+    /// Something that is needed is unavailable, as the kind of the fault says.
     Unavailable(Fault),
     Fault(Fault),
 }
@@ -385,13 +385,32 @@ impl PageError {
                 "There was no room for one more. Nothing was saved. Wait a few seconds and send it again.",
                 None,
             ),
-            Self::Unavailable(_) => (
-                S::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "This page cannot be shown now",
-                "The server cannot reach something that it needs for this. Nothing was changed. Try again in a minute.",
-                None,
-            ),
+            Self::Unavailable(fault) => match fault.kind() {
+                Kind::Ours | Kind::Unavailable => (
+                    S::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "This page cannot be shown now",
+                    "The server cannot reach something that it needs for this. Nothing was changed. Try again in a minute.",
+                    None,
+                ),
+                Kind::OutcomeUnknown => (
+                    S::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "It is not known whether this was saved",
+                    "The server lost its database while it saved what you sent. It may have been saved or not: \
+                     look before you send it again. Programs can send it again with the same Idempotency-Key: \
+                     it is not saved twice.",
+                    None,
+                ),
+                Kind::DiskFull => (
+                    S::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "There is no space left",
+                    "The disk of the server is full. Nothing was changed. Signing out and deleting still work. \
+                     Tell the administrator of this site, and try again when there is space.",
+                    None,
+                ),
+            },
             Self::Fault(_) => (
                 S::INTERNAL_SERVER_ERROR,
                 "fault",

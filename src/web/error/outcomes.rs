@@ -2,7 +2,7 @@
 
 use super::{PageError, WEAK_PASSWORD};
 use crate::accounts::{self, SignUpError};
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, Kind};
 use crate::files;
 use crate::passwords::HashError;
 use crate::sessions::NotSignedIn;
@@ -11,10 +11,10 @@ use crate::work;
 
 impl From<Fault> for PageError {
     fn from(fault: Fault) -> Self {
-        if fault.is_away() {
-            Self::Unavailable(fault)
-        } else {
+        if fault.kind() == Kind::Ours {
             Self::Fault(fault)
+        } else {
+            Self::Unavailable(fault)
         }
     }
 }

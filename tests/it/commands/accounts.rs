@@ -1,4 +1,4 @@
-use crate::support::{PASSWORD, Place};
+use crate::support::{PASSWORD, Place, wait_until};
 
 const ADA: [&str; 6] = [
     "account",
@@ -198,4 +198,33 @@ fn accounts_are_searched_and_renamed_by_command() {
         let refused = place.run(&rename).ill(1);
         assert!(refused.contains(words), "{refused}");
     }
+}
+
+#[test]
+fn everybody_is_signed_out_as_after_a_restored_backup() {
+    let place = Place::new();
+    let serving = place.serve();
+    let people = ["ada", "bob"].map(|name| {
+        let browser = serving.browser();
+        let reply = browser.sign_up(name, &format!("{name}@example.com"), PASSWORD);
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        browser
+    });
+    assert_eq!(
+        place.run(&["account", "sign-out", "--all"]).well(),
+        "2 sessions and links have ended.\n"
+    );
+    for who in &people {
+        wait_until("they are signed out", || !who.copy().is_signed_in());
+    }
+    assert_eq!(people[0].sign_in("ada", PASSWORD).status, 303);
+    assert!(people[0].is_signed_in());
+    // Of one account or of all, and never of all by mistake.
+    for arguments in [
+        &["account", "sign-out"][..],
+        &["account", "sign-out", "ada", "--all"],
+    ] {
+        assert_eq!(place.run(arguments).code, Some(2), "{arguments:?}");
+    }
+    assert!(people[0].is_signed_in());
 }

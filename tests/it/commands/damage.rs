@@ -61,6 +61,64 @@ fn a_data_folder_that_cannot_be_made() {
     }
 }
 
+#[test]
+fn a_data_folder_that_is_missing_though_it_must_exist() {
+    let place = Place::on_sqlite();
+    place.write("doorward.toml", "data_dir_must_exist = true");
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["migrate"],
+        &["account", "list"],
+        &["reset-db", "--yes"],
+    ] {
+        let stderr = place.run(arguments).ill(1);
+        assert!(
+            stderr.contains("the data folder data does not exist, and data_dir_must_exist is set"),
+            "{stderr}"
+        );
+        assert!(!place.path("data").exists(), "{arguments:?}");
+    }
+    let doctor = place.run(&["doctor"]);
+    assert!(
+        doctor
+            .stdout
+            .contains("FAIL  data folder: the data folder data does not exist"),
+        "{}",
+        doctor.stdout
+    );
+    std::fs::create_dir(place.path("data")).unwrap();
+    place.serve().end();
+}
+
+#[test]
+fn drafts_of_the_secret_that_killed_starts_left_are_removed_and_no_other_file() {
+    let place = Place::on_sqlite();
+    std::fs::create_dir(place.path("data")).unwrap();
+    let (old, new) = (
+        "data/secret.4dd0a52c-6d4b-4b2f-9f0e-6a1f6f0d8a10",
+        "data/secret.4dd0a52c-6d4b-4b2f-9f0e-6a1f6f0d8a11",
+    );
+    let others = ["data/secret.old", "data/secret.bak", "data/notes"];
+    let an_hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    for file in [&[old, new][..], &others].concat() {
+        place.write(file, "canary-draft");
+        if file != new {
+            let file = std::fs::File::options()
+                .write(true)
+                .open(place.path(file))
+                .unwrap();
+            file.set_modified(an_hour_ago).unwrap();
+        }
+    }
+    place.serve().end();
+    assert!(!place.path(old).exists());
+    // Another process may be writing it.
+    assert!(place.path(new).exists());
+    for other in others {
+        assert!(place.path(other).exists(), "{other}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_data_folder_that_cannot_be_written_to() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
-use crate::support::{Browser, PASSWORD, Place, Serving, binary};
+use crate::support::{Browser, PASSWORD, Place, Serving, binary, wait_until};
 
 #[test]
 fn without_a_command_it_serves_and_says_where() {
@@ -37,6 +37,8 @@ fn the_first_start_makes_a_folder_that_only_its_owner_can_read() {
         .browser()
         .sign_up("ada", "ada@example.com", PASSWORD);
     assert_eq!(mode(&place.path("data")), 0o700);
+    let reserve = place.path("data/doorward.db-reserve");
+    wait_until("the reserve is made", || reserve.exists());
     let mut names: Vec<_> = std::fs::read_dir(place.path("data"))
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
@@ -46,6 +48,7 @@ fn the_first_start_makes_a_folder_that_only_its_owner_can_read() {
         names,
         [
             "doorward.db",
+            "doorward.db-reserve",
             "doorward.db-shm",
             "doorward.db-wal",
             "files",

@@ -5,18 +5,23 @@ use std::process::{Command, Stdio};
 use super::*;
 use crate::support::{NOON, PASSWORD, left_out};
 
-/// A file system of four megabytes, gone with its owner. `None` only where people know that
-/// none can be mounted.
+/// A small file system, gone with its owner.
 pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
+    /// Of four megabytes. `None` only where people know that none can be mounted.
     pub fn mount() -> Option<Self> {
+        Self::of("4m")
+    }
+
+    /// As [`SmallDisk::mount`], of another size.
+    pub fn of(size: &str) -> Option<Self> {
         if left_out("mount") {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(folder.path())
             .stderr(Stdio::null())
             .status();
@@ -25,6 +30,10 @@ impl SmallDisk {
             "nothing can be mounted: run scripts/test, or put `mount` in DOORWARD_TEST_WITHOUT"
         );
         Some(Self(folder))
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        self.0.path()
     }
 
     /// As `files.store` names it.

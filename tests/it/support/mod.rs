@@ -5,6 +5,8 @@ pub mod door;
 pub mod log;
 pub mod multipart;
 pub mod place;
+#[cfg(feature = "postgres")]
+pub mod relay;
 pub mod tools;
 pub mod wire;
 

@@ -1,0 +1,577 @@
+//! The connections to the database, each on a thread of its own.
+//!
+//! Diesel blocks, and libpq waits for an answer without a time limit. A watch therefore looks
+//! after the threads: when a statement has no answer in time, its request is answered without
+//! one, and the thread is abandoned together with its connection. The database then counts as
+//! unavailable: every request is refused at once, and one connection at a time is tried until one
+//! can be made. An abandoned thread ends when its connection does.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use std::{mem, thread};
+
+use diesel::connection::{Connection, InstrumentationEvent};
+use diesel::r2d2::R2D2Connection;
+use tokio::sync::oneshot;
+
+use super::dialect::{self, Trouble};
+use super::disk::{self, Disk};
+use super::{AnyConnection, Location};
+use crate::base::clock::Stopwatch;
+use crate::base::fault::{Fault, Kind};
+
+const CONNECTIONS: usize = 8;
+/// Threads that still wait for an answer which is no longer expected.
+const ABANDONED_MAX: usize = 64;
+/// Between attempts to connect while the database is unavailable; later for each thread that was
+/// abandoned.
+const TRY_EVERY: Duration = Duration::from_millis(250);
+const TRY_LATER: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Of a connection that was used more lately, nobody asks whether it still works.
+const TRUSTED_FOR: Duration = Duration::from_millis(500);
+/// A connection to a server is closed when nobody has needed it for so long.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+/// At the end, for threads to close their connections.
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+
+/// What a closure does to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    /// A change that is made even when the disk is full: it ends sessions or frees space.
+    WriteOnFullDisk,
+}
+
+/// Closed when it is dropped.
+pub struct Pool(Arc<Shared>);
+
+struct Shared {
+    location: Location,
+    disk: Option<Disk>,
+    /// SQLite's: as long as one connection is open, nobody deletes the log of the database.
+    anchor: Mutex<Option<AnyConnection>>,
+    state: Mutex<State>,
+    /// For idle threads: there is a job, or the connection is to be closed.
+    wake: Condvar,
+    /// For the end: a thread has closed its connection.
+    gone: Condvar,
+    /// The files of the database are not the ones that are open.
+    replaced: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    idle: usize,
+    /// Of every connection that is open or being opened.
+    threads: Vec<Arc<Slot>>,
+    /// Where writers take turns: whether one is at work.
+    writing: bool,
+    abandoned: usize,
+    outage: Option<Outage>,
+    /// Raised when connections that are open are no longer to be used.
+    epoch: u64,
+    full: bool,
+    closed: bool,
+}
+
+struct Outage {
+    why: String,
+    /// Since the last attempt to connect.
+    tried: Stopwatch,
+}
+
+type Refuse = Box<dyn FnOnce(Fault) + Send>;
+/// Whether the connection may be used again.
+type Work = Box<dyn FnOnce(&mut AnyConnection, &Slot) -> bool + Send>;
+
+struct Job {
+    access: Access,
+    queued: Stopwatch,
+    work: Work,
+    refuse: Refuse,
+}
+
+/// What the watch and a thread know of each other.
+#[derive(Default)]
+struct Slot {
+    epoch: u64,
+    is_connected: AtomicBool,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    /// Since the last sign of life of what runs; `None` while nothing does.
+    since: Option<Stopwatch>,
+    refuse: Option<Refuse>,
+    access: Option<Access>,
+    commits: bool,
+    trouble: Option<Trouble>,
+    /// Since the connection was last used.
+    used: Option<Stopwatch>,
+    is_abandoned: bool,
+}
+
+impl Slot {
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a transaction may still be committed: nobody has been told that it was not.
+    fn may_commit(&self) -> bool {
+        let mut running = self.running();
+        running.commits = !running.is_abandoned;
+        running.commits
+    }
+
+    /// What the connection tells before and after each statement.
+    fn hear(&self, event: &InstrumentationEvent<'_>) {
+        let mut running = self.running();
+        let Some(since) = running.since else { return };
+        running.since = Some(Stopwatch::start());
+        if let InstrumentationEvent::FinishQuery {
+            error: Some(error), ..
+        } = event
+        {
+            let trouble = dialect::trouble(error, since.elapsed());
+            running.trouble = running.trouble.take().or(trouble);
+        }
+    }
+}
+
+/// Who takes it first answers.
+struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<T>>>>);
+
+impl<T> Reply<T> {
+    fn give(&self, answer: T) {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sender) = sender {
+            sender.send(answer).ok();
+        }
+    }
+}
+
+impl Pool {
+    /// With the first connection, by which the schema was looked at.
+    pub fn new(location: Location, first: AnyConnection) -> Self {
+        let disk = Disk::of(&location);
+        let shared = Arc::new(Shared {
+            anchor: Mutex::new(disk.is_some().then_some(first)),
+            location,
+            disk,
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            gone: Condvar::new(),
+            replaced: AtomicBool::new(false),
+        });
+        let watched = Arc::downgrade(&shared);
+        thread::spawn(move || watch(&watched));
+        Self(shared)
+    }
+
+    pub async fn run<T, E>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let reply = Reply(Arc::new(Mutex::new(Some(sender))));
+        let refused = Reply(reply.0.clone());
+        let shared = Arc::downgrade(&self.0);
+        self.0.submit(Job {
+            access,
+            queued: Stopwatch::start(),
+            refuse: Box::new(move |fault| refused.give(Err(fault.into()))),
+            work: Box::new(move |connection, slot| {
+                let Some(shared) = shared.upgrade() else {
+                    return false;
+                };
+                let result = shared.do_work(connection, slot, access, work);
+                let (trouble, commits) = {
+                    let mut running = slot.running();
+                    (running.trouble.take(), running.commits)
+                };
+                let is_lost = connection.is_broken() || matches!(trouble, Some(Trouble::Lost(_)));
+                reply.give(match (result, trouble) {
+                    (Err(_), Some(trouble)) => Err(trouble.fault(commits).into()),
+                    (result, _) => result,
+                });
+                !is_lost
+            }),
+        });
+        answer.await.unwrap_or_else(|_| {
+            Err(Fault::away("no database connection", "the server is shutting down").into())
+        })
+    }
+
+    /// Why nothing can be asked of the database now; `None` while it works.
+    pub fn outage(&self) -> Option<String> {
+        let state = self.0.state();
+        state.outage.as_ref().map(|outage| outage.why.clone())
+    }
+
+    /// Whether the files of the database have been taken away from under the server.
+    pub fn is_replaced(&self) -> bool {
+        self.0.replaced.load(Ordering::Relaxed)
+    }
+
+    pub fn disk(&self) -> Option<&Disk> {
+        self.0.disk.as_ref()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.closed = true;
+        let waiting = mem::take(&mut state.jobs);
+        self.0.wake.notify_all();
+        let closed = self
+            .0
+            .gone
+            .wait_timeout_while(state, CLOSE_WITHIN, |state| !state.threads.is_empty());
+        drop(closed);
+        drop(waiting);
+        // The last one moves what stands in SQLite's log into the file of the database.
+        let anchor = self
+            .0
+            .anchor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(anchor);
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn takes_turns(&self) -> bool {
+        matches!(self.location, Location::Sqlite(_))
+    }
+
+    fn do_work<T, E: From<Fault>>(
+        &self,
+        connection: &mut AnyConnection,
+        slot: &Slot,
+        access: Access,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let in_place = |kind| match &self.disk {
+            Some(disk) => disk
+                .in_place()
+                .map_err(|why| Fault::away("no database", why).of(kind)),
+            None => Ok(()),
+        };
+        in_place(Kind::Unavailable)?;
+        let pooled = self.location.is_pooled();
+        if access == Access::Read {
+            return if pooled {
+                dialect::write_transaction(connection, pooled, || true, work)
+            } else {
+                work(connection)
+            };
+        }
+        if let (Access::WriteOnFullDisk, Some(disk)) = (access, &self.disk) {
+            disk::make_room(disk.database());
+        }
+        let result = dialect::write_transaction(connection, pooled, || slot.may_commit(), work)?;
+        // Else what was committed may stand in a file that nobody will find again.
+        in_place(Kind::OutcomeUnknown)?;
+        Ok(result)
+    }
+
+    fn submit(self: &Arc<Self>, job: Job) {
+        let mut state = self.state();
+        if state.closed {
+            return;
+        }
+        if let Some(outage) = &state.outage {
+            let fault = Fault::away("no database connection", outage.why.clone());
+            drop(state);
+            return (job.refuse)(fault);
+        }
+        if state.full && job.access == Access::Write {
+            drop(state);
+            let why = "the disk of the database is full";
+            return (job.refuse)(Fault::caused("not written", why).of(Kind::DiskFull));
+        }
+        let waits_for_its_turn = self.takes_turns()
+            && job.access != Access::Read
+            && (state.writing || state.jobs.iter().any(|other| other.access != Access::Read));
+        state.jobs.push_back(job);
+        if !waits_for_its_turn {
+            self.open_if_needed(&mut state);
+        }
+        self.wake.notify_one();
+    }
+
+    fn open_if_needed(self: &Arc<Self>, state: &mut State) {
+        if state.jobs.len() > state.idle
+            && state.threads.len() < CONNECTIONS
+            && state.abandoned < ABANDONED_MAX
+            && state.outage.is_none()
+            && !state.closed
+        {
+            self.open_connection(state);
+        }
+    }
+
+    fn open_connection(self: &Arc<Self>, state: &mut State) {
+        let slot = Arc::new(Slot {
+            epoch: state.epoch,
+            ..Slot::default()
+        });
+        slot.running().since = Some(Stopwatch::start());
+        state.threads.push(slot.clone());
+        let shared = self.clone();
+        thread::spawn(move || shared.serve(&slot));
+    }
+
+    /// The life of a connection.
+    fn serve(self: &Arc<Self>, slot: &Arc<Slot>) {
+        match dialect::connect_again(&self.location, self.disk.as_ref()) {
+            Ok(mut connection) => {
+                let heard = slot.clone();
+                connection
+                    .set_instrumentation(move |event: InstrumentationEvent<'_>| heard.hear(&event));
+                if self.is_connected(slot) {
+                    while let Some(job) = self.next_job(slot) {
+                        if !self.do_job(&mut connection, slot, job) {
+                            break;
+                        }
+                    }
+                }
+                drop(connection);
+                self.leave(slot, None);
+            }
+            Err(error) => self.leave(slot, Some(&error.to_string())),
+        }
+    }
+
+    /// Whether the connection is still wanted.
+    fn is_connected(&self, slot: &Slot) -> bool {
+        let mut state = self.state();
+        let mut running = slot.running();
+        if running.is_abandoned || slot.epoch != state.epoch {
+            return false;
+        }
+        *running = Running::default();
+        slot.is_connected.store(true, Ordering::Relaxed);
+        if state.outage.take().is_some() {
+            self.replaced.store(false, Ordering::Relaxed);
+            tracing::info!("the database is available again");
+        }
+        true
+    }
+
+    /// Waits for something to do; `None` when the connection is to be closed.
+    fn next_job(&self, slot: &Slot) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if slot.epoch != state.epoch || state.closed {
+                return None;
+            }
+            let may_write = !(self.takes_turns() && state.writing);
+            let next = state
+                .jobs
+                .iter()
+                .position(|job| may_write || job.access == Access::Read);
+            if let Some(job) = next.and_then(|at| state.jobs.remove(at)) {
+                state.writing |= job.access != Access::Read;
+                return Some(job);
+            }
+            state.idle += 1;
+            let waited = self.wake.wait_timeout(state, KEPT_FOR);
+            let (woken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            // SQLite's cost nothing, and closing the last one would take its log away.
+            if waited.timed_out() && self.disk.is_none() && state.jobs.is_empty() {
+                return None;
+            }
+        }
+    }
+
+    /// Whether the connection may be used again.
+    fn do_job(&self, connection: &mut AnyConnection, slot: &Slot, job: Job) -> bool {
+        let idle_for = {
+            let mut running = slot.running();
+            running.since = Some(Stopwatch::start());
+            running.refuse = Some(job.refuse);
+            running.access = Some(job.access);
+            running.used.map(|used| used.elapsed())
+        };
+        let is_trusted = idle_for.is_none_or(|idle| idle < TRUSTED_FOR) || self.disk.is_some();
+        if !is_trusted && connection.ping().is_err() {
+            // Nothing of the job has been done: another connection does it.
+            let refuse = slot.running().refuse.take();
+            if let Some(refuse) = refuse {
+                self.state().jobs.push_front(Job { refuse, ..job });
+                self.wake.notify_one();
+            }
+            return false;
+        }
+        let work = job.work;
+        let done = catch_unwind(AssertUnwindSafe(|| work(connection, slot)));
+        let refuse = slot.running().refuse.take();
+        let is_usable = done.unwrap_or_else(|_| {
+            if let Some(refuse) = refuse {
+                refuse(Fault::new("a database closure panicked"));
+            }
+            false
+        });
+        let mut state = self.state();
+        let mut running = slot.running();
+        if running.is_abandoned {
+            return false;
+        }
+        *running = Running {
+            used: Some(Stopwatch::start()),
+            ..Running::default()
+        };
+        if job.access != Access::Read {
+            state.writing = false;
+        }
+        if !state.jobs.is_empty() {
+            self.wake.notify_one();
+        }
+        is_usable
+    }
+
+    /// The connection is closed, or was not made for the reason given.
+    fn leave(self: &Arc<Self>, slot: &Arc<Slot>, failed: Option<&str>) {
+        let mut state = self.state();
+        if slot.running().is_abandoned {
+            state.abandoned -= 1;
+        } else {
+            state.threads.retain(|other| !Arc::ptr_eq(other, slot));
+        }
+        self.gone.notify_all();
+        if slot.epoch != state.epoch {
+            return;
+        }
+        let is_alone = !state
+            .threads
+            .iter()
+            .any(|other| other.epoch == slot.epoch && other.is_connected.load(Ordering::Relaxed));
+        match failed {
+            Some(why) if is_alone => self.begin_outage(&mut state, why),
+            // Those that are connected go on.
+            Some(_) => {}
+            None => self.open_if_needed(&mut state),
+        }
+    }
+
+    /// Refuses whoever waits, and gives up every connection that is open.
+    fn begin_outage(&self, state: &mut State, why: &str) {
+        if state.outage.is_none() {
+            tracing::error!(why, "the database is unavailable");
+        }
+        state.outage = Some(Outage {
+            why: why.to_owned(),
+            tried: Stopwatch::start(),
+        });
+        state.epoch += 1;
+        self.wake.notify_all();
+        for job in state.jobs.drain(..) {
+            (job.refuse)(Fault::away("no database connection", why.to_owned()));
+        }
+    }
+
+    fn look(self: &Arc<Self>) {
+        let lost = self.disk.as_ref().and_then(|disk| disk.in_place().err());
+        let full = self.disk.as_ref().is_some_and(Disk::look);
+        let mut state = self.state();
+        if state.full != full {
+            state.full = full;
+            if full {
+                tracing::error!(
+                    "the disk of the database is full: sign-outs and deletions are still done, \
+                     every other change is refused until there is space"
+                );
+            } else {
+                tracing::info!("the disk of the database has space again");
+            }
+        }
+        if let Some(why) = lost
+            && !self.replaced.swap(true, Ordering::Relaxed)
+        {
+            self.begin_outage(&mut state, &why);
+        }
+        self.give_up_stuck(&mut state);
+        // Nobody waits longer for a connection than for an answer.
+        let limit = dialect::answers_within(&self.location);
+        let is_late = |job: &&Job| job.queued.elapsed() > limit;
+        let late = state.jobs.iter().take_while(is_late).count();
+        for job in state.jobs.drain(..late) {
+            let why = "every connection is in use";
+            (job.refuse)(Fault::away("no database connection", why));
+        }
+        let pause = TRY_EVERY.max(TRY_LATER * state.abandoned as u32);
+        let epoch = state.epoch;
+        let is_tried = state.threads.iter().any(|slot| slot.epoch == epoch);
+        let is_due = |outage: &Outage| outage.tried.elapsed() >= pause;
+        if state.outage.as_ref().is_some_and(is_due)
+            && !is_tried
+            && !state.closed
+            && state.abandoned < ABANDONED_MAX
+        {
+            self.open_connection(&mut state);
+        }
+    }
+
+    fn give_up_stuck(&self, state: &mut State) {
+        let limit = dialect::answers_within(&self.location);
+        let is_stuck = |slot: &Arc<Slot>| {
+            let since = slot.running().since;
+            since.is_some_and(|since| since.elapsed() > limit)
+        };
+        let stuck: Vec<_> = state
+            .threads
+            .extract_if(.., |slot| is_stuck(slot))
+            .collect();
+        let why = format!("it has not answered for {} s", limit.as_secs());
+        for slot in &stuck {
+            let mut running = slot.running();
+            running.is_abandoned = true;
+            state.abandoned += 1;
+            if running.access.is_some_and(|access| access != Access::Read) {
+                state.writing = false;
+            }
+            let kind = if running.commits {
+                Kind::OutcomeUnknown
+            } else {
+                Kind::Unavailable
+            };
+            if let Some(refuse) = running.refuse.take() {
+                refuse(Fault::away("the database", why.clone()).of(kind));
+            }
+        }
+        if !stuck.is_empty() {
+            self.begin_outage(state, &why);
+        }
+    }
+}
+
+fn watch(shared: &Weak<Shared>) {
+    loop {
+        thread::sleep(LOOK_EVERY);
+        match shared.upgrade() {
+            Some(shared) => shared.look(),
+            None => return,
+        }
+    }
+}
