@@ -188,6 +188,7 @@ impl Pool {
         let reply = Reply(Arc::new(Mutex::new(Some(sender))));
         let refused = Reply(reply.0.clone());
         let shared = Arc::downgrade(&self.0);
+        let runtime = tokio::runtime::Handle::current();
         self.0.submit(Job {
             access,
             queued: Stopwatch::start(),
@@ -196,7 +197,10 @@ impl Pool {
                 let Some(shared) = shared.upgrade() else {
                     return false;
                 };
+                // What the closure drops may clear up in a task of its own.
+                let entered = runtime.enter();
                 let result = shared.do_work(connection, slot, access, work);
+                drop(entered);
                 let (trouble, commits) = {
                     let mut running = slot.running();
                     (running.trouble.take(), running.commits)
