@@ -206,7 +206,7 @@ impl PageError {
             Self::OtherSession(_) => (
                 S::FORBIDDEN,
                 "other_session",
-                "Somebody else is signed in now",
+                "This page is from another session",
                 "This page was made for another session. Nothing was changed.",
                 None,
             ),

@@ -35,6 +35,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     upload_by_token(&mut gallery);
     first_administrator(&mut gallery, &door);
     inspecting(&mut gallery);
+    other_sessions(&mut gallery, &door);
     problems(&mut gallery, &door);
     gallery.close();
 }
@@ -416,6 +417,36 @@ fn inspecting(gallery: &mut Gallery) {
         gallery.chromium.press("Inspect");
         gallery.keep(name);
     }
+}
+
+/// A form that was typed into while another tab signed out.
+fn other_sessions(gallery: &mut Gallery, door: &Door) {
+    const LABEL: &str = "What there is to do";
+    gallery.sign_in("/login?next=/work");
+    gallery.chromium.fill(LABEL, "Cut the hedge");
+    gallery.chromium.forget_cookies();
+    gallery.chromium.press("Add");
+    gallery.keep("sign-in-interrupted");
+    gallery
+        .chromium
+        .fill_all(&[("Username or email address", "ada"), ("Password", PASSWORD)]);
+    gallery.chromium.press("Sign in");
+    gallery.keep("work-interrupted");
+
+    door.signed_up("ivan");
+    let first = gallery.chromium.open_tab();
+    gallery.open("/dashboard");
+    gallery.chromium.press("Sign out");
+    gallery.open("/login");
+    gallery.chromium.fill_all(&[
+        ("Username or email address", "ivan"),
+        ("Password", PASSWORD),
+    ]);
+    gallery.chromium.press("Sign in");
+    gallery.chromium.turn_to(&first);
+    gallery.chromium.press("Add");
+    gallery.keep("other-session");
+    gallery.chromium.forget_cookies();
 }
 
 fn problems(gallery: &mut Gallery, door: &Door) {

@@ -30,7 +30,7 @@ fn a_page_left_open_in_another_tab_does_nothing_to_whoever_has_signed_in_since()
 
     chromium.turn_to(&first);
     chromium.press("Delete my account");
-    assert_eq!(chromium.heading(), "Somebody else is signed in now");
+    assert_eq!(chromium.heading(), "This page is from another session");
     let words = "You are signed in as ivan now; this page was made for hanna. Nothing was changed.";
     assert!(
         chromium.text("main").contains(words),
