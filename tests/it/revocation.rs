@@ -57,7 +57,7 @@ fn every_way_to_end_a_session_is_felt_at_once_here_and_soon_elsewhere() {
     };
     type Way<'a> = &'a dyn Fn(&Browser);
     let ways: [(&str, Way<'_>); 4] = [
-        ("password", &change_password),
+        ("new-password", &change_password),
         ("others", &others),
         ("everywhere", &everywhere),
         ("delete", &delete_account),
@@ -173,7 +173,9 @@ fn signing_out_everywhere_misses_no_session_that_is_being_started_from_a_link() 
 fn what_an_operator_does_by_command_is_felt_by_running_servers() {
     let place = Place::new();
     let (one, two) = (place.serve(), place.serve());
-    one.browser().sign_up("root", "root@example.com", PASSWORD);
+    place
+        .tell(&["account", "add", "--username", "root"], PASSWORD)
+        .well();
     let ada = one.browser();
     ada.sign_up("ada", "ada@example.com", PASSWORD);
     place
