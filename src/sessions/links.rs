@@ -3,7 +3,7 @@
 //! A link is a row, so that it can be used up, and ends with what it was made from: its account,
 //! and the session if it was made by one.
 
-use super::{Client, Grant, Kind, NotSignedIn, Sessions, Stay, active, replace, store};
+use super::{Client, ClientKind, Grant, NotSignedIn, Sessions, Stay, active, replace, store};
 use crate::accounts::{self, Account, Proof};
 use crate::base::clock::UnixSeconds;
 use crate::base::ids::{AccountId, SessionId, TokenId};
@@ -125,7 +125,7 @@ impl Sessions {
                 // else can sign (HS256).
                 let row = super::Row::new(
                     account.id,
-                    (Kind::Browser, client),
+                    (ClientKind::Browser, client),
                     Stay::ThisVisit,
                     now,
                     claims.auth_time.min(now),

@@ -40,7 +40,7 @@ use store::Row;
 pub const SHORT_SESSION_HOURS: i64 = 12;
 /// How long it counts that somebody has just proved who they are.
 pub const RECENT_MINUTES: i64 = 10;
-/// For each account and each [`Kind`]; the oldest gives way.
+/// For each account and each [`ClientKind`]; the oldest gives way.
 pub const SESSIONS_MAX: i64 = 200;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
@@ -55,7 +55,7 @@ pub enum Stay {
 /// Who holds the tokens of a session. Each kind has room of its own, so that a program that signs
 /// in again and again does not sign its owner's browsers out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ClientKind {
     /// In cookies.
     Browser,
     /// From an answer to the API or to a tutorial's client.
@@ -179,7 +179,7 @@ impl Sessions {
         &self,
         account: AccountId,
         proof: Proof,
-        (kind, client): (Kind, Client),
+        (kind, client): (ClientKind, Client),
         stay: Stay,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
@@ -202,7 +202,7 @@ impl Sessions {
         let config = self.config.clone();
         let row_at = move |now| {
             let ends_at = now + seconds;
-            let who = (Kind::Program, client);
+            let who = (ClientKind::Program, client);
             Row {
                 ends_at,
                 idle_ends_at: ends_at,

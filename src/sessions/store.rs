@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::links::Row as LinkRow;
 use super::refresh::Seed;
 use super::{
-    Client, Cursor, DAY, EndReason, HOUR, Kind, Listed, SHORT_SESSION_HOURS, Stay, idle_end,
+    Client, ClientKind, Cursor, DAY, EndReason, HOUR, Listed, SHORT_SESSION_HOURS, Stay, idle_end,
 };
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -23,7 +23,7 @@ pub struct Row {
     pub ends_at: UnixSeconds,
     pub ended_at: Option<UnixSeconds>,
     pub stay: Stay,
-    pub kind: Kind,
+    pub kind: ClientKind,
     pub client: Client,
     pub refresh_seed: Seed,
     pub generation: i64,
@@ -37,7 +37,7 @@ impl Row {
     /// Of a session that begins now.
     pub fn new(
         account_id: AccountId,
-        (kind, client): (Kind, Client),
+        (kind, client): (ClientKind, Client),
         stay: Stay,
         now: UnixSeconds,
         verified_at: UnixSeconds,
@@ -117,9 +117,9 @@ impl Stored {
                 Stay::ThisVisit
             },
             kind: if self.program {
-                Kind::Program
+                ClientKind::Program
             } else {
-                Kind::Browser
+                ClientKind::Browser
             },
             client: Client {
                 address: self.address,
@@ -151,7 +151,7 @@ pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
         verified_at: row.verified_at,
         last_seen_at: row.last_seen_at,
         end_reason: None,
-        program: row.kind == Kind::Program,
+        program: row.kind == ClientKind::Program,
     };
     diesel::insert_into(sessions::table)
         .values(stored)
@@ -214,7 +214,7 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
 pub fn living_beyond(
     db: &mut AnyConnection,
     account: AccountId,
-    kind: Kind,
+    kind: ClientKind,
     kept: i64,
     now: UnixSeconds,
 ) -> Result<Vec<SessionId>, Fault> {
@@ -224,7 +224,7 @@ pub fn living_beyond(
         .filter(sessions::ended_at.is_null())
         .filter(sessions::ends_at.gt(now))
         .filter(sessions::idle_ends_at.gt(now))
-        .filter(sessions::program.eq(kind == Kind::Program))
+        .filter(sessions::program.eq(kind == ClientKind::Program))
         .order((sessions::created_at.desc(), sessions::id))
         .limit(i64::MAX)
         .offset(kept)

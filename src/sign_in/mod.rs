@@ -10,7 +10,9 @@ use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password, folded};
 use crate::idempotency::{self, Claim, Once};
 use crate::passwords::{Busy, HashError, Passwords, Verdict};
-use crate::sessions::{Again, Client, Grant, Identity, Kind, Maker, NotSignedIn, Sessions, Stay};
+use crate::sessions::{
+    Again, Client, ClientKind, Grant, Identity, Maker, NotSignedIn, Sessions, Stay,
+};
 use crate::storage::{AnyConnection, Db};
 
 /// How somebody wants to be let in.
@@ -18,7 +20,7 @@ use crate::storage::{AnyConnection, Db};
 pub enum Delivery {
     /// A session, in place of the one that the same browser had.
     Session {
-        kind: Kind,
+        kind: ClientKind,
         stay: Stay,
         before: Option<SessionId>,
     },
@@ -294,7 +296,7 @@ impl SignIn {
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
         let (proof, stay) = (Proof::Otherwise, Stay::ThisVisit);
-        let who = (Kind::Browser, client);
+        let who = (ClientKind::Browser, client);
         let started = self.sessions.start(account.id, proof, who, stay, before);
         started.await.map_err(|why| match why {
             // The account has been made.

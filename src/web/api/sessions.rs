@@ -11,7 +11,7 @@ use super::{Answer, granted, json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
 use crate::base::names::Password;
-use crate::sessions::{Cursor, EndReason, Identity, Kind, Listed, Stay};
+use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Stay};
 use crate::sign_in::{Delivery, Outcome};
 use crate::web::error::PageError;
 use crate::web::guard::SignedIn;
@@ -27,7 +27,7 @@ pub async fn start(
         return Err(PageError::field("username", words));
     };
     let delivery = Delivery::Session {
-        kind: Kind::Program,
+        kind: ClientKind::Program,
         stay: if new.stay {
             Stay::SignedIn
         } else {

@@ -5,7 +5,7 @@ use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use super::{Tried, issue, owner, text, try_password, unknown_field};
-use crate::sessions::{Kind, NotSignedIn, Stay};
+use crate::sessions::{ClientKind, NotSignedIn, Stay};
 use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::error::PageError;
@@ -30,7 +30,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
         None => Stay::ThisVisit,
     };
     let delivery = Delivery::Session {
-        kind: Kind::Program,
+        kind: ClientKind::Program,
         stay,
         before: page.session(),
     };

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Answer, DASHBOARD, Frame, Page, next_page};
 use crate::base::names::Password;
 use crate::config::SignupMode;
-use crate::sessions::{Kind, Stay};
+use crate::sessions::{ClientKind, Stay};
 use crate::sign_in::{Delivery, Outcome};
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
@@ -87,7 +87,7 @@ pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
             path: LINKED_PAGE.to_owned(),
         },
         None => Delivery::Session {
-            kind: Kind::Browser,
+            kind: ClientKind::Browser,
             stay: if again.stay {
                 Stay::SignedIn
             } else {
