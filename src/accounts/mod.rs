@@ -19,7 +19,7 @@ use crate::base::names::{
 use crate::base::paging::{self, page};
 use crate::base::version::Version;
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{AnyConnection, Db, SearchError};
 pub use store::{
     Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
     find_holders, forget, has_administrator, import, list_old_keys, lock, renew_keys, set_password,
@@ -139,7 +139,7 @@ pub struct Changes {
 }
 
 /// Which accounts are listed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// A part of a username or an address, without regard to case.
     pub text: String,
@@ -150,6 +150,13 @@ pub struct Search {
 
 /// The accounts behind this one, when they are listed from the oldest.
 pub type Cursor = paging::Cursor<UnixSeconds, AccountId>;
+
+fn cursor(account: &Account) -> Cursor {
+    Cursor {
+        value: account.created_at,
+        id: account.id,
+    }
+}
 
 /// How somebody has proved that an account is theirs, before the transaction that relies on it.
 #[derive(Clone, Debug)]
@@ -299,7 +306,8 @@ impl Accounts {
             .db
             .write(move |tx| {
                 let role = before(tx).map_err(NotAdded::Refused)?;
-                let account = store::insert(tx, &prepared, role)?;
+                let id = AccountId::new();
+                let account = store::insert(tx, id, &prepared, role, State::Active)?;
                 after(tx, &account).map_err(NotAdded::Refused)?;
                 Ok(account)
             })
@@ -368,19 +376,31 @@ impl Accounts {
         self.db.read(move |db| store::find(db, id)).await
     }
 
-    /// All of them, the oldest first.
+    /// The accounts that are searched for, the oldest first, and where the next page begins.
     ///
     /// # Errors
-    /// When the database is away.
-    pub async fn list(&self) -> Result<Vec<Account>, Fault> {
-        self.db.read(store::list).await
+    /// [`SearchError`].
+    pub async fn search(
+        &self,
+        search: Search,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<Account>, Option<Cursor>), SearchError> {
+        if search == Search::default() {
+            return Ok(self.list(search, after, limit).await?);
+        }
+        let found = self
+            .db
+            .search(move |db| store::search(db, &search, after.as_ref(), limit + 1))
+            .await?;
+        Ok(page(found, limit, cursor))
     }
 
-    /// Those that are searched for, the oldest first, and where the next page begins.
+    /// As [`Accounts::search`], without its time limit.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn search(
+    pub async fn list(
         &self,
         search: Search,
         after: Option<Cursor>,
@@ -388,12 +408,9 @@ impl Accounts {
     ) -> Result<(Vec<Account>, Option<Cursor>), Fault> {
         let found = self
             .db
-            .read(move |db| store::search(db, &search, after, limit + 1))
+            .read(move |db| store::search(db, &search, after.as_ref(), limit + 1))
             .await?;
-        Ok(page(found, limit, |account| Cursor {
-            value: account.created_at,
-            id: account.id,
-        }))
+        Ok(page(found, limit, cursor))
     }
 
     /// # Errors

@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
-use diesel::dsl::count_star;
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::{
     Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proof, Refused, Search,
@@ -18,6 +19,11 @@ use crate::base::version::Expected;
 use crate::passwords::{Kind, PasswordHash};
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, Backend, containing, is_taken};
+
+/// Of trigrams, where the database has it.
+const INDEX: &str = "account_search";
+/// So many trigrams begin with a text of one or two characters only if many names have it.
+const MANY_TERMS: usize = 64;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts)]
@@ -57,10 +63,12 @@ impl Row {
 
 pub fn insert<E>(
     tx: &mut AnyConnection,
+    id: AccountId,
     prepared: &Prepared,
     role: Role,
+    state: State,
 ) -> Result<Account, NotAdded<E>> {
-    let (new, id) = (prepared, AccountId::new());
+    let new = prepared;
     let account = Account {
         id,
         username: new.username.as_ref().map(|name| name.as_str().to_owned()),
@@ -68,7 +76,7 @@ pub fn insert<E>(
         name: new.name.as_ref().map(PersonName::as_str).map(str::to_owned),
         role,
         created_at: new.created_at,
-        state: State::Active,
+        state,
         groups: Groups::default(),
         version: 1,
     };
@@ -85,6 +93,7 @@ pub fn insert<E>(
             accounts::password_kind.eq(kind_text(&new.hash)),
             accounts::role.eq(role.as_str()),
             accounts::created_at.eq(new.created_at),
+            accounts::disabled_at.eq((state == State::Disabled).then_some(new.created_at)),
         ))
         .execute(tx)
         .map(|_| account)
@@ -104,19 +113,13 @@ pub fn insert<E>(
 /// When the database is away.
 pub fn import(
     tx: &mut AnyConnection,
+    id: AccountId,
     prepared: &Prepared,
     role: Role,
     state: State,
 ) -> Result<bool, Fault> {
-    match insert::<Infallible>(tx, prepared, role) {
-        Ok(account) => {
-            if state == State::Disabled {
-                diesel::update(accounts::table.find(account.id.to_string()))
-                    .set(accounts::disabled_at.eq(prepared.created_at))
-                    .execute(tx)?;
-            }
-            Ok(true)
-        }
+    match insert::<Infallible>(tx, id, prepared, role, state) {
+        Ok(_) => Ok(true),
         Err(NotAdded::Taken) => Ok(false),
         Err(NotAdded::Fault(fault)) => Err(fault),
         Err(NotAdded::Refused(never)) => match never {},
@@ -279,24 +282,88 @@ pub fn confirm(
     Ok(account.filter(|account| account.state == State::Active))
 }
 
-pub fn list(db: &mut AnyConnection) -> Result<Vec<Account>, Fault> {
-    let rows: Vec<Row> = accounts::table
-        .select(Row::as_select())
-        .filter(accounts::deleted_at.is_null())
-        .order((accounts::created_at, accounts::id))
-        .load(db)?;
-    rows.into_iter().map(Row::account).collect()
-}
-
-/// Those that are searched for, the oldest first.
+/// The accounts that a search finds, the oldest first.
 pub fn search(
     db: &mut AnyConnection,
     search: &Search,
-    after: Option<Cursor>,
+    after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Vec<Account>, Fault> {
+    let Some(terms) = terms(db, search)? else {
+        return load(filtered(db, search, after), limit, db);
+    };
+    let mut from = after.map_or(0, |after| storage::place(after.value, after.id.as_bytes()));
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let Some(places) = storage::places(db, INDEX, &terms, from, most)? else {
+            return load(filtered(db, search, after), limit, db);
+        };
+        let Some(last) = places.last() else { break };
+        // The index has more than what is searched for: its terms say less than the filters.
+        let list: Vec<_> = places.iter().map(i64::to_string).collect();
+        let at_places = sql::<Bool>(&format!("place IN ({})", list.join(",")));
+        let rows = filtered(db, search, after).filter(at_places);
+        found.extend(load(rows, limit - found.len(), db)?);
+        match last.checked_add(1) {
+            Some(next) if places.len() == limit => from = next,
+            _ => break,
+        }
+    }
+    Ok(found)
+}
+
+/// What an account that is searched for has in the index: one of each list. `None` when all
+/// accounts, or so many that reading them in order finds enough soon, can be meant.
+fn terms(db: &mut AnyConnection, search: &Search) -> Result<Option<Vec<Vec<String>>>, Fault> {
+    let mut all: Vec<Vec<String>> = Vec::new();
+    let (key, shown) = (caseless(&search.text), folded(&search.text));
+    let (of_key, of_shown) = (storage::trigrams(&key), storage::trigrams(&shown));
+    if !of_key.is_empty() && !of_shown.is_empty() {
+        // Either text is meant: what has all terms of one has one of each pair.
+        let pairs = of_key.into_iter().zip(of_shown);
+        all.extend(pairs.map(|(key, shown)| vec![key, shown]));
+    } else if !key.is_empty() {
+        let mut terms = Vec::new();
+        for text in [&key, &shown] {
+            let start: String = text.chars().take(3).collect();
+            let found = storage::terms_from(db, INDEX, &start, MANY_TERMS)?;
+            terms.extend(found.unwrap_or_default());
+        }
+        if terms.len() < MANY_TERMS {
+            all.push(terms);
+        }
+    }
+    // As the migration that makes the index writes them.
+    let letter = |role: Role| &role.as_str()[..1];
+    match (search.role, search.state) {
+        (None, None) => {}
+        (Some(role), None) => all.push(vec![format!("\u{1}\u{2}{}", letter(role))]),
+        (role, Some(state)) => {
+            let roles = Role::ALL
+                .into_iter()
+                .filter(|one| role.is_none_or(|role| role == *one));
+            let disabled = u8::from(state == State::Disabled);
+            all.push(
+                roles
+                    .map(|role| format!("\u{2}{}{disabled}", letter(role)))
+                    .collect(),
+            );
+        }
+    }
+    if let Some(group) = &search.group {
+        let whole = storage::trigrams(&format!("\u{3}{group}\u{3}"));
+        all.extend(whole.into_iter().map(|one| vec![one]));
+    }
+    Ok((!all.is_empty()).then_some(all))
+}
+
+fn filtered(
+    db: &AnyConnection,
+    search: &Search,
+    after: Option<&Cursor>,
+) -> accounts::BoxedQuery<'static, Backend> {
     let mut query = accounts::table
-        .select(Row::as_select())
         .filter(accounts::deleted_at.is_null())
         .into_boxed::<Backend>();
     if !search.text.is_empty() {
@@ -311,9 +378,7 @@ pub fn search(
         query = query.filter(accounts::role.eq(role.as_str()));
     }
     if let Some(group) = &search.group {
-        let groups = diesel::dsl::sql::<diesel::sql_types::Text>("' ' || groups || ' '");
-        let named = containing(&format!(" {group} "));
-        query = query.filter(groups.like(named).escape('\\'));
+        query = query.filter(storage::has_word(db, "groups", group.clone()));
     }
     match search.state {
         Some(State::Active) => query = query.filter(accounts::disabled_at.is_null()),
@@ -326,9 +391,18 @@ pub fn search(
             .filter(accounts::created_at.ge(at))
             .filter(accounts::created_at.gt(at).or(accounts::id.gt(id)));
     }
+    query
+}
+
+fn load(
+    query: accounts::BoxedQuery<'static, Backend>,
+    limit: usize,
+    db: &mut AnyConnection,
+) -> Result<Vec<Account>, Fault> {
     let rows: Vec<Row> = query
         .order((accounts::created_at, accounts::id))
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .select(Row::as_select())
         .load(db)?;
     rows.into_iter().map(Row::account).collect()
 }
@@ -338,13 +412,14 @@ pub fn search(
 /// # Errors
 /// When the database is away.
 pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
-    let count: i64 = accounts::table
+    let one: Option<String> = accounts::table
         .filter(accounts::role.eq(Role::Administrator.as_str()))
         .filter(accounts::disabled_at.is_null())
         .filter(accounts::deleted_at.is_null())
-        .count()
-        .get_result(db)?;
-    Ok(count > 0)
+        .select(accounts::id)
+        .first(db)
+        .optional()?;
+    Ok(one.is_some())
 }
 
 /// Changes an account, and gives it as it was and as it is. Whoever is trusted with something

@@ -6,14 +6,14 @@ use clap::Subcommand;
 
 use super::{confirmed, say, wait};
 use crate::access::Role;
-use crate::accounts::{self, Account, Changes, Conflict, NewAccount, Refused, SignUpError, State};
+use crate::accounts::{
+    self, Account, Changes, Conflict, NewAccount, Refused, Search, SignUpError, State,
+};
 use crate::administration;
 use crate::app::Ground;
 use crate::base::clock::{Clock, UnixSeconds, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::names::{
-    Email, Groups, Login, NewPassword, PersonName, Refusal, Username, folded,
-};
+use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Refusal, Username};
 use crate::base::version::Expected;
 use crate::config::Config;
 use crate::passwords::HashError;
@@ -21,6 +21,9 @@ use crate::sessions::{self, EndReason};
 use crate::shares;
 use crate::storage::AnyConnection;
 use crate::tokens::Tokens;
+
+/// Accounts that are read at once.
+const PAGE: usize = 500;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -147,32 +150,22 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             ));
         }
         Command::List { text } => {
-            let text = folded(&text.unwrap_or_default());
-            let fits = |account: &Account| {
-                let names = [&account.username, &account.email];
-                let key = account
-                    .email
-                    .as_deref()
-                    .and_then(|email| Email::parse(email).ok());
-                let key = key.is_some_and(|email| email.key().contains(&text));
-                let mut names = names.into_iter().flatten();
-                key || names.any(|name| folded(name).contains(&text))
+            let search = Search {
+                text: text.unwrap_or_default(),
+                ..Search::default()
             };
-            let all = wait(ground.accounts.list())?;
-            for account in all.into_iter().filter(fits) {
-                let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-                say(format_args!(
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
-                    account.id,
-                    or_none(account.username),
-                    or_none(account.email),
-                    account.role.as_str(),
-                    account.state.as_str(),
-                    rfc3339(account.created_at),
-                    or_none(account.name),
-                    or_none(Some(account.groups.to_text()).filter(|text| !text.is_empty())),
-                ));
-            }
+            wait(async {
+                let mut after = None;
+                loop {
+                    let page = ground.accounts.list(search.clone(), after, PAGE);
+                    let (accounts, next) = page.await?;
+                    accounts.into_iter().for_each(print);
+                    if next.is_none() {
+                        return Ok(());
+                    }
+                    after = next;
+                }
+            })?;
         }
         Command::Password { who } => {
             wait(Tokens::check_secret(&ground.db, &ground.secret))?;
@@ -270,6 +263,21 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn print(account: Account) {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    say(format_args!(
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        account.id,
+        or_none(account.username),
+        or_none(account.email),
+        account.role.as_str(),
+        account.state.as_str(),
+        rfc3339(account.created_at),
+        or_none(account.name),
+        or_none(Some(account.groups.to_text()).filter(|text| !text.is_empty())),
+    ));
 }
 
 /// `None` where nothing was said, and an inner `None` for an empty text.

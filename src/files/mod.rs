@@ -30,7 +30,7 @@ use crate::base::paging::{self, page};
 use crate::base::version::{Expected, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{AnyConnection, Db, SearchError};
 pub use arrival::{Arrived, Coming, Kept, Upload};
 use picturing::Picturing;
 pub use store::{delete_all, find};
@@ -239,19 +239,23 @@ impl Files {
     /// An account's files, and where the next page begins.
     ///
     /// # Errors
-    /// When the database is away.
+    /// [`SearchError::TooSlow`] only with a text; or when the database is away.
     pub async fn list(
         &self,
         account: AccountId,
         search: Search,
         after: Option<Cursor>,
         limit: usize,
-    ) -> Result<(Vec<File>, Option<Cursor>), Fault> {
-        let sort = search.sort;
-        let found = self
-            .db
-            .read(move |db| store::list(db, account, &search, after.as_ref(), limit + 1))
-            .await?;
+    ) -> Result<(Vec<File>, Option<Cursor>), SearchError> {
+        let (sort, is_narrow) = (search.sort, !search.text.is_empty());
+        let list = move |db: &mut AnyConnection| {
+            store::list(db, account, &search, after.as_ref(), limit + 1)
+        };
+        let found = if is_narrow {
+            self.db.search(list).await?
+        } else {
+            self.db.read(list).await?
+        };
         Ok(page(found, limit, |last| behind(last, sort)))
     }
 

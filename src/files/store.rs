@@ -1,7 +1,6 @@
 //! The tables of files, of how much there is on each shelf, of the thumbnails that are due, and of
 //! what is stray in the store.
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -11,8 +10,11 @@ use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{FileName, folded};
-use crate::storage::schema::{files, shelves, stray_blobs, thumbnails_due};
+use crate::storage::schema::{files, shelf_totals, shelves, stray_blobs, thumbnails_due};
 use crate::storage::{AnyConnection, Backend, containing, is_taken};
+
+/// So many files or fewer are sorted after they were found.
+const FEW_FOUND: i64 = 500;
 
 #[derive(Queryable)]
 struct Row {
@@ -76,7 +78,20 @@ pub fn list(
     let mut query = owned(account).into_boxed::<Backend>();
     if !search.text.is_empty() {
         let pattern = containing(&folded(&search.text));
-        query = query.filter(files::search_key.like(pattern).escape('\\'));
+        let fits = files::search_key.like(pattern).escape('\\');
+        // An index has all that is searched. Where it finds many, reading in the order that is
+        // asked for finds enough of them soon.
+        let found: Vec<String> = owned(account)
+            .filter(fits.clone())
+            .select(files::id)
+            .limit(FEW_FOUND)
+            .load(db)?;
+        let few = i64::try_from(found.len()).is_ok_and(|found| found < FEW_FOUND);
+        query = if few {
+            query.filter(files::id.eq_any(found))
+        } else {
+            query.filter(fits)
+        };
     }
     let number = |after: &Cursor| after.value.parse::<i64>().unwrap_or_default();
     // The first of both conditions says less than the second, and is one that an index answers.
@@ -224,6 +239,9 @@ pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
     insert_strays(tx, files::table.into_boxed(), 0)?;
     diesel::delete(files::table).execute(tx)?;
     diesel::delete(shelves::table).execute(tx)?;
+    diesel::update(shelf_totals::table)
+        .set((shelf_totals::files.eq(0), shelf_totals::bytes.eq(0)))
+        .execute(tx)?;
     diesel::update(stray_blobs::table)
         .set(stray_blobs::ends_at.eq(0))
         .execute(tx)?;
@@ -241,6 +259,8 @@ pub fn delete_all(
 ) -> Result<(), Fault> {
     insert_strays(tx, owned(account).into_boxed(), now)?;
     diesel::delete(owned(account)).execute(tx)?;
+    let all = shelf(tx, account)?;
+    add_total(tx, account, -all.files, -all.bytes)?;
     diesel::delete(shelves::table.find(account.to_string())).execute(tx)?;
     Ok(())
 }
@@ -283,15 +303,29 @@ pub fn set_quota(tx: &mut AnyConnection, account: AccountId, quota: Quota) -> Re
 
 /// Of all shelves: files, and bytes.
 pub fn totals(db: &mut AnyConnection) -> Result<(i64, i64), Fault> {
-    // A sum of BIGINTs is a NUMERIC to PostgreSQL.
-    let sum = |of| {
-        sql::<BigInt>("CAST(COALESCE(SUM(")
-            .sql(of)
-            .sql("), 0) AS BIGINT)")
-    };
-    Ok(shelves::table
-        .select((sum("files"), sum("bytes")))
-        .first(db)?)
+    let parts: Vec<(i64, i64)> = shelf_totals::table
+        .select((shelf_totals::files, shelf_totals::bytes))
+        .load(db)?;
+    let sum = |(files, bytes), (more, more_bytes)| (files + more, bytes + more_bytes);
+    Ok(parts.into_iter().fold((0, 0), sum))
+}
+
+/// Adds to the total of all shelves. It is kept in sixteen parts, by the first digit of the
+/// account's id, so that uploads of different accounts rarely wait for each other.
+fn add_total(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    more: i64,
+    bytes: i64,
+) -> Result<(), Fault> {
+    let part = account.to_string()[..1].to_owned();
+    diesel::update(shelf_totals::table.find(part))
+        .set((
+            shelf_totals::files.eq(shelf_totals::files + more),
+            shelf_totals::bytes.eq(shelf_totals::bytes + bytes),
+        ))
+        .execute(tx)?;
+    Ok(())
 }
 
 /// The caller has locked the account.
@@ -311,7 +345,7 @@ fn count(tx: &mut AnyConnection, account: AccountId, more: i64, bytes: i64) -> R
             ))
             .execute(tx)?;
     }
-    Ok(())
+    add_total(tx, account, more, bytes)
 }
 
 // Thumbnails

@@ -21,6 +21,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::access::Role;
 use crate::accounts::{self, Accounts, Holder, NewAccount, Prepared, State};
 use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
 use crate::base::names::{Email, Refusal, Username};
 use crate::storage::{AnyConnection, Db};
 pub use fields::Field;
@@ -264,8 +265,14 @@ async fn write_at_once(
         let mut names = Names::default();
         names.learn(find_holders(tx, &keys)?);
         let fates: Vec<_> = keys.iter().map(|keys| names.fate(keys)).collect();
-        for (new, fate) in ready.iter().zip(&fates) {
-            if *fate == Fate::Added && !accounts::import(tx, &new.prepared, new.role, new.state)? {
+        // In the order of the list of accounts: indexes are written fastest so.
+        let mut added: Vec<_> = ready.iter().zip(&fates).collect();
+        added.retain(|(_, fate)| **fate == Fate::Added);
+        added.sort_by_key(|(new, _)| new.prepared.created_at);
+        let mut ids: Vec<_> = added.iter().map(|_| AccountId::new()).collect();
+        ids.sort_unstable_by_key(|id| *id.as_bytes());
+        for ((new, _), id) in added.into_iter().zip(ids) {
+            if !accounts::import(tx, id, &new.prepared, new.role, new.state)? {
                 return Err(GivenUp::Taken);
             }
         }

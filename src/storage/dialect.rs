@@ -4,8 +4,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use diesel::connection::TransactionManager;
+use diesel::dsl::{AsExprOf, sql};
+use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types::{Bool, Text};
 
 use super::disk::Disk;
 use super::{AnyConnection, Location};
@@ -324,4 +327,137 @@ pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
             Ok(())
         }
     }
+}
+
+/// Runs `work` so that each of its queries ends soon after `limit`, and is planned for the values
+/// that are asked for. SQLite cannot interrupt a query of ours; there, the index of a search
+/// bounds its time.
+pub fn within<T>(
+    connection: &mut AnyConnection,
+    limit: Duration,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => work(connection),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => write_transaction(
+            connection,
+            false,
+            || true,
+            |connection| {
+                let set = format!(
+                    "SELECT set_config('statement_timeout', '{}', true), \
+                 set_config('plan_cache_mode', 'force_custom_plan', true)",
+                    limit.as_millis()
+                );
+                diesel::sql_query(set).execute(connection)?;
+                work(connection)
+            },
+        ),
+    }
+}
+
+/// The places in a search index, from `from` on, that have one of each list of terms: the first
+/// `most` in their order. `None` where the database has other indexes for the same question.
+pub fn places(
+    connection: &mut AnyConnection,
+    index: &str,
+    terms: &[Vec<String>],
+    from: i64,
+    most: i64,
+) -> QueryResult<Option<Vec<i64>>> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(connection) => {
+            use diesel::sql_types::BigInt;
+            #[derive(QueryableByName)]
+            struct Found {
+                #[diesel(sql_type = BigInt)]
+                place: i64,
+            }
+            if terms.iter().any(Vec::is_empty) {
+                return Ok(Some(Vec::new()));
+            }
+            let quoted = |term: &String| format!("\"{}\"", term.replace('"', "\"\""));
+            let any = |terms: &Vec<String>| {
+                let terms: Vec<_> = terms.iter().map(quoted).collect();
+                format!("({})", terms.join(" OR "))
+            };
+            let all: Vec<_> = terms.iter().map(any).collect();
+            let found: Vec<Found> = diesel::sql_query(format!(
+                "SELECT rowid AS place FROM {index} WHERE {index} MATCH ? AND rowid >= ? \
+                 ORDER BY rowid LIMIT ?"
+            ))
+            .bind::<Text, _>(all.join(" AND "))
+            .bind::<BigInt, _>(from)
+            .bind::<BigInt, _>(most)
+            .load(connection)?;
+            Ok(Some(found.into_iter().map(|found| found.place).collect()))
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => Ok(None),
+    }
+}
+
+/// The terms of a search index that begin with `prefix`, `most` of them; `None` as [`places`].
+pub fn terms_from(
+    connection: &mut AnyConnection,
+    index: &str,
+    prefix: &str,
+    most: usize,
+) -> QueryResult<Option<Vec<String>>> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(connection) => {
+            #[derive(QueryableByName)]
+            struct Found {
+                #[diesel(sql_type = Text)]
+                term: String,
+            }
+            let mut terms = Vec::new();
+            let mut from = prefix.to_owned();
+            while terms.len() < most {
+                // One at a time: the table has a row for each place that has the term.
+                let next: Option<Found> = diesel::sql_query(format!(
+                    "SELECT term FROM {index}_terms WHERE term >= ? LIMIT 1"
+                ))
+                .bind::<Text, _>(&from)
+                .get_result(connection)
+                .optional()?;
+                match next.filter(|next| next.term.starts_with(prefix)) {
+                    Some(next) => {
+                        from = format!("{}\u{1}", next.term);
+                        terms.push(next.term);
+                    }
+                    None => break,
+                }
+            }
+            Ok(Some(terms))
+        }
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => Ok(None),
+    }
+}
+
+/// Whether a column that holds words with one space between them has this one.
+pub fn has_word(
+    connection: &AnyConnection,
+    column: &str,
+    word: String,
+) -> SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>> {
+    let (before, behind) = match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => (
+            format!("instr(' ' || {column} || ' ', ' ' || "),
+            " || ' ') > 0",
+        ),
+        // As its index has it.
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => (
+            format!("{column} <> '' AND string_to_array({column}, ' ') @> ARRAY["),
+            "]",
+        ),
+    };
+    sql(&before).bind::<Text, _>(word).sql(behind)
 }

@@ -11,6 +11,7 @@ pub mod foreign;
 mod migrate;
 mod pool;
 pub mod schema;
+mod search;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -19,12 +20,14 @@ use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 
 use crate::base::fault::{Fault, Kind};
 use crate::config::{Config, Pooler};
-pub use dialect::one_at_a_time;
+pub use dialect::{has_word, one_at_a_time, places, terms_from};
 pub use disk::make_room;
 use pool::{Access, Pool};
+pub use search::{SEARCH_SECONDS, SEARCHES_AT_ONCE, SearchError, place, trigrams};
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("Doorward needs a database: build it with the feature sqlite or postgres");
@@ -125,7 +128,10 @@ impl Location {
 
 /// A handle to the database; clones share one pool.
 #[derive(Clone)]
-pub struct Db(Arc<Pool>);
+pub struct Db {
+    pool: Arc<Pool>,
+    searches: Arc<Semaphore>,
+}
 
 impl Db {
     /// Connects, brings the schema up to date, and opens the pool.
@@ -147,7 +153,7 @@ impl Db {
     ) -> Result<Self, Fault> {
         let mut connection = connect(&location)?;
         migrate::run(&mut connection, renew)?;
-        Ok(Self(Arc::new(Pool::new(location, connection))))
+        Ok(Self::with_pool(location, connection))
     }
 
     /// Connects and changes nothing; with the number of migrations that are still to come,
@@ -158,7 +164,14 @@ impl Db {
     pub fn look(location: Location) -> Result<(Self, usize), Fault> {
         let mut connection = connect(&location)?;
         let pending = migrate::pending(&mut connection)?;
-        Ok((Self(Arc::new(Pool::new(location, connection))), pending))
+        Ok((Self::with_pool(location, connection), pending))
+    }
+
+    fn with_pool(location: Location, first: AnyConnection) -> Self {
+        Self {
+            pool: Arc::new(Pool::new(location, first)),
+            searches: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)),
+        }
     }
 
     /// Runs queries that change nothing.
@@ -173,7 +186,7 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.0.run(Access::Read, work).await
+        self.pool.run(Access::Read, work).await
     }
 
     /// Runs `work` in one transaction that has the right to write from its beginning. It is
@@ -190,7 +203,7 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.0.run(Access::Write, work).await
+        self.pool.run(Access::Write, work).await
     }
 
     /// As [`Db::write`], also when the disk is full: for what ends sessions or frees space.
@@ -205,24 +218,24 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.0.run(Access::WriteOnFullDisk, work).await
+        self.pool.run(Access::WriteOnFullDisk, work).await
     }
 
     /// Why nothing can be asked of the database now; `None` while it works.
     pub fn outage(&self) -> Option<String> {
-        self.0.outage()
+        self.pool.outage()
     }
 
     /// Whether the files of the database have been taken away from under the server. Costs
     /// nothing.
     pub fn is_replaced(&self) -> bool {
-        self.0.is_replaced()
+        self.pool.is_replaced()
     }
 
     /// Keeps some space of SQLite's disk back from now on, for what [`Db::write_on_full_disk`]
     /// has to write.
     pub fn keep_reserve(&self) {
-        if let Some(disk) = self.0.disk() {
+        if let Some(disk) = self.pool.disk() {
             disk.keep_reserve();
         }
     }
@@ -230,7 +243,7 @@ impl Db {
     /// For the end of a server, so that a copy of SQLite's file is whole. When that cannot be
     /// done, nothing is lost: what is missing stands in SQLite's log.
     pub async fn settle(&self) {
-        let Some(disk) = self.0.disk() else { return };
+        let Some(disk) = self.pool.disk() else { return };
         let settled: Result<(), Fault> = self
             .read(|connection| Ok(dialect::settle(connection)?))
             .await;

@@ -132,6 +132,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    shelf_totals (part) {
+        part -> Text,
+        files -> BigInt,
+        bytes -> BigInt,
+    }
+}
+
+diesel::table! {
     stray_blobs (id) {
         id -> Text,
         account_id -> Nullable<Text>,

@@ -32,6 +32,7 @@ mod other_sessions;
 mod outages;
 mod pages;
 mod revocation;
+mod search;
 mod security;
 mod sessions;
 mod sign_up_once;

@@ -222,3 +222,77 @@ fn waiting(connection: &mut PgConnection) -> i64 {
     .get_result(connection)
     .unwrap()
 }
+
+/// A database of its own on the server of the tests, and an account of the server that may make
+/// tables there and no extension.
+#[cfg(feature = "postgres")]
+struct Plain {
+    server: PgConnection,
+    name: String,
+    url: String,
+}
+
+#[cfg(feature = "postgres")]
+impl Plain {
+    fn make() -> Option<Self> {
+        let server = std::env::var("DOORWARD_TEST_DATABASE").ok()?;
+        let name = format!("plain_{}", uuid::Uuid::new_v4().simple());
+        let mut connection = PgConnection::establish(&server).unwrap();
+        for statement in [
+            format!("CREATE DATABASE {name}"),
+            format!("CREATE ROLE {name} LOGIN PASSWORD 'canary-{name}'"),
+        ] {
+            connection.batch_execute(&statement).unwrap();
+        }
+        let mut url = url::Url::parse(&server).unwrap();
+        url.set_path(&name);
+        let mut inside = PgConnection::establish(url.as_str()).unwrap();
+        inside
+            .batch_execute(&format!("GRANT CREATE ON SCHEMA public TO {name}"))
+            .unwrap();
+        url.set_username(&name).unwrap();
+        url.set_password(Some(&format!("canary-{name}"))).unwrap();
+        Some(Self {
+            server: connection,
+            name,
+            url: url.into(),
+        })
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Drop for Plain {
+    fn drop(&mut self) {
+        let name = &self.name;
+        for statement in [
+            format!("DROP DATABASE {name} WITH (FORCE)"),
+            format!("DROP ROLE {name}"),
+        ] {
+            self.server.batch_execute(&statement).unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_postgresql_account_that_may_create_no_extension_has_searches_too() {
+    let Some(plain) = Plain::make() else {
+        return;
+    };
+    let door = Door::with(&[("database.url", &plain.url)]);
+    door.signed_up("ada");
+    let indexes = |inside: &mut PgConnection| {
+        let count = "(SELECT count(*) FROM pg_indexes WHERE indexname IN ('accounts_names', 'files_search'))";
+        let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(count);
+        diesel::select(count).get_result::<i64>(inside).unwrap()
+    };
+    let mut inside = PgConnection::establish(&plain.url).unwrap();
+    assert_eq!(indexes(&mut inside), 0);
+    inside
+        .batch_execute("UPDATE accounts SET role = 'administrator'")
+        .unwrap();
+    let root = door.browser();
+    assert_eq!(root.sign_in("ada", PASSWORD).status, 303);
+    let found = root.get("/admin/accounts?q=da@exam");
+    assert_eq!(found.text("tbody th a"), "ada");
+}

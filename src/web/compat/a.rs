@@ -2,7 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 use serde::Serialize;
 use serde_json::json;
 
@@ -11,7 +13,8 @@ use super::{
     unknown_field,
 };
 use crate::access::Role;
-use crate::accounts::{Account, NewAccount};
+use crate::accounts::{Account, NewAccount, Search, State};
+use crate::base::fault::Fault;
 use crate::base::names::{Email, NewPassword, PersonName};
 use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
@@ -22,6 +25,8 @@ use crate::web::forms::Form;
 use crate::web::pages::{Answer, Page};
 
 const TOKEN_SECONDS: i64 = 30 * 60;
+/// Some 100 kB of JSON.
+const USERS_AT_ONCE: usize = 500;
 const TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 pub async fn sign_up(page: Page, form: Form) -> Answer {
@@ -80,11 +85,6 @@ fn not_verified(status: StatusCode, realm: &str) -> HttpResponse {
 }
 
 #[derive(Serialize)]
-struct Users {
-    users: Vec<User>,
-}
-
-#[derive(Serialize)]
 struct User {
     public_id: String,
     name: Option<String>,
@@ -112,11 +112,50 @@ pub async fn users(page: Page, request: HttpRequest) -> Answer {
         Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
         Err(_) => return refused("Token is invalid !!"),
     };
-    let accounts = if account.role == Role::Administrator {
-        page.accounts.list().await?
+    let (accounts, administrator) = (page.accounts.clone(), account.id);
+    let (first, next) = if account.role == Role::Administrator {
+        accounts
+            .list(Search::default(), None, USERS_AT_ONCE)
+            .await?
     } else {
-        vec![account]
+        (vec![account], None)
     };
-    let users = accounts.into_iter().map(User::from).collect();
-    api::json(StatusCode::OK, &Users { users })
+    let first = listed(first)?;
+    let mut list = HttpResponse::Ok();
+    list.content_type(api::JSON);
+    if next.is_none() {
+        return Ok(list.body(format!("{{\"users\":[{first}]}}")));
+    }
+    // Each part is read after the client has taken the one before it, however long that lasts. An
+    // error in between ends the connection: what was sent is not valid JSON then.
+    let rest = stream::try_unfold(next, move |next| {
+        let accounts = accounts.clone();
+        async move {
+            let Some(after) = next else { return Ok(None) };
+            let still = accounts.find(administrator).await?;
+            let may = |account: &Account| {
+                account.role == Role::Administrator && account.state == State::Active
+            };
+            if !still.as_ref().is_some_and(may) {
+                return Err(Fault::new("the account is no longer an administrator's"));
+            }
+            let part = accounts.list(Search::default(), Some(after), USERS_AT_ONCE);
+            let (found, next) = part.await?;
+            let comma = if found.is_empty() { "" } else { "," };
+            let part = format!("{comma}{}", listed(found)?);
+            Ok(Some((Bytes::from(part), next)))
+        }
+    });
+    let rest = rest.inspect_err(|fault| tracing::error!(%fault, "a list of users was cut off"));
+    let start = Bytes::from(format!("{{\"users\":[{first}"));
+    let start = stream::once(future::ready(Ok(start)));
+    let end = stream::once(future::ready(Ok(Bytes::from_static(b"]}"))));
+    Ok(list.streaming(start.chain(rest).chain(end)))
+}
+
+/// The users with commas between them.
+fn listed(accounts: Vec<Account>) -> Result<String, Fault> {
+    let users: Vec<_> = accounts.into_iter().map(User::from).collect();
+    let list = serde_json::to_string(&users).map_err(|error| Fault::caused("JSON", error))?;
+    Ok(list[1..list.len() - 1].to_owned())
 }

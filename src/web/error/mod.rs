@@ -82,6 +82,7 @@ pub enum PageError {
     MediaType(&'static str),
     TooSlow,
     Busy,
+    SearchTooSlow,
     /// Something that is needed is unavailable, as the kind of the fault says.
     Unavailable(Fault),
     Fault(Fault),
@@ -385,6 +386,15 @@ impl PageError {
                 "There was no room for one more. Nothing was saved. Wait a few seconds and send it again.",
                 None,
             ),
+            Self::SearchTooSlow => (
+                S::SERVICE_UNAVAILABLE,
+                "search_too_slow",
+                "The search took too long",
+                "It was stopped after two seconds. Nothing was changed. \
+                 Narrow the search: enter a longer part of the name, or choose more filters. \
+                 If many people search at the moment, try again in a few seconds.",
+                None,
+            ),
             Self::Unavailable(fault) => match fault.kind() {
                 Kind::Ours | Kind::Unavailable => (
                     S::SERVICE_UNAVAILABLE,
@@ -492,7 +502,9 @@ impl PageError {
                 HeaderValue::from_static("Basic realm=\"Password of the link\", charset=\"UTF-8\""),
             )),
             Self::Tries(seconds) => Some((header::RETRY_AFTER, HeaderValue::from(*seconds))),
-            Self::Busy => Some((header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::Busy | Self::SearchTooSlow => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("5")))
+            }
             Self::Unavailable(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("30"))),
             _ => None,
         }

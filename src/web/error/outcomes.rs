@@ -7,6 +7,7 @@ use crate::files;
 use crate::passwords::HashError;
 use crate::sessions::NotSignedIn;
 use crate::shares;
+use crate::storage::SearchError;
 use crate::work;
 
 impl From<Fault> for PageError {
@@ -15,6 +16,15 @@ impl From<Fault> for PageError {
             Self::Fault(fault)
         } else {
             Self::Unavailable(fault)
+        }
+    }
+}
+
+impl From<SearchError> for PageError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::TooSlow => Self::SearchTooSlow,
+            SearchError::Fault(fault) => fault.into(),
         }
     }
 }

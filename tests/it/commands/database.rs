@@ -91,10 +91,14 @@ fn what_is_deleted_is_not_to_be_read_in_the_file() {
         bytes.windows(8).any(|part| part == b"hedgehog")
     };
     assert!(is_named());
+    // Nor put together from the parts of it that the index of names has.
+    let indexed = || place.number("SELECT sum(length(block)) AS n FROM account_search_data");
+    let before = indexed();
     place
         .run(&["account", "delete", "hedgehog", "--yes"])
         .well();
     assert!(!is_named());
+    assert!(indexed() < before / 2, "{} of {before}", indexed());
     place.tell(&add, PASSWORD).well();
     place.run(&["reset-db", "--yes"]).well();
     assert!(!is_named());

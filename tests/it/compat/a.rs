@@ -1,9 +1,12 @@
 //! `x-access-token`, and a list of users.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
 use crate::support::NOON;
+use crate::support::wire::Wire;
 
 const ONE_LINE: &str = "Name must be plain text on one line, without control characters or \
                         characters that change the direction of text";
@@ -142,6 +145,82 @@ fn nobody_but_an_administrator_lists_everybody() {
     assert_eq!(emails(), ["bob@example.com"]);
     administrator(&door, "bob");
     assert_eq!(emails(), ["ada@example.com", "bob@example.com"]);
+}
+
+/// With names so long that no buffer on the way holds all of them.
+fn add_users(door: &Door, count: usize) {
+    let name = "n".repeat(1_000);
+    for start in (0..count).step_by(100) {
+        let rows: Vec<_> = (start..count.min(start + 100))
+            .map(|n| {
+                format!("('00000000-0000-4000-8000-{n:012x}', 'u{n}@x', 'u{n}@x', '{name}', 'x', 'member', {n})")
+            })
+            .collect();
+        door.sql(&format!(
+            "INSERT INTO accounts (id, email, email_key, name, password_hash, role, created_at) VALUES {}",
+            rows.join(",")
+        ));
+    }
+}
+
+#[test]
+fn a_long_list_of_users_is_sent_in_parts_and_is_whole() {
+    let door = Door::open();
+    door.signed_up("ada");
+    administrator(&door, "ada");
+    let token = token_of_a(&door, "ada");
+    let short = show_to_a(&door, &token);
+    assert!(short.header("content-length").is_some());
+    add_users(&door, 1203);
+    let reply = show_to_a(&door, &token);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(
+        reply.header("content-length"),
+        None,
+        "it is not put together first"
+    );
+    let users = reply.json()["users"].take();
+    let emails: Vec<_> = users
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| &user["email"])
+        .collect();
+    let mut expected: Vec<_> = (0..1203).map(|n| json!(format!("u{n}@x"))).collect();
+    expected.push(json!("ada@example.com"));
+    assert_eq!(emails, expected.iter().collect::<Vec<_>>());
+    let plain = json!({"users": users}).to_string();
+    assert_eq!(reply.json().to_string(), plain, "nothing else is in it");
+}
+
+#[test]
+fn clients_that_read_the_list_of_users_slowly_hold_up_nobody() {
+    let door = Door::open();
+    door.signed_up("ada");
+    administrator(&door, "ada");
+    let token = token_of_a(&door, "ada");
+    add_users(&door, 2000);
+    // More than there are connections to the database.
+    let mut slow: Vec<_> = (0..10)
+        .map(|_| {
+            let mut wire = Wire::patient(door.address, Duration::from_secs(60));
+            let request = format!(
+                "GET /user HTTP/1.1\r\nhost: x\r\nx-access-token: {token}\r\nconnection: close\r\n\r\n"
+            );
+            assert!(wire.say(request));
+            wire
+        })
+        .collect();
+    let bob = json!({"username": "bob", "email": "bob@example.com", "password": PASSWORD});
+    let made = door.program(None).send_json("POST", "/api/accounts", &bob);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let whole = slow.pop().unwrap().hear();
+    assert!(whole.contains("u1999@x") && whole.contains("bob@example.com"));
+    // Whoever is no administrator any more is sent nothing more.
+    door.sql("UPDATE accounts SET role = 'member'");
+    let (_, cut_off) = slow.pop().unwrap().hear_what_comes();
+    assert!(cut_off.starts_with("HTTP/1.1 200"), "{cut_off}");
+    assert!(!cut_off.contains("bob@example.com"));
 }
 
 #[test]
