@@ -20,6 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::base::fault::Fault;
 use crate::config::{Config, Flags};
+use crate::files::decoder;
 
 #[derive(Parser)]
 #[command(
@@ -81,6 +82,9 @@ enum Command {
     Config(config::Command),
     /// Check settings, files and database, and say what is wrong
     Doctor,
+    /// How the server calls itself to decode an image
+    #[command(hide = true, name = decoder::COMMAND)]
+    Thumbnail,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
@@ -95,6 +99,10 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 /// Parses the command line and does what it says.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    // It knows one image and no settings.
+    if let Some(Command::Thumbnail) = cli.command {
+        return code_of(decoder::run());
+    }
     let mut set = cli.settings.set;
     set.extend(
         cli.settings
@@ -129,7 +137,13 @@ pub fn run() -> ExitCode {
         Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),
         Command::Doctor => doctor::run(&config),
+        // Done above.
+        Command::Thumbnail => Ok(()),
     };
+    code_of(done)
+}
+
+fn code_of(done: Result<(), Fault>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {

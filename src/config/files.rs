@@ -25,6 +25,8 @@ pub struct FilesConfig {
     /// Which are taken: `image/png`, `image/*`. Empty: all.
     pub types: Vec<String>,
     pub scanner: Option<ScannerConfig>,
+    /// Ours, to be called for what is better done in a process of its own. Not a setting.
+    pub program: Option<PathBuf>,
 }
 
 /// Where files lie.
@@ -100,6 +102,7 @@ pub fn take(r: &mut Reader) -> FilesConfig {
                 ScannerConfig::parse(text).map(Some)
             }
         }),
+        program: None,
     }
 }
 

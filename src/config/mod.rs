@@ -215,7 +215,9 @@ impl Config {
                 _ => {}
             }
         }
-        Self::from_flags(given, flags.set)
+        let mut config = Self::from_flags(given, flags.set)?;
+        config.files.program = std::env::current_exe().ok();
+        Ok(config)
     }
 
     /// From defaults and these settings alone.

@@ -8,6 +8,7 @@
 //! transaction that adds or takes away; nothing adds a shelf up.
 
 mod arrival;
+pub mod decoder;
 pub mod media;
 mod picturing;
 mod store;
@@ -32,6 +33,7 @@ use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db, SearchError};
 pub use arrival::{Arrived, Coming, Kept, Upload};
+use decoder::Decoder;
 use picturing::Picturing;
 pub use store::{delete_all, find};
 pub use sweep::clear;
@@ -231,6 +233,10 @@ impl Files {
             clock: files.clock.clone(),
             blobs: files.blobs.clone(),
             woken: files.pictured.clone(),
+            decoder: match &config.program {
+                Some(program) => Decoder::Child(program.clone()),
+                None => Decoder::Here,
+            },
         };
         tokio::spawn(picturing.go_on(alive));
         Ok(files)

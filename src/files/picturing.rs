@@ -8,11 +8,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::TryStreamExt;
 use tokio::sync::Notify;
 
-use super::{store, thumbnail};
+use super::decoder::{Decoder, Failed};
+use super::store;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
@@ -41,6 +40,7 @@ pub struct Picturing {
     pub clock: Clock,
     pub blobs: Blobs,
     pub woken: Arc<Notify>,
+    pub decoder: Decoder,
 }
 
 impl Picturing {
@@ -82,36 +82,37 @@ impl Picturing {
             return Ok(None);
         };
         let (file, attempts) = (due.file, due.attempts);
-        if attempts < ATTEMPTS_MAX {
-            match self.read(&due).await {
-                Ok(content) => {
-                    let image = thumbnail::of(content).await;
-                    let kept = self
-                        .db
-                        .write(move |tx| store::set_thumbnail(tx, file, image.as_deref()));
-                    kept.await?;
-                }
-                // That was not an attempt.
-                Err(fault) => {
-                    tracing::warn!(%fault, "a thumbnail is made later");
-                    let ends_at = now + AGAIN_SECONDS;
-                    let left = self
-                        .db
-                        .write(move |tx| store::take_due(tx, file, attempts, ends_at));
-                    left.await?;
-                }
+        if attempts >= ATTEMPTS_MAX {
+            tracing::warn!(%file, "an image has ended its decoder {ATTEMPTS_MAX} times");
+            return Ok(Some(due.account));
+        }
+        match self.make(&due).await {
+            Ok(image) => {
+                let kept = self
+                    .db
+                    .write(move |tx| store::set_thumbnail(tx, file, image.as_deref()));
+                kept.await?;
+            }
+            // It is tried again when its time is over.
+            Err(Failed::Decoder(fault)) => tracing::warn!(%fault, "a thumbnail is made later"),
+            // That was not an attempt.
+            Err(Failed::NotTried(fault)) => {
+                tracing::warn!(%fault, "a thumbnail is made later");
+                let ends_at = now + AGAIN_SECONDS;
+                let left = self
+                    .db
+                    .write(move |tx| store::take_due(tx, file, attempts, ends_at));
+                left.await?;
             }
         }
         Ok(Some(due.account))
     }
 
-    async fn read(&self, due: &Due) -> Result<Bytes, Fault> {
+    async fn make(&self, due: &Due) -> Result<Option<Vec<u8>>, Failed> {
         let length = u64::try_from(due.bytes).unwrap_or_default();
-        let mut content = self.blobs.read(due.file, 0..length).await?;
-        let mut whole = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        while let Some(piece) = content.try_next().await? {
-            whole.extend_from_slice(&piece);
-        }
-        Ok(whole.into())
+        let content = self.blobs.read(due.file, 0..length).await;
+        self.decoder
+            .thumbnail(content.map_err(Failed::NotTried)?)
+            .await
     }
 }

@@ -1,11 +1,9 @@
 //! Small pictures of images that were really decoded.
 //!
-//! A decoder reads what strangers have made, so it is given limits before it begins, one image
-//! at a time, on a thread where a panic of its own ends nothing else.
+//! A decoder reads what strangers have made, so it is given limits before it begins.
 
 use std::io::Cursor;
 
-use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
@@ -19,13 +17,8 @@ const SIDE: u32 = 96;
 const JPEG_QUALITY: u8 = 75;
 
 /// A PNG or JPEG of at most 96 x 96 pixels. `None` for what is no image, is broken or too large.
-/// What is unpacked takes memory: one caller decodes one image at a time.
-pub async fn of(content: Bytes) -> Option<Vec<u8>> {
-    let made = tokio::task::spawn_blocking(move || make(&content));
-    made.await.ok().flatten()
-}
-
-fn make(content: &[u8]) -> Option<Vec<u8>> {
+/// What is unpacked takes memory: one image is decoded at a time.
+pub fn make(content: &[u8]) -> Option<Vec<u8>> {
     if is_animated_webp(content) {
         return None;
     }

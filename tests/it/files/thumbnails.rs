@@ -90,6 +90,31 @@ fn thumbnails_that_a_killed_server_owed_are_made_by_the_next_one() {
     });
 }
 
+/// The memory that an image takes is that of a process which ends with it.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_server_does_not_hold_what_an_image_unpacks_to() {
+    let place = Place::new();
+    let serving = place.serve();
+    let ada = serving.browser();
+    ada.sign_up("ada", "ada@example.com", PASSWORD);
+    let program = Browser::program(&serving.url(), Some(&ada.access()));
+    uploaded(&program, &one("small.png", image(ImageFormat::Png)));
+    let due = || place.number("SELECT count(*) AS n FROM thumbnails_due");
+    wait_until("it is made", || due() == 0);
+    let before = upload::peak_memory(serving.child.id());
+    let mut flat = Cursor::new(Vec::new());
+    DynamicImage::from(RgbImage::new(3000, 3000))
+        .write_to(&mut flat, ImageFormat::Png)
+        .unwrap();
+    uploaded(&program, &one("flat.png", flat.into_inner()));
+    wait_until("it is made", || due() == 0);
+    let made = "SELECT count(*) AS n FROM files WHERE thumbnail IS NOT NULL";
+    assert_eq!(place.number(made), 2);
+    let grown = upload::peak_memory(serving.child.id()) - before;
+    assert!(grown < 15 * MEGABYTE, "27 MB unpacked, {grown} bytes grown");
+}
+
 #[test]
 fn an_image_that_has_ended_the_server_three_times_is_not_tried_again() {
     let door = Door::open();

@@ -683,7 +683,7 @@ fn a_file_that_is_deleted_takes_its_bytes_along_whenever_the_server_is_killed() 
 
 /// The most memory that a process has held, in bytes.
 #[cfg(target_os = "linux")]
-fn peak_memory(process: u32) -> usize {
+pub fn peak_memory(process: u32) -> usize {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
