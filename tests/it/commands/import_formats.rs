@@ -340,25 +340,26 @@ fn a_hash_above_the_limits_is_refused_unless_a_setting_allows_it() {
     );
     // What was imported goes on to work without the setting.
     place.variables.remove("DOORWARD_IMPORT__COSTLY_HASHES");
-    place.sql("DELETE FROM accounts WHERE username NOT IN ('ada', 'user0')");
+    place.sql("DELETE FROM accounts WHERE username NOT IN ('ada', 'user1')");
     let serving = place.serve();
     std::thread::scope(|scope| {
-        // Each a second or more of work, on a thread of their own: ada waits for none of them.
+        // Each a fifth of a second of work, on a thread of their own: ada does not wait for all of
+        // them.
         let costly: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
                     serving
                         .browser()
-                        .sign_in("user0", "canary-brine-lamp-45")
+                        .sign_in("user1", "canary-brine-lamp-45")
                         .status
                 })
             })
             .collect();
-        for _ in 0..5 {
+        for _ in 0..2 {
             assert_eq!(serving.browser().sign_in("ada", PASSWORD).status, 303);
         }
         let waiting = costly.iter().filter(|one| !one.is_finished()).count();
-        assert!(waiting >= 3, "{waiting}");
+        assert!(waiting >= 1, "{waiting}");
         for one in costly {
             assert_eq!(one.join().unwrap(), 422);
         }
