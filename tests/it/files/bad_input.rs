@@ -302,7 +302,7 @@ fn what_is_wrong_with_a_part_is_named() {
         only(&door, 0);
     }
     for (body, words) in [
-        (&one("a.txt", "a").unfinished()[..], "broke off"),
+        (one("a.txt", "a").unfinished(), "broke off"),
         (b"--another\r\n\r\n--another--\r\n", "broke off"),
     ] {
         let reply = ada.post_body(API, CONTENT_TYPE, body);
