@@ -156,7 +156,7 @@ fn database(config: &Config) -> Found {
 
 /// `None` without a database that is up to date: its own check says so.
 fn password_hashes(config: &Config) -> Option<Found> {
-    let location = Location::parse(config.database_url.as_ref(), &config.data_dir).ok()?;
+    let location = Location::of(config).ok()?;
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
         return None;
     }

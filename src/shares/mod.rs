@@ -315,7 +315,7 @@ impl Shares {
         id: ShareId,
     ) -> Result<(), Refused> {
         self.db
-            .write(move |tx| {
+            .write_on_full_disk(move |tx| {
                 owned(tx, account, file)?;
                 let gone = store::delete(tx, file, id)?;
                 gone.then_some(()).ok_or(Refused::NotFound)
@@ -338,7 +338,9 @@ impl Shares {
     /// When the database is away; then all stay open.
     pub async fn revoke_all(&self, account: AccountId) -> Result<i64, Fault> {
         let now = self.clock.now();
-        self.db.write(move |tx| revoke_all(tx, account, now)).await
+        self.db
+            .write_on_full_disk(move |tx| revoke_all(tx, account, now))
+            .await
     }
 
     /// What a link hands on, without taking it.
