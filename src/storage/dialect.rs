@@ -300,33 +300,39 @@ pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
-/// Waiting for one's turn to migrate, and a migration of a large table, may take their time.
-pub fn take_time(connection: &mut AnyConnection) -> Result<(), Fault> {
+/// Waits until no other process migrates a schema of this database, and lifts the time limit: a
+/// migration of a large table takes its time. Extensions belong to the whole database.
+pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
         AnyConnection::Sqlite(_) => {}
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {
             diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
+            // Any number is good that nobody else uses: "doorward" in ASCII.
+            diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
+                .execute(connection)?;
         }
     }
     Ok(())
 }
 
-/// Lets one process at a time go on until its transaction ends, also where a write transaction
-/// alone does not. For what is done once in the life of an instance.
+/// Lets one process of this instance at a time go on until its transaction ends, also where a
+/// write transaction alone does not. Another instance may have another schema of the database.
 pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
-        AnyConnection::Sqlite(_) => Ok(()),
+        AnyConnection::Sqlite(_) => {}
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {
-            // Any number will do as long as it is ours: "doorward" in ASCII.
-            diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
-                .execute(connection)?;
-            Ok(())
+            // "DOOR" in ASCII.
+            diesel::sql_query(
+                "SELECT pg_advisory_xact_lock(1146048338, hashtext(current_schema()))",
+            )
+            .execute(connection)?;
         }
     }
+    Ok(())
 }
 
 /// Runs `work` so that each of its queries ends soon after `limit`, and is planned for the values

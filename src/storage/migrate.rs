@@ -81,8 +81,7 @@ fn alone(
         false,
         || true,
         |connection| {
-            dialect::take_time(connection)?;
-            dialect::one_at_a_time(connection)?;
+            dialect::begin_migration(connection)?;
             work(connection).map_err(|error| {
                 let what = "the database's schema cannot be brought up to date";
                 Fault::caused(dialect::pooler_in_between(&*error).unwrap_or(what), error)
