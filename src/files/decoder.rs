@@ -92,7 +92,12 @@ async fn decode_in(mut child: Child, mut content: Content) -> Result<Option<Vec<
     read?;
     if !ended.status.success() {
         let why = format!("it ended with {}", ended.status);
-        return Err(Failed::Decoder(Fault::caused("the decoder", why)));
+        let fault = Fault::caused("the decoder", why);
+        // The loader's codes: the program did not run, so the image is not the cause.
+        return Err(match ended.status.code() {
+            Some(126 | 127) => Failed::NotTried(fault),
+            _ => Failed::Decoder(fault),
+        });
     }
     Ok(Some(ended.stdout).filter(|image| !image.is_empty()))
 }

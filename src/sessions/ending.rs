@@ -8,7 +8,7 @@ use crate::base::ids::{AccountId, SessionId};
 use crate::storage::AnyConnection;
 
 /// Whoever else writes has to wait for each time.
-const ENDED_AT_ONCE: i64 = 500;
+pub const ENDED_AT_ONCE: usize = 500;
 
 /// Why a session ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +80,9 @@ pub fn end_all(
 /// # Errors
 /// When the database is away.
 pub fn end_everywhere(tx: &mut AnyConnection, now: UnixSeconds) -> Result<usize, Fault> {
-    Ok(store::end_some(tx, now, EndReason::Account, ENDED_AT_ONCE)?
-        + store::forget_links(tx, UnixSeconds::MAX, ENDED_AT_ONCE)?)
+    const MOST: i64 = ENDED_AT_ONCE as i64;
+    Ok(store::end_some(tx, now, EndReason::Account, MOST)?
+        + store::forget_links(tx, UnixSeconds::MAX, MOST)?)
 }
 
 impl Sessions {

@@ -27,7 +27,7 @@ use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Refused, Subject, Tokens};
 pub use client::Client;
-pub use ending::{EndReason, Ended, end_all, end_everywhere};
+pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
 pub use links::{LinkReader, Maker};
 use live::Live;
 #[cfg(fuzzing)]

@@ -178,9 +178,9 @@ pub struct Shares {
     clock: Clock,
     passwords: Passwords,
     tokens: Tokens,
-    /// Signing is what a list would cost most. A link is as good until it ends, whichever of our
-    /// keys has signed it.
-    links: Arc<Cache<ShareId, String>>,
+    /// Signing is what a list would cost most. A link is signed again when the keys have changed:
+    /// the key that signed it may be revoked.
+    links: Arc<Cache<ShareId, (u64, String)>>,
 }
 
 impl Shares {
@@ -273,13 +273,16 @@ impl Shares {
     /// # Errors
     /// When signing fails.
     pub fn link(&self, share: &Share) -> Result<String, Fault> {
-        if let Some(link) = self.links.get(&share.id) {
+        let keys_version = self.tokens.keys_version();
+        if let Some((version, link)) = self.links.get(&share.id)
+            && version == keys_version
+        {
             return Ok(link);
         }
         let (path, seconds) = (path(share.id), share.ends_at - self.clock.now());
         let (token, _) = self.tokens.issue_share(share.account, &path, seconds)?;
         let link = format!("{path}?token={token}");
-        self.links.insert(share.id, link.clone());
+        self.links.insert(share.id, (keys_version, link.clone()));
         Ok(link)
     }
 

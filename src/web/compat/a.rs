@@ -1,5 +1,7 @@
 //! The tutorial with `x-access-token` and a list of users.
 
+use std::rc::Rc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, WWW_AUTHENTICATE};
 use actix_web::web::Bytes;
@@ -13,7 +15,7 @@ use super::{
     unknown_field,
 };
 use crate::access::Role;
-use crate::accounts::{Account, NewAccount, Search, State};
+use crate::accounts::{Account, NewAccount, Search};
 use crate::base::fault::Fault;
 use crate::base::names::{Email, NewPassword, PersonName};
 use crate::sessions::NotSignedIn;
@@ -112,9 +114,9 @@ pub async fn users(page: Page, request: HttpRequest) -> Answer {
         Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
         Err(_) => return refused("Token is invalid !!"),
     };
-    let (accounts, administrator) = (page.accounts.clone(), account.id);
+    let token = token.to_owned();
     let (first, next) = if account.role == Role::Administrator {
-        accounts
+        page.accounts
             .list(Search::default(), None, USERS_AT_ONCE)
             .await?
     } else {
@@ -128,18 +130,19 @@ pub async fn users(page: Page, request: HttpRequest) -> Answer {
     }
     // Each part is read after the client has taken the one before it, however long that lasts. An
     // error in between ends the connection: what was sent is not valid JSON then.
+    let page = Rc::new(page);
     let rest = stream::try_unfold(next, move |next| {
-        let accounts = accounts.clone();
+        let (page, token) = (page.clone(), token.clone());
         async move {
             let Some(after) = next else { return Ok(None) };
-            let still = accounts.find(administrator).await?;
-            let may = |account: &Account| {
-                account.role == Role::Administrator && account.state == State::Active
-            };
-            if !still.as_ref().is_some_and(may) {
-                return Err(Fault::new("the account is no longer an administrator's"));
+            // The session may have ended, or the role have changed, since the part before.
+            let account = owner(&page, Tutorial::A, &token).await;
+            if !account.is_ok_and(|account| account.role == Role::Administrator) {
+                return Err(Fault::new("the token is no longer an administrator's"));
             }
-            let part = accounts.list(Search::default(), Some(after), USERS_AT_ONCE);
+            let part = page
+                .accounts
+                .list(Search::default(), Some(after), USERS_AT_ONCE);
             let (found, next) = part.await?;
             let comma = if found.is_empty() { "" } else { "," };
             let part = format!("{comma}{}", listed(found)?);

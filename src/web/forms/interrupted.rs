@@ -11,6 +11,7 @@ use super::{BODY_WITHIN, FORM, Form, body_of, upload};
 use crate::base::ids::AccountId;
 use crate::web::cookies::{self, Sealed};
 use crate::web::error::{OtherSession, PageError, is_for_a_person};
+use crate::web::guard::cross_origin::Source;
 use crate::web::guard::{lead_to, only_looks, state, viewer};
 use crate::web::{query, routes};
 
@@ -217,7 +218,13 @@ pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
         .ok()
         .and_then(|state| state.web.form_tokens.read(sent.form.text("form_token")));
     if let Some(made_for) = made_for {
-        keep(request, made_for, Why::SignedOut, sent);
+        // Another site can send a token that was made for its own author.
+        let may_be_foreign = Source::of(request) == Source::Unknown;
+        let account = made_for.account.to_string();
+        if !may_be_foreign || Interrupted::find(request).is_none_or(|kept| kept.account == account)
+        {
+            keep(request, made_for, Why::SignedOut, sent);
+        }
     }
     lead_to("/login", &page_of(request))
 }
@@ -264,12 +271,13 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageEr
     let Some(viewer) = viewer(request) else {
         return Err(PageError::CrossSite);
     };
-    if !proof.is_from_here && proof.made_for.is_none() {
-        return Err(PageError::CrossSite);
-    }
     let is_same = proof
         .made_for
         .is_some_and(|made_for| made_for.account == viewer.account);
+    // Another site can send a token that was made for its own author.
+    if !proof.is_from_here && !is_same {
+        return Err(PageError::CrossSite);
+    }
     let why = if is_same {
         Why::SignedInAgain
     } else {
