@@ -104,9 +104,11 @@ fn parse_number(text: &str) -> Option<UnixSeconds> {
     if whole.len() == 8 && (whole.starts_with("19") || whole.starts_with("20")) {
         return parse_iso(&format!("{}-{}-{}", &whole[..4], &whole[4..6], &whole[6..]));
     }
-    // Seconds of more digits than that would be after the year 5000.
+    // Fewer seconds would be before March 1973: such a number counts days in a spreadsheet, or
+    // is not a date. More would be after the year 5000.
     let per_second = match number.unsigned_abs() {
-        0..100_000_000_000 => 1,
+        0..100_000_000 => return None,
+        100_000_000..100_000_000_000 => 1,
         100_000_000_000..100_000_000_000_000 => 1_000,
         100_000_000_000_000..100_000_000_000_000_000 => 1_000_000,
         _ => 1_000_000_000,
