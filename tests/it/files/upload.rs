@@ -125,7 +125,9 @@ fn an_empty_file_is_stored_like_any_other() {
         assert_eq!((shared.status, shared.bytes.len()), (200, 0));
     }
     // On the page, beside another one, and again by the same key.
-    let two = one("empty", "").file("file", "a.txt", "a");
+    let token = ada.get("/files").value_of("form_token");
+    let two = Multipart::new().text("form_token", &token);
+    let two = two.file("file", "empty", "").file("file", "a.txt", "a");
     assert_eq!(ada.send_files("/files", &two).status, 303);
     let keyed = holder.with("idempotency-key", "empty");
     let first = uploaded(&keyed, &one("again", ""));
