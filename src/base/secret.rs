@@ -15,7 +15,7 @@ pub enum Purpose {
     SealedSigningKeys,
     RefreshTokens,
     FormTokens,
-    SealedCookies,
+    FormCookie,
     CookieNames,
     CompatTokens,
 }
@@ -29,7 +29,7 @@ impl Purpose {
             Purpose::SealedSigningKeys => b"doorward sealed signing keys",
             Purpose::RefreshTokens => b"doorward refresh tokens",
             Purpose::FormTokens => b"doorward form tokens",
-            Purpose::SealedCookies => b"doorward form cookie",
+            Purpose::FormCookie => b"doorward form cookie",
             Purpose::CookieNames => b"doorward cookie names",
             Purpose::CompatTokens => b"doorward compat tokens",
         }

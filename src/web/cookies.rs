@@ -5,12 +5,21 @@
 //! nor clears them. A name can still come with several values, from another path or a parent
 //! domain, and then each value is tried.
 
+use actix_session::config::{CookieContentSecurity, PersistentSession};
+use actix_session::storage::CookieSessionStore;
+use actix_session::{SessionExt, SessionMiddleware};
+use actix_web::body::MessageBody;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
-use actix_web::http::header::{COOKIE, HeaderMap};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 
+use super::error::PageError;
+use super::guard::state;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::secret::{InstanceSecret, Purpose};
@@ -18,29 +27,22 @@ use crate::sessions::{Grant, Stay};
 
 const ACCESS: &str = "doorward_access";
 const REFRESH: &str = "doorward_refresh";
-const SEALED_HOURS: i64 = 12;
+/// Anonymous state: the token of a visitor's forms, one message for the next page, and a posted
+/// form whose sender has to sign in first.
+const FORM: &str = "doorward_form";
+const FORM_HOURS: i64 = 12;
 /// Of one name in one request. Each can cost a signature or a query.
 const VALUES_MAX: usize = 8;
-/// What every browser keeps of one cookie, attributes included (RFC 6265, section 6.1).
-const COOKIE_MAX_BYTES: usize = 4096;
-
-/// State that is kept in the browser, encrypted. Never says who somebody is, because a cookie
-/// cannot be revoked.
-#[derive(Clone, Copy, Debug)]
-pub enum Sealed {
-    /// The token of the forms of somebody who is not signed in.
-    FormToken,
-    /// One message for the next page.
-    Notice,
-    /// A posted form whose sender has to sign in first.
-    Interrupted,
-}
+/// Of the anonymous state as JSON, without the form token. With that, encrypted and encoded, and
+/// with its name and attributes, the cookie has about 3900 bytes; every browser keeps one of 4096
+/// (RFC 6265, section 6.1).
+const STATE_MAX_BYTES: usize = 2600;
 
 pub struct Cookies {
     access: String,
     refresh: String,
-    sealed: [String; 3],
-    key: Key,
+    form: String,
+    form_key: Key,
     secure: bool,
 }
 
@@ -54,8 +56,8 @@ impl Cookies {
         Self {
             access: name(ACCESS),
             refresh: name(REFRESH),
-            sealed: ["doorward_form", "doorward_notice", "doorward_interrupted"].map(name),
-            key: Key::from(&*secret.derive::<64>(Purpose::SealedCookies)),
+            form: name(FORM),
+            form_key: Key::from(&*secret.derive::<64>(Purpose::FormCookie)),
             secure,
         }
     }
@@ -92,43 +94,35 @@ impl Cookies {
 
     /// Takes the cookies of a session away.
     pub fn clear(&self) -> [Cookie<'static>; 2] {
-        [&self.access, &self.refresh].map(|name| self.removal(name))
-    }
-
-    /// `None` when a browser might not keep a cookie of that size.
-    pub fn seal(&self, what: Sealed, text: String) -> Option<Cookie<'static>> {
-        let name = self.name_of(what);
-        let mut jar = CookieJar::new();
-        jar.private_mut(&self.key)
-            .add(Cookie::new(name.to_owned(), text));
-        let mut cookie = self.cookie(name, jar.get(name)?.value().to_owned());
-        cookie.set_max_age(Duration::hours(SEALED_HOURS));
-        (cookie.to_string().len() <= COOKIE_MAX_BYTES).then_some(cookie)
-    }
-
-    /// What this instance sealed.
-    pub fn unseal(&self, what: Sealed, headers: &HeaderMap) -> Option<String> {
-        let name = self.name_of(what);
-        values(headers, name).find_map(|value| {
-            let jar = CookieJar::new();
-            let sealed = Cookie::new(name.to_owned(), value.to_owned());
-            let cookie = jar.private(&self.key).decrypt(sealed)?;
-            Some(cookie.value().to_owned())
+        [&self.access, &self.refresh].map(|name| {
+            let mut cookie = self.cookie(name, String::new());
+            cookie.make_removal();
+            cookie
         })
     }
 
-    pub fn remove(&self, what: Sealed) -> Cookie<'static> {
-        self.removal(self.name_of(what))
+    /// Keeps the anonymous state in the browser, encrypted. It never says who somebody is, because
+    /// a cookie cannot be revoked.
+    pub fn anonymous(&self) -> SessionMiddleware<CookieSessionStore> {
+        let life = PersistentSession::default().session_ttl(Duration::hours(FORM_HOURS));
+        SessionMiddleware::builder(CookieSessionStore::default(), self.form_key.clone())
+            .cookie_name(self.form.clone())
+            .cookie_content_security(CookieContentSecurity::Private)
+            .cookie_http_only(true)
+            .cookie_secure(self.secure)
+            .cookie_same_site(SameSite::Lax)
+            .session_lifecycle(life)
+            .build()
     }
 
-    fn name_of(&self, what: Sealed) -> &str {
-        &self.sealed[what as usize]
-    }
-
-    fn removal(&self, name: &str) -> Cookie<'static> {
-        let mut cookie = self.cookie(name, String::new());
-        cookie.make_removal();
-        cookie
+    /// The first form cookie that this instance encrypted, with its name.
+    fn form(&self, headers: &HeaderMap) -> Option<String> {
+        let jar = CookieJar::new();
+        let mut pairs = values(headers, &self.form).map(|value| format!("{}={value}", self.form));
+        pairs.find(|pair| {
+            let cookie = Cookie::parse_encoded(pair.clone());
+            cookie.is_ok_and(|cookie| jar.private(&self.form_key).decrypt(cookie).is_some())
+        })
     }
 
     /// `Lax`, so that a link from elsewhere finds its reader signed in.
@@ -142,22 +136,54 @@ impl Cookies {
     }
 }
 
-/// Cookies that the guard adds to the response, whatever that will be.
-#[derive(Default)]
-struct Queued(Vec<Cookie<'static>>);
+/// All cookies of a request, while only the form cookie stands in its head.
+struct Hidden(Vec<HeaderValue>);
 
-/// The last cookie of a name counts.
-pub fn queue(request: &HttpRequest, cookie: Cookie<'static>) {
-    let mut extensions = request.extensions_mut();
-    let mut queued = extensions.remove::<Queued>().unwrap_or_default();
-    queued.0.retain(|known| known.name() != cookie.name());
-    queued.0.push(cookie);
-    extensions.insert(queued);
+/// Runs before [`Cookies::anonymous`], which reads the first cookie of a name and takes more kinds
+/// of space before a name than browsers do. So it is shown only a form cookie that is good.
+pub async fn hide_others<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    if request.headers().contains_key(COOKIE) {
+        let cookies = &state(request.request())
+            .map_err(PageError::from)?
+            .web
+            .cookies;
+        let form = cookies.form(request.headers());
+        let form = form.and_then(|form| HeaderValue::try_from(form).ok());
+        let all = request.headers_mut().remove(COOKIE).collect();
+        request.extensions_mut().insert(Hidden(all));
+        if let Some(form) = form {
+            request.headers_mut().insert(COOKIE, form);
+        }
+    }
+    next.call(request).await
 }
 
-pub fn queued(request: &HttpRequest) -> Vec<Cookie<'static>> {
-    let queued = request.extensions_mut().remove::<Queued>();
-    queued.unwrap_or_default().0
+/// Undoes [`hide_others`].
+pub fn show_all(request: &mut ServiceRequest) {
+    let hidden = request.extensions_mut().remove::<Hidden>();
+    if let Some(Hidden(all)) = hidden {
+        let headers = request.headers_mut();
+        headers.remove(COOKIE);
+        for header in all {
+            headers.append(COOKIE, header);
+        }
+    }
+}
+
+/// Keeps `value` in the anonymous state, and returns true, unless a browser might not keep a
+/// cookie of that size.
+pub fn keep(request: &HttpRequest, key: &str, value: impl Serialize) -> bool {
+    let anonymous = request.get_session();
+    let is_kept = anonymous.insert(key, value).is_ok()
+        && serde_json::to_string(&*anonymous.entries())
+            .is_ok_and(|text| text.len() <= STATE_MAX_BYTES);
+    if !is_kept {
+        anonymous.remove(key);
+    }
+    is_kept
 }
 
 /// # Errors
@@ -224,26 +250,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_sealed_cookie_is_read_by_its_own_instance_only_and_in_its_own_place() {
-        let secret = InstanceSecret::generate();
-        let [here, also_here, there] = [&secret, &secret, &InstanceSecret::generate()]
-            .map(|secret| Cookies::new(secret, false));
-        let cookie = here.seal(Sealed::Notice, "Saved “x”.".to_owned()).unwrap();
-        let sent = |name: &str| {
-            let header = format!("{name}=old; {name}={}", cookie.value());
-            HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&header).unwrap())])
-        };
-        let read = |cookies: &Cookies, what| {
-            let headers = sent(cookies.name_of(what));
-            cookies.unseal(what, &headers)
-        };
-        assert_eq!(read(&also_here, Sealed::Notice).unwrap(), "Saved “x”.");
-        assert_eq!(read(&here, Sealed::FormToken), None);
-        assert_eq!(read(&there, Sealed::Notice), None);
-        assert_ne!(here.access_name(), there.access_name());
-        assert!(here.seal(Sealed::Notice, "x".repeat(4096)).is_none());
     }
 }

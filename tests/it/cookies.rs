@@ -71,16 +71,22 @@ fn an_older_cookie_of_the_same_name_locks_nobody_out() {
 
 #[test]
 fn an_older_cookie_of_a_visitors_forms_does_not_break_them() {
-    let door = Door::open();
+    let (door, other) = (Door::open(), Door::open());
     door.signed_up("ada");
     // One that does not say where its forms come from, so that the cookie counts.
     let blank = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
     let page = blank.get("/login");
     let full = blank.full_name("doorward_form");
     let good = blank.cookie("doorward_form").unwrap();
+    let blank = Browser::sending(&other.local_url(), &[("accept", "text/html")]);
+    blank.get("/login");
+    let foreign = blank.cookie("doorward_form").unwrap();
     for cookie in [
         format!("{full}=planted; {full}={good}"),
         format!("{full}={good}; {full}=planted"),
+        format!("{full}={foreign}; {full}={good}"),
+        format!("\u{a0}{full}=planted; {full}={good}"),
+        format!("other=\u{ff}; no name; odd=%ff; {full}={good}"),
     ] {
         let both = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
         let both = both.with("cookie", &cookie);
@@ -92,5 +98,22 @@ fn an_older_cookie_of_a_visitors_forms_does_not_break_them() {
         let token = both.get("/login").value_of("form_token");
         assert_eq!(token, page.value_of("form_token"));
         assert_eq!(both.post("/login", &fields).status, 303, "{cookie}");
+    }
+    // Only under its own name, to the letter: others can plant a name with a space before it.
+    for cookie in [
+        format!("{full}={foreign}"),
+        format!("\u{a0}{full}={good}"),
+        format!("{full} ={good}"),
+    ] {
+        let planted = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+        let planted = planted.with("cookie", &cookie);
+        let token = planted.get("/login").value_of("form_token");
+        assert_ne!(token, page.value_of("form_token"), "{cookie}");
+        let fields = [
+            ("username", "ada"),
+            ("password", PASSWORD),
+            ("form_token", &page.value_of("form_token")),
+        ];
+        assert_eq!(planted.post("/login", &fields).status, 403, "{cookie}");
     }
 }

@@ -1,7 +1,8 @@
 //! A posted form that was not handled because its sender has to sign in, or give the password
-//! again, first. What was typed is kept in the sender's own browser, sealed, and the form shows it
-//! again, to the same account only. Passwords and files are never kept.
+//! again, first. What was typed is kept in the anonymous state of the sender's own browser, and the
+//! form shows it again, to the same account only. Passwords and files are never kept.
 
+use actix_session::SessionExt;
 use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -9,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::token::{self, MadeFor};
 use super::{BODY_WITHIN, FORM, Form, body_of, upload};
 use crate::base::ids::AccountId;
-use crate::web::cookies::{self, Sealed};
+use crate::web::cookies;
 use crate::web::error::{OtherSession, PageError, is_for_a_person};
 use crate::web::guard::cross_origin::Source;
 use crate::web::guard::{lead_to, only_looks, state, viewer};
 use crate::web::{query, routes};
 
+/// In the anonymous state.
+const KEY: &str = "interrupted";
 /// The fields that are kept: whatever people type that is not secret, and what tells which
 /// version they changed.
 const KEPT: [&str; 12] = [
@@ -63,9 +66,7 @@ pub struct Interrupted {
 impl Interrupted {
     /// The form that waits in this browser to be shown again, whoever typed it.
     pub fn find(request: &HttpRequest) -> Option<Self> {
-        let cookies = &state(request).ok()?.web.cookies;
-        let text = cookies.unseal(Sealed::Interrupted, request.headers())?;
-        serde_json::from_str(&text).ok()
+        request.get_session().get(KEY).ok().flatten()
     }
 
     /// The form that waits for this very page and the account that is signed in.
@@ -148,31 +149,17 @@ fn keep(request: &HttpRequest, made_for: MadeFor, why: Why, sent: &Sent) -> Type
         },
         fields,
     };
-    if sent.is_too_long || !is_queued(request, &interrupted) {
+    if sent.is_too_long || !cookies::keep(request, KEY, &interrupted) {
         interrupted.typed = Typed::TooLong;
         interrupted.fields.clear();
-        is_queued(request, &interrupted);
+        cookies::keep(request, KEY, &interrupted);
     }
     interrupted.typed
 }
 
-fn is_queued(request: &HttpRequest, interrupted: &Interrupted) -> bool {
-    let cookie = state(request).ok().and_then(|state| {
-        let text = serde_json::to_string(interrupted).ok()?;
-        state.web.cookies.seal(Sealed::Interrupted, text)
-    });
-    let is_queued = cookie.is_some();
-    if let Some(cookie) = cookie {
-        cookies::queue(request, cookie);
-    }
-    is_queued
-}
-
 /// The form has been shown again.
 pub fn forget(request: &HttpRequest) {
-    if let Ok(state) = state(request) {
-        cookies::queue(request, state.web.cookies.remove(Sealed::Interrupted));
-    }
+    request.get_session().remove(KEY);
 }
 
 /// Whether a form has files in it.

@@ -2,9 +2,10 @@
 //!
 //! For somebody signed in it names their account and session, under a MAC, and counts only while
 //! the same session is signed in: what was made for one person never acts on another, who has
-//! signed in at the same browser since. For everybody else it is random, kept in a sealed cookie,
-//! and decides only where the headers do not tell where a form comes from.
+//! signed in at the same browser since. For everybody else it is random, kept in the anonymous
+//! state, and decides only where the headers do not tell where a form comes from.
 
+use actix_session::SessionExt;
 use actix_web::HttpRequest;
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
@@ -16,10 +17,11 @@ use crate::base::ids::{AccountId, SessionId};
 use crate::base::random;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::sessions::Identity;
-use crate::web::cookies::{self, Sealed};
 use crate::web::guard::cross_origin::Source;
 use crate::web::guard::{state, viewer};
 
+/// In the anonymous state.
+const KEY: &str = "form_token";
 const ID_BYTES: usize = 16;
 const MAC_BYTES: usize = 32;
 
@@ -69,14 +71,13 @@ pub fn issue(request: &HttpRequest) -> Result<String, Fault> {
     if let Some(identity) = viewer(request) {
         return Ok(web.form_tokens.of(&identity));
     }
-    if let Some(token) = web.cookies.unseal(Sealed::FormToken, request.headers()) {
+    let anonymous = request.get_session();
+    if let Ok(Some(token)) = anonymous.get(KEY) {
         return Ok(token);
     }
     let token = random::token().expose_secret().to_owned();
     // When it cannot be kept, the form will be refused, which is the safe side.
-    if let Some(cookie) = web.cookies.seal(Sealed::FormToken, token.clone()) {
-        cookies::queue(request, cookie);
-    }
+    anonymous.insert(KEY, &token).ok();
     Ok(token)
 }
 
@@ -103,7 +104,7 @@ pub fn prove(request: &HttpRequest, sent: &str) -> Result<Proof, Fault> {
         // this host could have planted the cookie of an anonymous one.
         Some(identity) => made_for.is_some_and(|made| made.session == identity.session),
         None => {
-            let token = web.cookies.unseal(Sealed::FormToken, request.headers());
+            let token = request.get_session().get::<String>(KEY).ok().flatten();
             token.is_some_and(|token| {
                 constant_time::verify_slices_are_equal(token.as_bytes(), sent.as_bytes()).is_ok()
             })

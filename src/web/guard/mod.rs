@@ -103,12 +103,13 @@ pub async fn admit<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    cookies::show_all(&mut request);
     let http = request.request().clone();
     let found = match decide(guard, &http).await {
         Ok(found) => found,
         Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
-    let (mut response, mut cookies) = match found.access {
+    let (mut response, cookies) = match found.access {
         None if guard.lets_in_nobody_unknown() => {
             let refused = if is_posted_form(&http) {
                 let sent = Sent::read(&http, request.take_payload()).boxed_local();
@@ -147,7 +148,6 @@ pub async fn admit<B: MessageBody + 'static>(
             (response, found.new_cookies)
         }
     };
-    cookies.extend(cookies::queued(&http));
     // The handler has the last word: signing in or out sets its own.
     let taken: Vec<_> = response
         .response()

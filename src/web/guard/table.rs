@@ -8,7 +8,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use super::{Guard, admit};
 use crate::web::error::{PageError, is_of_a_person};
-use crate::web::{State, query};
+use crate::web::{State, cookies, query};
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -27,10 +27,10 @@ pub struct Routes<'a> {
 }
 
 /// The methods of one path.
-pub struct At {
+pub struct At<'a> {
     path: &'static str,
     for_programs: bool,
-    is_served: bool,
+    state: Option<&'a State>,
     resource: Resource,
     listed: Vec<Listed>,
 }
@@ -50,7 +50,7 @@ impl<'a> Routes<'a> {
         }
     }
 
-    pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At) -> At) {
+    pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
         let (resource, allowed) = self.take(path, false, methods);
         if let Some((config, _)) = &mut self.server {
             let allowed = allowed.join(", ");
@@ -63,12 +63,12 @@ impl<'a> Routes<'a> {
 
     /// For the tutorials' clients, as long as the settings want them. Browsers and all other
     /// methods get what is listed at the same path further down.
-    pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At) -> At) {
+    pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
         self.for_clients(path, |head| !is_of_a_person(head), methods);
     }
 
     /// As [`Routes::for_programs`], for whoever comes with a tutorial's token in the address.
-    pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At) -> At) {
+    pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
         let has_token = |head: &RequestHead| query::has_token(head.uri.query().unwrap_or_default());
         self.for_clients(path, has_token, methods);
     }
@@ -77,7 +77,7 @@ impl<'a> Routes<'a> {
         &mut self,
         path: &'static str,
         are_meant: fn(&RequestHead) -> bool,
-        methods: impl FnOnce(At) -> At,
+        methods: impl FnOnce(At<'_>) -> At<'_>,
     ) {
         let (resource, allowed) = self.take(path, true, methods);
         if let Some((config, state)) = &mut self.server
@@ -95,12 +95,13 @@ impl<'a> Routes<'a> {
         &mut self,
         path: &'static str,
         for_programs: bool,
-        methods: impl FnOnce(At) -> At,
+        methods: impl FnOnce(At<'_>) -> At<'_>,
     ) -> (Resource, Vec<&'static str>) {
+        let state = self.server.as_ref().map(|(_, state)| *state);
         let at = methods(At {
             path,
             for_programs,
-            is_served: self.server.is_some(),
+            state,
             resource: resource(path),
             listed: Vec::new(),
         });
@@ -113,7 +114,7 @@ impl<'a> Routes<'a> {
     }
 }
 
-impl At {
+impl At<'_> {
     /// GET, and HEAD with it.
     pub fn get<F, Args>(self, guard: Guard, handler: F) -> Self
     where
@@ -168,10 +169,20 @@ impl At {
             guard,
             for_programs: self.for_programs,
         });
-        if self.is_served {
-            let guarded = from_fn(move |request, next| admit(guard, request, next));
-            self.resource = self.resource.route(route.to(handler).wrap(guarded));
+        let Some(state) = self.state else { return self };
+        let guarded = from_fn(move |request, next| admit(guard, request, next));
+        let mut route = route.to(handler).wrap(guarded);
+        let has_forms = !matches!(
+            guard,
+            Guard::Public | Guard::PublicToken | Guard::SignedInOrLink
+        );
+        if has_forms && !self.path.starts_with("/api/") {
+            // Wrapped later, so it runs earlier: the guard keeps a form that it refuses.
+            route = route
+                .wrap(state.web.cookies.anonymous())
+                .wrap(from_fn(cookies::hide_others));
         }
+        self.resource = self.resource.route(route);
         self
     }
 }

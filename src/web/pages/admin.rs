@@ -173,7 +173,7 @@ fn path(id: AccountId) -> String {
 
 pub async fn show(page: Page) -> Answer {
     let account = find(&page).await?;
-    let (mut form, typed) = (OneAccount::of(&page, account).await?, page.typed());
+    let (typed, mut form) = (page.typed(), OneAccount::of(&page, account).await?);
     if let Some(fields) = NameFields::typed(&typed) {
         form.fields = fields;
     }

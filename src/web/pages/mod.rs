@@ -25,6 +25,7 @@ pub mod work;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use actix_session::SessionExt;
 use actix_web::body::MessageBody;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
@@ -35,7 +36,7 @@ use askama::Template;
 
 use super::State;
 use super::assets::{Asset, Assets};
-use super::cookies::{self, Sealed};
+use super::cookies;
 use super::error::{PageError, WEAK_PASSWORD, is_for_a_person};
 use super::forms::interrupted::{self, Interrupted};
 use super::forms::{Field, FieldError, Form, token};
@@ -46,6 +47,8 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, PageError>;
 
+/// In the anonymous state.
+const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;
 
 /// What every page shows around its own content.
@@ -131,10 +134,10 @@ impl Page {
 
     /// With the message that an earlier page left, or why a form of this page is shown again.
     pub fn frame_with_notice(&self) -> Frame {
-        let cookies = &self.state.web.cookies;
-        let notice = cookies.unseal(Sealed::Notice, self.request.headers());
+        let anonymous = self.request.get_session();
+        let notice = anonymous.get(NOTICE).ok().flatten();
         if notice.is_some() {
-            cookies::queue(&self.request, cookies.remove(Sealed::Notice));
+            anonymous.remove(NOTICE);
         }
         let interrupted = Interrupted::find_here(&self.request);
         if interrupted.is_some() && *self.request.method() == Method::GET {
@@ -147,7 +150,7 @@ impl Page {
     }
 
     /// What was typed into a form of this page that was not handled; no fields when there is none.
-    /// For a page that shows [`Page::frame_with_notice`] with it.
+    /// For a page that shows [`Page::frame_with_notice`] with it, which is called later.
     pub fn typed(&self) -> Form {
         let interrupted = Interrupted::find_here(&self.request);
         interrupted.map(Interrupted::into_form).unwrap_or_default()
@@ -230,14 +233,7 @@ impl Page {
     /// For the next page to say.
     pub fn leave_notice(&self, notice: &str) {
         // A message that cannot be kept is not worth failing for.
-        let sealed = self
-            .state
-            .web
-            .cookies
-            .seal(Sealed::Notice, notice.to_owned());
-        if let Some(cookie) = sealed {
-            cookies::queue(&self.request, cookie);
-        }
+        cookies::keep(&self.request, NOTICE, notice);
     }
 
     /// Sets the session's cookies and goes on.

@@ -71,7 +71,7 @@ impl OneFile {
 
 pub async fn open(page: Page, SignedIn(who): SignedIn) -> Answer {
     let file = page.files.load(who.account, id(&page)?).await?;
-    let (mut form, typed) = (OneFile::of(&page, file).await?, page.typed());
+    let (typed, mut form) = (page.typed(), OneFile::of(&page, file).await?);
     if let Some(name) = typed.find("name") {
         form.name = Field::kept(name);
         form.description = Field::kept(typed.text("description"));
