@@ -302,8 +302,13 @@ pub fn search(
         let Some(last) = places.last() else { break };
         // The index has more than what is searched for: its terms say less than the filters.
         let list: Vec<_> = places.iter().map(i64::to_string).collect();
-        let at_places = sql::<Bool>(&format!("place IN ({})", list.join(",")));
-        let rows = filtered(db, search, after).filter(at_places);
+        let mut at_places = format!("place IN ({})", list.join(","));
+        let mut others = search.clone();
+        if let Some(role) = others.role.take() {
+            // Without `+`, SQLite reads every account of the role in an index of roles.
+            at_places += &format!(" AND +role = '{}'", role.as_str());
+        }
+        let rows = filtered(db, &others, after).filter(sql::<Bool>(&at_places));
         found.extend(load(rows, limit - found.len(), db)?);
         match last.checked_add(1) {
             Some(next) if places.len() == limit => from = next,
@@ -322,11 +327,20 @@ fn terms(db: &mut AnyConnection, search: &Search) -> Result<Option<Vec<Vec<Strin
     if !of_key.is_empty() && !of_shown.is_empty() {
         // Either text is meant: what has all terms of one has one of each pair.
         let pairs = of_key.into_iter().zip(of_shown);
-        all.extend(pairs.map(|(key, shown)| vec![key, shown]));
+        all.extend(pairs.map(|(key, shown)| {
+            if key == shown {
+                vec![key]
+            } else {
+                vec![key, shown]
+            }
+        }));
     } else if !key.is_empty() {
         let mut terms = Vec::new();
-        for text in [&key, &shown] {
-            let start: String = text.chars().take(3).collect();
+        let mut starts = [&key, &shown]
+            .map(|text| text.chars().take(3).collect::<String>())
+            .to_vec();
+        starts.dedup();
+        for start in starts {
             let found = storage::terms_from(db, INDEX, &start, MANY_TERMS)?;
             terms.extend(found.unwrap_or_default());
         }
