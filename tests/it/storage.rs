@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use crate::support::Schema;
 use crate::support::door::meddle;
 #[cfg(feature = "postgres")]
-use crate::support::{Door, PASSWORD};
+use crate::support::{Door, PASSWORD, wait_until};
 
 /// A database without a server, gone with its owner.
 struct Empty {
@@ -195,12 +195,12 @@ fn two_links_that_are_used_at_once_do_not_lock_each_other_out_on_postgresql() {
             let token = link.split_once("token=").unwrap().1.to_owned();
             scope.spawn(move || {
                 member
-                    .post("/first-administrator", &[("token", &token)])
+                    .post_own("/first-administrator", &[("token", &token)])
                     .status
             })
         });
         let mut watch = PgConnection::establish(&url).unwrap();
-        while waiting(&mut watch) < 2 {}
+        wait_until("both wait", || waiting(&mut watch) == 2);
         holder.batch_execute("ROLLBACK").unwrap();
         let mut statuses = uses.map(|used| used.join().unwrap());
         statuses.sort();

@@ -30,7 +30,7 @@ pub fn longest_email() -> String {
 
 /// Until it is so; only what has gone wrong is waited for that long.
 #[track_caller]
-pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !is_so() {
         assert!(std::time::Instant::now() < until, "never: {what}");
