@@ -266,6 +266,10 @@ pub fn write_transaction<T, E: From<Fault>>(
     }
 }
 
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "no pooler stands in front of SQLite")
+)]
 fn begin(connection: &mut AnyConnection, pooled: bool) -> QueryResult<()> {
     match connection {
         #[cfg(feature = "sqlite")]
@@ -338,6 +342,10 @@ pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
 /// Runs `work` so that each of its queries ends soon after `limit`, and is planned for the values
 /// that are asked for. SQLite cannot interrupt a query of ours; there, the index of a search
 /// bounds its time.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "a query of SQLite is not interrupted")
+)]
 pub fn within<T>(
     connection: &mut AnyConnection,
     limit: Duration,

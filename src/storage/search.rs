@@ -10,6 +10,8 @@ use crate::base::fault::Fault;
 pub const SEARCHES_AT_ONCE: usize = 2;
 pub const SEARCH_SECONDS: u64 = 2;
 const LIMIT: Duration = Duration::from_secs(SEARCH_SECONDS);
+/// For the database to stop the query itself: later, so that the caller hears of the limit first.
+const STOPPED_WITHIN: Duration = Duration::from_millis(SEARCH_SECONDS * 1000 + 500);
 
 /// Why a search found nothing out.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +40,7 @@ impl Db {
                 .await
                 .map_err(|closed| Fault::caused("wait for other searches", closed))?;
             self.read(move |connection| {
-                let found = dialect::within(connection, LIMIT, work);
+                let found = dialect::within(connection, STOPPED_WITHIN, work);
                 drop(turn);
                 found
             })
