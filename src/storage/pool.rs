@@ -312,18 +312,16 @@ impl Shared {
             let why = "the disk of the database is full";
             return (job.refuse)(Fault::caused("not written", why).of(Kind::DiskFull));
         }
-        let waits_for_its_turn = self.takes_turns()
-            && job.access != Access::Read
-            && (state.writing || state.jobs.iter().any(|other| other.access != Access::Read));
         state.jobs.push_back(job);
-        if !waits_for_its_turn {
-            self.open_if_needed(&mut state);
-        }
+        self.open_if_needed(&mut state);
         self.wake.notify_one();
     }
 
+    /// One connection is opened at a time: what waits for it at the start is often done by it.
     fn open_if_needed(self: &Arc<Self>, state: &mut State) {
-        if state.jobs.len() > state.idle
+        let is_opening = |slot: &Arc<Slot>| !slot.is_connected.load(Ordering::Relaxed);
+        if self.runnable(state) > state.idle
+            && !state.threads.iter().any(is_opening)
             && state.threads.len() < CONNECTIONS
             && state.abandoned < ABANDONED_MAX
             && state.outage.is_none()
@@ -331,6 +329,17 @@ impl Shared {
         {
             self.open_connection(state);
         }
+    }
+
+    /// How many of the jobs that wait could run at once.
+    fn runnable(&self, state: &State) -> usize {
+        if !self.takes_turns() {
+            return state.jobs.len();
+        }
+        let is_read = |job: &&Job| job.access == Access::Read;
+        let reads = state.jobs.iter().filter(is_read).count();
+        let may_write = !state.writing && reads < state.jobs.len();
+        reads + usize::from(may_write)
     }
 
     fn open_connection(self: &Arc<Self>, state: &mut State) {
@@ -382,7 +391,7 @@ impl Shared {
     }
 
     /// Waits for something to do; `None` when the connection is to be closed.
-    fn next_job(&self, slot: &Slot) -> Option<Job> {
+    fn next_job(self: &Arc<Self>, slot: &Slot) -> Option<Job> {
         let mut state = self.state();
         loop {
             if slot.epoch != state.epoch || state.closed {
@@ -395,6 +404,7 @@ impl Shared {
                 .position(|job| may_write || job.access == Access::Read);
             if let Some(job) = next.and_then(|at| state.jobs.remove(at)) {
                 state.writing |= job.access != Access::Read;
+                self.open_if_needed(&mut state);
                 return Some(job);
             }
             state.idle += 1;
