@@ -202,7 +202,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     let files = Files::open(db.clone(), clock.clone(), &config.files)?;
     let shares = Shares::new(db.clone(), clock.clone(), passwords, tokens.clone());
     let work = Work::new(db, clock.clone());
-    let web = Web::new(&secret, &base_url)?;
+    let web = Web::new(&secret, &base_url);
     Ok(State {
         config,
         base_url,

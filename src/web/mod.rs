@@ -30,7 +30,6 @@ use actix_web::web::Data;
 use crate::accounts::Accounts;
 use crate::administration::Administration;
 use crate::base::clock::Clock;
-use crate::base::fault::Fault;
 use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
@@ -48,10 +47,11 @@ pub use guard::Guard;
 use guard::cross_origin::OtherOrigins;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
-use openapi::OpenApi;
 use pages::docs::Docs;
+use prepared::Prepared;
 pub use routes::listed;
 pub use stopping::Stopping;
+use tokio::sync::OnceCell;
 
 /// What the pages are handed: the rooms, and what the web itself keeps.
 pub struct State {
@@ -76,31 +76,27 @@ pub struct State {
 pub struct Web {
     assets: Assets,
     cookies: Cookies,
-    docs: Docs,
+    /// Made when it is first asked for, like `openapi`: many servers never are.
+    docs: OnceCell<Docs>,
     form_tokens: FormTokens,
-    openapi: OpenApi,
+    openapi: OnceCell<Prepared>,
     request_ids: RequestIds,
     other_origins: OtherOrigins,
     outages: layers::Outages,
 }
 
 impl Web {
-    /// # Errors
-    /// When what is the same for everyone cannot be made.
-    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Result<Self, Fault> {
-        let cookies = Cookies::new(secret, base_url.is_https());
-        let assets = Assets::load();
-        let openapi = OpenApi::of(base_url, cookies.access_name())?;
-        Ok(Self {
-            docs: Docs::of(&openapi, &assets)?,
-            assets,
-            cookies,
+    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Self {
+        Self {
+            docs: OnceCell::new(),
+            assets: Assets::load(),
+            cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),
-            openapi,
+            openapi: OnceCell::new(),
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
             outages: layers::Outages::default(),
-        })
+        }
     }
 }
 

@@ -8,35 +8,37 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::State;
+use super::error::PageError;
 use super::jwks::for_everyone;
 use super::prepared::Prepared;
 use crate::base::fault::Fault;
-use crate::config::BaseUrl;
 
-pub struct OpenApi {
-    pub description: Value,
-    json: Prepared,
+/// The description, with the addresses and names of this instance.
+///
+/// # Errors
+/// When the file that was built in is not JSON.
+pub fn describe(state: &State) -> Result<Value, Fault> {
+    let description = serde_json::from_str(include_str!("api/openapi.json"));
+    let mut description: Value =
+        description.map_err(|error| Fault::caused("read openapi.json", error))?;
+    description["info"]["version"] = env!("CARGO_PKG_VERSION").into();
+    description["servers"][0]["url"] = state.base_url.as_str().into();
+    let cookie = state.web.cookies.access_name();
+    description["components"]["securitySchemes"]["cookie"]["name"] = cookie.into();
+    Ok(description)
 }
 
-impl OpenApi {
-    /// # Errors
-    /// When the file that was built in is not JSON.
-    pub fn of(base_url: &BaseUrl, access_cookie: &str) -> Result<Self, Fault> {
-        let description = serde_json::from_str(include_str!("api/openapi.json"));
-        let mut description: Value =
-            description.map_err(|error| Fault::caused("read openapi.json", error))?;
-        description["info"]["version"] = env!("CARGO_PKG_VERSION").into();
-        description["servers"][0]["url"] = base_url.as_str().into();
-        description["components"]["securitySchemes"]["cookie"]["name"] = access_cookie.into();
-        Ok(Self {
-            json: Prepared::of("application/json", description.to_string()),
-            description,
-        })
-    }
-}
-
-pub async fn serve(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    let mut response = state.web.openapi.json.respond(&request);
+pub async fn serve(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, PageError> {
+    let make = || async {
+        let json = describe(&state)?.to_string();
+        Ok::<_, Fault>(Prepared::of("application/json", json))
+    };
+    let mut response = state
+        .web
+        .openapi
+        .get_or_try_init(make)
+        .await?
+        .respond(&request);
     for_everyone(response.headers_mut());
-    response
+    Ok(response)
 }

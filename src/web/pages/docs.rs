@@ -9,7 +9,7 @@ use super::{Answer, Frame, Page};
 use crate::base::fault::Fault;
 use crate::web::assets::Assets;
 use crate::web::guard::{Guard, Listed};
-use crate::web::openapi::OpenApi;
+use crate::web::openapi::describe;
 use crate::web::prepared::Prepared;
 use crate::web::routes::listed;
 
@@ -62,9 +62,9 @@ struct Field<'a> {
 impl Docs {
     /// # Errors
     /// When it cannot be rendered.
-    pub fn of(openapi: &OpenApi, assets: &Assets) -> Result<Self, Fault> {
+    fn of(whole: &Value, assets: &Assets) -> Result<Self, Fault> {
         let failed = |error| Fault::caused("render a page", error);
-        let (whole, listed) = (&openapi.description, listed());
+        let listed = listed();
         let groups = list(&whole["tags"]).iter().map(|tag| Group {
             name: text(&tag["name"]),
             calls: listed
@@ -89,7 +89,8 @@ impl Docs {
 }
 
 pub async fn show(page: Page) -> Answer {
-    let docs = &page.web.docs;
+    let make = || async { Docs::of(&describe(&page)?, &page.web.assets) };
+    let docs = page.web.docs.get_or_try_init(make).await?;
     if page.viewer().is_some() {
         // Not compressed: the form token in the frame is a secret.
         let frame = page.frame();
