@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::State;
 use super::error::PageError;
 use super::prepared::Prepared;
+use super::proof::Public;
 
 pub struct Assets {
     pub stylesheet: Asset,
@@ -78,6 +79,7 @@ fn asset(name: &str, extension: &str, content_type: &'static str, plain: &'stati
 
 /// Serves what [`Assets`] has, under the name of today's content, and nothing else.
 pub async fn serve(
+    _: Public,
     request: HttpRequest,
     state: Data<State>,
     file: Path<String>,

@@ -18,8 +18,8 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::State;
 use super::error::PageError;
-use super::guard::state;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::secret::{InstanceSecret, Purpose};
@@ -146,7 +146,7 @@ pub async fn hide_others<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     if request.headers().contains_key(COOKIE) {
-        let cookies = &state(request.request())
+        let cookies = &State::of(request.request())
             .map_err(PageError::from)?
             .web
             .cookies;

@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::State;
 use super::prepared::has;
+use super::proof::Public;
 use crate::tokens::PUBLISHED_SECONDS;
 
-pub async fn serve(request: HttpRequest, state: Data<State>) -> HttpResponse {
+pub async fn serve(_: Public, request: HttpRequest, state: Data<State>) -> HttpResponse {
     let keys = state.tokens.public_keys();
     let known = has(&request, &keys.etag);
     let mut response = if known {

@@ -13,7 +13,8 @@ use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-use super::error::{self, PageError};
+use super::answer;
+use super::error::PageError;
 use super::{State, query, unread};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
@@ -62,7 +63,7 @@ pub async fn edge<B: MessageBody + 'static>(
         line.tell(error.as_response_error().status_code().as_u16());
     });
     let response = response?.map_into_boxed_body();
-    let mut response = error::written_out(response, id);
+    let mut response = answer::written_out(response, id);
     let carried_token = query::has_token(response.request().query_string());
     secure(
         response.headers_mut(),

@@ -1,8 +1,10 @@
 //! Floor 4: the only one that knows HTTP, HTML and cookies.
 
+mod accept;
+mod answer;
 mod api;
 mod assets;
-mod basic;
+mod authorization;
 mod client;
 mod compat;
 mod cookies;
@@ -13,23 +15,28 @@ mod guard;
 mod jwks;
 mod layers;
 mod openapi;
+mod origin;
+mod page;
 mod pages;
 mod prepared;
+pub mod proof;
 mod query;
+mod redirect;
 mod routes;
 mod stopping;
 mod unread;
 
 use actix_multipart::MultipartConfig;
-use actix_web::App;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
+use actix_web::{App, HttpRequest};
 
 use crate::accounts::Accounts;
 use crate::administration::Administration;
 use crate::base::clock::Clock;
+use crate::base::fault::Fault;
 use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
@@ -43,12 +50,13 @@ use crate::work::Work;
 use assets::Assets;
 use cookies::Cookies;
 use forms::token::FormTokens;
-pub use guard::Guard;
-use guard::cross_origin::OtherOrigins;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
+pub use guard::{Listed, Routes};
+use origin::OtherOrigins;
 use pages::docs::Docs;
 use prepared::Prepared;
+pub use proof::Guard;
 pub use routes::listed;
 pub use stopping::Stopping;
 use tokio::sync::OnceCell;
@@ -72,6 +80,17 @@ pub struct State {
     pub stopping: Stopping,
 }
 
+impl State {
+    /// # Errors
+    /// None that a request can cause.
+    pub fn of(request: &HttpRequest) -> Result<&Self, Fault> {
+        let state = request.app_data::<Data<Self>>();
+        state
+            .map(|state| state.get_ref())
+            .ok_or_else(|| Fault::new("a server without state"))
+    }
+}
+
 /// What belongs to the web alone.
 pub struct Web {
     assets: Assets,
@@ -79,6 +98,7 @@ pub struct Web {
     /// Made when it is first asked for, like `openapi`: many servers never are.
     docs: OnceCell<Docs>,
     form_tokens: FormTokens,
+    routes: Vec<Listed>,
     openapi: OnceCell<Prepared>,
     request_ids: RequestIds,
     other_origins: OtherOrigins,
@@ -92,6 +112,7 @@ impl Web {
             assets: Assets::load(),
             cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),
+            routes: routes::listed(),
             openapi: OnceCell::new(),
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
@@ -117,6 +138,6 @@ pub fn app(
         .app_data(state)
         .app_data(MultipartConfig::new().buffer_limit(forms::upload::BUFFER_BYTES))
         .configure(move |config| routes::configure(config, &routed))
-        .default_service(actix_web::web::to(error::not_found))
+        .default_service(actix_web::web::to(answer::not_found))
         .wrap(from_fn(layers::edge))
 }

@@ -11,6 +11,7 @@ use super::State;
 use super::error::PageError;
 use super::jwks::for_everyone;
 use super::prepared::Prepared;
+use super::proof::Public;
 use crate::base::fault::Fault;
 
 /// The description, with the addresses and names of this instance.
@@ -28,7 +29,11 @@ pub fn describe(state: &State) -> Result<Value, Fault> {
     Ok(description)
 }
 
-pub async fn serve(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, PageError> {
+pub async fn serve(
+    _: Public,
+    request: HttpRequest,
+    state: Data<State>,
+) -> Result<HttpResponse, PageError> {
     let make = || async {
         let json = describe(&state)?.to_string();
         Ok::<_, Fault>(Prepared::of("application/json", json))

@@ -30,6 +30,67 @@ const FLOORS: &[&str] = &[
     "cli",
 ];
 
+/// The same inside `web/`, whose `mod.rs` puts it together.
+const WEB_FLOORS: &[&str] = &[
+    "error",
+    "proof",
+    "query",
+    "accept",
+    "authorization",
+    "redirect",
+    "prepared",
+    "assets",
+    "stopping",
+    "unread",
+    "client",
+    "cookies",
+    "origin",
+    "forms",
+    "guard",
+    "page",
+    "jwks",
+    "openapi",
+    "download",
+    "api",
+    "pages",
+    "compat",
+    "routes",
+    "answer",
+    "layers",
+];
+
+#[test]
+fn a_part_of_the_web_uses_only_parts_below_it() {
+    let floor = |part: &str| WEB_FLOORS.iter().position(|known| *known == part);
+    let web = root().join("src/web");
+    let mut met = BTreeSet::new();
+    for source in sources().filter(|source| source.path.starts_with(&web)) {
+        let below = source.path.strip_prefix(&web).unwrap();
+        let parts: Vec<_> = below.iter().map(|part| part.to_str().unwrap()).collect();
+        let own = parts[0].trim_end_matches(".rs");
+        if own == "mod" {
+            continue;
+        }
+        let own_floor = floor(own).unwrap_or_else(|| panic!("{own} stands on no floor"));
+        met.insert(own.to_owned());
+        let is_root = parts.len() == 1 || parts.len() == 2 && parts[1] == "mod.rs";
+        let prefixes: &[&str] = if is_root {
+            &["super::", "crate::web::"]
+        } else {
+            &["crate::web::"]
+        };
+        for used in source.children_of(prefixes) {
+            let Some(used_floor) = floor(&used) else {
+                let is_module = used.starts_with(|first: char| first.is_ascii_lowercase());
+                assert!(!is_module, "{own} uses {used}, which stands on no floor");
+                continue;
+            };
+            assert!(used_floor <= own_floor, "web/{own} uses web/{used}");
+        }
+    }
+    assert_eq!(met.len(), WEB_FLOORS.len(), "{met:?}");
+}
+
 #[test]
 fn a_floor_uses_only_floors_below_it() {
     let floor = |module: &str| FLOORS.iter().position(|known| *known == module);
@@ -236,6 +297,23 @@ impl Source {
             .filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
+    /// What is named right after one of these prefixes, alone or in braces.
+    fn children_of(&self, prefixes: &[&str]) -> BTreeSet<String> {
+        let code: Vec<_> = self.code().map(|(_, line)| line).collect();
+        let code = code.join("\n");
+        let mut children = BTreeSet::new();
+        for prefix in prefixes {
+            for (at, _) in code.match_indices(prefix) {
+                if code[..at].ends_with("::") {
+                    continue;
+                }
+                let rest = &code[at + prefix.len()..];
+                children.extend(first_names(rest).into_iter().map(str::to_owned));
+            }
+        }
+        children
+    }
+
     /// Every module of this crate that is named, with the line.
     fn uses(&self) -> Vec<(usize, String)> {
         let named = |line: &str| -> Vec<String> {
@@ -254,6 +332,34 @@ impl Source {
             .flat_map(|(at, line)| named(line).into_iter().map(move |word| (at, word)))
             .collect()
     }
+}
+
+/// The name at the start of a path, or of each path of a list in braces.
+fn first_names(path: &str) -> Vec<&str> {
+    let first = |path: &str| -> usize {
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        path.find(|c| !is_of_name(c)).unwrap_or(path.len())
+    };
+    let Some(list) = path.strip_prefix('{') else {
+        return vec![&path[..first(path)]];
+    };
+    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    for (at, c) in list.char_indices() {
+        let is_end = c == '}' && depth == 0;
+        if is_end || c == ',' && depth == 0 {
+            let path = list[start..at].trim_start();
+            names.push(&path[..first(path)]);
+            start = at + 1;
+        }
+        match c {
+            _ if is_end => break,
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 fn sources() -> impl Iterator<Item = Source> {

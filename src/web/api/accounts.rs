@@ -22,7 +22,7 @@ use crate::config::SignupMode;
 use crate::sign_in::SignedUp;
 use crate::web::State;
 use crate::web::error::PageError;
-use crate::web::guard::SignedIn;
+use crate::web::proof::{Public, Recent, SignedIn, may};
 
 #[derive(Serialize)]
 struct Shown {
@@ -62,6 +62,7 @@ pub struct NewAccount {
 
 /// Makes an account, and no session: whoever wants one signs in.
 pub async fn sign_up(
+    _: Public,
     state: Data<State>,
     request: HttpRequest,
     Json(new): Json<NewAccount>,
@@ -98,7 +99,7 @@ pub async fn sign_up(
     Ok(tagged(answer, version))
 }
 
-pub async fn show_own(state: Data<State>, SignedIn(who): SignedIn, seen: IfNoneMatch) -> Answer {
+pub async fn show_own(SignedIn(who): SignedIn, state: Data<State>, seen: IfNoneMatch) -> Answer {
     shown(&state, who.account, &seen).await
 }
 
@@ -115,8 +116,8 @@ pub struct Names {
 }
 
 pub async fn rename_own(
+    Recent(who): Recent,
     state: Data<State>,
-    SignedIn(who): SignedIn,
     IfMatch(expected): IfMatch,
     Json(names): Json<Names>,
 ) -> Answer {
@@ -142,8 +143,12 @@ pub struct Which {
     after: Option<String>,
 }
 
-pub async fn list(state: Data<State>, who: SignedIn, Asked(which): Asked<Which>) -> Answer {
-    who.may(Action::ListAccounts, None)?;
+pub async fn list(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    Asked(which): Asked<Which>,
+) -> Answer {
+    may(&who, Action::ListAccounts, None)?;
     let search = Search {
         text: which.q.trim().to_owned(),
         role: known(which.role, Role::parse, "role is member or administrator.")?,
@@ -171,13 +176,13 @@ fn known<T>(
 }
 
 pub async fn show(
+    SignedIn(who): SignedIn,
     state: Data<State>,
-    who: SignedIn,
     id: Path<String>,
     seen: IfNoneMatch,
 ) -> Answer {
     let id = parse(&id)?;
-    who.may(Action::SeeAccount, Some(id))?;
+    may(&who, Action::SeeAccount, Some(id))?;
     shown(&state, id, &seen).await
 }
 
@@ -199,29 +204,29 @@ pub struct Changes {
 }
 
 pub async fn change(
+    Recent(who): Recent,
     state: Data<State>,
-    who: SignedIn,
     id: Path<String>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer {
     let id = parse(&id)?;
     // First, since it hides what is not to be seen.
-    who.may(Action::RenameAccount, Some(id))?;
+    may(&who, Action::RenameAccount, Some(id))?;
     if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
-        who.may(Action::GovernAccount, Some(id))?;
+        may(&who, Action::GovernAccount, Some(id))?;
     }
-    changed(&state, who.0.role, id, changes, expected).await
+    changed(&state, who.role, id, changes, expected).await
 }
 
 pub async fn delete(
+    Recent(who): Recent,
     state: Data<State>,
-    who: SignedIn,
     id: Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Answer {
     let id = parse(&id)?;
-    who.may(Action::DeleteAccount, Some(id))?;
+    may(&who, Action::DeleteAccount, Some(id))?;
     state.administration.delete(id, expected).await?;
     Ok(HttpResponse::NoContent().finish())
 }

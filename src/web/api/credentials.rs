@@ -1,17 +1,16 @@
 //! Who somebody says that they are: in JSON, in a form, or as RFC 7617 has it.
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::{Json, NAME_MAX};
+use crate::web::authorization;
 use crate::web::error::PageError;
 use crate::web::forms::{FORM, Form, VisitorForm};
-use crate::web::guard::cross_origin::Source;
+use crate::web::origin::Source;
 
 /// By `username` or `email`: one of them.
 #[derive(Deserialize)]
@@ -47,36 +46,28 @@ impl FromRequest for Credentials {
 }
 
 fn basic(request: &HttpRequest) -> Result<Option<NewSession>, PageError> {
-    let headers = request.headers();
-    let mut found = headers.get_all(AUTHORIZATION).filter_map(|value| {
-        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("basic").then(|| rest.trim())
-    });
-    let Some(encoded) = found.next() else {
+    let Some(credentials) = authorization::basic(request) else {
         return Ok(None);
     };
+    let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH);
     let has_body =
         headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0");
-    if has_body || found.next().is_some() {
+    if has_body {
         return Err(PageError::Malformed(
             "Send either Authorization: Basic or a body. Nothing was saved.",
         ));
     }
     // As for a body.
     Source::must_be_known(request)?;
-    let pair = STANDARD
-        .decode(encoded)
-        .ok()
-        .and_then(|pair| String::from_utf8(pair).ok());
-    let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
-    let (username, password) = pair.ok_or(PageError::Malformed(
+    let credentials = authorization::name_and_password(credentials);
+    let (username, password) = credentials.ok_or(PageError::Malformed(
         "Authorization: Basic takes name:password in UTF-8 and base64. Nothing was saved.",
     ))?;
     Ok(Some(NewSession {
-        username: Some(username.to_owned()),
+        username: Some(username),
         email: None,
-        password: password.to_owned(),
+        password,
         stay: false,
     }))
 }

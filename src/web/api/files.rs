@@ -17,7 +17,7 @@ use crate::web::State;
 use crate::web::download::{self, Display, Parts};
 use crate::web::error::PageError;
 use crate::web::forms::upload::{self, Expected, Right, receive};
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 
 #[derive(Serialize)]
 struct Shown {
@@ -58,8 +58,8 @@ pub struct Which {
 }
 
 pub async fn list(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     Asked(which): Asked<Which>,
 ) -> Answer {
     let sort = match which.sort.as_deref() {
@@ -80,8 +80,8 @@ pub async fn list(
 
 /// One file is answered as itself, several as a list.
 pub async fn add(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     request: HttpRequest,
     body: Payload,
 ) -> Answer {
@@ -129,8 +129,8 @@ pub async fn add(
 }
 
 pub async fn show(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     seen: IfNoneMatch,
 ) -> Answer {
@@ -142,8 +142,8 @@ pub async fn show(
 }
 
 pub async fn content(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     request: HttpRequest,
     id: Path<String>,
 ) -> Answer {
@@ -163,8 +163,8 @@ pub struct Changes {
 }
 
 pub async fn change(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
@@ -187,8 +187,8 @@ pub async fn change(
 }
 
 pub async fn delete(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Answer {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::error::PageError;
 use super::forms;
-use super::guard::cross_origin::Source;
+use super::origin::Source;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;

@@ -10,7 +10,7 @@ use crate::base::ids::AccountId;
 use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::web::State;
 use crate::web::error::PageError;
-use crate::web::guard::SignedIn;
+use crate::web::proof::{Recent, SignedIn, may};
 
 /// How much there is, and may be: of files, and of their bytes together.
 #[derive(Serialize)]
@@ -21,9 +21,9 @@ struct Shown {
     bytes_max: i64,
 }
 
-pub async fn show(state: Data<State>, who: SignedIn, id: Path<String>) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
     let id = parse(&id)?;
-    who.may(Action::SeeAccount, Some(id))?;
+    may(&who, Action::SeeAccount, Some(id))?;
     state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
     quota(&state, state.files.shelf(id).await?)
 }
@@ -39,13 +39,13 @@ pub struct Changes {
 }
 
 pub async fn change(
+    Recent(who): Recent,
     state: Data<State>,
-    who: SignedIn,
     id: Path<String>,
     Json(changes): Json<Changes>,
 ) -> Answer {
     let id = parse(&id)?;
-    who.may(Action::GovernAccount, Some(id))?;
+    may(&who, Action::GovernAccount, Some(id))?;
     let wrong = [
         ("files_max", changes.files_max, FILES_QUOTA_MAX),
         ("bytes_max", changes.bytes_max, BYTES_QUOTA_MAX),

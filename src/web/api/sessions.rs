@@ -14,10 +14,11 @@ use crate::base::names::Password;
 use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Stay};
 use crate::sign_in::{Delivery, Outcome};
 use crate::web::error::PageError;
-use crate::web::guard::SignedIn;
+use crate::web::proof::{Public, SignedIn};
 use crate::web::{State, client};
 
 pub async fn start(
+    _: Public,
     request: HttpRequest,
     state: Data<State>,
     Credentials(new): Credentials,
@@ -73,8 +74,8 @@ impl Item {
 }
 
 pub async fn list(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     Asked(which): Asked<Page>,
 ) -> Answer {
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
@@ -84,12 +85,12 @@ pub async fn list(
     paging::list(items, next)
 }
 
-pub async fn show(state: Data<State>, SignedIn(who): SignedIn, id: Path<String>) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
     let found = find(&state, &who, &id).await?;
     json(StatusCode::OK, &Item::of(found, &who))
 }
 
-pub async fn end(state: Data<State>, SignedIn(who): SignedIn, id: Path<String>) -> Answer {
+pub async fn end(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
     let found = find(&state, &who, &id).await?;
     let why = if found.id == who.session {
         EndReason::SignedOut
@@ -100,7 +101,7 @@ pub async fn end(state: Data<State>, SignedIn(who): SignedIn, id: Path<String>) 
     Ok(HttpResponse::NoContent().finish())
 }
 
-pub async fn end_current(state: Data<State>, SignedIn(who): SignedIn) -> Answer {
+pub async fn end_current(SignedIn(who): SignedIn, state: Data<State>) -> Answer {
     state
         .sessions
         .end(who.session, EndReason::SignedOut)
@@ -116,8 +117,8 @@ pub struct Except {
 
 /// Signs out everywhere, or with `except=current` everywhere else.
 pub async fn end_all(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     except: Result<Query<Except>, actix_web::Error>,
 ) -> Answer {
     let keep = match except.map(Query::into_inner) {

@@ -15,7 +15,7 @@ use crate::base::ids::{AccountId, ShareId};
 use crate::shares::{Cursor, NewShare, Share};
 use crate::web::State;
 use crate::web::error::PageError;
-use crate::web::guard::SignedIn;
+use crate::web::proof::{SignedIn, may};
 
 #[derive(Serialize)]
 struct Shown {
@@ -48,8 +48,8 @@ impl Shown {
 }
 
 pub async fn list(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     Asked(which): Asked<Page>,
 ) -> Answer {
@@ -70,8 +70,8 @@ pub struct NewLink {
 }
 
 pub async fn add(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     request: HttpRequest,
     Json(new): Json<NewLink>,
@@ -96,8 +96,8 @@ pub async fn add(
 }
 
 pub async fn delete(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     ids: Path<(String, String)>,
 ) -> Answer {
     let file = parse(&ids.0)?;
@@ -112,17 +112,17 @@ struct Count {
 }
 
 /// How many links of an account are open, whatever its sessions and its state.
-pub async fn count(state: Data<State>, who: SignedIn, id: Path<String>) -> Answer {
+pub async fn count(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
     let id = AccountId::parse(&id).ok_or(PageError::NotFound)?;
-    who.may(Action::SeeAccount, Some(id))?;
+    may(&who, Action::SeeAccount, Some(id))?;
     state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
     let open = state.shares.count_open(id).await?;
     json(StatusCode::OK, &Count { open })
 }
 
-pub async fn revoke_all(state: Data<State>, who: SignedIn, id: Path<String>) -> Answer {
+pub async fn revoke_all(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
     let id = AccountId::parse(&id).ok_or(PageError::NotFound)?;
-    who.may(Action::RevokeLinks, Some(id))?;
+    may(&who, Action::RevokeLinks, Some(id))?;
     state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
     state.shares.revoke_all(id).await?;
     Ok(HttpResponse::NoContent().finish())

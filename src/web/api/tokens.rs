@@ -10,6 +10,7 @@ use crate::tokens::AccessClaims;
 use crate::web::State;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
+use crate::web::proof::Public;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,7 +18,7 @@ pub struct Refresh {
     refresh_token: String,
 }
 
-pub async fn refresh(state: Data<State>, Json(sent): Json<Refresh>) -> Answer {
+pub async fn refresh(_: Public, state: Data<State>, Json(sent): Json<Refresh>) -> Answer {
     match state.sessions.renew(&sent.refresh_token).await {
         Ok(grant) => granted(StatusCode::OK, &grant, state.clock.now()),
         Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
@@ -37,7 +38,7 @@ struct Introspected<'a> {
 
 /// Whether an access token would open anything now. Nobody has to sign in for it: who shows the
 /// token could use it as well, and is told no more than that would.
-pub async fn introspect(state: Data<State>, sent: Form) -> Answer {
+pub async fn introspect(_: Public, state: Data<State>, sent: Form) -> Answer {
     let token = sent.find("token");
     let token = token.ok_or_else(|| PageError::field("token", "is missing"))?;
     let identity = match state.sessions.identify(token).await {

@@ -14,7 +14,7 @@ use crate::base::ids::ItemId;
 use crate::base::names::Title;
 use crate::web::State;
 use crate::web::error::PageError;
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 use crate::work::{Change, Cursor, Item, Place, Refused, Status};
 
 #[derive(Deserialize)]
@@ -48,8 +48,8 @@ impl Shown {
 }
 
 pub async fn list(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     Asked(which): Asked<Which>,
 ) -> Answer {
     let status = match which.status.as_deref() {
@@ -70,7 +70,7 @@ pub struct NewItem {
     title: String,
 }
 
-pub async fn add(state: Data<State>, SignedIn(who): SignedIn, new: New<NewItem>) -> Answer {
+pub async fn add(SignedIn(who): SignedIn, state: Data<State>, new: New<NewItem>) -> Answer {
     let title = title(&new.what.title)?;
     let added = state.work.add(who.account, title, new.once).await?;
     let version = added.item.version;
@@ -80,8 +80,8 @@ pub async fn add(state: Data<State>, SignedIn(who): SignedIn, new: New<NewItem>)
 }
 
 pub async fn show(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     seen: IfNoneMatch,
 ) -> Answer {
@@ -106,8 +106,8 @@ pub struct Changes {
 }
 
 pub async fn change(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
@@ -130,8 +130,8 @@ pub async fn change(
 }
 
 pub async fn delete(
-    state: Data<State>,
     SignedIn(who): SignedIn,
+    state: Data<State>,
     id: Path<String>,
     IfMatch(expected): IfMatch,
 ) -> Answer {

@@ -24,7 +24,8 @@ use crate::tokens::Tutorial;
 use crate::web::api;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
-use crate::web::pages::{Answer, Page};
+use crate::web::page::{Answer, Page};
+use crate::web::proof::Public;
 
 const TOKEN_SECONDS: i64 = 30 * 60;
 /// Some 100 kB of JSON.
@@ -104,7 +105,7 @@ impl From<Account> for User {
 }
 
 /// Everybody for an administrator; oneself for others.
-pub async fn users(page: Page, request: HttpRequest) -> Answer {
+pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
     let refused = |why: &str| api::json(StatusCode::UNAUTHORIZED, &json!({ "message": why }));
     let Some(token) = header(&request, TOKEN) else {
         return refused("Token is missing !!");

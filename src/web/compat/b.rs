@@ -10,12 +10,13 @@ use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::error::PageError;
 use crate::web::forms::Form;
-use crate::web::pages::{Answer, Page};
+use crate::web::page::{Answer, Page};
+use crate::web::proof::{Public, PublicToken};
 use crate::web::{api, cookies};
 
 const TOKEN_SECONDS: i64 = 150;
 
-pub async fn public() -> Answer {
+pub async fn public(_: Public) -> Answer {
     Ok(text(StatusCode::OK, "This is a public page"))
 }
 
@@ -56,7 +57,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
     }
 }
 
-pub async fn auth(page: Page) -> Answer {
+pub async fn auth(_: PublicToken, page: Page) -> Answer {
     let refused = |why: &str| api::json(StatusCode::UNAUTHORIZED, &json!({ "Alert!": why }));
     let token = page.query("token").filter(|token| !token.is_empty());
     let Some(token) = token else {

@@ -16,7 +16,8 @@ use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
-use crate::web::pages::{Answer, Page};
+use crate::web::page::{Answer, Page};
+use crate::web::proof::Public;
 
 const TOKEN_SECONDS: i64 = 2 * 86_400;
 
@@ -37,7 +38,7 @@ fn find_refusal(form: &Form, names: &[&str]) -> Option<Refusal> {
     }
 }
 
-pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer {
+pub async fn sign_up(_: Public, page: Page, request: HttpRequest, body: Payload) -> Answer {
     const FIELDS: [&str; 3] = ["username", "email", "password"];
     let form = sent::json(&request, body).await?;
     let made = make_account(&page, || {
@@ -62,7 +63,7 @@ pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer 
     }
 }
 
-pub async fn log_in(page: Page, request: HttpRequest, body: Payload) -> Answer {
+pub async fn log_in(_: Public, page: Page, request: HttpRequest, body: Payload) -> Answer {
     const FIELDS: [&str; 2] = ["username", "password"];
     let form = sent::json(&request, body).await?;
     if let Some(why) = find_refusal(&form, &FIELDS) {
@@ -84,7 +85,7 @@ pub async fn log_in(page: Page, request: HttpRequest, body: Payload) -> Answer {
     }
 }
 
-pub async fn need_login(page: Page, request: HttpRequest) -> Answer {
+pub async fn need_login(_: Public, page: Page, request: HttpRequest) -> Answer {
     let bad = |why| refused(StatusCode::UNAUTHORIZED, why);
     let Some(token) = header(&request, AUTHORIZATION) else {
         return refused(StatusCode::BAD_REQUEST, "no Authorization header found");

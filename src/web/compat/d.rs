@@ -2,29 +2,30 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Payload;
 use askama::Template;
 use askama::filters::{Html, escape};
 use serde::Serialize;
 
-use super::{Tried, header, issue, owner, text, try_password};
+use super::{Tried, issue, owner, text, try_password};
 use crate::accounts::Account;
 use crate::base::names::Description;
 use crate::files::Refused;
 use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
-use crate::web::error::{PageError, is_for_a_person};
+use crate::web::accept::is_for_a_person;
+use crate::web::error::PageError;
 use crate::web::forms::upload::{self, Expected, Right, receive};
-use crate::web::pages::{Answer, Frame, Page};
-use crate::web::{api, basic};
+use crate::web::page::{Answer, Frame, Page};
+use crate::web::proof::{Public, PublicToken};
+use crate::web::{api, authorization};
 
 const TOKEN_SECONDS: i64 = 20 * 60;
 
-pub async fn log_in(page: Page, request: HttpRequest) -> Answer {
+pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
     let refused = Ok(text(StatusCode::FORBIDDEN, "Unable to verify"));
-    let credentials = header(&request, AUTHORIZATION).and_then(basic::credentials);
+    let credentials = authorization::basic(&request).and_then(authorization::name_and_password);
     let Some((username, password)) = credentials else {
         return refused;
     };
@@ -54,7 +55,7 @@ struct Message {
 }
 
 /// An upload without a token.
-pub async fn refuse() -> Answer {
+pub async fn refuse(_: Public) -> Answer {
     no_token()
 }
 
@@ -84,7 +85,7 @@ async fn admitted(page: &Page) -> Result<Result<(Account, String), Answer>, Page
 }
 
 /// The form; its action carries the token.
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: PublicToken, page: Page) -> Answer {
     match admitted(&page).await? {
         Ok((_, token)) => {
             let frame = page.frame();
@@ -98,7 +99,7 @@ pub async fn show(page: Page) -> Answer {
     }
 }
 
-pub async fn upload(page: Page, body: Payload) -> Answer {
+pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
     let account = match admitted(&page).await? {
         Ok((account, _)) => account.id,
         Err(refused) => return refused,

@@ -19,7 +19,8 @@ use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
-use crate::web::pages::{Answer, Page};
+use crate::web::page::{Answer, Page};
+use crate::web::proof::Public;
 use crate::work::{ITEMS_MAX, Item};
 
 const TOKEN_SECONDS: i64 = 3000;
@@ -73,7 +74,7 @@ fn problem(status: StatusCode, error: &str, description: &str) -> Answer {
     api::json(status, &problem)
 }
 
-pub async fn auth(page: Page, request: HttpRequest, body: Payload) -> Answer {
+pub async fn auth(_: Public, page: Page, request: HttpRequest, body: Payload) -> Answer {
     let form = sent::json(&request, body).await?;
     if let Some(why) = unknown_field(&form, &FIELDS) {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -156,7 +157,7 @@ impl From<Item> for WorkItem {
 }
 
 /// One's own, all of them.
-pub async fn list(page: Page, request: HttpRequest) -> Answer {
+pub async fn list(_: Public, page: Page, request: HttpRequest) -> Answer {
     let account = match holder(&page, &request).await {
         Ok(account) => account,
         Err(answer) => return answer,
@@ -169,7 +170,7 @@ pub async fn list(page: Page, request: HttpRequest) -> Answer {
     done(StatusCode::OK, items)
 }
 
-pub async fn add(page: Page, request: HttpRequest, body: Payload) -> Answer {
+pub async fn add(_: Public, page: Page, request: HttpRequest, body: Payload) -> Answer {
     let account = match holder(&page, &request).await {
         Ok(account) => account,
         Err(answer) => return answer,

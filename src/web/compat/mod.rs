@@ -21,7 +21,8 @@ use serde::Serialize;
 use super::api::NAME_MAX;
 use super::error::{PageError, WEAK_PASSWORD};
 use super::forms::{Form, VisitorForm};
-use super::pages::{Answer, Page, login, signup};
+use super::page::{Answer, Page};
+use super::pages::{login, signup};
 use crate::accounts::{Account, Conflict, NewAccount, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -31,8 +32,9 @@ use crate::passwords::HashError;
 use crate::sessions::{Grant, NotSignedIn};
 use crate::sign_in::{Delivery, Outcome};
 use crate::tokens::Tutorial;
+use crate::web::proof::{Open, Public};
 
-pub async fn root(page: Page) -> Answer {
+pub async fn root(_: Public, page: Page) -> Answer {
     match page.config.compat.root {
         CompatRoot::C => Ok(text(StatusCode::OK, "Hello, World!")),
         CompatRoot::D => d::no_token(),
@@ -40,22 +42,22 @@ pub async fn root(page: Page) -> Answer {
 }
 
 /// `POST /signup`: one sends a form, another JSON.
-pub async fn sign_up(page: Page, request: HttpRequest, body: Payload) -> Answer {
+pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     if sent::is_json(&request) {
         return e::sign_up(page, sent::json(&request, body).await?).await;
     }
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
-        return signup::submit(page, VisitorForm(form)).await;
+        return signup::submit(open, page, VisitorForm(form)).await;
     }
     a::sign_up(page, form).await
 }
 
 /// `POST /login`: two send a form, each with a name of its own for who it is.
-pub async fn log_in(page: Page, request: HttpRequest, body: Payload) -> Answer {
+pub async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
-        return login::submit(page, VisitorForm(form)).await;
+        return login::submit(open, page, VisitorForm(form)).await;
     }
     if form.find("username").is_some() && form.find("email").is_none() {
         b::log_in(page, form).await

@@ -13,7 +13,7 @@ use crate::web::api::{JSON, NOT_JSON};
 use crate::web::error::PageError;
 use crate::web::forms::part::{self, Head, unreadable};
 use crate::web::forms::{self, FORM, Form};
-use crate::web::guard::cross_origin::{self, Source};
+use crate::web::origin::{self, Source};
 
 const MULTIPART: &str = "multipart/form-data";
 
@@ -36,7 +36,7 @@ pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, PageErro
     } else {
         Form::parse(&forms::body_of(request, body, FORM).await?)?
     };
-    if !cross_origin::is_program(request) && !form.is_from_here(request)? {
+    if !origin::is_program(request) && !form.is_from_here(request)? {
         return Err(PageError::CrossSite);
     }
     Ok(form)
@@ -74,7 +74,7 @@ async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, PageError
 /// An object of JSON. What is no text in it counts as empty, and what is no object as without
 /// fields: the tutorials say what they miss.
 pub async fn json(request: &HttpRequest, body: Payload) -> Result<Form, PageError> {
-    if !cross_origin::is_program(request) {
+    if !origin::is_program(request) {
         Source::must_be_known(request)?;
     }
     let body = forms::body_of(request, body.into_inner(), JSON).await?;

@@ -1,6 +1,5 @@
 //! The one table from what went wrong to HTTP: status, stable code, and the words.
 
-mod answer;
 mod outcomes;
 
 use std::borrow::Cow;
@@ -13,7 +12,6 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::accounts::Conflict;
 use crate::base::fault::{Fault, Kind};
 use crate::sessions::RECENT_MINUTES;
-pub use answer::{asks_for_html, is_for_a_person, is_of_a_person, not_found, written_out};
 
 pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
      that do not belong together";
@@ -123,17 +121,17 @@ impl OtherSession {
     }
 }
 
-struct Words {
-    status: StatusCode,
+pub struct Words {
+    pub status: StatusCode,
     /// Stable: programs match on it.
-    code: &'static str,
-    title: &'static str,
-    text: Cow<'static, str>,
-    action: Option<(&'static str, &'static str)>,
+    pub code: &'static str,
+    pub title: &'static str,
+    pub text: Cow<'static, str>,
+    pub action: Option<(&'static str, &'static str)>,
 }
 
 impl PageError {
-    fn words(&self) -> Words {
+    pub fn words(&self) -> Words {
         use StatusCode as S;
         const HOME: Option<(&str, &str)> = Some(("/", "Go to the start page"));
         const SIGN_IN: Option<(&str, &str)> = Some(("/login", "Sign in"));
@@ -453,7 +451,7 @@ impl PageError {
         }
     }
 
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+    pub fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::MethodNotAllowed(allowed) => {
                 Some((header::ALLOW, HeaderValue::from_str(allowed).ok()?))
@@ -511,7 +509,7 @@ impl PageError {
     }
 
     /// What is wrong with each field, for programs.
-    fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
+    pub fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
         let one = |field: &str, words: &str| {
             serde_json::Map::from_iter([(field.to_owned(), words.into())])
         };

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::token::{self, MadeFor};
 use super::{BODY_WITHIN, FORM, Form, body_of, upload};
 use crate::base::ids::AccountId;
-use crate::web::cookies;
-use crate::web::error::{OtherSession, PageError, is_for_a_person};
-use crate::web::guard::cross_origin::Source;
-use crate::web::guard::{lead_to, only_looks, state, viewer};
-use crate::web::{query, routes};
+use crate::web::accept::{is_for_a_person, only_looks};
+use crate::web::error::{OtherSession, PageError};
+use crate::web::origin::Source;
+use crate::web::proof::viewer;
+use crate::web::{State, cookies, query, redirect};
 
 /// In the anonymous state.
 const KEY: &str = "interrupted";
@@ -201,7 +201,7 @@ impl Sent {
 
 /// Leads a browser to where its person signs in, and from there back to the form.
 pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
-    let made_for = state(request)
+    let made_for = State::of(request)
         .ok()
         .and_then(|state| state.web.form_tokens.read(sent.form.text("form_token")));
     if let Some(made_for) = made_for {
@@ -213,7 +213,7 @@ pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
             keep(request, made_for, Why::SignedOut, sent);
         }
     }
-    lead_to("/login", &page_of(request))
+    redirect::to(&redirect::by_way_of("/login", &page_of(request)))
 }
 
 /// Leads a browser to where its person gives the password again, and from there back to the form.
@@ -225,14 +225,17 @@ pub async fn lead_to_confirm(
     sent: &Sent,
 ) -> Result<HttpResponse, PageError> {
     check_sent(request, sent).await?;
-    let made_for = state(request)?
+    let made_for = State::of(request)?
         .web
         .form_tokens
         .read(sent.form.text("form_token"));
     if let Some(made_for) = made_for {
         keep(request, made_for, Why::NotRecent, sent);
     }
-    Ok(lead_to("/account/verify", &page_of(request)))
+    Ok(redirect::to(&redirect::by_way_of(
+        "/account/verify",
+        &page_of(request),
+    )))
 }
 
 /// Whether a form may act on the account that is signed in.
@@ -300,7 +303,7 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageEr
 
 /// What somebody is called, and what they sign in with.
 async fn find_other(request: &HttpRequest, id: AccountId) -> Option<(String, String)> {
-    let account = state(request).ok()?.accounts.find(id).await.ok()??;
+    let account = State::of(request).ok()?.accounts.find(id).await.ok()??;
     let login = account.username.as_ref().or(account.email.as_ref());
     let login = login.cloned().unwrap_or_default();
     Some((account.greeting().to_owned(), login))
@@ -311,7 +314,9 @@ async fn find_other(request: &HttpRequest, id: AccountId) -> Option<(String, Str
 pub fn page_of(request: &HttpRequest) -> String {
     let pattern = request.match_pattern().unwrap_or_default();
     let (mut pattern, mut path) = (pattern.as_str(), request.path());
-    while !routes::shows_a_page(pattern) {
+    let routes = State::of(request).map_or(&[][..], |state| &state.web.routes);
+    let shows_a_page = |pattern| routes.iter().any(|route| route.shows_a_page_at(pattern));
+    while !shows_a_page(pattern) {
         match (pattern.rsplit_once('/'), path.rsplit_once('/')) {
             (Some((above, _)), Some((above_path, _))) if !above.is_empty() => {
                 (pattern, path) = (above, above_path);

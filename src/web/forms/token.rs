@@ -17,8 +17,9 @@ use crate::base::ids::{AccountId, SessionId};
 use crate::base::random;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::sessions::Identity;
-use crate::web::guard::cross_origin::Source;
-use crate::web::guard::{state, viewer};
+use crate::web::State;
+use crate::web::origin::Source;
+use crate::web::proof::viewer;
 
 /// In the anonymous state.
 const KEY: &str = "form_token";
@@ -67,7 +68,7 @@ impl FormTokens {
 /// # Errors
 /// None that a request can cause.
 pub fn issue(request: &HttpRequest) -> Result<String, Fault> {
-    let web = &state(request)?.web;
+    let web = &State::of(request)?.web;
     if let Some(identity) = viewer(request) {
         return Ok(web.form_tokens.of(&identity));
     }
@@ -96,7 +97,7 @@ pub struct Proof {
 /// # Errors
 /// None that a request can cause.
 pub fn prove(request: &HttpRequest, sent: &str) -> Result<Proof, Fault> {
-    let web = &state(request)?.web;
+    let web = &State::of(request)?.web;
     let source = Source::of(request);
     let made_for = web.form_tokens.read(sent);
     let is_own = match viewer(request) {

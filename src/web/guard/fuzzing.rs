@@ -3,18 +3,20 @@
 //!
 //! The rules are written a second time, by other means than the guard's own.
 
+use actix_web::FromRequest;
 use actix_web::http::Uri;
 use actix_web::http::header::{
-    CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN,
 };
 use actix_web::test::TestRequest;
+use actix_web::web::Data;
 use percent_encoding::percent_decode_str;
 use url::{Url, form_urlencoded};
 
 use super::*;
 use crate::sessions::Presented;
 use crate::web::forms::Form;
-use cross_origin::Source;
+use crate::web::origin::Source;
 
 /// `raw` is like a request of HTTP/1.1: a line with method and address, headers, an empty line,
 /// the body; lines end with `\n` alone. What actix would not hand on is passed over.
@@ -29,7 +31,7 @@ pub async fn read(state: &Data<State>, raw: &[u8]) {
     cookies_are_whole(state, request.headers());
     log_shows_no_value(&request);
     way_back_is_local(&request);
-    let judged = cross_origin::judge(&request);
+    let judged = origin::judge(&request);
     let is_taken = matches!(judged, Ok(None | Some(Source::Ours | Source::Bearer)));
     assert!(judged.is_err() && has_two_tokens(&request) || is_taken == is_ours(&request));
     nobody_is_admitted(&request).await;
@@ -200,7 +202,7 @@ fn has_two_tokens(request: &HttpRequest) -> bool {
     request.headers().get_all(AUTHORIZATION).count() > 1
 }
 
-/// As `cross_origin` tells it, in one expression.
+/// As `origin` tells it, in one expression.
 fn is_ours(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     let (origin, host) = (header(ORIGIN.as_str()), header(HOST.as_str()));

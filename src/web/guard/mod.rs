@@ -5,7 +5,6 @@
 //! renewed here, on any request and before the handler runs, so that a posted form is never
 //! lost to it.
 
-pub mod cross_origin;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod table;
@@ -15,72 +14,23 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::Cookie;
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, LOCATION};
 use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 use futures_util::FutureExt;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::error::{PageError, is_for_a_person};
+use super::accept::{is_for_a_person, only_looks};
+use super::authorization::bearer;
+use super::error::PageError;
 use super::forms::interrupted::{self, Sent};
-use super::{State, cookies, query};
-use crate::access::{self, Action, Decision, Role, Scope};
+use super::proof::{Access, Guard};
+use super::{State, cookies, origin, query, redirect};
+use crate::access::Role;
 use crate::base::fault::Fault;
-use crate::base::ids::AccountId;
-use crate::sessions::{Identity, LinkReader, NotSignedIn};
+use crate::sessions::{Identity, NotSignedIn};
 use crate::tokens::Refused;
 pub use table::{Listed, Routes};
-
-/// Who may use a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
-    /// Everyone, and it is the same for everyone: nobody is asked who they are.
-    Public,
-    /// As [`Guard::Public`], and `?token=` is one that the handler itself checks: a tutorial's, or
-    /// that of a link to a file.
-    PublicToken,
-    /// Everyone; the page knows who is signed in.
-    Open,
-    /// As [`Guard::Open`], and `?token=` is a one-time token, which the page itself checks.
-    OneTime,
-    /// Who is signed in, or holds a link to this very path (`?token=`, GET and HEAD).
-    SignedInOrLink,
-    /// Who is signed in.
-    SignedIn,
-    /// Who is signed in and has proved within ten minutes who they are.
-    Recent,
-    /// Administrators.
-    Administrator,
-    /// Administrators who have proved within ten minutes who they are.
-    RecentAdministrator,
-}
-
-impl Guard {
-    fn lets_in_nobody_unknown(self) -> bool {
-        !matches!(
-            self,
-            Self::Public | Self::PublicToken | Self::Open | Self::OneTime
-        )
-    }
-
-    fn wants_recent(self) -> bool {
-        matches!(self, Self::Recent | Self::RecentAdministrator)
-    }
-
-    fn wants_administrator(self) -> bool {
-        matches!(self, Self::Administrator | Self::RecentAdministrator)
-    }
-}
-
-/// How a request proved who it is from.
-#[derive(Clone, Debug)]
-pub enum Access {
-    Session(Arc<Identity>),
-    Link(Arc<LinkReader>),
-}
 
 /// What the guard found out: the proof, if any, and what happens to the cookies.
 #[derive(Default)]
@@ -110,7 +60,7 @@ pub async fn admit<B: MessageBody + 'static>(
         Err(error) => return Ok(ServiceResponse::new(http, error.into_response())),
     };
     let (mut response, cookies) = match found.access {
-        None if guard.lets_in_nobody_unknown() => {
+        None if guard.requires_identity() => {
             let refused = if is_posted_form(&http) {
                 let sent = Sent::read(&http, request.take_payload()).boxed_local();
                 interrupted::lead_to_sign_in(&http, &sent.await)
@@ -125,7 +75,7 @@ pub async fn admit<B: MessageBody + 'static>(
             )
         }
         Some(Access::Session(identity))
-            if guard.wants_administrator() && identity.role != Role::Administrator =>
+            if guard.requires_administrator() && identity.role != Role::Administrator =>
         {
             let refused = forbid(&http, identity, &mut request).boxed_local().await;
             (
@@ -133,7 +83,9 @@ pub async fn admit<B: MessageBody + 'static>(
                 found.new_cookies,
             )
         }
-        Some(Access::Session(identity)) if guard.wants_recent() && !is_recent(&identity, &http) => {
+        Some(Access::Session(identity))
+            if guard.requires_recent() && !is_recent(&identity, &http) =>
+        {
             let refused = ask_again(&http, identity, &mut request).boxed_local().await;
             (
                 ServiceResponse::new(http.clone(), refused),
@@ -144,6 +96,7 @@ pub async fn admit<B: MessageBody + 'static>(
             if let Some(access) = access {
                 http.extensions_mut().insert(access);
             }
+            http.extensions_mut().insert(guard);
             let response = answered(http.clone(), next.call(request)).await;
             (response, found.new_cookies)
         }
@@ -177,10 +130,10 @@ async fn answered<B: MessageBody + 'static>(
 }
 
 async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError> {
-    if let Some(source) = cross_origin::judge(request)? {
+    if let Some(source) = origin::judge(request)? {
         request.extensions_mut().insert(source);
     }
-    let state = state(request)?;
+    let state = State::of(request)?;
     let link = query_token(guard, request)?;
     if guard == Guard::Public {
         return Ok(Found::default());
@@ -196,15 +149,6 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
         (None, Some(token)) => by_bearer(state, token).await,
         _ => by_cookie(state, request).await,
     }
-}
-
-/// # Errors
-/// None that a request can cause.
-pub fn state(request: &HttpRequest) -> Result<&State, Fault> {
-    request
-        .app_data::<Data<State>>()
-        .map(|state| state.get_ref())
-        .ok_or_else(|| Fault::new("a server without state"))
 }
 
 /// The one `?token=` of a route that takes one; anywhere else it is misplaced.
@@ -226,22 +170,6 @@ fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Pa
             "A token in the address does not belong here. Nothing was changed.",
         )),
     }
-}
-
-/// The token of `Authorization: Bearer` (RFC 6750, section 2.1). Another scheme is not for us.
-fn bearer(request: &HttpRequest) -> Result<Option<&str>, PageError> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let Some(header) = headers.next() else {
-        return Ok(None);
-    };
-    if headers.next().is_some() {
-        return Err(PageError::Tokens("It came with two Authorization headers."));
-    }
-    let value = header.to_str().unwrap_or_default();
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    // What cannot be read was meant for us, more likely than not; it will not be a good token.
-    let ours = scheme.is_empty() || scheme.eq_ignore_ascii_case("bearer");
-    Ok(ours.then(|| token.trim()))
 }
 
 async fn by_bearer(state: &State, token: &str) -> Result<Found, PageError> {
@@ -316,18 +244,6 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
     })
 }
 
-/// What must be escaped in the value of a query key.
-const QUERY_VALUE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'&')
-    .add(b'+')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\'');
-
 /// A browser that has to sign in is led there, and will be led back.
 fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
     if only_looks(request) && is_for_a_person(request) {
@@ -338,7 +254,7 @@ fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
 }
 
 fn is_recent(identity: &Identity, request: &HttpRequest) -> bool {
-    state(request).is_ok_and(|state| identity.is_recent(state.clock.now()))
+    State::of(request).is_ok_and(|state| identity.is_recent(state.clock.now()))
 }
 
 /// A form that a person sent: what was typed is not lost when it is not handled.
@@ -381,80 +297,8 @@ async fn ask_again(
     led.unwrap_or_else(PageError::into_response)
 }
 
-pub fn only_looks(request: &HttpRequest) -> bool {
-    matches!(*request.method(), Method::GET | Method::HEAD)
-}
-
 fn lead(to: &str, request: &HttpRequest) -> HttpResponse {
     let wanted = request.uri().path_and_query();
-    lead_to(to, wanted.map_or("/", |wanted| wanted.as_str()))
-}
-
-pub fn lead_to(to: &str, next: &str) -> HttpResponse {
-    let mut response = HttpResponse::SeeOther();
-    response.insert_header((LOCATION, way_to(to, next)));
-    response.finish()
-}
-
-/// The address of the page `to`, from which somebody goes on to `next`.
-pub fn way_to(to: &str, next: &str) -> String {
-    // What would not be followed afterwards need not be remembered.
-    match query::local_path(next) {
-        Some(next) => format!("{to}?next={}", utf8_percent_encode(next, QUERY_VALUE)),
-        None => to.to_owned(),
-    }
-}
-
-/// For handlers behind [`Guard::SignedInOrLink`]: they can learn who somebody is from nowhere
-/// else, and without that guard there is a fault instead of a page.
-impl FromRequest for Access {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let access = request.extensions().get::<Access>().cloned();
-        std::future::ready(access.ok_or_else(|| {
-            PageError::Fault(Fault::new("a page behind no guard asks who is there"))
-        }))
-    }
-}
-
-/// For handlers behind a guard that takes no link.
-pub struct SignedIn(pub Arc<Identity>);
-
-impl SignedIn {
-    /// Whether they may do this to what is `owner`'s.
-    ///
-    /// # Errors
-    /// When they may not; what they may not even know of is not found.
-    pub fn may(&self, action: Action, owner: Option<AccountId>) -> Result<(), PageError> {
-        let who = Scope {
-            account: self.0.account,
-            role: self.0.role,
-        };
-        match access::decide(who, action, owner) {
-            Decision::Allowed => Ok(()),
-            Decision::Forbidden => Err(PageError::Forbidden),
-            Decision::Hidden => Err(PageError::NotFound),
-        }
-    }
-}
-
-impl FromRequest for SignedIn {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(viewer(request).map(Self).ok_or_else(|| {
-            PageError::Fault(Fault::new("a page behind no guard asks who is signed in"))
-        }))
-    }
-}
-
-/// Who is signed in at a page that is open to everyone. Somebody who came by a link is not.
-pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
-    match request.extensions().get::<Access>() {
-        Some(Access::Session(identity)) => Some(identity.clone()),
-        _ => None,
-    }
+    let next = wanted.map_or("/", |wanted| wanted.as_str());
+    redirect::to(&redirect::by_way_of(to, next))
 }

@@ -6,8 +6,10 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, resource, to};
 use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
-use super::{Guard, admit};
-use crate::web::error::{PageError, is_of_a_person};
+use super::admit;
+use crate::web::accept::is_of_a_person;
+use crate::web::error::PageError;
+use crate::web::proof::{Guard, Guarded, Proof, StartsWith};
 use crate::web::{State, cookies, query};
 
 /// One line of the table.
@@ -18,6 +20,19 @@ pub struct Listed {
     pub guard: Guard,
     /// For the tutorials' clients: all others get what else is listed at this path.
     pub for_programs: bool,
+}
+
+impl Listed {
+    /// Whether a page is shown at this pattern of paths, by nothing but its address.
+    pub fn shows_a_page_at(&self, pattern: &str) -> bool {
+        let is_shown = self.method == "GET" && !self.for_programs && self.path == pattern;
+        is_shown && self.guard != Guard::OneTime
+    }
+
+    /// Whether a link can show the page at this path.
+    pub fn takes_links_at(&self, path: &str) -> bool {
+        self.guard == Guard::SignedInOrLink && self.path == path
+    }
 }
 
 /// Collects the table, and with a server's state its services too.
@@ -116,10 +131,11 @@ impl<'a> Routes<'a> {
 
 impl At<'_> {
     /// GET, and HEAD with it.
-    pub fn get<F, Args>(self, guard: Guard, handler: F) -> Self
+    pub fn get<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
     where
+        P: Proof,
         F: Handler<Args>,
-        Args: FromRequest + 'static,
+        Args: FromRequest + StartsWith<P> + 'static,
         F::Output: Responder + 'static,
     {
         self.list(
@@ -130,39 +146,50 @@ impl At<'_> {
         )
     }
 
-    pub fn post<F, Args>(self, guard: Guard, handler: F) -> Self
+    pub fn post<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
     where
+        P: Proof,
         F: Handler<Args>,
-        Args: FromRequest + 'static,
+        Args: FromRequest + StartsWith<P> + 'static,
         F::Output: Responder + 'static,
     {
         self.list("POST", guard, Route::new().guard(Post()), handler)
     }
 
-    pub fn patch<F, Args>(self, guard: Guard, handler: F) -> Self
+    pub fn patch<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
     where
+        P: Proof,
         F: Handler<Args>,
-        Args: FromRequest + 'static,
+        Args: FromRequest + StartsWith<P> + 'static,
         F::Output: Responder + 'static,
     {
         self.list("PATCH", guard, Route::new().guard(Patch()), handler)
     }
 
-    pub fn delete<F, Args>(self, guard: Guard, handler: F) -> Self
+    pub fn delete<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
     where
+        P: Proof,
         F: Handler<Args>,
-        Args: FromRequest + 'static,
+        Args: FromRequest + StartsWith<P> + 'static,
         F::Output: Responder + 'static,
     {
         self.list("DELETE", guard, Route::new().guard(Delete()), handler)
     }
 
-    fn list<F, Args>(mut self, method: &'static str, guard: Guard, route: Route, handler: F) -> Self
+    fn list<P, F, Args>(
+        mut self,
+        method: &'static str,
+        _: Guarded<P>,
+        route: Route,
+        handler: F,
+    ) -> Self
     where
+        P: Proof,
         F: Handler<Args>,
-        Args: FromRequest + 'static,
+        Args: FromRequest + StartsWith<P> + 'static,
         F::Output: Responder + 'static,
     {
+        let guard = P::GUARD;
         self.listed.push(Listed {
             method,
             path: self.path,

@@ -11,7 +11,7 @@ use crate::base::clock::{for_reading, rfc3339};
 use crate::base::fault::Fault;
 use crate::base::version::Expected;
 use crate::web::forms::Form;
-use crate::web::guard::SignedIn;
+use crate::web::proof::{Recent, SignedIn};
 
 #[derive(Template)]
 #[template(path = "pages/account/overview.html")]
@@ -23,7 +23,7 @@ struct Overview<'a> {
     open_shares: i64,
 }
 
-pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let account = page.accounts.find(who.account).await?;
     let account = account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?;
     let open_shares = page.shares.count_open(who.account).await?;
@@ -39,7 +39,7 @@ pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn ask_to_revoke_shares(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn ask_to_revoke_shares(SignedIn(who): SignedIn, page: Page) -> Answer {
     let open = page.shares.count_open(who.account).await?;
     confirm::ask(
         &page,
@@ -55,12 +55,12 @@ pub async fn ask_to_revoke_shares(page: Page, SignedIn(who): SignedIn) -> Answer
     )
 }
 
-pub async fn revoke_shares(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn revoke_shares(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     page.shares.revoke_all(who.account).await?;
     Ok(page.go_with_notice("/account", "All links to your files are revoked."))
 }
 
-pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn ask_to_delete(Recent(who): Recent, page: Page) -> Answer {
     let claims = &who.claims;
     let facts = [
         ("Username", &claims.username),
@@ -83,7 +83,7 @@ pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn delete(Recent(who): Recent, page: Page, _: Form) -> Answer {
     page.administration
         .delete(who.account, Expected::Any)
         .await?;

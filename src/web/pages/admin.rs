@@ -18,6 +18,7 @@ use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::sessions::EndReason;
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::proof::{Administrator, RecentAdministrator};
 
 const ACCOUNTS: &str = "/admin/accounts";
 const SHOWN: usize = 50;
@@ -51,11 +52,11 @@ impl From<Account> for Row {
     }
 }
 
-pub async fn overview(page: Page) -> Result<HttpResponse, PageError> {
+pub async fn overview(_: Administrator, page: Page) -> Result<HttpResponse, PageError> {
     Ok(page.go(ACCOUNTS))
 }
 
-pub async fn list(page: Page) -> Answer {
+pub async fn list(_: Administrator, page: Page) -> Answer {
     let asked = |key| page.query(key).filter(|text| !text.is_empty());
     let search = Search {
         text: asked("q").unwrap_or_default().trim().to_owned(),
@@ -171,7 +172,7 @@ fn path(id: AccountId) -> String {
     format!("{ACCOUNTS}/{id}")
 }
 
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: Administrator, page: Page) -> Answer {
     let account = find(&page).await?;
     let (typed, mut form) = (page.typed(), OneAccount::of(&page, account).await?);
     if let Some(fields) = NameFields::typed(&typed) {
@@ -188,7 +189,7 @@ pub async fn show(page: Page) -> Answer {
     page.show(StatusCode::OK, &form)
 }
 
-pub async fn rename(page: Page, sent: Form) -> Answer {
+pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
     let (mut fields, changes) = NameFields::read(&sent, &account)?;
@@ -206,7 +207,7 @@ pub async fn rename(page: Page, sent: Form) -> Answer {
 }
 
 /// Role and groups: what their tokens say, so its owner has to sign in again.
-pub async fn trust(page: Page, sent: Form) -> Answer {
+pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
     let malformed = PageError::Malformed("There is no such role. Nothing was saved.");
@@ -234,7 +235,7 @@ pub async fn trust(page: Page, sent: Form) -> Answer {
 }
 
 /// How much it may have of files; an empty field is as the settings say.
-pub async fn set_quota(page: Page, sent: Form) -> Answer {
+pub async fn set_quota(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let mut typed = (
         Field::kept(sent.text("files_max")),
@@ -289,7 +290,7 @@ fn from_decimal(text: &str, places: usize) -> Option<i64> {
         .filter(|_| is_exact && !whole.is_empty())
 }
 
-pub async fn set_state(page: Page, sent: Form) -> Answer {
+pub async fn set_state(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let malformed = PageError::Malformed("There is no such state. Nothing was saved.");
     let state = State::parse(sent.text("state")).ok_or(malformed)?;
@@ -314,7 +315,7 @@ pub async fn set_state(page: Page, sent: Form) -> Answer {
     Ok(page.go_with_notice(&path(account.id), &notice))
 }
 
-pub async fn sign_out(page: Page, _: Form) -> Answer {
+pub async fn sign_out(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     let account = find(&page).await?;
     page.sessions
         .end_all(account.id, None, EndReason::Account)
@@ -324,14 +325,14 @@ pub async fn sign_out(page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(&path(account.id), &notice))
 }
 
-pub async fn revoke_shares(page: Page, _: Form) -> Answer {
+pub async fn revoke_shares(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     let account = find(&page).await?;
     page.shares.revoke_all(account.id).await?;
     let notice = "All links to files of this account are revoked.";
     Ok(page.go_with_notice(&path(account.id), notice))
 }
 
-pub async fn ask_to_delete(page: Page) -> Answer {
+pub async fn ask_to_delete(_: RecentAdministrator, page: Page) -> Answer {
     let account = find(&page).await?;
     let facts = [
         ("Username", account.username.clone()),
@@ -355,7 +356,7 @@ pub async fn ask_to_delete(page: Page) -> Answer {
     )
 }
 
-pub async fn delete(page: Page, _: Form) -> Answer {
+pub async fn delete(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     let account = find(&page).await?;
     page.administration
         .delete(account.id, Expected::Any)

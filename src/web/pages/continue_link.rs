@@ -7,6 +7,7 @@ use super::{Answer, Frame, Page};
 use crate::sessions::NotSignedIn;
 use crate::web::error::PageError;
 use crate::web::forms::Unproven;
+use crate::web::proof::Open;
 
 #[derive(Template)]
 #[template(path = "pages/continue_link.html")]
@@ -22,7 +23,7 @@ struct Ask<'a> {
 
 /// Nobody is signed in as somebody else without being asked: not by a form that may have been
 /// sent from elsewhere, and not in place of another person.
-pub async fn submit(page: Page, Unproven { form, is_from_here }: Unproven) -> Answer {
+pub async fn submit(_: Open, page: Page, Unproven { form, is_from_here }: Unproven) -> Answer {
     let token = form.text("token");
     let reader = page.sessions.read_link(token).await.map_err(refused)?;
     let viewer = page.viewer();

@@ -9,7 +9,7 @@ use super::{Answer, Frame, Page};
 use crate::base::clock::{UnixSeconds, for_reading, for_reading_to_the_second, rfc3339};
 use crate::sessions::Client;
 use crate::tokens::{AccessClaims, LinkClaims};
-use crate::web::guard::Access;
+use crate::web::proof::{Access, SignedInOrLink};
 
 #[derive(Template)]
 #[template(path = "pages/dashboard.html")]
@@ -38,7 +38,7 @@ struct Claim<'a> {
     meaning: &'static str,
 }
 
-pub async fn show(page: Page, access: Access) -> Answer {
+pub async fn show(SignedInOrLink(access): SignedInOrLink, page: Page) -> Answer {
     let (greeting, facts, claims) = match &access {
         Access::Session(identity) => {
             let claims = &identity.claims;

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::{Answer, Frame, Page};
 use crate::base::fault::Fault;
-use crate::web::assets::Assets;
-use crate::web::guard::{Guard, Listed};
+use crate::web::Web;
+use crate::web::guard::Listed;
 use crate::web::openapi::describe;
 use crate::web::prepared::Prepared;
-use crate::web::routes::listed;
+use crate::web::proof::{Guard, Open};
 
 #[derive(Template)]
 #[template(path = "pages/docs.html")]
@@ -62,12 +62,12 @@ struct Field<'a> {
 impl Docs {
     /// # Errors
     /// When it cannot be rendered.
-    fn of(whole: &Value, assets: &Assets) -> Result<Self, Fault> {
+    fn of(whole: &Value, web: &Web) -> Result<Self, Fault> {
         let failed = |error| Fault::caused("render a page", error);
-        let listed = listed();
         let groups = list(&whole["tags"]).iter().map(|tag| Group {
             name: text(&tag["name"]),
-            calls: listed
+            calls: web
+                .routes
                 .iter()
                 .filter_map(|route| call(whole, route))
                 .filter(|(group, _)| *group == text(&tag["name"]))
@@ -77,7 +77,7 @@ impl Docs {
         let groups = groups.collect();
         let calls = Calls { groups }.render().map_err(failed)?;
         let page = DocsPage {
-            frame: Frame::around(assets),
+            frame: Frame::around(&web.assets),
             calls: &calls,
         };
         let page = page.render().map_err(failed)?;
@@ -88,8 +88,8 @@ impl Docs {
     }
 }
 
-pub async fn show(page: Page) -> Answer {
-    let make = || async { Docs::of(&describe(&page)?, &page.web.assets) };
+pub async fn show(_: Open, page: Page) -> Answer {
+    let make = || async { Docs::of(&describe(&page)?, &page.web) };
     let docs = page.web.docs.get_or_try_init(make).await?;
     if page.viewer().is_some() {
         // Not compressed: the form token in the frame is a secret.

@@ -7,9 +7,10 @@ use super::{Answer, Frame, Page};
 use crate::accounts::Account;
 use crate::base::fault::Fault;
 use crate::sessions::Again;
+use crate::sessions::Identity;
 use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
-use crate::web::guard::SignedIn;
+use crate::web::proof::Recent;
 
 #[derive(Template)]
 #[template(path = "pages/account/email.html")]
@@ -25,7 +26,7 @@ impl ChangeNames {
     }
 }
 
-pub async fn show(page: Page, who: SignedIn) -> Answer {
+pub async fn show(Recent(who): Recent, page: Page) -> Answer {
     let typed = NameFields::typed(&page.typed());
     let fields = match typed {
         Some(fields) => fields,
@@ -34,10 +35,10 @@ pub async fn show(page: Page, who: SignedIn) -> Answer {
     form(&page, fields)
 }
 
-pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
+pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
     let (mut fields, changes) = NameFields::read(&sent, &own(&page, &who).await?)?;
     if let Some((changes, expected)) = changes {
-        let (role, id) = (who.0.role, who.0.account);
+        let (role, id) = (who.role, who.account);
         match page
             .administration
             .update_as(role, id, changes, expected)
@@ -45,7 +46,7 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
         {
             Ok(_) => {
                 // So that this browser is greeted by it from now on; others are within minutes.
-                let grant = page.sessions.issue_again(&who.0, Again::Renamed).await?;
+                let grant = page.sessions.issue_again(&who, Again::Renamed).await?;
                 page.leave_notice("Your names are changed.");
                 return page.let_in(&grant, "/account");
             }
@@ -55,7 +56,7 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
     form(&page, fields)
 }
 
-async fn own(page: &Page, SignedIn(who): &SignedIn) -> Result<Account, PageError> {
+async fn own(page: &Page, who: &Identity) -> Result<Account, PageError> {
     let account = page.accounts.find(who.account).await?;
     Ok(account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?)
 }

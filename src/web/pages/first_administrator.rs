@@ -7,6 +7,7 @@ use super::{Answer, DASHBOARD, Frame, Page};
 use crate::recovery::{LinkError, Purpose};
 use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
+use crate::web::proof::{OneTime, Open};
 
 #[derive(Template)]
 #[template(path = "pages/first_administrator.html")]
@@ -26,7 +27,7 @@ impl FirstAdministrator {
     }
 }
 
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: OneTime, page: Page) -> Answer {
     let token = page.query("token").unwrap_or_default();
     if !page
         .recovery
@@ -38,7 +39,7 @@ pub async fn show(page: Page) -> Answer {
     form(&page, token, SignUpFields::default())
 }
 
-pub async fn submit(page: Page, sent: Form) -> Answer {
+pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
     let token = sent.text("token").to_owned();
     if !page
         .recovery

@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::{Answer, Frame, Page};
 use crate::config::SignupMode;
+use crate::web::proof::Open;
 
 #[derive(Template)]
 #[template(path = "pages/home.html")]
@@ -19,7 +20,7 @@ struct Public {
     frame: Frame,
 }
 
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: Open, page: Page) -> Answer {
     let signup_open = page.config.signup.mode == SignupMode::Open;
     page.show(
         StatusCode::OK,
@@ -30,7 +31,7 @@ pub async fn show(page: Page) -> Answer {
     )
 }
 
-pub async fn public(page: Page) -> Answer {
+pub async fn public(_: Open, page: Page) -> Answer {
     page.show(
         StatusCode::OK,
         &Public {

@@ -13,6 +13,7 @@ use crate::shares::Refused;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
+use crate::web::proof::Open;
 
 #[derive(Template)]
 #[template(path = "pages/inspect.html")]
@@ -40,11 +41,11 @@ impl Inspect {
     }
 }
 
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: Open, page: Page) -> Answer {
     page.show(StatusCode::OK, &Inspect::blank(&page)?)
 }
 
-pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
+pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     let mut answer = Inspect::blank(&page)?;
     let token = as_pasted(sent.text("token"));
     if token.is_empty() {

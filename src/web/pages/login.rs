@@ -9,6 +9,7 @@ use crate::sessions::{ClientKind, Stay};
 use crate::sign_in::{Delivery, Outcome};
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
+use crate::web::proof::Open;
 
 /// The one page that a link can open so far.
 const LINKED_PAGE: &str = DASHBOARD;
@@ -46,7 +47,7 @@ impl Login {
     }
 }
 
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: Open, page: Page) -> Answer {
     let next = next_page(page.query("next").as_deref());
     if page.session().is_some() {
         return Ok(page.go(next.as_deref().unwrap_or(DASHBOARD)));
@@ -60,7 +61,7 @@ pub async fn show(page: Page) -> Answer {
     form(&page, blank)
 }
 
-pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
+pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     let mut again = Login {
         frame: page.frame(),
         next: next_page(sent.find("next")),

@@ -7,11 +7,12 @@ use super::{Answer, Page, next_page};
 use crate::sessions::EndReason;
 use crate::web::error::PageError;
 use crate::web::forms::Form;
+use crate::web::proof::Open;
 
 /// Ends the session on the server, and whatever of it the browser holds, and leads to the page
 /// `next`. Somebody who is signed out already gets the same answer. `"cookies"` is not in the header: it would clear those of
 /// every app on the same domain.
-pub async fn submit(page: Page, sent: Form) -> Answer {
+pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
     if let Some(session) = page.session() {
         page.sessions
             .end(session, EndReason::SignedOut)

@@ -5,10 +5,11 @@ use askama::Template;
 use super::{Answer, Frame, Page, stay_open};
 use crate::base::names::{NewPassword, Password};
 use crate::passwords::HashError;
+use crate::sessions::Identity;
 use crate::sign_in::ChangeError;
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
-use crate::web::guard::SignedIn;
+use crate::web::proof::{Public, SignedIn};
 
 #[derive(Template)]
 #[template(path = "pages/account/password.html")]
@@ -33,15 +34,15 @@ impl ChangePassword<'_> {
 }
 
 /// For password managers (W3C, A Well-Known URL for Changing Passwords).
-pub async fn show_way(page: Page) -> Answer {
+pub async fn show_way(_: Public, page: Page) -> Answer {
     Ok(page.go("/account/password"))
 }
 
-pub async fn show(page: Page, who: SignedIn) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     form(&page, &who, Field::default(), Field::default())
 }
 
-pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
+pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (mut current, mut new) = (Field::default(), Field::default());
     let min_length = page.config.passwords.min_length;
     let parsed = new.note(NewPassword::parse(sent.text("new"), min_length));
@@ -50,9 +51,9 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
     }
     if let (Some(parsed), None) = (parsed, &current.error) {
         let typed = Password::typed(sent.text("current"));
-        match page.sign_in.change_password(&who.0, &typed, &parsed).await {
+        match page.sign_in.change_password(&who, &typed, &parsed).await {
             Ok(grant) => {
-                let open = stay_open(page.shares.count_open(who.0.account).await?);
+                let open = stay_open(page.shares.count_open(who.account).await?);
                 page.leave_notice(&format!(
                     "Your password is changed. You are signed out everywhere else.{open}"
                 ));
@@ -70,7 +71,7 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
     form(&page, &who, current, new)
 }
 
-fn form(page: &Page, SignedIn(who): &SignedIn, current: Field, new: Field) -> Answer {
+fn form(page: &Page, who: &Identity, current: Field, new: Field) -> Answer {
     let form = ChangePassword {
         frame: page.frame_with_notice(),
         form_token: page.form_token()?,

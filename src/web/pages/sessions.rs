@@ -10,7 +10,7 @@ use crate::base::ids::SessionId;
 use crate::sessions::{Cursor, EndReason, Listed};
 use crate::web::error::PageError;
 use crate::web::forms::Form;
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 
 const HERE: &str = "/account/sessions";
 const OTHERS: &str = "/account/sessions/others";
@@ -59,7 +59,7 @@ fn device(session: &Listed) -> String {
     known.unwrap_or_else(|| "Unknown device".to_owned())
 }
 
-pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let after = page.query("after");
     let after = match after {
         Some(text) => Some(Cursor::parse(&text).ok_or(PageError::NotFound)?),
@@ -86,7 +86,7 @@ pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn ask_to_end(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn ask_to_end(SignedIn(who): SignedIn, page: Page) -> Answer {
     let session = find(&page, &who).await?;
     confirm::ask(
         &page,
@@ -106,7 +106,7 @@ pub async fn ask_to_end(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn end(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn end(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let session = find(&page, &who).await?;
     if session.id == who.session {
         page.sessions.end(session.id, EndReason::SignedOut).await?;
@@ -120,7 +120,7 @@ pub async fn end(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
     Ok(page.go_with_notice(HERE, "The device is signed out."))
 }
 
-pub async fn ask_to_end_others(page: Page, _: SignedIn) -> Answer {
+pub async fn ask_to_end_others(_: SignedIn, page: Page, _: SignedIn) -> Answer {
     confirm::ask(
         &page,
         &Confirm {
@@ -134,7 +134,7 @@ pub async fn ask_to_end_others(page: Page, _: SignedIn) -> Answer {
     )
 }
 
-pub async fn end_others(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn end_others(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let keep = Some(who.session);
     page.sessions
         .end_all(who.account, keep, EndReason::FromElsewhere)

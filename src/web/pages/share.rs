@@ -5,7 +5,6 @@
 //! follows links on its own uses one up.
 
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
@@ -15,10 +14,12 @@ use crate::base::ids::ShareId;
 use crate::base::size;
 use crate::files::File;
 use crate::shares::{Refused, Share};
-use crate::web::basic;
+use crate::web::accept::is_for_a_person;
+use crate::web::authorization;
 use crate::web::download::{self, Display, Parts};
-use crate::web::error::{PageError, is_for_a_person};
+use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Unproven, summary};
+use crate::web::proof::{Public, PublicToken};
 
 #[derive(Template)]
 #[template(path = "pages/share.html")]
@@ -55,22 +56,21 @@ impl Shared {
     }
 }
 
-pub async fn show(page: Page, request: HttpRequest) -> Answer {
+pub async fn show(_: PublicToken, page: Page, request: HttpRequest) -> Answer {
     let token = page.query("token").unwrap_or_default();
     let (share, file) = open(&page, &token).await?;
     if is_for_a_person(&request) {
         let shown = Shared::of(&page, token, (&share, &file));
         return page.show_form(&shown, &[]);
     }
-    let header = request.headers().get(AUTHORIZATION);
-    let basic = header.and_then(|header| basic::credentials(header.to_str().ok()?));
+    let basic = authorization::basic(&request).and_then(authorization::name_and_password);
     let password = basic.as_ref().map(|(_, password)| password.as_str());
     page.shares.unlock(&share, password).await?;
     hand_over(&page, &share, &file).await
 }
 
 /// The token in the form is all the right there is, so it may come from any page.
-pub async fn take(page: Page, sent: Unproven) -> Answer {
+pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
     let token = sent.form.text("token");
     let (share, file) = open(&page, token).await?;
     let typed = sent.form.find("password").filter(|text| !text.is_empty());

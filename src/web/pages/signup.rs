@@ -7,6 +7,7 @@ use super::{Answer, DASHBOARD, Frame, Page, next_page};
 use crate::config::SignupMode;
 use crate::web::error::PageError;
 use crate::web::forms::{FieldError, VisitorForm};
+use crate::web::proof::Open;
 
 #[derive(Template)]
 #[template(path = "pages/signup.html")]
@@ -24,7 +25,7 @@ impl SignUp {
     }
 }
 
-pub async fn show(page: Page) -> Answer {
+pub async fn show(_: Open, page: Page) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
         return Err(PageError::SignUpClosed);
     }
@@ -32,7 +33,7 @@ pub async fn show(page: Page) -> Answer {
     form(&page, next, SignUpFields::default())
 }
 
-pub async fn submit(page: Page, VisitorForm(sent): VisitorForm) -> Answer {
+pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
         return Err(PageError::SignUpClosed);
     }

@@ -4,10 +4,11 @@ use askama::Template;
 
 use super::{Answer, Frame, Page, next_page};
 use crate::base::names::Password;
+use crate::sessions::Identity;
 use crate::sign_in::Outcome;
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 
 #[derive(Template)]
 #[template(path = "pages/account/verify.html")]
@@ -28,15 +29,15 @@ impl Verify<'_> {
     }
 }
 
-pub async fn show(page: Page, who: SignedIn) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let next = next_page(page.query("next").as_deref());
-    if who.0.is_recent(page.clock.now()) {
+    if who.is_recent(page.clock.now()) {
         return Ok(page.go(next.as_deref().unwrap_or("/account")));
     }
     form(&page, &who, next, Field::default())
 }
 
-pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
+pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let next = next_page(sent.find("next"));
     let mut password = Field::default();
     if sent.text("password").is_empty() {
@@ -44,7 +45,7 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
         return form(&page, &who, next, password);
     }
     let typed = Password::typed(sent.text("password"));
-    match page.sign_in.prove_again(&who.0, &typed).await? {
+    match page.sign_in.prove_again(&who, &typed).await? {
         Outcome::SignedIn(grant) => page.let_in(&grant, next.as_deref().unwrap_or("/account")),
         Outcome::Busy => Err(PageError::Busy),
         Outcome::Refused | Outcome::Link(_) => {
@@ -54,7 +55,7 @@ pub async fn submit(page: Page, who: SignedIn, sent: Form) -> Answer {
     }
 }
 
-fn form(page: &Page, SignedIn(who): &SignedIn, next: Option<String>, password: Field) -> Answer {
+fn form(page: &Page, who: &Identity, next: Option<String>, password: Field) -> Answer {
     let form = Verify {
         frame: page.frame(),
         form_token: page.form_token()?,

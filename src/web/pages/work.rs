@@ -14,7 +14,7 @@ use crate::base::version::Expected;
 use crate::sessions::Identity;
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 use crate::work::{Change, Cursor, ITEMS_MAX, Item, Place, Refused, Status};
 
 const LIST: &str = "/work";
@@ -107,12 +107,12 @@ impl List {
     }
 }
 
-pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let title = Field::kept(page.typed().text("title"));
     list(&page, &who, Part::of(&page)?, title).await
 }
 
-pub async fn add(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+pub async fn add(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let part = Part::of(&page)?;
     let mut title = Field::kept(sent.text("title"));
     if let Some(parsed) = title.note(Title::parse(sent.text("title"))) {
@@ -205,7 +205,7 @@ impl Edit {
     }
 }
 
-pub async fn edit(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn edit(SignedIn(who): SignedIn, page: Page) -> Answer {
     let mut item = page.work.load(who.account, id(&page)?).await?;
     let typed = page.typed();
     let title = Field {
@@ -217,7 +217,7 @@ pub async fn edit(page: Page, SignedIn(who): SignedIn) -> Answer {
 }
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
-pub async fn rename(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (part, id) = (Part::of(&page)?, id(&page)?);
     let mut title = Field::kept(sent.text("title"));
     let item = match title.note(Title::parse(sent.text("title"))) {
@@ -277,7 +277,7 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
     page.show_form(&form, &form.errors())
 }
 
-pub async fn tick(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (status, notice) = match sent.text("done") {
         "yes" => (Status::Done, "Ticked off."),
         "no" => (Status::Open, "Open again."),
@@ -295,7 +295,7 @@ pub async fn tick(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
 }
 
 /// Leads back to the item, for whoever wants to move it further.
-pub async fn shift(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+pub async fn shift(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (part, id) = (Part::of(&page)?, id(&page)?);
     let (place, notice) = match sent.text("to") {
         "up" => (Place::Up(part.status), "Moved up."),
@@ -312,7 +312,7 @@ pub async fn shift(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
     Ok(page.go_with_notice(&part.of_item(id, ""), notice))
 }
 
-pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
     let (part, item) = (
         Part::of(&page)?,
         page.work.load(who.account, id(&page)?).await?,
@@ -330,7 +330,7 @@ pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let part = Part::of(&page)?;
     page.work
         .delete(who.account, id(&page)?, Expected::Any)

@@ -16,7 +16,7 @@ use crate::files::{self, Change, File, Refused};
 use crate::web::download::{self, Display, Parts};
 use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary, upload};
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 
 #[derive(Template)]
 #[template(path = "pages/files/file.html")]
@@ -69,7 +69,7 @@ impl OneFile {
     }
 }
 
-pub async fn open(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, id(&page)?).await?;
     let (typed, mut form) = (page.typed(), OneFile::of(&page, file).await?);
     if let Some(name) = typed.find("name") {
@@ -85,7 +85,7 @@ pub async fn open(page: Page, SignedIn(who): SignedIn) -> Answer {
 }
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
-pub async fn change(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let id = id(&page)?;
     let mut name = Field::kept(sent.text("name"));
     let mut description = Field::kept(sent.text("description"));
@@ -137,13 +137,13 @@ pub async fn change(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
     page.show_form(&form, &form.errors())
 }
 
-pub async fn content(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, id(&page)?).await?;
     let display = Display::IfHarmless;
     download::answer(page.request(), &page.files, &file, display, Parts::AsAsked).await
 }
 
-pub async fn thumbnail(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
     let image = page.files.thumbnail(who.account, id(&page)?).await?;
     let mut answer = HttpResponse::Ok();
     answer
@@ -153,7 +153,7 @@ pub async fn thumbnail(page: Page, SignedIn(who): SignedIn) -> Answer {
     Ok(answer.body(image))
 }
 
-pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, id(&page)?).await?;
     let mut facts = vec![
         ("File", file.name.clone()),
@@ -173,7 +173,7 @@ pub async fn ask_to_delete(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn delete(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let id = id(&page)?;
     page.files.delete(who.account, id, Expected::Any).await?;
     Ok(page.go_with_notice(SHELF, "The file is deleted."))

@@ -9,7 +9,7 @@ use crate::base::ids::ShareId;
 use crate::shares::{NewShare, Refused, Share, Standing};
 use crate::web::error::PageError;
 use crate::web::forms::{Field, Form};
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 
 /// All of them: there are never more.
 pub const LINKS_SHOWN: usize = 100;
@@ -70,7 +70,7 @@ impl Link {
     }
 }
 
-pub async fn make(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
+pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let id = id(&page)?;
     let typed = |name| Some(sent.text(name).trim()).filter(|text| !text.is_empty());
     let minutes = sent.text("minutes").parse().ok();
@@ -110,7 +110,7 @@ pub async fn make(page: Page, SignedIn(who): SignedIn, sent: Form) -> Answer {
     page.show_form(&form, &form.errors())
 }
 
-pub async fn ask_to_revoke(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, id(&page)?).await?;
     let listed = page.shares.list(who.account, file.id, None, LINKS_SHOWN);
     let share_id = share_id(&page)?;
@@ -142,7 +142,7 @@ pub async fn ask_to_revoke(page: Page, SignedIn(who): SignedIn) -> Answer {
     )
 }
 
-pub async fn revoke(page: Page, SignedIn(who): SignedIn, _: Form) -> Answer {
+pub async fn revoke(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let (id, share) = (id(&page)?, share_id(&page)?);
     page.shares.revoke(who.account, id, share).await?;
     Ok(page.go_with_notice(&path(id), "The link is taken back."))

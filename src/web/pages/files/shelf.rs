@@ -12,7 +12,7 @@ use crate::sessions::Identity;
 use crate::web::error::PageError;
 use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::forms::{Field, FieldError, summary};
-use crate::web::guard::SignedIn;
+use crate::web::proof::SignedIn;
 
 const SHOWN: usize = 50;
 
@@ -104,13 +104,13 @@ fn words(sort: Sort) -> &'static str {
     }
 }
 
-pub async fn show(page: Page, SignedIn(who): SignedIn) -> Answer {
+pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let part = Part::of(&page)?;
     let description = Field::kept(page.typed().text("description"));
     shelf(&page, &who, part, (description, Field::default())).await
 }
 
-pub async fn add(page: Page, SignedIn(who): SignedIn, body: Payload) -> Answer {
+pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
     let part = Part::of(&page)?;
     let expected = Expected {
         field: "file",

@@ -1,16 +1,17 @@
 //! An error in words: a page for people, JSON for programs.
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{RequestHead, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{OtherSession, PageError, Words};
+use super::accept::is_for_a_person;
+use super::error::{OtherSession, PageError, Words};
+use super::page::{DASHBOARD, Frame};
+use super::{query, redirect};
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
-use crate::web::pages::{DASHBOARD, Frame};
-use crate::web::{guard, query};
 
 #[derive(Template)]
 #[template(path = "errors/problem.html")]
@@ -39,42 +40,10 @@ impl Switch {
         let who = other.made_for.as_deref().unwrap_or("somebody else");
         Some(Self {
             form_token,
-            next: guard::way_to("/login", &other.page),
+            next: redirect::by_way_of("/login", &other.page),
             button: format!("Sign out, and sign in as {who}"),
         })
     }
-}
-
-/// Whether the answer is for a person: the request asks for HTML, and not the API for it.
-pub fn is_for_a_person(request: &HttpRequest) -> bool {
-    is_of_a_person(request.head())
-}
-
-/// As [`is_for_a_person`], of a request that has no handler yet.
-pub fn is_of_a_person(head: &RequestHead) -> bool {
-    asks_for_html(head.headers()) && !head.uri.path().starts_with("/api/")
-}
-
-/// As every browser does of a page, and of the answer to a form: `text/html` is among the media
-/// types that are accepted (RFC 9110, section 12.5.1). A wildcard does not ask for it.
-pub fn asks_for_html(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT);
-    lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .any(is_html)
-}
-
-/// Whether a media range with its parameters is `text/html`, and not of weight 0.
-fn is_html(range: &str) -> bool {
-    let mut parts = range.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default();
-    let is_refused = parts
-        .filter_map(|part| part.split_once('='))
-        .any(|(name, weight)| {
-            name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0)
-        });
-    media_type.eq_ignore_ascii_case("text/html") && !is_refused
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.

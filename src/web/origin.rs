@@ -14,9 +14,10 @@ use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HOST, ORIGIN};
 use actix_web::{HttpMessage, HttpRequest};
 
-use super::{bearer, state};
-use crate::web::error::{PageError, asks_for_html};
-use crate::web::query;
+use super::accept::{asks_for_html, only_looks};
+use super::authorization::bearer;
+use super::error::PageError;
+use super::{State, query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -60,7 +61,7 @@ pub fn is_program(request: &HttpRequest) -> bool {
 /// # Errors
 /// When it comes from elsewhere.
 pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    if only_looks(request) {
         return Ok(None);
     }
     if bearer(request)?.is_some() {
@@ -90,7 +91,7 @@ pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
 }
 
 fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<Source, PageError> {
-    let state = state(request)?;
+    let state = State::of(request)?;
     let is_ours = match &state.config.base_url {
         Some(base_url) => origin.eq_ignore_ascii_case(base_url.as_str()),
         // Nobody said what our address is: then it is the one that was asked for.

@@ -1,0 +1,193 @@
+//! Who may use a route, as a type for each kind of guard: the first argument of a handler.
+//!
+//! A proof can be had from the guard alone, and the table of routes takes a handler only with
+//! the proof of the guard that the handler is listed with. So a handler for administrators that
+//! is listed for everyone who is signed in does not compile:
+//!
+//! ```
+//! use doorward::web::proof::{Administrator, ADMINISTRATOR};
+//!
+//! async fn delete(_: Administrator) -> &'static str {
+//!     "deleted"
+//! }
+//! let mut routes = doorward::web::Routes::list_only();
+//! routes.at("/x", |at| at.post(ADMINISTRATOR, delete));
+//! ```
+//!
+//! ```compile_fail
+//! use doorward::web::proof::{Administrator, SIGNED_IN};
+//!
+//! async fn delete(_: Administrator) -> &'static str {
+//!     "deleted"
+//! }
+//! let mut routes = doorward::web::Routes::list_only();
+//! routes.at("/x", |at| at.post(SIGNED_IN, delete));
+//! ```
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+use super::error::PageError;
+use crate::access::{self, Action, Decision, Role, Scope};
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+use crate::sessions::{Identity, LinkReader};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Everyone, and the answer is the same for everyone: cookies are not read.
+    Public,
+    /// As [`Guard::Public`], and `?token=` is one that the handler itself verifies: a tutorial's,
+    /// or that of a link to a file.
+    PublicToken,
+    /// Everyone; the page knows who is signed in.
+    Open,
+    /// As [`Guard::Open`], and `?token=` is a one-time token, which the page itself verifies.
+    OneTime,
+    /// Who is signed in, or holds a link to this very path (`?token=`, GET and HEAD).
+    SignedInOrLink,
+    /// Who is signed in.
+    SignedIn,
+    /// Who is signed in and has proved their identity within the last ten minutes.
+    Recent,
+    /// Administrators.
+    Administrator,
+    /// Administrators who have proved their identity within the last ten minutes.
+    RecentAdministrator,
+}
+
+impl Guard {
+    pub fn requires_identity(self) -> bool {
+        !matches!(
+            self,
+            Self::Public | Self::PublicToken | Self::Open | Self::OneTime
+        )
+    }
+
+    pub fn requires_recent(self) -> bool {
+        matches!(self, Self::Recent | Self::RecentAdministrator)
+    }
+
+    pub fn requires_administrator(self) -> bool {
+        matches!(self, Self::Administrator | Self::RecentAdministrator)
+    }
+}
+
+/// How a request proved who it is from.
+#[derive(Clone, Debug)]
+pub enum Access {
+    Session(Arc<Identity>),
+    Link(Arc<LinkReader>),
+}
+
+/// What a handler is given by its guard.
+pub trait Proof: FromRequest {
+    const GUARD: Guard;
+}
+
+/// A guard in the table of routes, which takes only handlers with its proof.
+pub struct Guarded<P>(PhantomData<P>);
+
+/// The arguments of a handler, the first of which is a proof.
+pub trait StartsWith<P> {}
+
+macro_rules! starts_with {
+    ($($more:ident)*) => {
+        impl<P, $($more),*> StartsWith<P> for (P, $($more,)*) {}
+    };
+}
+starts_with!();
+starts_with!(A);
+starts_with!(A B);
+starts_with!(A B C);
+starts_with!(A B C D);
+starts_with!(A B C D E);
+
+macro_rules! proof {
+    ($proof:ident, $constant:ident, $of:expr) => {
+        pub const $constant: Guarded<$proof> = Guarded(PhantomData);
+
+        impl Proof for $proof {
+            const GUARD: Guard = Guard::$proof;
+        }
+
+        impl FromRequest for $proof {
+            type Error = PageError;
+            type Future = Ready<Result<Self, PageError>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                let is_behind = request.extensions().get::<Guard>() == Some(&Guard::$proof);
+                let proof: Option<Self> = is_behind.then(|| $of(request)).flatten();
+                let missing =
+                    || Fault::new(concat!("a handler without its guard ", stringify!($proof)));
+                ready(proof.ok_or_else(|| PageError::Fault(missing())))
+            }
+        }
+    };
+}
+
+macro_rules! proof_of_nothing {
+    ($proof:ident, $constant:ident) => {
+        #[doc = concat!("See [`Guard::", stringify!($proof), "`].")]
+        pub struct $proof(());
+        proof!($proof, $constant, |_: &HttpRequest| Some($proof(())));
+    };
+}
+
+macro_rules! proof_of_identity {
+    ($proof:ident, $constant:ident) => {
+        #[doc = concat!("See [`Guard::", stringify!($proof), "`].")]
+        pub struct $proof(pub Arc<Identity>);
+        proof!($proof, $constant, |request: &HttpRequest| viewer(request)
+            .filter(|identity| {
+                !Guard::$proof.requires_administrator() || identity.role == Role::Administrator
+            })
+            .map($proof));
+    };
+}
+
+proof_of_nothing!(Public, PUBLIC);
+proof_of_nothing!(PublicToken, PUBLIC_TOKEN);
+proof_of_nothing!(Open, OPEN);
+proof_of_nothing!(OneTime, ONE_TIME);
+proof_of_identity!(SignedIn, SIGNED_IN);
+proof_of_identity!(Recent, RECENT);
+proof_of_identity!(Administrator, ADMINISTRATOR);
+proof_of_identity!(RecentAdministrator, RECENT_ADMINISTRATOR);
+
+/// See [`Guard::SignedInOrLink`].
+pub struct SignedInOrLink(pub Access);
+proof!(
+    SignedInOrLink,
+    SIGNED_IN_OR_LINK,
+    |request: &HttpRequest| request.extensions().get().cloned().map(SignedInOrLink)
+);
+
+/// Who is signed in at a page that is open to everyone. The holder of a link is not.
+pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
+    match request.extensions().get::<Access>() {
+        Some(Access::Session(identity)) => Some(identity.clone()),
+        _ => None,
+    }
+}
+
+/// Checks that `who` may do this to what belongs to `owner`.
+///
+/// # Errors
+/// [`PageError::Forbidden`], or [`PageError::NotFound`] for what they may not know of.
+pub fn may(who: &Identity, action: Action, owner: Option<AccountId>) -> Result<(), PageError> {
+    let who = Scope {
+        account: who.account,
+        role: who.role,
+    };
+    match access::decide(who, action, owner) {
+        Decision::Allowed => Ok(()),
+        Decision::Forbidden => Err(PageError::Forbidden),
+        Decision::Hidden => Err(PageError::NotFound),
+    }
+}
