@@ -236,7 +236,8 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
     if old > 0 {
         tracing::warn!(
             accounts = old,
-            "addresses in two spellings: see `doorward doctor`"
+            "some accounts cannot be found by every spelling of their email address: \
+             `doorward doctor` names them"
         );
     }
     let first_administrator = state.recovery.first_administrator().await?.map(|token| {

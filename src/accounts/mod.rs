@@ -173,7 +173,7 @@ pub enum Refused {
     #[error("there is no such account")]
     NoSuchAccount,
     /// Changed since it was looked at.
-    #[error("it has changed meanwhile")]
+    #[error("the account has changed meanwhile")]
     Stale,
     /// Nobody could sign in to it any more.
     #[error("an account needs a username or an email address")]
@@ -186,7 +186,7 @@ pub enum Refused {
     #[error(transparent)]
     Busy(#[from] Busy),
     /// Nobody could manage the others any more.
-    #[error("this is the last administrator")]
+    #[error("this is the last administrator: make another account an administrator first")]
     LastAdministrator,
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal};
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 
 use super::{confirmed, say, wait};
 use crate::access::Role;
@@ -13,7 +13,9 @@ use crate::administration;
 use crate::app::Ground;
 use crate::base::clock::{Clock, UnixSeconds, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Refusal, Username};
+use crate::base::names::{
+    Email, Groups, Login, NewPassword, PersonName, Refusal, Username, within_sentence,
+};
 use crate::base::version::Expected;
 use crate::config::Config;
 use crate::passwords::HashError;
@@ -27,87 +29,103 @@ const PAGE: usize = 500;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Add an account; the password is read from a prompt, or from the first line of stdin
+    /// Add an account; the password is read from a prompt or from the first line of stdin
     Add {
-        /// Needed unless there is an email address
+        /// The username; required unless there is an email address
         #[arg(long, required_unless_present = "email")]
         username: Option<String>,
-        /// Where to reach them, and to sign in with
+        /// The email address, which its owner can also sign in with
         #[arg(long)]
         email: Option<String>,
-        /// What the site calls them
+        /// The name that pages show
         #[arg(long)]
         name: Option<String>,
-        /// May manage every other account
+        /// Make the account an administrator, who can manage all accounts
         #[arg(long)]
         administrator: bool,
     },
-    /// List accounts, the oldest first
+    /// List accounts, oldest first: ID, username, email address, role, state, creation time, name, groups
     List {
-        /// Only those with this in their username or email address
+        /// List only accounts whose username or email address contains this text
         text: Option<String>,
     },
-    /// Change the names of an account; an empty one takes it away
+    /// Change the username, email address or name of an account
+    #[command(group = ArgGroup::new("change").args(["username", "email", "name"]).required(true).multiple(true))]
     Rename {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
+        /// The new username; an empty value removes it
         #[arg(long)]
         username: Option<String>,
+        /// The new email address; an empty value removes it
         #[arg(long)]
         email: Option<String>,
+        /// The new name; an empty value removes it
         #[arg(long)]
         name: Option<String>,
     },
-    /// Set a new password, read as for `add`; signs its owner out everywhere
+    /// Set a new password, read as for `account add`; signs the account out everywhere
     Password {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
     },
-    /// Change what an account may do; signs its owner out everywhere
+    /// Change the role of an account; signs it out everywhere
     Role {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
-        /// member or administrator
+        /// The new role: member or administrator
         #[arg(value_parser = role)]
         role: Role,
     },
-    /// Put it into these groups and no others; signs its owner out everywhere
+    /// Replace the groups of an account; signs it out everywhere
     Groups {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
-        /// Their names; none takes it out of all
+        /// The groups that it is in from now on; without any, it is removed from all groups
         groups: Vec<String>,
     },
-    /// Let nobody sign in to an account, and sign its owner out everywhere; nothing is lost
+    /// Disable an account: it is signed out everywhere and cannot sign in; its data stays
     Disable {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
     },
-    /// Let its owner sign in again
+    /// Enable a disabled account, so that it can sign in again
     Enable {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
     },
-    /// Delete an account and all that is in it
+    /// Delete an account with its files and all its other data
     Delete {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Sign its owner out everywhere; or everybody, as after a restored backup
+    /// Sign an account out everywhere, or all accounts, as after restoring a backup
     SignOut {
         /// Username or email address
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        #[arg(
+            value_name = "ACCOUNT",
+            required_unless_present = "all",
+            conflicts_with = "all"
+        )]
         who: Option<String>,
-        /// Every account, administrators too
+        /// Sign out all accounts, including administrators
         #[arg(long)]
         all: bool,
     },
-    /// Revoke every link to its files
+    /// Revoke all links to the files of an account
     RevokeLinks {
         /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
         who: String,
     },
 }
@@ -125,7 +143,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             name,
             administrator,
         } => {
-            // A hash under another secret than the server's would be good for nothing.
+            // A hash under another secret than the server's could never be verified.
             wait(Tokens::check_secret(&ground.db, &ground.secret))?;
             let min_length = ground.config.passwords.min_length;
             let new = NewAccount {
@@ -177,10 +195,18 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 hash.map_err(|error| words(SignUpError::Password(error)))
             })?;
             let id = account.id;
-            change(&ground, &account, "has a new password", move |tx, now| {
-                accounts::set_password(tx, id, &hash)?;
-                Ok(sessions::end_all(tx, id, None, now, EndReason::PasswordChanged).map(drop)?)
-            })?;
+            change(
+                &ground,
+                &account,
+                "has a new password now",
+                move |tx, now| {
+                    accounts::set_password(tx, id, &hash)?;
+                    Ok(
+                        sessions::end_all(tx, id, None, now, EndReason::PasswordChanged)
+                            .map(drop)?,
+                    )
+                },
+            )?;
         }
         Command::Rename {
             who,
@@ -194,20 +220,25 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 name: renamed(name, PersonName::parse)?,
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "has the names that were given")?;
+            rename(&ground, &who, changes)?;
         }
         Command::Role { who, role } => {
             let changes = Changes {
                 role: Some(role),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, &format!("is {} now", role.as_str()))?;
+            let done = match role {
+                Role::Administrator => "is an administrator now",
+                Role::Member => "is a member now",
+            };
+            update(&ground, &who, changes, done)?;
         }
         Command::Groups { who, groups } => {
             let groups = given(Groups::parse(&groups.join(" ")))?;
             let done = match groups.names() {
-                [] => "is in no group".to_owned(),
-                names => format!("is in {}", names.join(", ")),
+                [] => "is not in any group now".to_owned(),
+                [name] => format!("is in the group {name} now"),
+                names => format!("is in the groups {} now", names.join(", ")),
             };
             let changes = Changes {
                 groups: Some(groups),
@@ -220,19 +251,23 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 state: Some(State::Disabled),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "is disabled")?;
+            update(&ground, &who, changes, "is disabled now")?;
         }
         Command::Enable { who } => {
             let changes = Changes {
                 state: Some(State::Active),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "is active")?;
+            update(&ground, &who, changes, "is active now")?;
         }
         Command::Delete { who, yes } => {
             let account = find(&ground, &who)?;
             let name = account.greeting();
-            if !yes && !confirmed(&format!("Delete {name} and all that is in the account?"))? {
+            if !yes
+                && !confirmed(&format!(
+                    "Delete the account {name} with its files and all its other data?"
+                ))?
+            {
                 return Err(Fault::new("nothing was deleted"));
             }
             let id = account.id;
@@ -256,7 +291,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
         Command::RevokeLinks { who } => {
             let account = find(&ground, &who)?;
             let id = account.id;
-            let done = "has no open links to files";
+            let done = "has no open links to files now";
             change(&ground, &account, done, move |tx, now| {
                 Ok(shares::revoke_all(tx, id, now).map(drop)?)
             })?;
@@ -280,7 +315,7 @@ fn print(account: Account) {
     ));
 }
 
-/// `None` where nothing was said, and an inner `None` for an empty text.
+/// `None` without the option, and an inner `None` for an empty text.
 fn renamed<T>(
     text: Option<String>,
     parse: impl FnOnce(&str) -> Result<Option<T>, Refusal>,
@@ -300,6 +335,35 @@ fn update(ground: &Ground, who: &str, changes: Changes, done: &str) -> Result<()
     })
 }
 
+/// Prints what it has changed.
+fn rename(ground: &Ground, who: &str, changes: Changes) -> Result<(), Fault> {
+    let before = find(ground, who)?;
+    let (now, id) = (ground.clock.now(), before.id);
+    let renamed = ground.db.write_on_full_disk(move |tx| {
+        administration::update(tx, id, &changes, &Expected::Any, now).map(|(after, _)| after)
+    });
+    let after = wait(async { Ok(renamed.await?) })?;
+    let mut is_changed = false;
+    for (what, old, new) in [
+        ("Username", &before.username, &after.username),
+        ("Email address", &before.email, &after.email),
+        ("Name", &before.name, &after.name),
+    ] {
+        if old != new {
+            is_changed = true;
+            let or_none = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+            say(format_args!("{what}: {} → {}.", or_none(old), or_none(new)));
+        }
+    }
+    if !is_changed {
+        say(format_args!(
+            "Nothing has changed: the account {} has these names already.",
+            before.greeting()
+        ));
+    }
+    Ok(())
+}
+
 fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
     let login = Login::parse(who);
     let found = match login {
@@ -308,7 +372,7 @@ fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
     };
     found
         .map(|found| found.account)
-        .ok_or_else(|| Fault::new("there is no account of this name"))
+        .ok_or_else(|| Fault::new("there is no account with this username or email address"))
 }
 
 fn sign_everybody_out(ground: &Ground) -> Result<(), Fault> {
@@ -327,7 +391,10 @@ fn sign_everybody_out(ground: &Ground) -> Result<(), Fault> {
             }
         }
     })?;
-    say(format_args!("{ended} sessions and links have ended."));
+    say(match ended {
+        1 => "1 session or link has ended.".to_owned(),
+        ended => format!("{ended} sessions and links have ended."),
+    });
     Ok(())
 }
 
@@ -349,7 +416,7 @@ fn change(
     let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
     if open > 0 {
         say(format_args!(
-            "Links to files of this account that can be opened while it is active: {open}. \
+            "Open links to files of this account: {open}. They work while the account is active; \
              `account revoke-links` revokes them."
         ));
     }
@@ -357,19 +424,21 @@ fn change(
 }
 
 fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
-    parsed.map_err(Fault::new)
+    parsed.map_err(|why| Fault::new(within_sentence(&why)))
 }
 
 fn words(error: SignUpError) -> Fault {
     match error {
         SignUpError::Taken(Conflict::Username) => Fault::new("that username is taken"),
         SignUpError::Taken(Conflict::Email) => Fault::new("that email address is taken"),
-        SignUpError::Reserved(words) => Fault::new(words),
+        SignUpError::Reserved(words) => Fault::new(within_sentence(&words)),
         SignUpError::Password(HashError::Weak) => {
             Fault::new("that password is easy to guess: use a longer one")
         }
         SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => fault,
-        SignUpError::Password(HashError::Busy(busy)) => Fault::caused("hash the password", busy),
+        SignUpError::Password(HashError::Busy(busy)) => {
+            Fault::caused("the password was not hashed", busy)
+        }
     }
 }
 
@@ -383,5 +452,5 @@ fn read_password() -> Result<String, Fault> {
             .next()
             .unwrap_or_else(|| Ok(String::new()))
     };
-    read.map_err(|error| Fault::caused("read the password", error))
+    read.map_err(|error| Fault::caused("the password cannot be read", error))
 }

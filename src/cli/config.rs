@@ -7,7 +7,7 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Every setting with its value (secrets hidden) and where it comes from
+    /// Show every setting with its value (secrets hidden) and its source
     Show,
 }
 

@@ -19,7 +19,7 @@ pub fn migrate(config: Config) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Why an account could not be found by its address in every spelling, and what to do.
+/// Why an account cannot be found by its address in every spelling, and what to do.
 pub fn old_key(OldKey { account, holder }: &OldKey) -> String {
     let address = account.email.as_deref().unwrap_or_default();
     let id = account.id;
@@ -29,12 +29,12 @@ pub fn old_key(OldKey { account, holder }: &OldKey) -> String {
             holder.id,
             holder.email.as_deref().unwrap_or_default()
         ),
-        None => "has an address that is not accepted any more".to_owned(),
+        None => "has an address that is no longer accepted".to_owned(),
     };
     format!(
         "The account {id} ({address}) {why}. Nothing is lost: its owner signs in as before, with \
-         the address spelled like this. To end it: doorward account rename {address} --email \
-         NEW-ADDRESS, or doorward account delete {address}"
+         the address in this spelling. To resolve it, run `doorward account rename {address} --email \
+         NEW-ADDRESS` or `doorward account delete {address}`."
     )
 }
 
@@ -48,12 +48,12 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
         return Err(Fault::new("nothing was deleted"));
     }
     app::make_data_dir(&config)?;
-    // Where files lie is known to the database alone, and read when it is up to date.
+    // Only the database says where the files are, and it must be up to date to be read.
     let db = Db::open(location.clone())?;
     wait(files::clear(&db, &Blobs::open(&config.files.store)?))?;
     drop(db);
     storage::reset(&location)?;
-    // A lost one may be replaced now: what hung on it is gone.
+    // A lost one may be replaced now: what depended on it is deleted.
     app::make_missing_secret(&config)?;
     say("The database is empty and up to date.");
     Ok(())

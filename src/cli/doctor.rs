@@ -17,7 +17,7 @@ use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::{accounts, app};
 
-/// Fine; or what could be better; or what is wrong.
+/// Nothing; or advice; or what is wrong.
 type Found = Result<Option<String>, Fault>;
 
 pub fn run(config: &Config) -> Result<(), Fault> {
@@ -50,7 +50,7 @@ pub fn run(config: &Config) -> Result<(), Fault> {
         }
     }
     if failed {
-        Err(Fault::new("something is wrong, see above"))
+        Err(Fault::new("at least one check failed, see above"))
     } else {
         Ok(())
     }
@@ -63,7 +63,7 @@ fn address(config: &Config) -> Found {
             let https = config.base_url.as_ref().is_some_and(BaseUrl::is_https);
             let others_reach_it = !addresses.iter().all(|address| address.ip().is_loopback());
             Ok((!https && others_reach_it)
-                .then(|| "others can reach it without https: set base_url to the https:// address of the proxy in front".to_owned()))
+                .then(|| "the server can be reached over the network without https: set base_url to the https:// address of the proxy in front of it".to_owned()))
         }
         Listen::Unix(path) => {
             let above = path.parent().filter(|above| !above.as_os_str().is_empty());
@@ -105,7 +105,10 @@ fn secret(config: &Config) -> Found {
 }
 
 fn made_later(path: &Path) -> Option<String> {
-    Some(format!("{} is made on the first start", path.display()))
+    Some(format!(
+        "{} does not exist yet: the first start creates it",
+        path.display()
+    ))
 }
 
 fn private(path: &Path) -> Found {
@@ -115,7 +118,7 @@ fn private(path: &Path) -> Found {
         .mode();
     Ok((mode & 0o077 != 0).then(|| {
         format!(
-            "{} can be reached by other users (mode {:o})",
+            "other users of this machine can access {} (mode {:o})",
             path.display(),
             mode & 0o777
         )
@@ -139,22 +142,25 @@ fn database(config: &Config) -> Found {
     let (db, pending) = Db::look(location)?;
     if pending > 0 {
         return Ok(Some(format!(
-            "{pending} migrations are made on the next start"
+            "the schema is not up to date: the next start runs the missing migrations ({pending})"
         )));
     }
     let secret = match &config.secret {
         Some(secret) => Some(secret.clone()),
         None => app::find_secret(&app::secret_file(config))?,
     };
-    let secret = secret
-        .ok_or_else(|| Fault::new("there is one, but not the secret that it was made with"))?;
+    let secret = secret.ok_or_else(|| {
+        Fault::new(
+            "the secret that the database was created with is missing: restore it or set `secret`",
+        )
+    })?;
     wait(Tokens::check_secret(&db, &secret))?;
     let old = wait(db.read(accounts::list_old_keys))?;
     let lines: Vec<_> = advice.into_iter().chain(old.iter().map(old_key)).collect();
     Ok((!lines.is_empty()).then(|| lines.join("\n      ")))
 }
 
-/// `None` without a database that is up to date: its own check says so.
+/// `None` without a database that is up to date: the check of the database says so.
 fn password_hashes(config: &Config) -> Option<Found> {
     let location = Location::of(config).ok()?;
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
@@ -164,7 +170,7 @@ fn password_hashes(config: &Config) -> Option<Found> {
     (pending == 0).then(|| {
         let (kinds, without) = wait(db.read(accounts::count_password_kinds))?;
         let weak = passwords::weak_hashes(&kinds, config.passwords.bcrypt_cost);
-        let unread = || format!("{without} are read when the server starts next");
+        let unread = || format!("not classified yet: {without}; the next start does it");
         Ok(weak.or_else(|| (without > 0).then(unread)))
     })
 }
@@ -178,7 +184,7 @@ fn store(config: &Config) -> Found {
     Ok(None)
 }
 
-/// By something harmless, as an upload would be.
+/// Scans something harmless, as it would an upload.
 fn scanner(asked: &ScannerConfig) -> Found {
     let verdict = wait(async {
         let mut scan = Scan::begin(asked).await?;
@@ -188,7 +194,7 @@ fn scanner(asked: &ScannerConfig) -> Found {
     match verdict {
         Verdict::Clean => Ok(None),
         verdict => Err(Fault::new(format!(
-            "it says of a line of text: {verdict:?}"
+            "it did not accept a harmless line of text: {verdict:?}"
         ))),
     }
 }

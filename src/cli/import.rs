@@ -15,32 +15,32 @@ use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::{accounts, passwords};
 
-/// Where nobody watches, a line for so many rows.
+/// Without a terminal, a line for so many rows.
 const PROGRESS_ROWS: u64 = 10_000;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// CSV, JSON Lines, a JSON array, a Flask or Django app's SQLite file, or htpasswd; - is stdin
+    /// CSV, JSON Lines, a JSON array, the SQLite file of a Flask or Django app, or htpasswd; - is stdin
     file: PathBuf,
-    /// csv, jsonl, json, sqlite or htpasswd; without it the end of the file's name decides
+    /// csv, jsonl, json, sqlite or htpasswd; by default, from the extension of the file's name
     #[arg(long)]
     format: Option<Format>,
-    /// The table with the accounts, in an SQLite file
+    /// The table of an SQLite file that holds the accounts
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// Which column is username, email, name, password, password_hash, role, active or created_at
+    /// Read FIELD (username, email, name, password, password_hash, role, active or created_at) from COLUMN; may be repeated
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = field_and_column)]
     map: Vec<(Field, String)>,
-    /// Let in rows that are administrators
+    /// Also import administrators, which are refused otherwise
     #[arg(long)]
     administrators: bool,
-    /// Take what is no hash in the column password for a password as it was typed
+    /// Accept unhashed passwords in the column password, and hash them
     #[arg(long)]
     typed_passwords: bool,
-    /// Import an account whose username will not do under its email address alone
+    /// Import an account whose username is not accepted under its email address alone
     #[arg(long)]
     drop_bad_usernames: bool,
-    /// Say of every row what would become of it, and change nothing
+    /// Print what would happen to each row, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -59,7 +59,9 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     let location = Location::of(&config)?;
     // Before it is opened: closing our own file would drop the locks on it.
     if location.is(file) {
-        return Err(Fault::new("this is the database of this server itself"));
+        return Err(Fault::new(
+            "this file is the database of this server itself: name the other program's file",
+        ));
     }
     let format = arguments.format.or_else(|| Format::of(file));
     let format = format.ok_or_else(|| import::unknown_format(file))?;
@@ -82,7 +84,7 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         take(&db, None, &mut source, &rules)?
     } else {
         let ground = Ground::prepare(config, Clock::System)?;
-        // Passwords under another secret than the server's would be good for nothing.
+        // Passwords under another secret than the server's could never be verified.
         wait(Tokens::check_secret(&ground.db, &ground.secret))?;
         let summary = take(&ground.db, Some(&ground), &mut source, &rules)?;
         let (kinds, _) = wait(ground.db.read(accounts::count_password_kinds))?;
@@ -90,11 +92,11 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         summary
     };
     let Summary {
+        rows,
         added,
         existing,
         refused,
         warnings,
-        ..
     } = summary;
     let done = if arguments.dry_run {
         "Would be added"
@@ -107,7 +109,7 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     if warnings > 0 {
         say(format_args!("Warnings: {warnings}, see above."));
     }
-    for note in [source.note(), weak].into_iter().flatten() {
+    for note in source.notes().into_iter().chain(weak) {
         say(note);
     }
     let ignored = source.ignored();
@@ -115,8 +117,12 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         say(format_args!("Columns that were not read: {ignored}"));
     }
     match refused {
+        0 if rows == 0 => Err(Fault::new(format!(
+            "{} has no rows: nothing was imported",
+            import::shown(file)
+        ))),
         0 => Ok(()),
-        1 => Err(Fault::new("a row was refused, see above")),
+        1 => Err(Fault::new("1 row was refused, see above")),
         _ => Err(Fault::new(format!(
             "{refused} rows were refused, see above"
         ))),
@@ -125,8 +131,9 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
 
 /// Makes nothing, as a dry run must not.
 fn existing_database(config: &Config, location: Location) -> Result<Db, Fault> {
-    let first =
-        || Fault::new("there is no database that is up to date: run `doorward migrate` first");
+    let first = || {
+        Fault::new("a dry run needs a database that is up to date: run `doorward migrate` first")
+    };
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
         return Err(first());
     }
@@ -180,7 +187,9 @@ fn take(
             }
             Event::Hashing => {
                 progress.clear();
-                say("There are passwords that were not hashed yet. Hashing them takes its time.");
+                say(
+                    "Some passwords are not hashed yet. Hashing them takes a while, some four a second.",
+                );
             }
             Event::Progress { rows, percent } => progress.show(rows, percent),
         },

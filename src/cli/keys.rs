@@ -11,11 +11,11 @@ use crate::tokens::{Before, KeyState, ListedKey, Tokens};
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// List the signing keys: id, algorithm, state, since or from when, believed until
+    /// List the signing keys: ID, algorithm, state, when it starts to sign, when its tokens stop being accepted
     List,
-    /// Let the next key sign; what the one before signed is good until it ends
+    /// Sign with the next key from now on; tokens signed with the previous key stay valid until they expire
     Rotate {
-        /// Also refuse, at once, whatever the keys before have signed; for when one is stolen
+        /// Also reject all tokens signed with earlier keys, at once; for a stolen key
         #[arg(long)]
         revoke: bool,
     },
@@ -40,10 +40,10 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 .find(|key| key.state == KeyState::Next && key.active_at < now + 3600);
             match waiting {
                 Some(key) => say(format_args!(
-                    "The next key has not been published for long enough: it signs from {}.",
+                    "The next key has not been published for long enough: it starts to sign at {}.",
                     rfc3339(key.active_at)
                 )),
-                None => say("The next key signs now. Running servers see it within a second."),
+                None => say("The next key signs now. Running servers use it within a second."),
             }
             list(&known);
         }

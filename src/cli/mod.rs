@@ -1,5 +1,5 @@
-//! The commands. Each ends with 0, or says on stderr what is wrong and ends with 1; with 2 when
-//! it was called wrongly or the settings are.
+//! The commands. Each ends with 0, or says on stderr what is wrong and ends with 1; it ends with 2
+//! when its arguments or the settings are wrong.
 
 mod account;
 mod config;
@@ -28,7 +28,7 @@ use crate::files::decoder;
     version,
     about = "A small, fast login server",
     infer_subcommands = false,
-    after_help = "Settings come from doorward.toml, .env, the environment (DOORWARD_TOPIC__KEY) and flags; of two, the later counts."
+    after_help = "Settings come from doorward.toml, .env, the environment (DOORWARD_TOPIC__KEY) and flags; a later source in this list replaces an earlier one."
 )]
 struct Cli {
     #[command(flatten)]
@@ -43,44 +43,44 @@ struct Settings {
     /// Read this settings file instead of doorward.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address or name and the port to serve on, or unix:PATH
+    /// Listen on this address or host name and port, or on unix:PATH
     #[arg(long, global = true, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// The folder for the database, keys and secrets
+    /// Keep the database, keys and secrets in this folder
     #[arg(long, global = true, value_name = "FOLDER")]
     data_dir: Option<String>,
-    /// Any other setting, as `config show` names it; not for secrets, which others could see
+    /// Change any other setting, named as in `config show`; not for secrets, because other users of this machine can read them here
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve (what happens without a command, too)
+    /// Start the server (also the default without a command)
     Serve,
-    /// Bring the database's schema up to date
+    /// Update the database schema
     Migrate,
-    /// Delete everything in the database and make it anew
+    /// Delete everything in the database and create it again
     ResetDb {
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Accounts: add, list, change, disable, delete, sign out
+    /// Add, list, change, disable, delete or sign out accounts
     #[command(subcommand)]
     Account(account::Command),
-    /// Bring in the accounts of another program, with the hashes of their passwords
+    /// Import the accounts of another program with their password hashes
     Import(import::Arguments),
-    /// Signing keys: list them, let the next one sign
+    /// List or rotate the signing keys
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Tokens: show what one holds, and why it is or is not accepted
+    /// Inspect a token
     #[command(subcommand)]
     Token(token::Command),
-    /// Settings: show what is in force, and where it comes from
+    /// Show the settings in force
     #[command(subcommand)]
     Config(config::Command),
-    /// Check settings, files and database, and say what is wrong
+    /// Check settings, files and database, and report what is wrong; changes nothing
     Doctor,
     /// How the server calls itself to decode an image
     #[command(hide = true, name = decoder::COMMAND)]
@@ -99,7 +99,7 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 /// Parses the command line and does what it says.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    // It knows one image and no settings.
+    // It decodes one image and reads no settings.
     if let Some(Command::Thumbnail) = cli.command {
         return code_of(decoder::run());
     }
@@ -121,7 +121,7 @@ pub fn run() -> ExitCode {
         Ok(config) => config,
         Err(problems) => {
             complain(format_args!(
-                "the settings are not right:\n  {}",
+                "the settings are wrong:\n  {}",
                 problems.join("\n  ")
             ));
             return ExitCode::from(2);
@@ -153,7 +153,7 @@ fn code_of(done: Result<(), Fault>) -> ExitCode {
     }
 }
 
-/// Prints a line for the person who called. Who has closed the other end has read enough.
+/// Prints a line for the administrator. A reader that has closed the other end has read enough.
 fn say(line: impl Display) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
@@ -162,16 +162,16 @@ fn say(line: impl Display) {
 fn confirmed(question: &str) -> Result<bool, Fault> {
     if !std::io::stdin().is_terminal() {
         return Err(Fault::new(
-            "nobody is there to ask: say --yes to delete without a question",
+            "stdin is not a terminal, so this cannot be confirmed: add --yes to delete without a question",
         ));
     }
-    print!("{question} Type yes: ");
+    print!("{question} Type yes to confirm: ");
     std::io::stdout().flush().ok();
     let mut answer = String::new();
     std::io::stdin()
         .lock()
         .read_line(&mut answer)
-        .map_err(|error| Fault::caused("read the answer", error))?;
+        .map_err(|error| Fault::caused("the answer cannot be read", error))?;
     Ok(answer.trim() == "yes")
 }
 

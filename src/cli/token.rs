@@ -21,10 +21,10 @@ const TYPED_MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Show what a token holds, and why it is or is not accepted; it is read from a prompt, or
+    /// Show the content of a token and why it is or is not accepted; it is read from a prompt or
     /// from stdin
     Inspect {
-        /// By the keys in this file, a JWK set or a single JWK, instead of this server's
+        /// Check with the keys in this file, a JWK set or a single JWK, instead of this server's keys
         #[arg(long, value_name = "FILE")]
         jwks: Option<PathBuf>,
     },
@@ -54,21 +54,24 @@ fn by_own_keys(config: &Config) -> Result<Report, Fault> {
     let location = Location::of(config)?;
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
         return Err(Fault::new(
-            "there is no database here, so there are no keys; --jwks FILE takes others",
+            "there is no database, so there are no keys: run `doorward migrate` first, or use other keys with --jwks FILE",
         ));
     }
     let (db, pending) = Db::look(location)?;
     if pending > 0 {
         return Err(Fault::new(
-            "the database is not up to date: run doorward migrate first",
+            "the database is not up to date: run `doorward migrate` first",
         ));
     }
     let secret = match &config.secret {
         Some(secret) => Some(secret.clone()),
         None => app::find_secret(&app::secret_file(config))?,
     };
-    let secret = secret
-        .ok_or_else(|| Fault::new("the secret that the database was made with is not here"))?;
+    let secret = secret.ok_or_else(|| {
+        Fault::new(
+            "the secret that the database was created with is missing: restore it or set `secret`",
+        )
+    })?;
     let token = read_token()?;
     let mut report = wait(Tokens::inspect_by(
         &db,
@@ -82,7 +85,7 @@ fn by_own_keys(config: &Config) -> Result<Report, Fault> {
         report.add(
             "Session or link",
             Outcome::NotChecked,
-            "Whether it has been ended, used up or revoked is known to the running server: see its page /inspect.",
+            "Only the running server knows whether it has ended, was used or was revoked: see its page /inspect.",
         );
     }
     Ok(report)
@@ -121,16 +124,16 @@ fn read_keys(file: &Path) -> Result<String, Fault> {
     up_to(File::open(file).map_err(failed)?, KEY_SET_MAX_BYTES + 1).map_err(failed)
 }
 
-/// Never an argument, where everybody on the machine could read it.
+/// Never an argument, where other users of the machine could read it.
 fn read_token() -> Result<String, Fault> {
     let read = if std::io::stdin().is_terminal() {
         rpassword::prompt_password("Token: ")
     } else {
         up_to(std::io::stdin(), TYPED_MAX_BYTES + 1)
     };
-    let typed = read.map_err(|error| Fault::caused("read the token", error))?;
+    let typed = read.map_err(|error| Fault::caused("the token cannot be read", error))?;
     if typed.len() > TYPED_MAX_BYTES {
-        return Err(Fault::new("that is too long for a token"));
+        return Err(Fault::new("the input is too long for a token"));
     }
     let token = as_pasted(&typed);
     if token.is_empty() {

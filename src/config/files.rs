@@ -88,7 +88,7 @@ pub fn take(r: &mut Reader) -> FilesConfig {
         types: r.take(
             "files.types",
             "",
-            "media types like image/png or image/*, with commas",
+            "media types like image/png or image/*, with commas between them",
             |text| {
                 let types = text.split(',').map(str::trim);
                 let types = types.filter(|kind| !kind.is_empty());
@@ -136,10 +136,13 @@ fn store(r: &mut Reader) -> StoreConfig {
     let region = r.take("files.s3_region", "us-east-1", "a region", |text| {
         (!text.is_empty()).then(|| text.to_owned())
     });
-    let key_id = r.take("files.s3_key_id", "", "the id of an access key", parsed);
-    let secret_key = r.take_secret("files.s3_secret_key", "(for S3 only)", "a key", |text| {
-        (!text.is_empty()).then(|| SecretString::from(text))
-    });
+    let key_id = r.take("files.s3_key_id", "", "the ID of an access key", parsed);
+    let secret_key = r.take_secret(
+        "files.s3_secret_key",
+        "(for S3 only)",
+        "the secret of the access key",
+        |text| (!text.is_empty()).then(|| SecretString::from(text)),
+    );
     let timeout = r.take("files.s3_idle_seconds", "10", "1 to 600", |text| {
         within(1, 600)(text).map(Duration::from_secs)
     });
@@ -156,7 +159,7 @@ fn store(r: &mut Reader) -> StoreConfig {
             })
         }
         ((folder, Some(_)), _) => {
-            r.problem("files.s3_key_id and files.s3_secret_key: s3: needs both".to_owned());
+            r.problem("files.s3_key_id and files.s3_secret_key: both must be set, because files.store is s3:".to_owned());
             StoreConfig::Folder(folder)
         }
     }

@@ -262,17 +262,17 @@ impl Config {
             data_dir: r.take("data_dir", "data", "a folder", |text| {
                 (!text.is_empty()).then(|| PathBuf::from(text))
             }),
-            data_dir_must_exist: r.take("data_dir_must_exist", "false", "true or false", parsed),
+            data_dir_must_exist: switch(&mut r, "data_dir_must_exist", "false"),
             secret: r.take_secret(
                 "secret",
                 "(kept in data_dir)",
-                "at least 32 bytes as base64, as `openssl rand -base64 32` makes them",
+                "at least 32 bytes in base64, as `openssl rand -base64 32` makes them",
                 InstanceSecret::parse,
             ),
             database_url: r.take_secret(
                 "database.url",
                 "(an SQLite file in data_dir)",
-                "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME, its parts percent-encoded",
+                "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME, each part percent-encoded",
                 |text| is_database_url(text).then(|| SecretString::from(text)),
             ),
             database_pooler: r.take("database.pooler", "none", "none or transaction", |text| {
@@ -291,7 +291,7 @@ impl Config {
                 reserved_names: r.take(
                     "signup.reserved_names",
                     "",
-                    "usernames with commas",
+                    "usernames, with commas between them",
                     ReservedNames::parse,
                 ),
             },
@@ -314,7 +314,7 @@ impl Config {
                 hmac_secret: r.take_secret(
                     "tokens.hmac_secret",
                     "(for HS256 only)",
-                    "32 bytes or more that nobody can guess, as `openssl rand -base64 48` makes them",
+                    "at least 32 random bytes, as `openssl rand -base64 48` makes them",
                     |text| is_strong_secret(text).then(|| SecretString::from(text)),
                 ),
                 access_minutes: r.take("tokens.access_minutes", "15", "1 to 60", within(1, 60)),
@@ -328,7 +328,7 @@ impl Config {
                 trusted: r.take(
                     "proxies.trusted",
                     "",
-                    "networks like 10.0.0.0/8, with commas",
+                    "networks like 10.0.0.0/8, with commas between them",
                     |text| {
                         let parts = text
                             .split(',')
@@ -340,11 +340,11 @@ impl Config {
             },
             files: files::take(&mut r),
             import: ImportConfig {
-                costly_hashes: r.take("import.costly_hashes", "false", "true or false", parsed),
+                costly_hashes: switch(&mut r, "import.costly_hashes", "false"),
             },
             compat: CompatConfig {
-                enabled: r.take("compat.enabled", "true", "true or false", switch),
-                exact: r.take("compat.exact", "false", "true or false", switch),
+                enabled: switch(&mut r, "compat.enabled", "true"),
+                exact: switch(&mut r, "compat.exact", "false"),
                 root: r.take("compat.root", "c", "c or d", |text| match text {
                     "c" => Some(CompatRoot::C),
                     "d" => Some(CompatRoot::D),
@@ -369,18 +369,23 @@ impl Config {
         if config.base_url.as_ref().is_some_and(BaseUrl::is_https)
             && config.passwords.bcrypt_cost < 10
         {
-            r.problem("passwords.bcrypt_cost: at least 10 where base_url is https://".to_owned());
+            r.problem(
+                "passwords.bcrypt_cost: must be at least 10, because base_url is https://"
+                    .to_owned(),
+            );
         }
         if matches!(config.listen, Listen::Unix(_)) && config.base_url.is_none() {
             r.problem(
-                "base_url: needed where listen is a Unix socket, since nothing else says where \
-                 people reach the server: https:// or http:// and a host"
+                "base_url: must be set, because listen is a Unix socket, which does not say where \
+                 people reach the server: expected https:// or http:// and a host"
                     .to_owned(),
             );
         }
         if config.tokens.algorithm == SigningAlgorithm::Hs256 && config.tokens.hmac_secret.is_none()
         {
-            r.problem("tokens.hmac_secret: HS256 needs it, 32 bytes or more".to_owned());
+            r.problem(
+                "tokens.hmac_secret: must be set, because tokens.algorithm is HS256".to_owned(),
+            );
         }
         if let StoreConfig::Folder(folder) = &mut config.files.store
             && folder.as_os_str().is_empty()
@@ -388,7 +393,25 @@ impl Config {
             *folder = config.data_dir.join("files");
         }
         config.shown = r.finish()?;
+        config.show_base_url();
         Ok(config)
+    }
+}
+
+impl Config {
+    /// What it is without a setting, as the server derives it.
+    fn show_base_url(&mut self) {
+        let (None, Listen::Tcp { host, port }) = (&self.base_url, &self.listen) else {
+            return;
+        };
+        let value = match port {
+            0 => "(known once the server listens)".to_owned(),
+            port => BaseUrl::of(host, *port).as_str().to_owned(),
+        };
+        for shown in self.shown.iter_mut().filter(|one| one.key == "base_url") {
+            shown.value.clone_from(&value);
+            shown.source = Source::Derived("listen");
+        }
     }
 }
 
@@ -415,12 +438,15 @@ fn without_mark(text: &[u8]) -> &[u8] {
 }
 
 /// Also as YAML and other programs write it.
-fn switch(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
+fn switch(r: &mut Reader, key: &'static str, default: &str) -> bool {
+    let expected = "true, yes, on or 1, or false, no, off or 0";
+    r.take(key, default, expected, |text| {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
+        }
+    })
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {

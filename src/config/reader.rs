@@ -15,6 +15,8 @@ pub enum Source {
     DotEnv,
     Environment,
     Flag,
+    /// From another setting.
+    Derived(&'static str),
 }
 
 impl fmt::Display for Source {
@@ -25,6 +27,7 @@ impl fmt::Display for Source {
             Source::DotEnv => f.write_str(".env"),
             Source::Environment => f.write_str("environment"),
             Source::Flag => f.write_str("flag"),
+            Source::Derived(setting) => write!(f, "derived from {setting}"),
         }
     }
 }
@@ -80,7 +83,10 @@ impl Given {
             };
             match plain {
                 Some(value) => self.add(key, value, source.clone()),
-                None => self.problem(format!("{key} (from {source}): expected a plain value")),
+                None => self.problem(format!(
+                    "{key} (from {source}): expected text, a whole number, true or false, or a \
+                     list of those"
+                )),
             }
         }
     }
@@ -153,8 +159,8 @@ impl Reader {
         }
     }
 
-    /// The setting `key`, or its default. A value that won't do is remembered with `expected`
-    /// and replaced by the default, so that the next one can be looked at too.
+    /// The setting `key`, or its default. A value that is not accepted is remembered with
+    /// `expected` and replaced by the default, so that the next one can be looked at too.
     pub fn take<T>(
         &mut self,
         key: &'static str,
@@ -168,7 +174,7 @@ impl Reader {
             None => (default.to_owned(), Source::Default),
         };
         let parsed = parse(&value).unwrap_or_else(|| {
-            // Somebody may have put a name and a password where only an address belongs.
+            // It may have a name and a password where only an address belongs.
             let shown = if value.contains('@') { "…" } else { &value };
             self.problem(format!(
                 "{key} = {shown:?} (from {source}): expected {expected}"
@@ -195,7 +201,7 @@ impl Reader {
         let (value, source) = match (self.given.remove(key), file) {
             (Some(_), Some(_)) => {
                 self.problem(format!(
-                    "{key} and {key}_file are both set: give one of them"
+                    "{key} and {key}_file are both set: remove one of them"
                 ));
                 return None;
             }

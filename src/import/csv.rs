@@ -12,6 +12,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 pub struct Csv {
     delimiter: u8,
+    /// Lines that were not read because of a quote.
+    unread: i64,
     /// Rows with quoted text that goes over several lines.
     quoted_over_lines: u64,
     /// From line to line, the most that one quoted text takes.
@@ -43,6 +45,7 @@ impl Csv {
             .find(|delimiter| suffices(&columns(*delimiter)));
         Self {
             delimiter: fitting.unwrap_or(b','),
+            unread: 0,
             quoted_over_lines: 0,
             longest: (0, 0),
         }
@@ -65,7 +68,10 @@ impl Csv {
             let here = input.line;
             let next = input.take()?;
             match (within, next) {
-                (Within::Quoted, None) => return Ok(Some((opened, Err(unclosed(last))))),
+                (Within::Quoted, None) => {
+                    self.unread += last - opened + 1;
+                    return Ok(Some((opened, Err(unclosed(last)))));
+                }
                 (Within::Quoted, Some(b'"')) => {
                     within = Within::Quote;
                     if here > opened {
@@ -96,6 +102,7 @@ impl Csv {
                 }
                 (Within::Quote, _) => {
                     input.skip_line()?;
+                    self.unread += here - opened + 1;
                     return Ok(Some((opened, Err(text_after_quote(opened, here)))));
                 }
                 (Within::Begin, _) => within = Within::Plain,
@@ -121,17 +128,24 @@ impl Csv {
     }
 
     /// What a person should look at: a stray quote may have made one row of many.
-    pub fn note(&self) -> Option<String> {
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        match self.unread {
+            0 => {}
+            1 => notes.push("Not read because of a wrong quote: 1 line.".to_owned()),
+            lines => notes.push(format!("Not read because of a wrong quote: {lines} lines.")),
+        }
         let (from, to) = self.longest;
         let rows = match self.quoted_over_lines {
-            0 => return None,
+            0 => return notes,
             1 => "1 row".to_owned(),
             rows => format!("{rows} rows"),
         };
-        Some(format!(
-            "Quoted text goes over several lines in {rows}, at most from line {from} to line {to}. \
-             If a row is missing, look for a stray quote there."
-        ))
+        notes.push(format!(
+            "Quoted text goes over several lines in {rows}. The longest goes from line {from} to \
+             line {to}: if a row is missing, look for a stray quote there."
+        ));
+        notes
     }
 }
 

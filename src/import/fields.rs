@@ -63,16 +63,13 @@ impl Field {
 /// column is called, in place of the usual names.
 ///
 /// # Errors
-/// When a column of `map` is not there, or there twice.
+/// When a column of `map` is not there.
 pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<Field>>, Fault> {
     let mut fields = vec![None; columns.len()];
     for (field, wanted) in map {
-        let mut same = (0..columns.len()).filter(|at| columns[*at].trim() == wanted);
-        match (same.next(), same.next()) {
-            (Some(at), None) => fields[at] = Some(*field),
-            (None, _) => return Err(Fault::new(format!("there is no column {wanted:?}"))),
-            _ => return Err(Fault::new(format!("there are two columns {wanted:?}"))),
-        }
+        let found = columns.iter().position(|column| column.trim() == wanted);
+        let at = found.ok_or_else(|| Fault::new(format!("there is no column {wanted:?}")))?;
+        fields[at] = Some(*field);
     }
     for field in Field::ALL {
         let found = field.names().iter().find_map(|name| {
@@ -99,6 +96,25 @@ pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<
     Ok(fields)
 }
 
+/// A column that is read and whose name another one has, too. Names are the same without regard
+/// to case, unless `map` chose one.
+pub fn find_double<'a>(
+    columns: &'a [String],
+    fields: &[Option<Field>],
+    map: &[(Field, String)],
+) -> Option<&'a str> {
+    let is_double = |(at, name): &(usize, &'a str)| {
+        let is_chosen = map.iter().any(|(_, wanted)| wanted == name);
+        let is_same = |other: &String| match is_chosen {
+            true => other.trim() == *name,
+            false => other.trim().eq_ignore_ascii_case(name),
+        };
+        fields[*at].is_some() && columns.iter().filter(|other| is_same(other)).count() > 1
+    };
+    let mut names = columns.iter().map(|column| column.trim()).enumerate();
+    names.find(is_double).map(|(_, name)| name)
+}
+
 /// Whether an account can be made of these.
 pub fn suffice(fields: &[Option<Field>]) -> bool {
     let has = |field| fields.contains(&Some(field));
@@ -108,9 +124,14 @@ pub fn suffice(fields: &[Option<Field>]) -> bool {
 
 /// The columns by name, for a person to read.
 pub fn listed(columns: &[String]) -> String {
-    let shown = columns.iter().take(20).map(|column| {
-        let column: String = column.chars().take(40).collect();
-        column.escape_debug().to_string()
-    });
-    shown.collect::<Vec<_>>().join(", ")
+    let all = columns.iter().take(20).map(|column| shown(column));
+    all.collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of a text from the file, for a person to read: it cannot act on a terminal.
+pub fn shown(text: &str) -> String {
+    let mut letters = text.chars();
+    let beginning: String = letters.by_ref().take(40).collect();
+    let rest = if letters.next().is_some() { "…" } else { "" };
+    format!("{}{rest}", beginning.escape_debug())
 }

@@ -15,7 +15,39 @@ use crate::base::names::Refusal;
 pub enum Place {
     Before,
     Within,
+    /// As these, of an array that is the only member of an object.
+    BeforeWrapped,
+    WithinWrapped,
     Behind,
+}
+
+/// Whether the file is one object whose first member is an array of objects, and not rows that
+/// happen to begin with an array. If so, the array is next.
+pub fn open_wrapped(input: &mut Text) -> Result<bool, Fault> {
+    let line = input.peek_line()?;
+    let is_row =
+        serde_json::from_slice::<Map<String, Value>>(line).is_ok_and(|object| object.len() > 1);
+    let ahead = input.peek_ahead()?;
+    let Some(at) = array_within(ahead).filter(|_| !is_row) else {
+        return Ok(false);
+    };
+    for _ in 0..at {
+        input.take()?;
+    }
+    Ok(true)
+}
+
+/// In text like `{"users": [{`, where the bracket is.
+fn array_within(text: &[u8]) -> Option<usize> {
+    fn after(text: &[u8], byte: u8) -> Option<&[u8]> {
+        text.trim_ascii_start().strip_prefix(&[byte])
+    }
+    let name = after(after(text, b'{')?, b'"')?;
+    let end = name.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let array = after(after(&name[end..], b'"')?, b':')?.trim_ascii_start();
+    let within = after(array, b'[')?.trim_ascii_start();
+    within.first().filter(|byte| b"{]".contains(byte))?;
+    Some(text.len() - array.len())
 }
 
 /// The text of the array's next element, with the line where it begins.
@@ -36,17 +68,43 @@ pub fn element(input: &mut Text, place: &mut Place) -> Result<Option<Found<Strin
                 input.take()?;
                 *place = Place::Within;
             }
+            (Place::BeforeWrapped, Some(b'[')) => {
+                input.take()?;
+                *place = Place::WithinWrapped;
+            }
             (Place::Within, Some(b']')) => {
                 input.take()?;
                 *place = Place::Behind;
             }
-            (Place::Within, Some(b',')) => drop(input.take()?),
-            (Place::Within, Some(_)) => return Ok(Some((at, one(input)?))),
-            (Place::Before | Place::Within, _) => {
+            (Place::WithinWrapped, Some(b']')) => {
+                input.take()?;
+                *place = Place::Behind;
+                match input.peek_content()? {
+                    Some(b'}') => drop(input.take()?),
+                    Some(b',') => {
+                        let at = input.line;
+                        while input.take()?.is_some() {}
+                        return Ok(Some((
+                            at,
+                            Err(format!(
+                                "the object has another member behind the array: nothing from \
+                                 here on was read; {ACCEPTED}"
+                            )
+                            .into()),
+                        )));
+                    }
+                    _ => {}
+                }
+            }
+            (Place::Within | Place::WithinWrapped, Some(b',')) => drop(input.take()?),
+            (Place::Within | Place::WithinWrapped, Some(_)) => {
+                return Ok(Some((at, one(input)?)));
+            }
+            (_, _) => {
                 *place = Place::Behind;
                 return Ok(Some((
                     at,
-                    Err("the file ends before the array does: it may be cut off".into()),
+                    Err("the file ends before its array is closed: it may be cut off".into()),
                 )));
             }
         }
@@ -81,19 +139,18 @@ fn one(input: &mut Text) -> Result<Result<String, Refusal>, Fault> {
     })
 }
 
-/// `None` for what Django's dumpdata has beside users. The words of the parser are not passed on:
-/// they quote what they met.
+const ACCEPTED: &str = "accepted are JSON Lines, one object on each line, or one array of objects, \
+                        also as the only member of an object";
+
+/// `None` for objects of Django's dumpdata that are not users. The words of the parser are not
+/// passed on: they quote what they met.
 pub fn values(
     text: &str,
     map: &[(Field, String)],
     ignored: &mut BTreeSet<String>,
 ) -> Result<Option<Values>, Refusal> {
     let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(text) else {
-        return Err(
-            "it is not a JSON object; accepted are JSON Lines, one object on each line, \
-                    or one array of objects"
-                .into(),
-        );
+        return Err(format!("it is not a JSON object; {ACCEPTED}").into());
     };
     if let (Some(Value::String(model)), Some(Value::Object(_))) =
         (object.get("model"), object.get("fields"))
@@ -114,6 +171,13 @@ pub fn values(
         .cloned()
         .collect();
     let columns = fields::assign(&keys, &present).map_err(|fault| fault.to_string())?;
+    let is_list = |value: &Value| {
+        let items = value.as_array();
+        items.is_some_and(|items| items.first().is_some_and(Value::is_object))
+    };
+    if columns.iter().all(Option::is_none) && object.values().any(is_list) {
+        return Err(format!("it holds a list of objects and more; {ACCEPTED}").into());
+    }
     let mut values = Values::default();
     for ((key, value), field) in object.into_iter().zip(columns) {
         // Where the key that it is mapped to is missing, no other takes its place.

@@ -1,7 +1,7 @@
 //! Brings in accounts that another program had, with the hashes of their passwords.
 //!
 //! Rows are taken some hundred at a time, each time in one transaction, so an import that was
-//! cut short is finished by running it again: who is there already stays as they are. It never
+//! cut short is finished by running it again: accounts that exist stay as they are. It never
 //! changes an account that exists, and never says anything of a password or a hash.
 
 mod csv;
@@ -28,6 +28,7 @@ pub use fields::Field;
 pub use row::Rules;
 use row::{Candidate, Secret};
 pub use source::{Format, Source, unknown_format};
+pub use text::shown;
 
 /// In one transaction. Each ends with a sync of the disk; others wait for their turn meanwhile.
 const BATCH_ROWS: usize = 500;
@@ -73,12 +74,12 @@ pub struct Summary {
     pub warnings: u64,
 }
 
-/// Takes over the rows of `source`. Without `accounts` it only looks, which is a dry run; then
-/// it keeps some bytes of every row in mind, to see a name that stands twice.
+/// Takes over the rows of `source`. Without `accounts` it only looks, which is a dry run. It
+/// remembers sixteen bytes for each name, to see one that two rows have.
 ///
 /// # Errors
-/// When the file cannot be read any further or the database is away. What was added before that
-/// stays.
+/// When the file cannot be read any further or the database is unavailable. What was added before
+/// that stays.
 pub async fn run(
     db: &Db,
     accounts: Option<&Accounts>,
@@ -87,7 +88,7 @@ pub async fn run(
     mut tell: impl FnMut(Event<'_>),
 ) -> Result<Summary, Fault> {
     let mut summary = Summary::default();
-    let mut seen = Names::default();
+    let mut names = Names::of(source.place());
     let mut has_hashed = false;
     loop {
         let (batch, typed) = read_batch(source, rules)?;
@@ -99,23 +100,21 @@ pub async fn run(
             let (refused, warnings) = match candidate {
                 Ok(mut candidate) => {
                     let warnings = std::mem::take(&mut candidate.warnings);
-                    candidates.push(candidate);
+                    candidates.push((at, candidate));
                     (None, warnings)
                 }
                 Err(why) => (Some(Fate::Refused(why)), Vec::new()),
             };
             told.push((at, who, refused, warnings));
         }
-        let fates = match accounts {
-            None => look(db, &candidates, &mut seen).await?,
-            Some(accounts) => {
-                if typed > 0 && !has_hashed {
-                    has_hashed = true;
-                    tell(Event::Hashing);
-                }
-                add(db, accounts, candidates).await?
+        let mut fates = look(db, &candidates, &mut names).await?;
+        if let Some(accounts) = accounts {
+            if typed > 0 && !has_hashed {
+                has_hashed = true;
+                tell(Event::Hashing);
             }
-        };
+            add(db, accounts, candidates, &mut fates).await?;
+        }
         let mut fates = fates.into_iter();
         for (at, who, refused, mut warnings) in told {
             let Some(fate) = refused.or_else(|| fates.next()) else {
@@ -162,39 +161,49 @@ fn read_batch(source: &mut Source, rules: &Rules) -> Result<(Vec<Read>, usize), 
     Ok((batch, typed))
 }
 
-/// What would become of these, after all that was seen before.
-async fn look(db: &Db, candidates: &[Candidate], seen: &mut Names) -> Result<Vec<Fate>, Fault> {
+/// What would become of these, after the rows before them.
+async fn look(
+    db: &Db,
+    candidates: &[(i64, Candidate)],
+    names: &mut Names,
+) -> Result<Vec<Fate>, Fault> {
     let keys: Arc<[Keys]> = candidates
         .iter()
-        .map(|new| Keys::of(new.username.as_ref(), new.email.as_ref()))
+        .map(|(_, new)| Keys::of(new.username.as_ref(), new.email.as_ref()))
         .collect();
     let asked = keys.clone();
-    let holders = db.read(move |db| find_holders(db, &asked)).await?;
-    seen.learn(holders);
-    Ok(keys.iter().map(|keys| seen.fate(keys)).collect())
+    let holders = Holders::of(db.read(move |db| find_holders(db, &asked)).await?);
+    let rows = candidates.iter().zip(keys.iter());
+    Ok(rows
+        .map(|((at, _), keys)| names.fate(*at, keys, &holders))
+        .collect())
 }
 
-async fn add(db: &Db, accounts: &Accounts, candidates: Vec<Candidate>) -> Result<Vec<Fate>, Fault> {
-    let mut fates = vec![Fate::Added; candidates.len()];
-    // Nobody hashes for half a minute what is then not needed.
-    if candidates.iter().any(Candidate::is_typed) {
-        fates = look(db, &candidates, &mut Names::default()).await?;
-    }
+/// Adds those that are to be added; what became of them stands in `fates` afterwards.
+async fn add(
+    db: &Db,
+    accounts: &Accounts,
+    candidates: Vec<(i64, Candidate)>,
+    fates: &mut [Fate],
+) -> Result<(), Fault> {
     let wanted = candidates
         .into_iter()
-        .zip(&fates)
+        .zip(&*fates)
         .filter(|(_, fate)| **fate == Fate::Added)
-        .map(|(candidate, _)| prepare(accounts, candidate));
+        .map(|((_, candidate), _)| prepare(accounts, candidate));
     let ready: Vec<Ready> = stream::iter(wanted)
         .buffered(HASHES_AT_ONCE)
         .try_collect()
         .await?;
+    if ready.is_empty() {
+        return Ok(());
+    }
     let written = write(db, ready.into()).await?;
     let places = fates.iter_mut().filter(|fate| **fate == Fate::Added);
     for (place, fate) in places.zip(written) {
         *place = fate;
     }
-    Ok(fates)
+    Ok(())
 }
 
 /// Ready for a transaction.
@@ -243,7 +252,8 @@ async fn write(db: &Db, ready: Arc<[Ready]>) -> Result<Vec<Fate>, Fault> {
         let fate = write_at_once(db, ready.clone(), at..at + 1).await?;
         fates.extend(fate.unwrap_or_else(|| {
             vec![Fate::Refused(
-                "one of its names has just been taken: run the import again".into(),
+                "another account has just taken its username or email address: run the import again"
+                    .into(),
             )]
         }));
     }
@@ -262,9 +272,8 @@ async fn write_at_once(
             .iter()
             .map(|new| Keys::of(new.prepared.username.as_ref(), new.prepared.email.as_ref()))
             .collect();
-        let mut names = Names::default();
-        names.learn(find_holders(tx, &keys)?);
-        let fates: Vec<_> = keys.iter().map(|keys| names.fate(keys)).collect();
+        let holders = Holders::of(find_holders(tx, &keys)?);
+        let fates: Vec<_> = keys.iter().map(|keys| holders.fate(keys)).collect();
         // In the order of the list of accounts: indexes are written fastest so.
         let mut added: Vec<_> = ready.iter().zip(&fates).collect();
         added.retain(|(_, fate)| **fate == Fate::Added);
@@ -320,55 +329,92 @@ fn find_holders(db: &mut AnyConnection, keys: &[Keys]) -> Result<Vec<Holder>, Fa
     accounts::find_holders(db, &usernames, &emails)
 }
 
-/// Whose the names are that have been met: sixteen bytes for each, for a dry run of any length.
+/// The accounts that have some names, by those names.
 #[derive(Default)]
+struct Holders {
+    usernames: HashMap<String, String>,
+    emails: HashMap<String, String>,
+}
+
+impl Holders {
+    fn of(found: Vec<Holder>) -> Self {
+        let mut holders = Self::default();
+        for Holder {
+            id,
+            username_key,
+            email_key,
+        } in found
+        {
+            let username = username_key.map(|key| (key, id.clone()));
+            holders.usernames.extend(username);
+            holders.emails.extend(email_key.map(|key| (key, id)));
+        }
+        holders
+    }
+
+    /// What becomes of a row with these names.
+    fn fate(&self, keys: &Keys) -> Fate {
+        let username = keys.username.as_ref().map(|key| self.usernames.get(key));
+        let email = keys.email.as_ref().map(|key| self.emails.get(key));
+        match (username, email) {
+            (Some(Some(one)), Some(Some(other))) if one != other => {
+                Fate::Refused("its username and its email address belong to two accounts".into())
+            }
+            (Some(Some(_)), Some(None)) => Fate::Refused(
+                "its username belongs to an account with another email address".into(),
+            ),
+            (Some(None), Some(Some(_))) => Fate::Refused(
+                "its email address belongs to an account with another username".into(),
+            ),
+            (Some(Some(_)), _) | (_, Some(Some(_))) => Fate::Exists,
+            _ => Fate::Added,
+        }
+    }
+}
+
+/// The names that rows of this file have, with the place of the row: sixteen bytes for each, so
+/// that a file may have any length. A row that is refused has none.
 struct Names {
+    place: &'static str,
     hasher: RandomState,
-    owners: HashMap<u64, u64>,
+    rows: HashMap<u64, i64>,
 }
 
 impl Names {
-    fn learn(&mut self, holders: Vec<Holder>) {
-        for holder in holders {
-            let owner = self.hasher.hash_one(&holder.id);
-            for name in self.hashes(&holder.username_key, &holder.email_key) {
-                self.owners.entry(name).or_insert(owner);
-            }
+    fn of(place: &'static str) -> Self {
+        Self {
+            place,
+            hasher: RandomState::new(),
+            rows: HashMap::new(),
         }
     }
 
-    /// What becomes of a row with these names. If it is added, they are its own from then on.
-    fn fate(&mut self, keys: &Keys) -> Fate {
-        let names = self.hashes(&keys.username, &keys.email);
-        let owners: Vec<_> = names.iter().map(|name| self.owners.get(name)).collect();
-        match owners[..] {
-            [Some(_)] => Fate::Exists,
-            [Some(one), Some(other)] if one == other => Fate::Exists,
-            [Some(_), Some(_)] => {
-                Fate::Refused("its username and its email address belong to two accounts".into())
-            }
-            [Some(_), None] => Fate::Refused(
-                "its username belongs to an account with another email address".into(),
-            ),
-            [None, Some(_)] => Fate::Refused(
-                "its email address belongs to an account with another username".into(),
-            ),
-            _ => {
-                // As good as any number that is nobody else's.
-                let owner = names.first().copied().unwrap_or_default();
-                self.owners
-                    .extend(names.into_iter().map(|name| (name, owner)));
-                Fate::Added
-            }
+    fn fate(&mut self, at: i64, keys: &Keys, holders: &Holders) -> Fate {
+        let hash = |kind: char, key: &String| self.hasher.hash_one((kind, key));
+        let username = keys.username.as_ref().map(|key| hash('u', key));
+        let email = keys.email.as_ref().map(|key| hash('e', key));
+        let row = |name: Option<u64>| name.and_then(|name| self.rows.get(&name));
+        let place = self.place;
+        let same = match (row(username), row(email)) {
+            (None, None) => None,
+            (Some(one), None) => Some(format!("the same username as {place} {one}")),
+            (None, Some(one)) => Some(format!("the same email address as {place} {one}")),
+            (Some(one), Some(other)) if one == other => Some(format!(
+                "the same username and email address as {place} {one}"
+            )),
+            (Some(one), Some(other)) => Some(format!(
+                "the same username as {place} {one} and the same email address as {place} {other}"
+            )),
+        };
+        let fate = match same {
+            Some(same) => return Fate::Refused(format!("it has {same}").into()),
+            None => holders.fate(keys),
+        };
+        if let Fate::Added | Fate::Exists = fate {
+            let names = username.into_iter().chain(email);
+            self.rows.extend(names.map(|name| (name, at)));
         }
-    }
-
-    fn hashes(&self, username: &Option<String>, email: &Option<String>) -> Vec<u64> {
-        let hash = |kind: char, key| self.hasher.hash_one((kind, key));
-        let username = username.iter().map(|key| hash('u', key));
-        username
-            .chain(email.iter().map(|key| hash('e', key)))
-            .collect()
+        fate
     }
 }
 
@@ -378,8 +424,8 @@ mod tests {
 
     fn fates(rows: &[(&str, &str)]) -> Vec<String> {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let mut names = Names::default();
-        names.learn(vec![
+        let mut names = Names::of("line");
+        let holders = Holders::of(vec![
             Holder {
                 id: "1".into(),
                 username_key: some("ada"),
@@ -391,14 +437,17 @@ mod tests {
                 email_key: some("bob@example.com"),
             },
         ]);
-        let fate = |(username, email): &(&str, &str)| match names.fate(&Keys {
-            username: some(username),
-            email: some(email),
-        }) {
-            Fate::Refused(why) => why.into_owned(),
-            fate => format!("{fate:?}"),
+        let fate = |(at, (username, email)): (i64, &(&str, &str))| {
+            let keys = Keys {
+                username: some(username),
+                email: some(email),
+            };
+            match names.fate(at, &keys, &holders) {
+                Fate::Refused(why) => why.into_owned(),
+                fate => format!("{fate:?}"),
+            }
         };
-        rows.iter().map(fate).collect()
+        (2..).zip(rows).map(fate).collect()
     }
 
     #[test]
@@ -422,14 +471,26 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_stands_twice_in_the_file_is_the_first_rows() {
+    fn a_name_that_two_rows_have_is_the_first_rows() {
         let eve = ("eve", "eve@example.com");
-        assert_eq!(
-            fates(&[eve, eve, ("eve", "")]),
-            ["Added", "Exists", "Exists"]
-        );
-        assert!(fates(&[("eve", ""), eve])[1].contains("another email address"));
-        // A username is no address, even if both are written alike.
-        assert_eq!(fates(&[("x", ""), ("", "x")]), ["Added", "Added"]);
+        for (rows, last) in [
+            (
+                &[eve, eve][..],
+                "it has the same username and email address as line 2",
+            ),
+            (&[eve, ("eve", "")], "it has the same username as line 2"),
+            (&[("eve", ""), eve], "it has the same username as line 2"),
+            // An account that existed before holds its names like one that was added.
+            (
+                &[("ada", ""), ("ada", "ada@example.com")],
+                "it has the same username as line 2",
+            ),
+            // A row that was refused holds no name.
+            (&[("ada", "bob@example.com"), ("ada", "")], "Exists"),
+            // A username is not an address, even if both are written alike.
+            (&[("x", ""), ("", "x")], "Added"),
+        ] {
+            assert_eq!(fates(rows).last().unwrap(), last, "{rows:?}");
+        }
     }
 }

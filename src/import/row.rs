@@ -3,21 +3,23 @@
 use crate::access::Role;
 use crate::accounts::State;
 use crate::base::clock::{self, UnixSeconds};
-use crate::base::names::{Email, NewPassword, PersonName, Refusal, Username, personal};
+use crate::base::names::{
+    Email, NewPassword, PersonName, Refusal, Username, personal, within_sentence,
+};
 use crate::passwords::{self, PasswordHash, Unusable};
 
-use super::fields::{Field, Values};
+use super::fields::{self, Field, Values};
 
 /// What every row is held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Whether a row may make an administrator.
     pub administrators: bool,
-    /// Whether what is no hash is a password as it was typed.
+    /// Whether a value that is not a hash is a password as it was typed.
     pub typed_passwords: bool,
     /// Whether hashes are taken that take more work than is usual.
     pub costly_hashes: bool,
-    /// Whether a row whose username will not do is taken under its email address alone.
+    /// Whether a row whose username is not accepted is imported under its email address alone.
     pub drop_bad_usernames: bool,
     /// Of a password that comes as it was typed.
     pub min_length: usize,
@@ -60,13 +62,14 @@ pub fn label(values: &Values) -> Option<String> {
 
 impl Candidate {
     /// # Errors
-    /// What the person who called reads about the row; it says nothing of its password or hash.
+    /// The reason, for the administrator; it says nothing of the row's password or hash.
     pub fn parse(mut values: Values, rules: &Rules) -> Result<Self, Refusal> {
         let mut take = |field: Field| {
-            let optional = !matches!(field, Field::Username | Field::Name | Field::Password);
+            let is_name = matches!(field, Field::Username | Field::Name);
             let text = values[field as usize].take()?;
-            // Some programs export what is not there as this word; a person may be called so.
-            let is_null = optional && text.trim() == "NULL";
+            // Some programs write this word in place of a value; a person may be called so. No
+            // password is that short.
+            let is_null = !is_name && text.trim() == "NULL";
             (!text.trim().is_empty() && !is_null).then_some(text)
         };
         let mut warnings = Vec::new();
@@ -80,8 +83,9 @@ impl Candidate {
                 "it has no username and no email address: one of them must be there".into(),
             );
         }
-        let username = username.map(|text| Username::parse(&text)).transpose();
-        let email = email.map(|text| Email::parse(&text)).transpose();
+        let username = username.map(|text| parsed("username", &text, Username::parse));
+        let email = email.map(|text| parsed("email address", &text, Email::parse));
+        let (username, email) = (username.transpose(), email.transpose());
         let (username, email) = match (username, email) {
             (Err(why), Ok(Some(email))) if rules.drop_bad_usernames => {
                 warnings.push(format!("imported without its username: {why}").into());
@@ -89,8 +93,8 @@ impl Candidate {
             }
             (Err(why), Ok(Some(_))) => {
                 return Err(format!(
-                    "{why}. Its email address is good: \
-                     --drop-bad-usernames imports the account under it, without a username"
+                    "{why}. Its email address is accepted: with --drop-bad-usernames the account \
+                     is imported under the address, without a username"
                 )
                 .into());
             }
@@ -98,12 +102,15 @@ impl Candidate {
         };
         let name = PersonName::parse(&take(Field::Name).unwrap_or_default());
         let name = name.unwrap_or_else(|why| {
-            warnings.push(format!("imported without its name: {why}").into());
+            warnings.push(format!("imported without its name: {}", within_sentence(&why)).into());
             None
         });
         let role = role(take(Field::Role).as_deref())?;
         if role == Role::Administrator && !rules.administrators {
-            return Err("it is an administrator: --administrators imports those too".into());
+            return Err(
+                "it is an administrator: with --administrators, administrators are imported too"
+                    .into(),
+            );
         }
         let state = state(take(Field::Active).as_deref())?;
         let created_at = take(Field::CreatedAt).map_or(Some(rules.now), |text| {
@@ -111,9 +118,9 @@ impl Candidate {
         });
         let created_at = created_at.unwrap_or_else(|| {
             warnings.push(
-                "its created_at is not a date between 1970 and now that can be read, like \
+                "its created_at is not a date between 1970 and now, like \
                  2024-03-01 12:00:00+00, 2024-03-01T12:00:00Z or 1709294400: \
-                 the account has the date of this import"
+                 the account gets the date of this import"
                     .into(),
             );
             rules.now
@@ -131,11 +138,11 @@ impl Candidate {
             (Some(hash), None) => Secret::Hash(foreign(&hash, rules)?),
             (None, Some(text)) => match PasswordHash::foreign(text.trim(), rules.costly_hashes) {
                 Ok(hash) => Secret::Hash(hash),
-                // A hash of a kind nobody knows would be a password to whoever has read it.
+                // A hash of an unknown kind would be a password for everyone who has read it.
                 Err(Unusable::NoHash) if !rules.typed_passwords => {
                     return Err(
-                        "its password is not a known hash: --typed-passwords hashes \
-                                passwords that stand there as they were typed"
+                        "its password is not a known hash: if the column holds passwords as \
+                         they were typed, --typed-passwords hashes them"
                             .into(),
                     );
                 }
@@ -160,17 +167,38 @@ impl Candidate {
     }
 }
 
+/// A name that is refused is shown, unless it looks like a hash in the wrong column.
+fn parsed<T>(
+    what: &str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    parse(text).map_err(|why| {
+        // A part of a hash is as good as damaged, or of a weak kind.
+        let shown = fields::shown(text.trim());
+        let is_name = PasswordHash::foreign(shown.trim_end_matches('…'), true).err()
+            == Some(Unusable::NoHash);
+        let shown = is_name.then(|| format!(" \"{shown}\""));
+        let shown = shown.unwrap_or_default();
+        format!(
+            "the {what}{shown} is not accepted: {}",
+            within_sentence(&why)
+        )
+        .into()
+    })
+}
+
 fn foreign(text: &str, rules: &Rules) -> Result<PasswordHash, Refusal> {
     PasswordHash::foreign(text.trim(), rules.costly_hashes).map_err(|why| why.to_string().into())
 }
 
 /// What `account add` asks of a password is asked here.
 fn typed(text: &str, personal: &[String], rules: &Rules) -> Result<NewPassword, Refusal> {
-    let password = NewPassword::parse(text, rules.min_length)?;
+    let password = NewPassword::parse(text, rules.min_length);
+    let password = password.map_err(|why| within_sentence(&why))?;
     if passwords::is_weak(password.password(), personal) {
         return Err(
-            "its password is easy to guess: a longer one, of words that are not common, will do"
-                .into(),
+            "its password is easy to guess: use a longer one, of words that are not common".into(),
         );
     }
     Ok(password)
@@ -180,8 +208,8 @@ fn state(text: Option<&str>) -> Result<State, Refusal> {
     match text.map_or(Some(true), truth) {
         Some(true) => Ok(State::Active),
         Some(false) => Ok(State::Disabled),
-        None => Err("its active is neither true nor false: \
-                     accepted are true, t, yes, y, on, 1, false, f, no, n, off, 0, and nothing"
+        None => Err("its active is neither true nor false: accepted are \
+                     true, t, yes, y, on, 1, false, f, no, n, off, 0, or an empty value"
             .into()),
     }
 }
@@ -194,7 +222,7 @@ fn role(text: Option<&str>) -> Result<Role, Refusal> {
         ("administrator" | "admin", _) | (_, Some(true)) => Ok(Role::Administrator),
         _ => Err(
             "its role is neither member nor administrator: accepted are member, user, \
-                  administrator, admin, and true, yes, 1, false, no, 0 for whether it is one"
+                  administrator, admin, and true, yes, 1 (an administrator) or false, no, 0"
                 .into(),
         ),
     }

@@ -7,12 +7,12 @@ use std::str::FromStr;
 use super::csv::Csv;
 use super::fields::{self, Field, Values};
 use super::json;
-use super::text::{ACCEPTED, Text, not_a_table, shown, text};
+use super::text::{ACCEPTED, Text, YAML, not_a_table, shown, text};
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 use crate::storage::foreign::{COLUMNS_MAX, ForeignFile, VALUE_MAX_BYTES};
 
-/// Of those that are ignored, to be told.
+/// Of the columns that are not read, as many are named.
 const IGNORED_MAX: usize = 20;
 /// What the tables of accounts are called, by Flask's tutorials and by Django.
 const USUAL_TABLES: [&str; 6] = [
@@ -108,15 +108,19 @@ impl Source {
         map: Vec<(Field, String)>,
     ) -> Result<Self, Fault> {
         if table.is_some() && format != Format::Sqlite {
-            return Err(Fault::new("--table is for SQLite files"));
+            return Err(Fault::new(
+                "--table names a table of an SQLite file: leave it out for other files",
+            ));
         }
         if !map.is_empty() && format == Format::Htpasswd {
-            return Err(Fault::new("htpasswd has no columns for --map"));
+            return Err(Fault::new(
+                "--map names columns, and an htpasswd file has none: leave it out",
+            ));
         }
         let rows = match format {
             Format::Sqlite if path == Path::new("-") => {
                 return Err(Fault::new(
-                    "an SQLite file cannot be read from standard input: give its path",
+                    "an SQLite file cannot be read from standard input: give its path instead",
                 ));
             }
             Format::Sqlite => Rows::Sqlite(Box::new(choose_table(
@@ -141,6 +145,9 @@ impl Source {
                 let mut text = Text::open(path)?;
                 match text.peek_content()? {
                     Some(b'[') => Rows::JsonArray(text, json::Place::Before),
+                    Some(b'{') if json::open_wrapped(&mut text)? => {
+                        Rows::JsonArray(text, json::Place::BeforeWrapped)
+                    }
                     _ => Rows::JsonLines(text),
                 }
             }
@@ -152,17 +159,21 @@ impl Source {
             ignored: BTreeSet::new(),
             about: None,
         };
-        source.read_header()?;
+        source.read_header(path)?;
         Ok(source)
     }
 
-    fn read_header(&mut self) -> Result<(), Fault> {
+    fn read_header(&mut self, path: &Path) -> Result<(), Fault> {
         let header = match &mut self.rows {
             Rows::Csv(text, csv) => {
                 let header = csv.record(text)?.map(|(_, record)| record);
-                let header =
-                    header.ok_or_else(|| Fault::new(format!("the file is empty; {ACCEPTED}")))?;
-                header.map_err(|why| Fault::new(format!("the header: {why}")))?
+                let header = header.ok_or_else(|| {
+                    let name = shown(path);
+                    Fault::new(format!(
+                        "{name} is empty: it has no header and no rows; {ACCEPTED}"
+                    ))
+                })?;
+                header.map_err(|why| Fault::new(format!("the header cannot be read: {why}")))?
             }
             Rows::Sqlite(table) => {
                 self.about = Some(format!("Reading the table {:?}.", table.name));
@@ -172,14 +183,20 @@ impl Source {
         };
         self.columns = fields::assign(&header, &self.map)?;
         if !fields::suffice(&self.columns) {
-            // A first line of CSV that is no header may hold anything: it is not repeated.
+            // A first line of CSV that is not a header may hold anything: it is not repeated.
             let there_are = match self.rows {
-                Rows::Sqlite(_) => format!("there are: {}", fields::listed(&header)),
+                Rows::Sqlite(_) => format!("its columns are: {}", fields::listed(&header)),
                 _ => "the first line must name the columns, with commas, semicolons or tabs between them".to_owned(),
             };
             return Err(Fault::new(format!(
-                "there must be a column username or email, and password_hash or password; \
-                 {there_are}. Else say --map FIELD=COLUMN"
+                "there must be a column username or email, and a column password_hash or password; \
+                 {there_are}. If the columns have other names, give --map FIELD=COLUMN"
+            )));
+        }
+        if let Some(column) = fields::find_double(&header, &self.columns, &self.map) {
+            return Err(Fault::new(format!(
+                "the header has the column \"{}\" twice: rename or delete one of the two",
+                fields::shown(column)
             )));
         }
         for (column, field) in header.into_iter().zip(&self.columns) {
@@ -190,7 +207,7 @@ impl Source {
         Ok(())
     }
 
-    /// A sentence on what is read, where that was not said.
+    /// A sentence on what is read, where the administrator did not choose it.
     pub fn about(&self) -> Option<&str> {
         self.about.as_deref()
     }
@@ -200,11 +217,11 @@ impl Source {
         fields::listed(&self.ignored.iter().cloned().collect::<Vec<_>>())
     }
 
-    /// What a person should look at once all is read.
-    pub fn note(&self) -> Option<String> {
+    /// What the administrator should look at when all is read, a line each.
+    pub fn notes(&self) -> Vec<String> {
         match &self.rows {
-            Rows::Csv(_, csv) => csv.note(),
-            _ => None,
+            Rows::Csv(_, csv) => csv.notes(),
+            _ => Vec::new(),
         }
     }
 
@@ -265,7 +282,7 @@ impl Source {
                 return Ok(None);
             };
             let values = object.and_then(|text| json::values(&text, &self.map, &mut self.ignored));
-            // One of Django's that is no user is passed over.
+            // An object of Django's that is not a user is passed over.
             if let Some(values) = values.transpose() {
                 return Ok(Some(Row { at, values }));
             }
@@ -281,18 +298,22 @@ pub fn ignore(ignored: &mut BTreeSet<String>, column: String) {
 
 fn by_column(record: Vec<String>, columns: &[Option<Field>]) -> Result<Values, Refusal> {
     if record.len() != columns.len() {
+        let fields = match record.len() {
+            1 => "1 field".to_owned(),
+            fields => format!("{fields} fields"),
+        };
+        let expected = columns.len();
         return Err(format!(
-            "it has {} fields, and the header {}: each row must have as many",
-            record.len(),
-            columns.len()
+            "it has {fields}, and the header has {expected}: each row must have as many"
         )
         .into());
     }
     let mut values = Values::default();
     for (value, field) in record.into_iter().zip(columns) {
         if let Some(field) = field {
-            // So MySQL and PostgreSQL write NULL in text.
-            values[*field as usize] = Some(value).filter(|value| value != "\\N");
+            // So MySQL and PostgreSQL write NULL in text, where nothing else can say it.
+            let is_null = matches!(value.trim(), "NULL" | "\\N");
+            values[*field as usize] = (!is_null).then_some(value);
         }
     }
     Ok(values)
@@ -302,12 +323,12 @@ fn htpasswd(line: &str) -> Result<Values, Refusal> {
     let Some((user, hash)) = line.split_once(':') else {
         return Err("it is not USER:HASH, as htpasswd -B writes it".into());
     };
-    // Apache also takes passwords as they were typed and crypt(3)'s 13 characters; nobody can
-    // tell one from the other.
+    // Apache also takes passwords as they were typed and crypt(3)'s 13 characters; the two cannot
+    // be told apart.
     if !hash.starts_with(['$', '{']) {
         return Err(
-            "its hash is crypt(3)'s old one or no hash, which protects nobody: \
-                    make it anew with htpasswd -B"
+            "its password is not hashed, or by the old crypt(3), which does not protect it: \
+             make a new hash with htpasswd -B"
                 .into(),
         );
     }
@@ -349,14 +370,16 @@ fn choose_table(
             columns: columns.clone(),
         }),
         (Some(_), Some(_)) => Err(Fault::new(format!(
-            "several tables may hold the accounts: say --table, one of {}",
+            "several tables may hold the accounts: name one of them with --table: {}",
             names()
         ))),
         (None, _) => Err(Fault::new(format!(
-            "{}; there are: {}",
+            "{}; the tables are: {}",
             match wanted {
                 Some(wanted) => format!("there is no table {wanted:?}"),
-                None => "no table is seen to hold accounts: say --table, and --map".to_owned(),
+                None => "no table was recognized as the accounts: name it with --table, and its \
+                         columns with --map"
+                    .to_owned(),
             },
             names()
         ))),
@@ -395,24 +418,28 @@ fn too_long_value() -> Refusal {
     format!("one of its values is longer than {VALUE_MAX_BYTES} bytes").into()
 }
 
-/// What a file is whose name says nothing of it that can be read.
+/// What to say of a file whose name does not tell its format.
 pub fn unknown_format(path: &Path) -> Fault {
     let name = shown(path);
     if path == Path::new("-") {
         return Fault::new(
-            "standard input has no name that says what it is: say --format csv, jsonl, json or htpasswd",
+            "standard input has no name that tells its format: add --format csv, jsonl, json or htpasswd",
         );
     }
+    let is_yaml = path
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
     let what = Text::open(path).map(|mut text| {
         let line = text.peek_line()?;
-        Ok::<_, Fault>(not_a_table(&String::from_utf8_lossy(line)))
+        let what = not_a_table(&String::from_utf8_lossy(line));
+        Ok::<_, Fault>(if is_yaml { Some(YAML) } else { what })
     });
     match what {
         Err(fault) | Ok(Err(fault)) => fault,
         Ok(Ok(Some(what))) => Fault::new(format!("{name} is {what}; {ACCEPTED}")),
         Ok(Ok(None)) => Fault::new(format!(
-            "the name {name} does not say what the file is: \
-             say --format csv, jsonl, json, sqlite or htpasswd; {ACCEPTED}"
+            "the name {name} does not tell the file's format: \
+             add --format csv, jsonl, json, sqlite or htpasswd; {ACCEPTED}"
         )),
     }
 }

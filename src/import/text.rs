@@ -13,7 +13,7 @@ pub const ROW_MAX_BYTES: usize = 64 * 1024;
 /// Enough to see that a file is something else.
 const BEGINNING_BYTES: usize = 64;
 
-/// What people may try in place of a file that can be read.
+/// The files that can be read.
 pub const ACCEPTED: &str = "accepted are CSV with a header row (commas, semicolons or tabs), \
                             JSON Lines, a JSON array, Django's dumpdata as JSON, an SQLite file, and htpasswd";
 
@@ -117,7 +117,13 @@ impl Text {
         }
     }
 
-    /// The first byte that is no blank, without taking it.
+    /// What was read ahead, without taking it: at least a line, or what a line may have.
+    pub fn peek_ahead(&mut self) -> Result<&[u8], Fault> {
+        self.peek_line()?;
+        Ok(&self.buffer[self.at..])
+    }
+
+    /// The first byte that is not blank, without taking it.
     pub fn peek_content(&mut self) -> Result<Option<u8>, Fault> {
         while self.peek()?.is_some_and(|byte| byte.is_ascii_whitespace()) {
             self.take()?;
@@ -157,7 +163,7 @@ impl Text {
     }
 }
 
-/// What to call it in a message.
+/// The file's name in a message.
 pub fn shown(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()
@@ -178,7 +184,7 @@ pub fn too_long() -> Refusal {
     .into()
 }
 
-/// What a file is that holds no text in UTF-8, with what to do.
+/// What a file is that is not text in UTF-8, and what to do.
 fn not_text(beginning: &[u8]) -> Option<&'static str> {
     let begins = |with: &[u8]| beginning.starts_with(with);
     if begins(b"\xff\xfe") || begins(b"\xfe\xff") {
@@ -196,7 +202,7 @@ fn not_text(beginning: &[u8]) -> Option<&'static str> {
     {
         Some("compressed: unpack it first")
     } else if begins(b"SQLite format 3") {
-        Some("an SQLite file: say --format sqlite")
+        Some("an SQLite file: add --format sqlite")
     } else if begins(b"PGDMP") {
         Some(SQL_DUMP)
     } else {
@@ -209,11 +215,16 @@ const SQL_DUMP: &str = "a database dump: export the table with the accounts inst
                         or mysql --batch -e \"SELECT username, email, password FROM users\" > users.tsv, \
                         or sqlite3 -header -csv";
 
-/// What a line is that no table of accounts begins with, with what to do.
+pub const YAML: &str =
+    "YAML: export the accounts as JSON or CSV (Django: manage.py dumpdata --format json)";
+
+/// What a file is that begins with a line that no table of accounts begins with, and what to do.
 pub fn not_a_table(first_line: &str) -> Option<&'static str> {
     let line = first_line.trim_start().to_ascii_lowercase();
     let begins = |with: &[&str]| with.iter().any(|with| line.starts_with(with));
-    if begins(&[
+    if begins(&["---", "- ", "%yaml"]) {
+        Some(YAML)
+    } else if begins(&[
         "--",
         "/*",
         "insert into ",
@@ -229,10 +240,8 @@ pub fn not_a_table(first_line: &str) -> Option<&'static str> {
         Some("XML or HTML: export the accounts as CSV or JSON")
     } else if begins(&["dn:", "version: 1"]) {
         Some("LDIF: export the accounts as CSV or JSON")
-    } else if begins(&["- model:", "- fields:"]) {
-        Some("YAML: run Django's dumpdata with --format json")
     } else if begins(&["{", "["]) {
-        Some("JSON: say --format jsonl")
+        Some("JSON: add --format jsonl")
     } else {
         None
     }

@@ -188,10 +188,13 @@ fn what_an_operator_does_by_command_is_felt_by_running_servers() {
         ),
         (
             &["account", "role", "ada@example.com", "administrator"],
-            "ada is administrator now.",
+            "ada is an administrator now.",
         ),
-        (&["account", "role", "ada", "member"], "ada is member now."),
-        (&["account", "disable", "ada"], "ada is disabled."),
+        (
+            &["account", "role", "ada", "member"],
+            "ada is a member now.",
+        ),
+        (&["account", "disable", "ada"], "ada is disabled now."),
         (&["account", "delete", "ada", "--yes"], "ada is deleted."),
     ] {
         let granted = sign_in(&one.url(), "ada");
@@ -215,12 +218,15 @@ fn what_an_operator_does_by_command_is_felt_by_running_servers() {
             );
             assert_eq!(
                 place.run(&["account", "enable", "ada"]).well().trim(),
-                "ada is active."
+                "ada is active now."
             );
         }
     }
     let gone = place.run(&["account", "disable", "ada"]).ill(1);
-    assert!(gone.contains("no account of this name"), "{gone}");
+    assert!(
+        gone.contains("no account with this username or email address"),
+        "{gone}"
+    );
     for command in [
         &["account", "delete", "root", "--yes"][..],
         &["account", "disable", "root"],
@@ -233,7 +239,7 @@ fn what_an_operator_does_by_command_is_felt_by_running_servers() {
     assert!(unasked.contains("--yes"), "{unasked}");
     let new = "canary-gravel-mitten-otter";
     let told = place.tell(&["account", "password", "root"], new).well();
-    assert_eq!(told.trim(), "root has a new password.");
+    assert_eq!(told.trim(), "root has a new password now.");
     assert_eq!(one.browser().sign_in("root", PASSWORD).status, 422);
     assert_eq!(one.browser().sign_in("root", new).status, 303);
 }

@@ -29,6 +29,13 @@ pub const DESCRIPTION_MAX: usize = 200;
 
 pub type Refusal = Cow<'static, str>;
 
+/// A refusal behind a colon, as commands print it: it begins with a small letter.
+pub fn within_sentence(refusal: &str) -> String {
+    let mut letters = refusal.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
 /// Letters, digits, dots, hyphens and underscores of ASCII: nothing that looks like something
 /// else, and never an `@`, so that no username can be somebody's address.
 #[derive(Clone, Debug, PartialEq, Eq)]

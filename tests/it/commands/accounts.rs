@@ -96,10 +96,10 @@ fn an_account_that_will_not_do_is_refused_in_the_words_of_the_page() {
         (
             &["--username", "bob"],
             "canary",
-            "Password must be 12 characters or more",
+            "password must be 12 characters or more",
         ),
-        (&["--username", "bob"], "", "Enter a password"),
-        (&["--username", "bob"], "\n", "Enter a password"),
+        (&["--username", "bob"], "", "enter a password"),
+        (&["--username", "bob"], "\n", "enter a password"),
         (
             &["--username", "bob"],
             "passwordpassword",
@@ -110,17 +110,17 @@ fn an_account_that_will_not_do_is_refused_in_the_words_of_the_page() {
             "bob-the-builder",
             "that password is easy to guess",
         ),
-        (&["--username", "a b"], PASSWORD, "Username must begin with"),
-        (&["--username", ""], PASSWORD, "Enter a username"),
+        (&["--username", "a b"], PASSWORD, "username must begin with"),
+        (&["--username", ""], PASSWORD, "enter a username"),
         (
             &["--email", "nowhere"],
             PASSWORD,
-            "Enter an email address in the correct format",
+            "enter an email address in the correct format",
         ),
         (
             &["--username", "bob", "--name", "a\nb"],
             PASSWORD,
-            "Name must be plain text on one line",
+            "name must be plain text on one line",
         ),
     ] {
         let stderr = place
@@ -184,7 +184,10 @@ fn accounts_are_searched_and_renamed_by_command() {
         "--email",
         "",
     ]);
-    assert!(told.well().starts_with("ada has the names"));
+    assert_eq!(
+        told.well(),
+        "Username: ada → lovelace.\nEmail address: ada@example.com → none.\n"
+    );
     let listed = place.run(&["account", "list", "lovelace"]).well();
     assert!(listed.contains("\tlovelace\t-\t"), "{listed}");
     let serving = place.serve();
@@ -192,12 +195,47 @@ fn accounts_are_searched_and_renamed_by_command() {
     for (arguments, words) in [
         (&["--username", "BOB"][..], "taken"),
         (&["--username", ""], "needs a username or an email address"),
-        (&["--username", "not a name"], "Username must begin"),
+        (&["--username", "not a name"], "username must begin"),
     ] {
         let rename = [&["account", "rename", "lovelace"], arguments].concat();
         let refused = place.run(&rename).ill(1);
         assert!(refused.contains(words), "{refused}");
     }
+}
+
+#[test]
+fn a_rename_says_what_it_changed_and_needs_a_name() {
+    let place = Place::new();
+    place.tell(&ADA, PASSWORD).well();
+    let rename = |arguments: &[&str]| {
+        let all = [&["account", "rename", "ada"], arguments].concat();
+        place.run(&all)
+    };
+    let unasked = rename(&[]);
+    assert_eq!(unasked.code, Some(2));
+    for option in ["--username", "--email", "--name"] {
+        assert!(unasked.stderr.contains(option), "{}", unasked.stderr);
+    }
+    assert_eq!(
+        rename(&["--name", "Ada\u{9f} \"L\"", "--username", "Ada"]).code,
+        Some(1)
+    );
+    assert_eq!(
+        rename(&["--name", "Ada Lovelace", "--username", "Ada"]).well(),
+        "Name: none → Ada Lovelace.\n"
+    );
+    assert_eq!(
+        rename(&["--name", "Ada Lovelace", "--username", "Ada"]).well(),
+        "Nothing has changed: the account Ada Lovelace has these names already.\n"
+    );
+    assert_eq!(
+        rename(&["--username", "ada"]).well(),
+        "Username: Ada → ada.\n"
+    );
+    assert_eq!(
+        rename(&["--name", ""]).well(),
+        "Name: Ada Lovelace → none.\n"
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn nothing_is_deleted_while_nobody_is_there_to_say_yes() {
     place.tell(&ADA, PASSWORD).well();
     for typed in ["", "yes\n"] {
         let stderr = place.tell(&["reset-db"], typed).ill(1);
-        assert!(stderr.contains("say --yes"), "{stderr}");
+        assert!(stderr.contains("add --yes"), "{stderr}");
     }
     assert_eq!(place.run(&["account", "list"]).well().lines().count(), 1);
 }

@@ -19,6 +19,7 @@ fn every_command_says_what_it_does() {
         "account enable",
         "account delete",
         "account sign-out",
+        "account revoke-links",
         "import",
         "keys",
         "keys list",

@@ -242,13 +242,16 @@ fn an_sqlite_file_is_read_as_it_is_told_to_be() {
         (&["import", "app.db"][..], "_rowid_"),
         (
             &["import", "app.db", "--table", "users"],
-            "there is no table \"users\"; there are: odd",
+            "there is no table \"users\"; the tables are: odd",
         ),
         (
             &["import", "app.db", "--table", "odd \"name"],
             "there must be a column",
         ),
-        (&["import", "app.db", "--map", "name=x"], "say --table"),
+        (
+            &["import", "app.db", "--map", "name=x"],
+            "name it with --table",
+        ),
     ] {
         let stderr = place.run(arguments).ill(1);
         assert!(stderr.contains(words), "{words} in {stderr}");
@@ -320,7 +323,7 @@ fn who_was_not_let_in_there_is_not_let_in_here() {
     place.write("users.csv", rows);
     let said = place.run(&["import", "users.csv"]).stdout;
     let refused = "line 4, eve: refused: its active is neither true nor false: accepted are \
-                   true, t, yes, y, on, 1, false, f, no, n, off, 0, and nothing\n";
+                   true, t, yes, y, on, 1, false, f, no, n, off, 0, or an empty value\n";
     assert_eq!(
         said,
         format!("{refused}Added: 2. Existed already: 0. Refused: 1.\n")
@@ -372,10 +375,13 @@ fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
     let place = Place::new();
     let rows: &[(&str, &str)] = &[
         ("good,good@example.com,,HASH,,", ""),
-        ("a b,,,HASH,,", ": refused: Username must begin"),
+        (
+            "a b,,,HASH,,",
+            ": refused: the username \"a b\" is not accepted: username must begin",
+        ),
         (
             "x1,nowhere,,HASH,,",
-            ", x1: refused: Enter an email address in the correct format",
+            ", x1: refused: the email address \"nowhere\" is not accepted: enter an email address",
         ),
         (
             ",,,HASH,,",
@@ -403,22 +409,28 @@ fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
         ("x9,,,HASH,,9999999999", ", x9: warning: its created_at"),
         (
             "x10,,,HASH,",
-            ": refused: it has 5 fields, and the header 6",
+            ": refused: it has 5 fields, and the header has 6",
         ),
         (
             "x11,,a\u{1}b,HASH,,",
-            ", x11: warning: imported without its name: Name must be plain text",
+            ", x11: warning: imported without its name: name must be plain text",
         ),
-        ("x12\0,,,HASH,,", ": refused: Username must begin"),
+        (
+            "x12\0,,,HASH,,",
+            ": refused: the username \"x12\\0\" is not accepted",
+        ),
         (
             "good,other@example.com,,HASH,,",
-            ", good: refused: its username belongs to an account with another email address",
+            ", good: refused: it has the same username as line 2",
         ),
         (
             "other,good@example.com,,HASH,,",
-            ", other: refused: its email address belongs to an account with another username",
+            ", other: refused: it has the same email address as line 2",
         ),
-        ("GOOD,Good@Example.com,,HASH,member,0", ""),
+        (
+            "GOOD,Good@Example.com,,HASH,member,0",
+            ", GOOD: refused: it has the same username and email address as line 2",
+        ),
         ("last@example.com,,,HASH,,", ""),
     ];
     let mut file = "\u{feff}Username , EMAIL,name,password_hash,role,created_at\n".to_owned();
@@ -428,7 +440,7 @@ fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
     place.write("users.csv", file.as_bytes());
     let ran = place.run(&["import", "users.csv"]);
     assert_eq!(ran.code, Some(1));
-    assert_eq!(ran.stderr, "doorward: 13 rows were refused, see above\n");
+    assert_eq!(ran.stderr, "doorward: 14 rows were refused, see above\n");
     let mut said = ran.stdout.lines();
     for (at, (row, refused)) in rows
         .iter()
@@ -443,7 +455,7 @@ fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
     }
     assert_eq!(
         said.next(),
-        Some("Added: 5. Existed already: 1. Refused: 13.")
+        Some("Added: 5. Existed already: 0. Refused: 14.")
     );
     assert_eq!(said.next(), Some("Warnings: 3, see above."));
     for secret in ["canary", "$2b$", "0123456789abcdef"] {
@@ -471,11 +483,11 @@ fn hostile_files_are_refused_and_harm_nothing() {
         ("field.csv", [&head[..], b"\"", long.as_bytes(), b"\nevil,", HASH.as_bytes(), b"\n\",x\n", good.as_bytes()].concat(), "line 2: refused: it is longer than 64 kB"),
         ("columns.csv", [&head[..], ",".repeat(5000).as_bytes(), b"\n", good.as_bytes()].concat(), "line 2: refused: it is longer than 64 kB"),
         ("quote.csv", [&head[..], good.as_bytes(), b"\"x,y\nevil,", HASH.as_bytes()].concat(), "line 3: refused: the quote that opens in this line is never closed"),
-        ("escape.csv", [&head[..], b"\x1b[2Jx,y\n", good.as_bytes()].concat(), "line 2: refused: Username must begin"),
+        ("escape.csv", [&head[..], b"\x1b[2Jx,y\n", good.as_bytes()].concat(), "line 2: refused: the username \"\\u{1b}[2Jx\" is not accepted"),
         ("lines.jsonl", format!("1\n{{\"username\":\"a\"\n\"canary\"\n{{\"username\":[1]}}\n{}\n{{\"username\":\"x\",\"x\":\"{long}\"}}\n{{\"username\":\"ok\",\"password\":\"{HASH}\"}}\n", "[".repeat(60_000)).into_bytes(),
-            "line 1: refused: it is not a JSON object; accepted are JSON Lines, one object on each line, or one array of objects\nline 2: refused: it is not a JSON object; "),
+            "line 1: refused: it is not a JSON object; accepted are JSON Lines, one object on each line, or one array of objects, also as the only member of an object\nline 2: refused: it is not a JSON object; "),
         ("x.htpasswd", format!("# canary\n\nnobody\nplain:canary-brine-lamp-44\ncrypt:rl.3StKT.4T8M\nok:{HASH}\n").into_bytes(),
-            "line 3: refused: it is not USER:HASH, as htpasswd -B writes it\nline 4: refused: its hash is crypt(3)'s old one or no hash, which protects nobody: make it anew with htpasswd -B\nline 5: refused"),
+            "line 3: refused: it is not USER:HASH, as htpasswd -B writes it\nline 4: refused: its password is not hashed, or by the old crypt(3), which does not protect it: make a new hash with htpasswd -B\nline 5: refused"),
     ] {
         place.write(name, content);
         let ran = place.run(&["import", name]);
@@ -485,11 +497,15 @@ fn hostile_files_are_refused_and_harm_nothing() {
         assert_eq!(listed(&place, 1), [("ok".into(), "ok".into())], "{name}");
     }
     for (name, content, said) in [
-        ("nothing.csv", &b""[..], "the file is empty"),
+        (
+            "nothing.csv",
+            &b""[..],
+            "nothing.csv is empty: it has no header and no rows",
+        ),
         (
             "two.csv",
             b"a,b\n",
-            "there must be a column username or email, and password_hash or password; the first line must name the columns",
+            "there must be a column username or email, and a column password_hash or password; the first line must name the columns",
         ),
         (
             "headless.csv",
@@ -500,7 +516,7 @@ fn hostile_files_are_refused_and_harm_nothing() {
         (
             "header.csv",
             b"\xfc,password\n",
-            "the header: it is not UTF-8",
+            "the header cannot be read: it is not UTF-8",
         ),
         (
             "fake.db",
@@ -541,7 +557,7 @@ fn our_own_database_is_never_read_as_anothers() {
     for file in ["data/doorward.db", "other.db", "users.csv"] {
         let stderr = place.run(&["import", file]).ill(1);
         assert!(
-            stderr.contains("the database of this server itself"),
+            stderr.contains("this file is the database of this server itself"),
             "{stderr}"
         );
     }
@@ -580,7 +596,7 @@ fn passwords_that_were_never_hashed_are_held_to_the_rules_and_hashed() {
     let unasked = place.run(&["import", "users.csv"]).stdout;
     assert!(
         unasked.contains(
-            "line 2, user0: refused: its password is not a known hash: --typed-passwords"
+            "line 2, user0: refused: its password is not a known hash: if the column holds passwords as they were typed, --typed-passwords"
         )
     );
     assert!(
@@ -589,15 +605,16 @@ fn passwords_that_were_never_hashed_are_held_to_the_rules_and_hashed() {
     );
     let typed = ["import", "--typed-passwords", "users.csv"];
     let dry = place.run(&[&typed[..], &["--dry-run"]].concat()).stdout;
-    let sum = "Would be added: 40. Existed already: 1. Refused: 2.\n";
+    let sum = "Would be added: 40. Existed already: 0. Refused: 3.\n";
     assert!(dry.ends_with(sum), "{dry}");
     let ran = place.run(&typed);
     assert_eq!(
         ran.stdout,
-        "There are passwords that were not hashed yet. Hashing them takes its time.\n\
-         line 42, short: refused: Password must be 12 characters or more\n\
-         line 43, weak: refused: its password is easy to guess: a longer one, of words that are not common, will do\n\
-         Added: 40. Existed already: 1. Refused: 2.\n"
+        "Some passwords are not hashed yet. Hashing them takes a while, some four a second.\n\
+         line 42, short: refused: password must be 12 characters or more\n\
+         line 43, weak: refused: its password is easy to guess: use a longer one, of words that are not common\n\
+         line 44, user0: refused: it has the same username as line 2\n\
+         Added: 40. Existed already: 0. Refused: 3.\n"
     );
     assert!(
         schemes(&place)
@@ -695,7 +712,7 @@ fn a_name_that_is_taken_while_it_is_written_costs_that_row_alone() {
     let ran = Ran::from(child.wait_with_output().unwrap());
     assert_eq!(
         ran.stdout,
-        "line 9, user7: refused: one of its names has just been taken: run the import again\n\
+        "line 9, user7: refused: another account has just taken its username or email address: run the import again\n\
          Added: 19. Existed already: 0. Refused: 1.\n"
     );
     assert_eq!(listed(&place, 1).len(), 19);

@@ -27,13 +27,14 @@ fn a_stray_quote_is_said_where_it_opened_and_hides_no_row_in_silence() {
     let closed = [head, &good(0, 1), &stray, &good(1, 3), &also, &good(3, 10)].concat();
     // On one line.
     let short = [head, &row("q", "\"the \"best\" one\""), &good(0, 10)].concat();
-    for (content, said, added) in [
+    for (content, said, added, unread) in [
         (
             &unclosed,
             "line 3: refused: the quote that opens in this line is never closed: nothing from here \
              to the end of the file (line 13) was read. Close it, or write a quote within quoted \
              text twice (\"\")\n",
             1,
+            "11 lines",
         ),
         (
             &closed,
@@ -41,12 +42,14 @@ fn a_stray_quote_is_said_where_it_opened_and_hides_no_row_in_silence() {
              follows it there: lines 3 to 6 were not read. After a closing quote there must be a \
              delimiter or the end of the line; write a quote within quoted text twice (\"\")\n",
             8,
+            "4 lines",
         ),
         (
             &short,
             "line 2: refused: the quote that opens in this line is closed in line 2, and more text \
              follows it there: this row was not read. ",
             10,
+            "1 line",
         ),
     ] {
         let place = Place::new();
@@ -58,7 +61,10 @@ fn a_stray_quote_is_said_where_it_opened_and_hides_no_row_in_silence() {
         let ran = place.run(&["import", "users.csv"]);
         assert_eq!(ran.code, Some(1));
         assert!(ran.stdout.starts_with(said), "{}", ran.stdout);
-        let sum = format!("\nAdded: {added}. Existed already: 0. Refused: 1.\n");
+        let sum = format!(
+            "\nAdded: {added}. Existed already: 0. Refused: 1.\n\
+             Not read because of a wrong quote: {unread}.\n"
+        );
         assert!(ran.stdout.contains(&sum), "{}", ran.stdout);
         assert_eq!(usernames(&place).len(), added);
     }
@@ -83,8 +89,8 @@ fn quoted_text_may_hold_lines_delimiters_and_quotes() {
         ran.stdout,
         "line 6: refused: it is longer than 64 kB, the most that a row may have\n\
          Added: 3. Existed already: 0. Refused: 1.\n\
-         Quoted text goes over several lines in 1 row, at most from line 6 to line 40006. \
-         If a row is missing, look for a stray quote there.\n\
+         Quoted text goes over several lines in 1 row. The longest goes from line 6 to line 40006: \
+         if a row is missing, look for a stray quote there.\n\
          Columns that were not read: bio\n"
     );
     assert_eq!(usernames(&place), ["ada", "bob", "eve"]);
@@ -118,7 +124,7 @@ fn delimiters_line_ends_and_standard_input_are_read_as_they_come() {
     assert_eq!(said, "Added: 1. Existed already: 0. Refused: 0.\n");
     let stderr = place.run(&["import", "-"]).ill(1);
     assert!(
-        stderr.contains("say --format csv, jsonl, json or htpasswd"),
+        stderr.contains("add --format csv, jsonl, json or htpasswd"),
         "{stderr}"
     );
     let stderr = place.run(&["import", "-", "--format", "sqlite"]).ill(1);
@@ -143,7 +149,7 @@ fn an_array_of_json_is_read_object_by_object() {
     let ran = place.run(&["import", "users.json"]);
     assert_eq!(
         ran.stdout,
-        "line 8: refused: it is not a JSON object; accepted are JSON Lines, one object on each line, or one array of objects\n\
+        "line 8: refused: it is not a JSON object; accepted are JSON Lines, one object on each line, or one array of objects, also as the only member of an object\n\
          line 8: refused: it is longer than 64 kB, the most that a row may have\n\
          line 9: refused: its username must be text, a number, true, false or null\n\
          Added: 3. Existed already: 0. Refused: 3.\n\
@@ -157,7 +163,7 @@ fn an_array_of_json_is_read_object_by_object() {
     for (rest, said) in [
         (
             "",
-            "line 2: refused: the file ends before the array does: it may be cut off",
+            "line 2: refused: the file ends before its array is closed: it may be cut off",
         ),
         (
             ", {\"username\": \"x\"",
@@ -250,13 +256,13 @@ fn a_bad_username_beside_a_good_address_can_be_dropped() {
     let ran = place.run(&["import", "users.csv"]);
     let lines: Vec<_> = ran.stdout.lines().collect();
     assert!(
-        lines[0].starts_with("line 2, ada@example.com: refused: Username must"),
+        lines[0].starts_with("line 2, ada@example.com: refused: the username \"ada lovelace\" is not accepted: username must"),
         "{}",
         lines[0]
     );
     assert!(
         lines[0].ends_with(
-            "Its email address is good: --drop-bad-usernames imports the account under it, without a username"
+            "Its email address is accepted: with --drop-bad-usernames the account is imported under the address, without a username"
         ),
         "{}",
         lines[0]
@@ -270,13 +276,15 @@ fn a_bad_username_beside_a_good_address_can_be_dropped() {
     let ran = place.run(&["import", "--drop-bad-usernames", "users.csv"]);
     assert!(
         ran.stdout.starts_with(
-            "line 2, ada@example.com: warning: imported without its username: Username must"
+            "line 2, ada@example.com: warning: imported without its username: the username \"ada lovelace\" is not accepted: username must"
         ),
         "{}",
         ran.stdout
     );
     assert!(
-        ran.stdout.contains("\nline 3: refused: Username must"),
+        ran.stdout.contains(
+            "\nline 3: refused: the username \"bob smith\" is not accepted: username must"
+        ),
         "{}",
         ran.stdout
     );
@@ -405,11 +413,11 @@ fn files_that_are_something_else_are_named_with_what_is_accepted() {
             b"\x1f\x8b\x08\x00",
             "compressed: unpack it first",
         ),
-        ("lite.csv", b"SQLite format 3\0", "say --format sqlite"),
+        ("lite.csv", b"SQLite format 3\0", "add --format sqlite"),
         (
             "json.csv",
             b"[{\"username\": \"canary\"}]",
-            "say --format jsonl",
+            "add --format jsonl",
         ),
         ("users.xml", b"<users><user/></users>", "XML or HTML"),
         ("users.ldif", b"dn: uid=ada,dc=example,dc=com\n", "LDIF"),
@@ -418,7 +426,7 @@ fn files_that_are_something_else_are_named_with_what_is_accepted() {
         (
             "users",
             b"username,password\n",
-            "does not say what the file is",
+            "does not tell the file's format",
         ),
     ] {
         place.write(name, content);

@@ -103,7 +103,7 @@ fn a_stale_socket_is_replaced_and_no_other_file_is() {
     let needed = place
         .run(&["config", "show", "--listen", "unix:door.sock"])
         .ill(2);
-    assert!(needed.contains("base_url: needed"), "{needed}");
+    assert!(needed.contains("base_url: must be set"), "{needed}");
     place.set("DOORWARD_BASE_URL", "http://door.test");
     let file = place.path("door.sock");
     // As a server leaves it that was killed.

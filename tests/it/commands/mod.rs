@@ -8,6 +8,7 @@ mod hash_timing;
 mod help;
 mod import;
 mod import_formats;
+mod import_mistakes;
 mod listening;
 mod serve;
 mod settings;

@@ -121,7 +121,10 @@ fn an_empty_value_means_unset_in_every_source_and_for_every_key() {
     );
 
     place.write("doorward.toml", "base_url = ''\nlisten = ''\n");
-    assert_eq!(shown(&place, &[], "base_url"), r#""" # default"#);
+    assert_eq!(
+        shown(&place, &[], "base_url"),
+        r#""http://127.0.0.1:8080" # derived from listen"#
+    );
     assert_eq!(
         shown(&place, &[], "listen"),
         r#""127.0.0.1:8080" # default"#
@@ -172,6 +175,43 @@ fn blanks_and_quotes_around_a_value_and_other_words_for_true_are_no_part_of_it()
         let set = format!("compat.enabled={word}");
         let ran = place.run(&["config", "show", "--set", &set]);
         assert_eq!(ran.code == Some(0), good, "{word}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn every_boolean_setting_takes_the_same_words_and_names_them() {
+    let place = Place::on_sqlite();
+    for key in [
+        "data_dir_must_exist",
+        "import.costly_hashes",
+        "compat.enabled",
+        "compat.exact",
+    ] {
+        for word in ["true", "Yes", "on", "1", "FALSE", "no", "off", "0"] {
+            let set = format!("{key}={word}");
+            place.run(&["config", "show", "--set", &set]).well();
+        }
+        let stderr = place
+            .run(&["config", "show", "--set", &format!("{key}=maybe")])
+            .ill(2);
+        let said = "expected true, yes, on or 1, or false, no, off or 0";
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
+
+#[test]
+fn config_show_derives_base_url_from_listen_as_the_server_does() {
+    let place = Place::on_sqlite();
+    for (listen, value) in [
+        ("127.0.0.1:9000", r#""http://127.0.0.1:9000""#),
+        ("0.0.0.0:9000", r#""http://localhost:9000""#),
+        ("Door.example:80", r#""http://door.example""#),
+        ("127.0.0.1:0", "(known once the server listens)"),
+    ] {
+        assert_eq!(
+            shown(&place, &["--listen", listen], "base_url"),
+            format!("{value} # derived from listen")
+        );
     }
 }
 
