@@ -1,8 +1,8 @@
 //! Changes to accounts, and what they end.
 //!
-//! A token says what somebody is trusted with, so whoever is trusted with something else has to
-//! sign in again: role, groups and state end the account's sessions in the same transaction.
-//! A new name does not: the next token says it.
+//! A token says what an account may do, so an account that may do something else has to sign in
+//! again: a new role, group or state ends the account's sessions in the same transaction.
+//! A new name does not: the next token has it.
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
@@ -32,8 +32,8 @@ impl Administration {
         }
     }
 
-    /// As [`Administration::update`], by somebody with this role: who is no administrator changes
-    /// an account of their own, and is held to [`Accounts::admit_own`].
+    /// As [`Administration::update`], by an account with this role: one that is not an
+    /// administrator changes itself, and is held to [`Accounts::admit_own`].
     ///
     /// # Errors
     /// [`Refused`]; then nothing has changed.
@@ -95,7 +95,7 @@ impl Administration {
     }
 }
 
-/// In the caller's transaction; whoever serves has to hear of what it has ended.
+/// In the caller's transaction; a caller that serves must tell its sessions what has ended.
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.

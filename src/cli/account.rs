@@ -275,7 +275,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 administration::delete(tx, id, &Expected::Any, now).map(drop)
             })?;
         }
-        Command::SignOut { who: None, .. } => sign_everybody_out(&ground)?,
+        Command::SignOut { who: None, .. } => sign_all_out(&ground)?,
         Command::SignOut { who: Some(who), .. } => {
             let account = find(&ground, &who)?;
             let id = account.id;
@@ -375,7 +375,7 @@ fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
         .ok_or_else(|| Fault::new("there is no account with this username or email address"))
 }
 
-fn sign_everybody_out(ground: &Ground) -> Result<(), Fault> {
+fn sign_all_out(ground: &Ground) -> Result<(), Fault> {
     let now = ground.clock.now();
     let ended = wait(async {
         let mut ended = 0;

@@ -23,7 +23,7 @@ const WAITING_MAX_BYTES: usize = 256 * 1024;
 /// Logs from here on, until the result is dropped: that writes the last lines.
 ///
 /// Lines of ours, and what the listener has to say of itself. No other crate's: actix writes an
-/// error for every byte that is no HTTP, and at `trace` nobody answers for what stands there.
+/// error for every byte that is not HTTP, and at `trace` its lines may hold anything.
 pub fn start(config: &LogConfig) -> impl Drop + use<> {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -69,7 +69,7 @@ impl Lines {
             drop(waiting);
             thread::sleep(WRITE_EVERY);
             mem::swap(&mut written, &mut *self.waiting());
-            // Where nobody takes the log there is nowhere to say so.
+            // A log that cannot be written cannot be reported either.
             io::stderr().write_all(&written).ok();
             written.clear();
         }
@@ -80,7 +80,7 @@ impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.waiting();
         if waiting.len() > WAITING_MAX_BYTES {
-            // Whoever is faster than stderr waits for it: no line is dropped.
+            // A thread that is faster than stderr waits for it: no line is dropped.
             io::stderr().write_all(&mem::take(&mut *waiting)).ok();
         }
         if waiting.is_empty() {

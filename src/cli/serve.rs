@@ -37,7 +37,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
                             ready.drain.run().await;
                             handle.stop(true).await;
                         };
-                        // Whoever is in a hurry says it again.
+                        // A second signal stops at once.
                         select(pin!(finished), pin!(signals.next())).await;
                     }
                 };
@@ -98,7 +98,7 @@ fn tell(base_url: &BaseUrl, first_administrator: Option<SecretString>) {
     say(format_args!("Doorward is ready at {}", base_url.as_str()));
     if let Some(link) = first_administrator {
         say(
-            "There is no administrator yet. This link makes the one who opens it the administrator, once:",
+            "There is no administrator yet. The first person who opens this link becomes the administrator:",
         );
         say(format_args!("  {}", link.expose_secret()));
     }

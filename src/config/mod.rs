@@ -424,7 +424,7 @@ fn environment() -> impl Iterator<Item = (OsString, OsString)> {
 }
 
 /// At least as long as the hash (RFC 7518, section 3.2), and not a word written again and again:
-/// whoever has one token can try secrets for as long as they like.
+/// an attacker with one token can try secrets without limit.
 fn is_strong_secret(text: &str) -> bool {
     let mut different = text.as_bytes().to_vec();
     different.sort_unstable();

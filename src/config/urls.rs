@@ -52,7 +52,7 @@ impl BaseUrl {
     }
 }
 
-/// Whether it can be taken at its word. `sqlite://…` is somebody else's spelling of a path, an
+/// Whether it can be taken at its word. `sqlite://…` is how other programs spell a path, an
 /// SQLite database in memory would be another one for each connection, and with an `@` or `/`
 /// left over in a password the database's own client would quote a part of it as the host.
 pub fn is_database_url(text: &str) -> bool {

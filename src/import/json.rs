@@ -190,7 +190,7 @@ pub fn values(
             Value::Null => None,
             Value::String(text) => Some(text),
             Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-            // A date that cannot be read is no reason to refuse the row.
+            // A date that cannot be read does not refuse the row.
             Value::Array(_) | Value::Object(_) if field == Field::CreatedAt => {
                 Some(date_of_mongo(&value).unwrap_or_else(|| value.to_string()))
             }

@@ -98,23 +98,31 @@ pub async fn run(
         let (mut told, mut candidates) = (Vec::new(), Vec::new());
         for (at, who, candidate) in batch {
             let (refused, warnings) = match candidate {
-                Ok(mut candidate) => {
-                    let warnings = std::mem::take(&mut candidate.warnings);
-                    candidates.push((at, candidate));
-                    (None, warnings)
-                }
+                Ok(mut candidate) => match names.claim(
+                    at,
+                    &Keys::of(candidate.username.as_ref(), candidate.email.as_ref()),
+                ) {
+                    Ok(()) => {
+                        let warnings = std::mem::take(&mut candidate.warnings);
+                        candidates.push(candidate);
+                        (None, warnings)
+                    }
+                    Err(why) => (Some(Fate::Refused(why)), Vec::new()),
+                },
                 Err(why) => (Some(Fate::Refused(why)), Vec::new()),
             };
             told.push((at, who, refused, warnings));
         }
-        let mut fates = look(db, &candidates, &mut names).await?;
-        if let Some(accounts) = accounts {
-            if typed > 0 && !has_hashed {
-                has_hashed = true;
-                tell(Event::Hashing);
+        let fates = match accounts {
+            None => look(db, &candidates).await?,
+            Some(accounts) => {
+                if typed > 0 && !has_hashed {
+                    has_hashed = true;
+                    tell(Event::Hashing);
+                }
+                add(db, accounts, candidates).await?
             }
-            add(db, accounts, candidates, &mut fates).await?;
-        }
+        };
         let mut fates = fates.into_iter();
         for (at, who, refused, mut warnings) in told {
             let Some(fate) = refused.or_else(|| fates.next()) else {
@@ -161,49 +169,36 @@ fn read_batch(source: &mut Source, rules: &Rules) -> Result<(Vec<Read>, usize), 
     Ok((batch, typed))
 }
 
-/// What would become of these, after the rows before them.
-async fn look(
-    db: &Db,
-    candidates: &[(i64, Candidate)],
-    names: &mut Names,
-) -> Result<Vec<Fate>, Fault> {
-    let keys: Arc<[Keys]> = candidates
+/// What would become of these.
+async fn look(db: &Db, candidates: &[Candidate]) -> Result<Vec<Fate>, Fault> {
+    let keys: Vec<_> = candidates
         .iter()
-        .map(|(_, new)| Keys::of(new.username.as_ref(), new.email.as_ref()))
+        .map(|new| Keys::of(new.username.as_ref(), new.email.as_ref()))
         .collect();
-    let asked = keys.clone();
-    let holders = Holders::of(db.read(move |db| find_holders(db, &asked)).await?);
-    let rows = candidates.iter().zip(keys.iter());
-    Ok(rows
-        .map(|((at, _), keys)| names.fate(*at, keys, &holders))
-        .collect())
+    db.read(move |db| find_fates(db, &keys)).await
 }
 
-/// Adds those that are to be added; what became of them stands in `fates` afterwards.
-async fn add(
-    db: &Db,
-    accounts: &Accounts,
-    candidates: Vec<(i64, Candidate)>,
-    fates: &mut [Fate],
-) -> Result<(), Fault> {
+async fn add(db: &Db, accounts: &Accounts, candidates: Vec<Candidate>) -> Result<Vec<Fate>, Fault> {
+    let mut fates = vec![Fate::Added; candidates.len()];
+    // Hashing takes half a minute: only what is then needed is hashed.
+    if candidates.iter().any(Candidate::is_typed) {
+        fates = look(db, &candidates).await?;
+    }
     let wanted = candidates
         .into_iter()
-        .zip(&*fates)
+        .zip(&fates)
         .filter(|(_, fate)| **fate == Fate::Added)
-        .map(|((_, candidate), _)| prepare(accounts, candidate));
+        .map(|(candidate, _)| prepare(accounts, candidate));
     let ready: Vec<Ready> = stream::iter(wanted)
         .buffered(HASHES_AT_ONCE)
         .try_collect()
         .await?;
-    if ready.is_empty() {
-        return Ok(());
-    }
     let written = write(db, ready.into()).await?;
     let places = fates.iter_mut().filter(|fate| **fate == Fate::Added);
     for (place, fate) in places.zip(written) {
         *place = fate;
     }
-    Ok(())
+    Ok(fates)
 }
 
 /// Ready for a transaction.
@@ -272,8 +267,7 @@ async fn write_at_once(
             .iter()
             .map(|new| Keys::of(new.prepared.username.as_ref(), new.prepared.email.as_ref()))
             .collect();
-        let holders = Holders::of(find_holders(tx, &keys)?);
-        let fates: Vec<_> = keys.iter().map(|keys| holders.fate(keys)).collect();
+        let fates = find_fates(tx, &keys)?;
         // In the order of the list of accounts: indexes are written fastest so.
         let mut added: Vec<_> = ready.iter().zip(&fates).collect();
         added.retain(|(_, fate)| **fate == Fate::Added);
@@ -320,13 +314,15 @@ impl Keys {
     }
 }
 
-fn find_holders(db: &mut AnyConnection, keys: &[Keys]) -> Result<Vec<Holder>, Fault> {
+/// What becomes of rows with these names.
+fn find_fates(db: &mut AnyConnection, keys: &[Keys]) -> Result<Vec<Fate>, Fault> {
     let usernames: Vec<_> = keys
         .iter()
         .filter_map(|keys| keys.username.clone())
         .collect();
     let emails: Vec<_> = keys.iter().filter_map(|keys| keys.email.clone()).collect();
-    accounts::find_holders(db, &usernames, &emails)
+    let holders = Holders::of(accounts::find_holders(db, &usernames, &emails)?);
+    Ok(keys.iter().map(|keys| holders.fate(keys)).collect())
 }
 
 /// The accounts that have some names, by those names.
@@ -352,7 +348,6 @@ impl Holders {
         holders
     }
 
-    /// What becomes of a row with these names.
     fn fate(&self, keys: &Keys) -> Fate {
         let username = keys.username.as_ref().map(|key| self.usernames.get(key));
         let email = keys.email.as_ref().map(|key| self.emails.get(key));
@@ -373,7 +368,7 @@ impl Holders {
 }
 
 /// The names that rows of this file have, with the place of the row: sixteen bytes for each, so
-/// that a file may have any length. A row that is refused has none.
+/// that a file may have any length.
 struct Names {
     place: &'static str,
     hasher: RandomState,
@@ -389,32 +384,29 @@ impl Names {
         }
     }
 
-    fn fate(&mut self, at: i64, keys: &Keys, holders: &Holders) -> Fate {
+    /// From then on these names are the row's own. It is refused when a row before it has one.
+    fn claim(&mut self, at: i64, keys: &Keys) -> Result<(), Refusal> {
         let hash = |kind: char, key: &String| self.hasher.hash_one((kind, key));
         let username = keys.username.as_ref().map(|key| hash('u', key));
         let email = keys.email.as_ref().map(|key| hash('e', key));
         let row = |name: Option<u64>| name.and_then(|name| self.rows.get(&name));
         let place = self.place;
         let same = match (row(username), row(email)) {
-            (None, None) => None,
-            (Some(one), None) => Some(format!("the same username as {place} {one}")),
-            (None, Some(one)) => Some(format!("the same email address as {place} {one}")),
-            (Some(one), Some(other)) if one == other => Some(format!(
-                "the same username and email address as {place} {one}"
-            )),
-            (Some(one), Some(other)) => Some(format!(
+            (None, None) => {
+                let names = username.into_iter().chain(email);
+                self.rows.extend(names.map(|name| (name, at)));
+                return Ok(());
+            }
+            (Some(one), None) => format!("the same username as {place} {one}"),
+            (None, Some(one)) => format!("the same email address as {place} {one}"),
+            (Some(one), Some(other)) if one == other => {
+                format!("the same username and email address as {place} {one}")
+            }
+            (Some(one), Some(other)) => format!(
                 "the same username as {place} {one} and the same email address as {place} {other}"
-            )),
+            ),
         };
-        let fate = match same {
-            Some(same) => return Fate::Refused(format!("it has {same}").into()),
-            None => holders.fate(keys),
-        };
-        if let Fate::Added | Fate::Exists = fate {
-            let names = username.into_iter().chain(email);
-            self.rows.extend(names.map(|name| (name, at)));
-        }
-        fate
+        Err(format!("it has {same}").into())
     }
 }
 
@@ -442,7 +434,9 @@ mod tests {
                 username: some(username),
                 email: some(email),
             };
-            match names.fate(at, &keys, &holders) {
+            let claimed = names.claim(at, &keys);
+            let fate = claimed.map_or_else(Fate::Refused, |()| holders.fate(&keys));
+            match fate {
                 Fate::Refused(why) => why.into_owned(),
                 fate => format!("{fate:?}"),
             }
@@ -485,8 +479,6 @@ mod tests {
                 &[("ada", ""), ("ada", "ada@example.com")],
                 "it has the same username as line 2",
             ),
-            // A row that was refused holds no name.
-            (&[("ada", "bob@example.com"), ("ada", "")], "Exists"),
             // A username is not an address, even if both are written alike.
             (&[("x", ""), ("", "x")], "Added"),
         ] {
