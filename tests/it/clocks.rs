@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::compat::{all_tokens, show_to_e};
-use crate::support::{Door, PASSWORD, wait_until};
+use crate::support::{Door, PASSWORD, Place, wait_until};
 
 #[test]
 fn what_a_server_issues_is_good_at_once_on_another_whose_clock_is_five_seconds_behind() {
@@ -65,4 +65,29 @@ fn a_token_ends_by_each_servers_own_clock_and_one_from_far_ahead_is_refused() {
     assert!(!door.program(Some(&bob.access())).is_signed_in());
     door.let_pass(1);
     assert!(door.program(Some(&bob.access())).is_signed_in());
+}
+
+#[test]
+fn signing_everybody_out_ends_sessions_that_a_server_with_a_clock_ahead_started() {
+    let place = Place::new();
+    let serving = place.serve();
+    let people = ["ada", "bob"].map(|name| {
+        let browser = serving.browser();
+        let reply = browser.sign_up(name, &format!("{name}@example.com"), PASSWORD);
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        browser
+    });
+    // As a server writes it whose clock is an hour ahead.
+    place.sql(
+        "UPDATE sessions SET created_at = created_at + 3600, idle_ends_at = idle_ends_at + 3600, \
+         ends_at = ends_at + 3600",
+    );
+    assert!(people.iter().all(|who| who.copy().is_signed_in()));
+    assert_eq!(
+        place.run(&["account", "sign-out", "--all"]).well(),
+        "2 sessions and links have ended.\n"
+    );
+    for who in &people {
+        wait_until("the session has ended", || !who.copy().is_signed_in());
+    }
 }

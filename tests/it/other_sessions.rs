@@ -355,6 +355,55 @@ fn what_was_typed_for_one_person_waits_while_another_is_signed_in() {
     );
 }
 
+/// Over plain HTTP, browsers send no `Sec-Fetch-Site`.
+#[test]
+fn a_form_of_another_site_does_not_replace_what_was_typed_here() {
+    let door = Door::open();
+    door.signed_up("hanna");
+    let mallorys = token_of(&door.signed_up("mallory"));
+    let label = "What there is to do";
+    let plain = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+    let here = plain.with("origin", &door.url);
+    assert_eq!(here.sign_in("hanna", PASSWORD).status, 303);
+    let page = here.get("/work");
+    here.sign_out();
+    let led = here.submit(&page, "Add", &[(label, "Hanna's plan")]);
+    assert_eq!(led.location(), "/login?next=/work");
+
+    // Sends what another site's page posts, and keeps the cookies that come back.
+    let posted = |headers: &[(&'static str, &str)]| {
+        let mut elsewhere = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+        for (name, value) in headers {
+            elsewhere = elsewhere.with(name, value);
+        }
+        for name in ["doorward_form", "doorward_access", "doorward_refresh"] {
+            if let Some(value) = here.cookie(name) {
+                elsewhere.set_cookie(name, &value);
+            }
+        }
+        let typed = [("title", "Mallory's plan"), ("form_token", &mallorys)];
+        let reply = elsewhere.post("/work", &typed);
+        if let Some(form) = elsewhere.cookie("doorward_form") {
+            here.set_cookie("doorward_form", &form);
+        }
+        reply.status
+    };
+    let ways = [
+        (&[][..], 303),
+        (&[("origin", "null")], 303),
+        (&[("origin", "http://elsewhere.example")], 403),
+        (&[("sec-fetch-site", "cross-site")], 403),
+    ];
+    for (headers, status) in ways {
+        assert_eq!(posted(headers), status, "{headers:?}");
+    }
+    let led = sign_in_at(&here, &led, "hanna");
+    for (headers, _) in ways {
+        assert_eq!(posted(headers), 403, "{headers:?}, signed in");
+    }
+    assert_eq!(here.follow(&led).value(label), "Hanna's plan");
+}
+
 #[test]
 fn two_people_of_one_name_are_told_apart_by_what_they_sign_in_with() {
     let door = Door::open();

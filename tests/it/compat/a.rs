@@ -225,6 +225,28 @@ fn clients_that_read_the_list_of_users_slowly_hold_up_nobody() {
 }
 
 #[test]
+fn a_long_list_of_users_ends_with_the_session_of_its_reader() {
+    let door = Door::open();
+    door.signed_up("ada");
+    administrator(&door, "ada");
+    let ada = door.browser();
+    assert_eq!(ada.sign_in("ada", PASSWORD).status, 303);
+    let token = token_of_a(&door, "ada");
+    // Some 10 MB: on loopback, the kernel takes 4 MB that the client has not read.
+    add_users(&door, 2000, 5_000);
+    let mut list = Wire::patient(door.address, Duration::from_secs(60));
+    list.say(format!(
+        "GET /user HTTP/1.1\r\nhost: x\r\nx-access-token: {token}\r\nconnection: close\r\n\r\n"
+    ));
+    assert_eq!(list.hear_line(), "HTTP/1.1 200 OK");
+    let holder = door.program(Some(&ada.access()));
+    assert_eq!(holder.with_method("DELETE", "/api/sessions").status, 204);
+    let (_, rest) = list.hear_what_comes();
+    assert!(rest.contains("\"u1@x\""), "the first part was on its way");
+    assert!(!rest.contains("u1999@x"), "the last part was sent");
+}
+
+#[test]
 fn a_sign_up_of_tutorial_a_that_will_not_do_is_told_why() {
     let door = Door::open();
     let sign_up = |field: (&'static str, &'static str)| {

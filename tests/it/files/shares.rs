@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
-use crate::support::{NOON, PASSWORD, Wire, log};
+use crate::support::{NOON, PASSWORD, Place, Wire, log};
 
 const WORDS: &str = "what is shared";
 const LINK_PASSWORD: &str = "canary-hand-it-on";
@@ -455,6 +455,35 @@ fn a_link_is_listed_as_it_was_made_without_being_signed_again() {
     for url in listed {
         opens(&curl(&door).get(&path_of(&url)));
     }
+}
+
+#[test]
+fn a_link_whose_key_was_revoked_is_listed_with_a_new_signature() {
+    let place = Place::new();
+    let serving = place.serve();
+    let ada = serving.browser();
+    let signed_up = ada.sign_up("ada", "ada@example.com", PASSWORD);
+    assert_eq!(signed_up.status, 303, "{}", signed_up.body);
+    let program = || Browser::program(&serving.url(), Some(&ada.access()));
+    let file = uploaded(&program(), &one("shared.txt", WORDS));
+    let shares = format!("{API}/{file}/shares");
+    let made = program().send_json("POST", &shares, &json!({"minutes": 60}));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let old = path_of(text(&made.json(), "url"));
+    let holder = Browser::program(&serving.url(), None);
+    opens(&holder.get(&old));
+
+    place.run(&["keys", "rotate", "--revoke"]).well();
+    wait_until("the old link opens nothing", || {
+        holder.get(&old).status == 404
+    });
+    assert!(ada.is_signed_in(), "the session has a new token");
+    let listed = texts(&program().get(&shares).json(), "url");
+    assert_eq!(listed.len(), 1);
+    opens(&holder.get(&path_of(&listed[0])));
+    let page = ada.get(&format!("/files/{file}")).body;
+    assert!(page.contains(&listed[0]), "{page}");
+    assert_eq!(holder.get(&old).status, 404);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Thumbnails: made behind the answer, in turns, and by whoever is there.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use super::*;
-use crate::support::{PASSWORD, Place};
+use crate::support::{PASSWORD, Place, Serving, binary};
 
 /// A picture that takes a moment to decode.
 fn large_image() -> Vec<u8> {
@@ -151,6 +153,50 @@ fn an_image_that_has_ended_the_server_three_times_is_not_tried_again() {
     let door = door.restart();
     wait_until("it is made", || rows(&door, "thumbnails_due") == 0);
     assert_eq!(rows(&door, "files WHERE thumbnail IS NOT NULL"), 2);
+}
+
+/// The loader ends with 126 or 127 where the program cannot run, such as after an update that has
+/// taken away one of its libraries.
+#[cfg(unix)]
+#[test]
+fn a_decoder_that_cannot_be_started_is_no_attempt_of_the_image() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = Place::new();
+    let (program, kept) = (place.path("doorward"), place.path("kept"));
+    if fs::hard_link(binary(), &program).is_err() {
+        fs::copy(binary(), &program).unwrap();
+    }
+    let mut command = Command::new(&program);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env_clear()
+        .envs(&place.variables)
+        .current_dir(place.folder.path());
+    let serving = Serving::start(&mut command);
+    let ada = serving.browser();
+    ada.sign_up("ada", "ada@example.com", PASSWORD);
+    let holder = Browser::program(&serving.url(), Some(&ada.access()));
+    fs::rename(&program, &kept).unwrap();
+    for (n, code) in [(1, 126), (2, 127)] {
+        let broken = place.path("broken");
+        fs::write(&broken, format!("#!/bin/sh\nexit {code}\n")).unwrap();
+        fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(&broken, &program).unwrap();
+        uploaded(&holder, &one(format!("{n}.png"), image(ImageFormat::Png)));
+        // A failed attempt is counted, and made again after a minute.
+        wait_until("it is left for later as if it had not been tried", || {
+            let later = "SELECT count(*) AS n FROM thumbnails_due \
+                         JOIN files ON files.id = thumbnails_due.file_id \
+                         WHERE attempts = 0 AND due_at > files.created_at + 300";
+            place.number(later) == n
+        });
+    }
+    fs::rename(&kept, &program).unwrap();
+    place.sql("UPDATE thumbnails_due SET due_at = 0");
+    uploaded(&holder, &one("3.png", image(ImageFormat::Png)));
+    let made = "SELECT count(*) AS n FROM files WHERE thumbnail IS NOT NULL";
+    wait_until("all are made", || place.number(made) == 3);
 }
 
 fn holder_of(door: &Door) -> Browser {

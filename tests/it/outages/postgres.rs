@@ -233,6 +233,62 @@ fn a_connection_that_the_server_ends_is_503_and_never_500() {
     assert_eq!(status.code(), Some(0), "{stderr}");
 }
 
+#[test]
+fn a_long_migration_of_another_schema_delays_no_change_of_keys_or_accounts() {
+    let place = Place::new();
+    let other = Place::new();
+    let Some(others) = other.variables.get("DOORWARD_DATABASE__URL") else {
+        return;
+    };
+    let serving = place.serve();
+    let ada = signed_up(&serving, "ada");
+    let ada = Browser::program(&serving.url(), Some(&ada.access()));
+
+    // The migration of the other schema waits for this table until the end of the transaction.
+    let mut holder = PgConnection::establish(others).unwrap();
+    let name = format!("holder-{}", uuid::Uuid::new_v4().simple());
+    holder
+        .batch_execute(&format!(
+            "SET application_name = '{name}'; BEGIN; CREATE TABLE accounts (id INTEGER)"
+        ))
+        .unwrap();
+    let migration = other
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut migration = Ended(migration);
+    let waits = format!(
+        "SELECT count(*) AS n FROM pg_stat_activity AS holder, pg_stat_activity AS migration \
+         WHERE holder.application_name = '{name}' \
+           AND holder.pid = ANY(pg_blocking_pids(migration.pid))"
+    );
+    wait_until("the migration waits", || place.number(&waits) == 1);
+
+    within(AT_ONCE, || {
+        let renamed = ada.send_json("PATCH", "/api/me", &json!({"name": "Ada"}));
+        assert_eq!(renamed.status, 200, "{}", renamed.body);
+    });
+    within(ANSWERED_WITHIN, || {
+        place.run(&["keys", "rotate", "--revoke"]).well();
+        place.run(&["account", "disable", "ada"]).well();
+    });
+    assert_eq!(place.number(&waits), 1, "the migration still waits");
+    assert!(migration.0.try_wait().unwrap().is_none());
+    holder.batch_execute("ROLLBACK").unwrap();
+}
+
+/// A process that ends with its test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// How many transactions wait for a lock on an account of this place.
 fn waiting(place: &Place) -> i64 {
     place.number(
