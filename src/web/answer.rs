@@ -96,7 +96,7 @@ fn body(
                 let action = (page.to_owned(), format!("Go on as {}", other.now));
                 (Some(action), Switch::of(&frame, other))
             }
-            PageError::OtherOrigin(base_url) => {
+            PageError::OtherOrigin { base_url, .. } => {
                 (Some((base_url.clone(), format!("Open {base_url}"))), None)
             }
             _ => (words.action.map(owned), None),

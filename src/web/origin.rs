@@ -16,7 +16,7 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::accept::{asks_for_html, only_looks};
 use super::authorization::bearer;
-use super::error::PageError;
+use super::error::{Foreign, PageError};
 use super::{State, query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,27 @@ impl Source {
     pub fn must_be_known(request: &HttpRequest) -> Result<(), PageError> {
         match Self::of(request) {
             Self::Ours | Self::Bearer => Ok(()),
-            Self::Unknown => Err(PageError::CrossSite),
+            Self::Unknown => Err(refused(request)),
         }
     }
+}
+
+/// Why a request is refused that changes something and comes from elsewhere.
+pub fn refused(request: &HttpRequest) -> PageError {
+    let has_null = request
+        .headers()
+        .get(ORIGIN)
+        .is_some_and(|origin| origin == "null");
+    PageError::CrossSite(match (is_for_programs(request), has_null) {
+        (false, false) => Foreign::Form,
+        (false, true) => Foreign::FormWithoutOrigin,
+        (true, false) => Foreign::Api,
+        (true, true) => Foreign::ApiWithoutOrigin,
+    })
+}
+
+fn is_for_programs(request: &HttpRequest) -> bool {
+    request.path().starts_with("/api/")
 }
 
 /// Whether no browser can have been made to send it: those say where it comes from, or ask for
@@ -76,7 +94,7 @@ pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
     };
     let source = match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
         (Some("same-origin" | "none"), _) => Source::Ours,
-        (Some(_), _) => return Err(PageError::CrossSite),
+        (Some(_), _) => return Err(refused(request)),
         // What browsers send from a page under `Referrer-Policy: no-referrer`, ours too.
         (None, Some("null")) => Source::Unknown,
         (None, Some(origin)) => by_origin(request, origin, header(HOST.as_str()))?,
@@ -85,7 +103,7 @@ pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
     };
     // No form of ours has another method.
     if source == Source::Unknown && *request.method() != Method::POST {
-        return Err(PageError::CrossSite);
+        return Err(refused(request));
     }
     Ok(Some(source))
 }
@@ -108,7 +126,10 @@ fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<
     if state.web.other_origins.is_new(origin) {
         tracing::warn!("Origin {origin} is not base_url {base_url}: its requests are refused");
     }
-    Err(PageError::OtherOrigin(base_url.to_owned()))
+    Err(PageError::OtherOrigin {
+        base_url: base_url.to_owned(),
+        is_for_programs: is_for_programs(request),
+    })
 }
 
 /// The foreign origins that the log has named: each once, and only a few, so that nobody can fill

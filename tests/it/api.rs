@@ -50,6 +50,52 @@ fn a_program_signs_in_by_name_or_address_and_gets_both_tokens() {
 }
 
 #[test]
+fn a_value_of_another_type_is_refused_by_the_name_of_its_field() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let program = door.program(Some(&ada.access()));
+    let me = program.get("/api/me").json();
+    let account = format!("/api/accounts/{}", text(&me, "id"));
+    let groups = "must be an array, and each of its elements a string";
+    for (method, path, body, named) in [
+        (
+            "POST",
+            "/api/sessions",
+            json!({"username": "ada", "password": 123_456_789_012_i64, "stay": 1}),
+            json!({"password": "must be a string", "stay": "must be true or false"}),
+        ),
+        (
+            "POST",
+            "/api/tokens/refresh",
+            json!({"refresh_token": null}),
+            json!({"refresh_token": "must be a string"}),
+        ),
+        (
+            "PATCH",
+            account.as_str(),
+            json!({"groups": ["staff", 1]}),
+            json!({ "groups": groups }),
+        ),
+        (
+            "PATCH",
+            account.as_str(),
+            json!({"groups": "staff"}),
+            json!({"groups": "must be an array"}),
+        ),
+        (
+            "PATCH",
+            &format!("{account}/quota"),
+            json!({"files_max": "many", "bytes_max": 1.5}),
+            json!({"files_max": "must be a whole number", "bytes_max": "must be a whole number"}),
+        ),
+    ] {
+        let reply = program.send_json(method, path, &body);
+        assert_eq!(reply.status, 422, "{path} {}", reply.body);
+        assert_eq!(reply.json()["fields"], named, "{path}");
+    }
+}
+
+#[test]
 fn a_refused_sign_in_says_the_same_for_every_cause() {
     let door = Door::open();
     door.signed_up("ada");

@@ -434,6 +434,87 @@ fn a_browser_that_does_not_say_where_a_form_came_from_needs_its_token() {
 }
 
 #[test]
+fn a_form_that_hides_its_origin_is_told_what_hides_it() {
+    let door = Door::open();
+    let fields = [("username", "ada"), ("password", PASSWORD)];
+    let words = [
+        "Origin: null",
+        "sandboxed frame",
+        "opened as a file",
+        "privacy setting",
+        "Referrer-Policy",
+        "Open the page at its own address",
+    ];
+    let page = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+    let page = page.with("origin", "null");
+    let sandboxed = page.with("sec-fetch-site", "cross-site");
+    for browser in [page, sandboxed] {
+        browser.set_cookie("doorward_form", "x");
+        let told = browser.post("/login", &fields);
+        assert_eq!(
+            (told.status, told.heading().as_str()),
+            (403, "This form was refused")
+        );
+        for words in words {
+            assert!(told.text("main").contains(words), "{words}: {}", told.body);
+        }
+    }
+    let program = Browser::sending(&door.local_url(), &[("accept", "*/*"), ("origin", "null")]);
+    let told = program.post("/logout", &[]);
+    assert_eq!(
+        (told.status, &told.json()["error"]),
+        (403, &"cross_site".into())
+    );
+    for words in words {
+        assert!(told.body.contains(words), "{words}: {}", told.body);
+    }
+    // Where the headers say nothing at all, nothing is said of them.
+    let silent = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
+    silent.set_cookie("doorward_form", "x");
+    let told = silent.post("/login", &fields);
+    assert_eq!(told.status, 403);
+    assert!(!told.body.contains("Origin: null"), "{}", told.body);
+}
+
+#[test]
+fn a_program_that_the_api_takes_for_another_site_is_told_what_programs_send() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let program = Browser::sending(&door.local_url(), &[("accept", "application/json")]);
+    program.set_cookie("doorward_access", &ada.access());
+    let item = serde_json::json!({"title": "x"});
+    for headers in [
+        &[][..],
+        &[("origin", "https://elsewhere.example")],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+    ] {
+        let mut program = program.copy();
+        for (name, value) in headers {
+            program = program.with(name, value);
+        }
+        for (method, path) in [
+            ("POST", "/api/work-items"),
+            ("PATCH", "/api/me"),
+            ("POST", "/api/sessions"),
+        ] {
+            let told = program.send_json(method, path, &item);
+            assert_eq!(told.status, 403, "{headers:?} {path} {}", told.body);
+            let json = told.json();
+            assert_eq!(json["error"], "cross_site");
+            let message = json["message"].as_str().unwrap();
+            for words in ["Authorization: Bearer", "no cookies"] {
+                assert!(message.contains(words), "{headers:?} {message}");
+            }
+            assert!(!message.contains("form"), "{headers:?} {message}");
+        }
+        let bearer = program.with("authorization", &format!("Bearer {}", ada.access()));
+        let added = bearer.send_json("POST", "/api/work-items", &item);
+        assert_eq!(added.status, 201, "{headers:?} {}", added.body);
+    }
+}
+
+#[test]
 fn a_page_that_was_opened_at_another_address_is_told_the_right_one() {
     let door = Door::with(&[("base_url", "http://door.example:8080")]);
     let fields = [("username", "ada"), ("password", PASSWORD)];
@@ -455,6 +536,7 @@ fn a_page_that_was_opened_at_another_address_is_told_the_right_one() {
         let program = from("http://192.0.2.77:8080", "*/*");
         let json = program.send_json("POST", "/api/sessions", &serde_json::json!({}));
         assert_eq!(json.json()["error"], "cross_site");
+        let words = "this site's own, which is http://door.example:8080";
         assert!(json.body.contains(words), "{}", json.body);
     }
     let taken = from("HTTP://Door.Example:8080", "text/html").post("/login", &fields);

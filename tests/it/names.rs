@@ -342,6 +342,11 @@ fn whatever_is_named_has_a_visible_character() {
         "\u{e0041}",
         "\u{ad}",
         "\u{200b}\u{3164}",
+        // Not assigned, for private use, and marks without a letter.
+        "\u{378}\u{fdd0}",
+        "\u{e000}\u{100000}",
+        "\u{903}",
+        "\u{20dd}\u{301}",
     ] {
         for (method, path, field) in [
             ("POST", "/api/work-items", "title"),
@@ -377,6 +382,33 @@ fn whatever_is_named_has_a_visible_character() {
     assert_eq!(reply.json()["name"], Value::Null);
     let reply = ada.send_json("POST", "/api/work-items", &json!({"title": "\u{200b}"}));
     refused(&reply, 422, "invalid_fields");
+}
+
+#[test]
+fn a_name_that_an_older_version_took_stays_and_does_not_stand_in_the_way() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let old = "\u{e000}\u{e001}";
+    door.sql(&format!("UPDATE accounts SET name = '{old}'"));
+    let ada = {
+        assert_eq!(ada.sign_out().status, 303);
+        ada
+    };
+    assert_eq!(ada.sign_in("ada", PASSWORD).status, 303);
+    let names = |username: &str, name: &str| {
+        let page = ada.get("/account/email");
+        let typed = [("Username", username), ("Name (optional)", name)];
+        ada.submit(&page, "Save", &typed)
+    };
+    assert_eq!(names("countess", old).status, 303);
+    let told = names("countess", "\u{e000}");
+    assert_eq!(told.status, 422);
+    let program = door.program(Some(&ada.access()));
+    let same = program.send_json("PATCH", "/api/me", &json!({"username": "ada", "name": old}));
+    assert_eq!(same.status, 200, "{}", same.body);
+    let other = program.send_json("PATCH", "/api/me", &json!({"name": "\u{e000}"}));
+    refused(&other, 422, "invalid_fields");
+    assert_eq!(program.get("/api/me").json()["name"], old);
 }
 
 #[test]

@@ -46,9 +46,20 @@ pub(super) fn is_visible(c: char) -> bool {
     !is_blank && !shows_nothing && !DefaultIgnorableCodePoint::for_char(c)
 }
 
+/// Whether a character shows something also where it is the only one. What is not assigned or for
+/// private use shows what the font has, which is nothing in many, and a mark needs a letter.
+fn stands_alone(c: char) -> bool {
+    use GeneralCategory as G;
+    let needs_more = matches!(
+        GeneralCategory::for_char(c),
+        G::Unassigned | G::PrivateUse | G::SpacingMark | G::EnclosingMark
+    );
+    is_visible(c) && !needs_more
+}
+
 /// Whether there is anything to see. Whatever people have to press, or to tell apart, needs this.
 pub fn has_visible(text: &str) -> bool {
-    text.chars().any(is_visible)
+    text.chars().any(stands_alone)
 }
 
 /// Whether a non-spacing mark belongs to the letter before it, as in many scripts of India.
@@ -157,6 +168,12 @@ mod tests {
             "\u{1d159}",
             "\u{e0041}",
             "\u{e0100}",
+            "\u{378}",
+            "\u{fdd0}",
+            "\u{e000}",
+            "\u{10fffd}",
+            "\u{903}",
+            "\u{20dd}",
         ] {
             assert!(!has_visible(blank), "{blank:?}");
         }

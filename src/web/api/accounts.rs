@@ -250,14 +250,20 @@ async fn changed(
     let trust = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
     let is =
         |text: String| accounts::State::parse(&text).ok_or("State is active or disabled".into());
-    let (username, email, called) = (sent.username, sent.email, sent.name);
+    let (username, email) = (sent.username, sent.email);
+    let mut called = sent.name.as_ref().map(|text| name(text.as_deref()));
+    // An older version of Doorward may have taken what this one refuses.
+    if let Some(Err(_)) = called {
+        let account = state.accounts.find(id).await?;
+        called = called.filter(|_| account.is_none_or(|account| Some(account.name) != sent.name));
+    }
     let changes = accounts::Changes {
         username: fields.note(
             "username",
             username.map(|text| given(text, Username::parse)),
         ),
         email: fields.note("email", email.map(|text| given(text, Email::parse))),
-        name: fields.note("name", called.map(|text| name(text.as_deref()))),
+        name: fields.note("name", called),
         role: fields.note("role", sent.role.map(trust)),
         groups: fields.note("groups", sent.groups.map(Groups::of)),
         state: fields.note("state", sent.state.map(is)),

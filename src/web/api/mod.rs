@@ -21,6 +21,7 @@ use futures_util::future::LocalBoxFuture;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::error::PageError;
 use super::forms;
@@ -55,7 +56,7 @@ async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, Pa
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
-    let read = serde_json::from_slice(body).map_err(unreadable)?;
+    let read = serde_json::from_slice(body).map_err(|error| unreadable::<T>(&error, body))?;
     // The parser would take a list of values, too, for an object's in their order.
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'{') {
@@ -66,7 +67,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
 }
 
 /// The parser's own message may quote a value, which may be a secret.
-fn unreadable(error: serde_json::Error) -> PageError {
+fn unreadable<T: DeserializeOwned>(error: &serde_json::Error, body: &[u8]) -> PageError {
     if !error.is_data() {
         return PageError::Malformed(NOT_JSON);
     }
@@ -83,7 +84,43 @@ fn unreadable(error: serde_json::Error) -> PageError {
     let found = fields
         .iter()
         .find_map(|(before, words)| Some((named(before)?, (*words).to_owned())));
-    PageError::Fields(found.into_iter().collect())
+    PageError::Fields(found.map_or_else(|| mistyped::<T>(body), |found| vec![found]))
+}
+
+/// The fields whose values are of another type than is taken. The parser does not say which field
+/// it was at, so each is read alone: a value is looked at before what is missing is.
+fn mistyped<T: DeserializeOwned>(body: &[u8]) -> Vec<(String, String)> {
+    let fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let words = |(name, value): (String, Value)| {
+        // Whether the field takes an array, so that it is an element that is of another type.
+        let is_element = value.is_array() && expected::<T>(&name, Value::Array(vec![])).is_none();
+        let expected = expected::<T>(&name, value)?;
+        let words = if is_element {
+            format!("must be an array, and each of its elements {expected}")
+        } else {
+            format!("must be {expected}")
+        };
+        Some((name, words))
+    };
+    fields.into_iter().filter_map(words).collect()
+}
+
+/// What a field takes, if that is another type than the value's.
+fn expected<T: DeserializeOwned>(name: &str, value: Value) -> Option<&'static str> {
+    let alone = Value::Object(Map::from_iter([(name.to_owned(), value)]));
+    let message = serde_json::from_value::<T>(alone).err()?.to_string();
+    if !message.starts_with("invalid type") && !message.starts_with("invalid value") {
+        return None;
+    }
+    // What stands before it may quote the value.
+    let (_, expected) = message.rsplit_once(", expected ")?;
+    Some(match expected {
+        "a string" => "a string",
+        "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "i64" => "a whole number",
+        _ => "of another type",
+    })
 }
 
 /// So that `null` is a value, and not the same as no field.

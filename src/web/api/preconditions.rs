@@ -3,7 +3,8 @@
 //!
 //! A tag is the version in quotes, and strong: it counts on with whatever can be read at its URL.
 //! `If-Match` takes it back as a weak one too, which RFC 9110 (section 13.1.1) does not ask for: a
-//! proxy that compresses answers makes tags weak, and the version is the same all the same.
+//! proxy that compresses answers, such as nginx, makes tags weak, and the version is the same all
+//! the same. Others add the coding to the tag; a tag of ours is digits alone, so that is known.
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -12,6 +13,9 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use crate::base::version::{Expected, Version};
 use crate::web::error::PageError;
+
+/// What Apache (`DeflateAlterETag`, `BrotliAlterETag`) and Caddy put at the end of a tag.
+const CODINGS: [&str; 3] = ["-gzip", "-br", "-zstd"];
 
 /// The versions that `If-Match` names: the change is for one of them. Without the header, for
 /// whatever is there.
@@ -93,6 +97,10 @@ fn versions(list: &str) -> Option<Expected> {
             return None;
         }
         tags += 1;
+        let mut codings = CODINGS.iter();
+        let tag = codings
+            .find_map(|coding| tag.strip_suffix(coding))
+            .unwrap_or(tag);
         versions.extend(tag.parse().ok().filter(|v: &Version| v.to_string() == tag));
     }
 }

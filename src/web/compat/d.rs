@@ -1,8 +1,8 @@
 //! The tutorial with an upload behind a token that Basic credentials are changed for.
 
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
+use actix_web::{HttpMessage, HttpRequest};
 use askama::Template;
 use askama::filters::{Html, escape};
 use serde::Serialize;
@@ -16,12 +16,14 @@ use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
 use crate::web::accept::is_for_a_person;
 use crate::web::error::PageError;
+use crate::web::forms::FORM;
 use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::page::{Answer, Frame, Page};
 use crate::web::proof::{Public, PublicToken};
 use crate::web::{api, authorization};
 
 const TOKEN_SECONDS: i64 = 20 * 60;
+const MISSING: &str = "Token missing";
 
 pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
     let refused = Ok(text(StatusCode::FORBIDDEN, "Unable to verify"));
@@ -60,27 +62,23 @@ pub async fn refuse(_: Public) -> Answer {
 }
 
 pub fn no_token() -> Answer {
-    let missing = Message {
-        message: "Token missing",
-    };
-    api::json(StatusCode::FORBIDDEN, &missing)
+    not_admitted(MISSING)
+}
+
+fn not_admitted(message: &'static str) -> Answer {
+    api::json(StatusCode::FORBIDDEN, &Message { message })
 }
 
 /// Whose token came in the address, and the token; or what to say instead.
-async fn admitted(page: &Page) -> Result<Result<(Account, String), Answer>, PageError> {
+async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>, PageError> {
     let token = page.query("token").unwrap_or_default();
     if token.is_empty() {
-        return Ok(Err(no_token()));
+        return Ok(Err(MISSING));
     }
     match owner(page, Tutorial::D, &token).await {
         Ok(account) => Ok(Ok((account, token))),
         Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
-        Err(_) => {
-            let invalid = Message {
-                message: "Invalid token",
-            };
-            Ok(Err(api::json(StatusCode::FORBIDDEN, &invalid)))
-        }
+        Err(_) => Ok(Err("Invalid token")),
     }
 }
 
@@ -95,15 +93,33 @@ pub async fn show(_: PublicToken, page: Page) -> Answer {
         Err(_) if is_for_a_person(page.request()) => Err(PageError::Tokens(
             "The token in it does not belong here. Nothing was changed.",
         )),
-        Err(refused) => refused,
+        Err(words) => not_admitted(words),
+    }
+}
+
+/// In the tutorial's words to a program, and by a page to a person.
+fn refused(page: &Page, status: StatusCode, words: &'static str) -> Answer {
+    if is_for_a_person(page.request()) {
+        Err(PageError::NotUploaded(status, words))
+    } else {
+        Ok(text(status, words))
     }
 }
 
 pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
+    let refused = |status, words| refused(&page, status, words);
     let account = match admitted(&page).await? {
         Ok((account, _)) => account.id,
-        Err(refused) => return refused,
+        Err(words) if is_for_a_person(page.request()) => {
+            return refused(StatusCode::FORBIDDEN, words);
+        }
+        Err(words) => return not_admitted(words),
     };
+    // What a form without its enctype sends has the name of the file only.
+    if page.request().content_type().eq_ignore_ascii_case(FORM) {
+        let words = "No file was chosen: the form needs enctype=\"multipart/form-data\"";
+        return refused(StatusCode::BAD_REQUEST, words);
+    }
     let files = &page.files;
     let expected = Expected {
         field: "inputFile",
@@ -116,14 +132,14 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
         Description::parse(description).map_err(|words| PageError::field("description", &words))?;
     let kept = match received.files {
         Ok(arrived) if arrived.is_empty() => {
-            return Ok(text(StatusCode::BAD_REQUEST, "No file was chosen"));
+            return refused(StatusCode::BAD_REQUEST, "No file was chosen");
         }
         Ok(arrived) if arrived.len() > 1 => {
-            return Ok(text(StatusCode::BAD_REQUEST, "Choose one file"));
+            return refused(StatusCode::BAD_REQUEST, "Choose one file");
         }
         // The tutorial's column is unique and takes no null.
         Ok(_) if description.is_none() => {
-            return Ok(text(StatusCode::BAD_REQUEST, "The description is missing"));
+            return refused(StatusCode::BAD_REQUEST, "The description is missing");
         }
         Ok(arrived) => {
             let kept = files.keep(account, arrived, description, None).await;
@@ -140,7 +156,7 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
         }
         Err((_, Refused::DescriptionTaken)) => {
             let words = "Another file has this description";
-            Ok(text(StatusCode::CONFLICT, words))
+            refused(StatusCode::CONFLICT, words)
         }
         Err(refused) => Err(upload::refusal(refused, files)),
     }

@@ -37,7 +37,7 @@ pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, PageErro
         Form::parse(&forms::body_of(request, body, FORM).await?)?
     };
     if !origin::is_program(request) && !form.is_from_here(request)? {
-        return Err(PageError::CrossSite);
+        return Err(origin::refused(request));
     }
     Ok(form)
 }

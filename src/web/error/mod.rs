@@ -32,10 +32,13 @@ pub enum PageError {
     LinkEnded,
     /// A one-time link that was used up, or never was.
     OneTimeLinkEnded,
-    /// A form sent from a page that is not ours.
-    CrossSite,
+    /// Sent from a page that is not ours, as far as can be told.
+    CrossSite(Foreign),
     /// As [`PageError::CrossSite`], told by `Origin`. With the address of this site.
-    OtherOrigin(String),
+    OtherOrigin {
+        base_url: String,
+        is_for_programs: bool,
+    },
     /// A form that was made for another session than the one that is signed in.
     OtherSession(Box<OtherSession>),
     /// As [`PageError::OtherSession`], of the same person in a browser. With the page to go back to.
@@ -71,6 +74,8 @@ pub enum PageError {
     KeyReused,
     /// A request that can't be understood, and why.
     Malformed(&'static str),
+    /// As a tutorial answers its upload, for a person.
+    NotUploaded(StatusCode, &'static str),
     /// A token where none, or another one, belongs.
     Tokens(&'static str),
     /// A form that was filled in wrongly, as (field, words); for programs, which see no page.
@@ -84,6 +89,52 @@ pub enum PageError {
     /// Something that is needed is unavailable, as the kind of the fault says.
     Unavailable(Fault),
     Fault(Fault),
+}
+
+/// What a request is whose origin is not this site, for what is said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    Form,
+    /// With `Origin: null`.
+    FormWithoutOrigin,
+    /// To an address that is for programs.
+    Api,
+    /// As [`Foreign::Api`], with `Origin: null`.
+    ApiWithoutOrigin,
+}
+
+impl Foreign {
+    fn words(self) -> &'static str {
+        macro_rules! null_origin {
+            ($then:literal) => {
+                concat!(
+                    "It came with Origin: null, so the browser hides where it is from. That is so \
+                     in a sandboxed frame, on a page that was opened as a file, and where a \
+                     privacy setting, an extension or a Referrer-Policy wants it. \
+                     Nothing was changed. ",
+                    $then
+                )
+            };
+        }
+        match self {
+            Self::Form => {
+                "It did not come from a page of this site, or the page had been open for too long. \
+                 Nothing was changed. Open the page again and send it from there."
+            }
+            Self::FormWithoutOrigin => null_origin!(
+                "Open the page at its own address, in a tab of its own and without such a setting, \
+                 and send it from there."
+            ),
+            Self::Api => {
+                "It came with cookies or an Origin, and neither Origin nor Sec-Fetch-Site names \
+                 this site. Nothing was changed. A program sends its token as \
+                 Authorization: Bearer, and no cookies and no Origin."
+            }
+            Self::ApiWithoutOrigin => null_origin!(
+                "A program sends its token as Authorization: Bearer, and no cookies and no Origin."
+            ),
+        }
+    }
 }
 
 /// Of [`PageError::OtherSession`].
@@ -187,15 +238,14 @@ impl PageError {
                 "It has been used, or its time has run out. Nothing was changed.",
                 HOME,
             ),
-            Self::CrossSite => (
+            Self::CrossSite(foreign) => (
                 S::FORBIDDEN,
                 "cross_site",
                 "This form was refused",
-                "It did not come from a page of this site, or the page had been open for too long. \
-                 Nothing was changed. Open the page again and send it from there.",
+                foreign.words(),
                 HOME,
             ),
-            Self::OtherOrigin(_) => (
+            Self::OtherOrigin { .. } => (
                 S::FORBIDDEN,
                 "cross_site",
                 "This form was refused",
@@ -336,6 +386,13 @@ impl PageError {
                 *why,
                 HOME,
             ),
+            Self::NotUploaded(status, why) => (
+                *status,
+                "malformed",
+                "The file was not uploaded",
+                *why,
+                None,
+            ),
             Self::Tokens(why) => (
                 S::BAD_REQUEST,
                 "token_misplaced",
@@ -364,7 +421,8 @@ impl PageError {
                 if taken.ends_with("json") {
                     "This address takes JSON, sent as application/json. Nothing was saved."
                 } else if taken.starts_with("multipart") {
-                    "This address takes forms as multipart/form-data. Nothing was saved."
+                    "This address takes forms as multipart/form-data, which a page's form sends \
+                     with enctype=\"multipart/form-data\". Nothing was saved."
                 } else {
                     "This page takes forms as application/x-www-form-urlencoded. Nothing was saved."
                 },
@@ -434,11 +492,23 @@ impl PageError {
             _ => status,
         };
         let text = match self {
-            Self::OtherOrigin(base_url) => format!(
-                "It was sent from another address than this site's own, which is {base_url}. \
-                 Nothing was changed. Open {base_url} and send it from there."
-            )
-            .into(),
+            Self::OtherOrigin {
+                base_url,
+                is_for_programs,
+            } => {
+                let then = if *is_for_programs {
+                    "A program sends its token as Authorization: Bearer, and no cookies and no \
+                     Origin."
+                } else {
+                    &format!("Open {base_url} and send it from there.")
+                };
+                format!(
+                    "It was sent from another address than this site's own, which is {base_url}. \
+                     Nothing was changed. {then}"
+                )
+                .into()
+            }
+            Self::NotUploaded(_, why) => format!("{why}. Nothing was saved.").into(),
             Self::OtherSession(other) => other.words().into(),
             _ => text.into(),
         };

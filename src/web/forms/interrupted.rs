@@ -12,7 +12,7 @@ use super::{BODY_WITHIN, FORM, Form, body_of, upload};
 use crate::base::ids::AccountId;
 use crate::web::accept::{is_for_a_person, only_looks};
 use crate::web::error::{OtherSession, PageError};
-use crate::web::origin::Source;
+use crate::web::origin::{self, Source};
 use crate::web::proof::viewer;
 use crate::web::{State, cookies, query, redirect};
 
@@ -259,14 +259,14 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageEr
         return Ok(());
     }
     let Some(viewer) = viewer(request) else {
-        return Err(PageError::CrossSite);
+        return Err(origin::refused(request));
     };
     let is_same = proof
         .made_for
         .is_some_and(|made_for| made_for.account == viewer.account);
     // Another site can send a token that was made for its own author.
     if !proof.is_from_here && !is_same {
-        return Err(PageError::CrossSite);
+        return Err(origin::refused(request));
     }
     let why = if is_same {
         Why::SignedInAgain

@@ -15,6 +15,7 @@ use futures_util::future::LocalBoxFuture;
 use percent_encoding::percent_decode;
 
 use super::error::PageError;
+use super::origin;
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 use interrupted::Carries;
@@ -128,11 +129,12 @@ impl FromRequest for VisitorForm {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unproven = Unproven::from_request(request, payload);
+        let request = request.clone();
         Box::pin(async move {
             let Unproven { form, is_from_here } = unproven.await?;
             is_from_here
                 .then_some(Self(form))
-                .ok_or(PageError::CrossSite)
+                .ok_or_else(|| origin::refused(&request))
         })
     }
 }

@@ -3,7 +3,8 @@
 
 use actix_multipart::{Field as Part, MultipartError};
 use actix_web::http::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, Charset, ContentDisposition, ExtendedValue, HeaderValue,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, Charset, ContentDisposition, ExtendedValue, HeaderName,
+    HeaderValue,
 };
 
 use crate::web::error::PageError;
@@ -31,6 +32,12 @@ const FOREIGN_NAME: PageError = PageError::Malformed(
 const MEASURED: PageError = PageError::Malformed(
     "A part of the form has a Content-Length of its own, which none may have. Nothing was saved.",
 );
+const ENCODED: PageError = PageError::Malformed(
+    "A part of the form has a Content-Transfer-Encoding, which RFC 7578 (section 4.7) deprecates, \
+     and which is taken here as 7bit, 8bit or binary only. Send the bytes of the part as they are, \
+     without this header. Nothing was saved.",
+);
+const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 const NOT_UTF_8: PageError =
     PageError::Malformed("A field of the form is not UTF-8 text. Nothing was saved.");
 
@@ -43,11 +50,16 @@ pub struct Head {
 
 impl Head {
     /// # Errors
-    /// When the head is not of a form's part, or its sender says how long the part is.
+    /// When the head is not of a form's part, or its sender says how long the part is, or that it
+    /// is encoded.
     pub fn of(part: &Part) -> Result<Self, PageError> {
         // No part has one (RFC 7578, section 4.8), but the parser would believe it, and cut.
         if part.headers().contains_key(CONTENT_LENGTH) {
             return Err(MEASURED);
+        }
+        let mut encodings = part.headers().get_all(CONTENT_TRANSFER_ENCODING);
+        if !encodings.all(is_plain) {
+            return Err(ENCODED);
         }
         let raw = part.headers().get(CONTENT_DISPOSITION);
         let raw = raw.ok_or(NO_DISPOSITION)?.as_bytes();
@@ -62,6 +74,15 @@ impl Head {
         };
         Ok(Self { name, file_name })
     }
+}
+
+/// Whether a `Content-Transfer-Encoding` leaves the bytes as they are (RFC 2045, section 6.2).
+fn is_plain(encoding: &HeaderValue) -> bool {
+    let plain = ["7bit", "8bit", "binary"];
+    let encoding = encoding.to_str().unwrap_or_default().trim();
+    plain
+        .iter()
+        .any(|known| encoding.eq_ignore_ascii_case(known))
 }
 
 /// Some programs escape quotes and backslashes in a name by a backslash, and some send a path of

@@ -18,6 +18,7 @@ use crate::base::size::for_reading;
 use crate::files::{Arrived, Coming, Files, Refused};
 use crate::idempotency::Once;
 use crate::web::error::PageError;
+use crate::web::origin;
 
 pub const MULTIPART: &str = "multipart/form-data";
 /// In one request.
@@ -51,7 +52,7 @@ impl Right {
     async fn check(self, request: &HttpRequest, form: Form) -> Result<Form, PageError> {
         match self {
             Self::Page => interrupted::check(request, form, Carries::Files).await,
-            Self::Session if !form.is_from_here(request)? => Err(PageError::CrossSite),
+            Self::Session if !form.is_from_here(request)? => Err(origin::refused(request)),
             Self::Session | Self::Token => Ok(form),
         }
     }

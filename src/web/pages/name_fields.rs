@@ -36,8 +36,8 @@ impl NameFields {
     }
 
     /// With what was typed; `None` when something won't do, which is noted at its field. An
-    /// address that stays as the account has it is not looked at: an older version of Doorward
-    /// may have taken what this one refuses.
+    /// address or a name that stays as the account has it is not looked at: an older version of
+    /// Doorward may have taken what this one refuses.
     ///
     /// # Errors
     /// When it is not a form of ours.
@@ -59,15 +59,21 @@ impl NameFields {
         } else {
             Email::parse(email).map(|email| Some(Some(email)))
         };
+        let name = form.text("name");
+        let name = if account.name.as_deref().unwrap_or_default() == name {
+            Ok(None)
+        } else {
+            PersonName::parse(name).map(Some)
+        };
         let changes = match (
             fields.username.note(username),
             fields.email.note(email),
-            fields.name.note(PersonName::parse(form.text("name"))),
+            fields.name.note(name),
         ) {
             (Some(username), Some(email), Some(name)) => Some(Changes {
                 username: Some(username),
                 email,
-                name: Some(name),
+                name,
                 ..Changes::default()
             }),
             _ => None,

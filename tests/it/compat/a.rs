@@ -287,6 +287,14 @@ fn a_sign_up_of_tutorial_a_that_will_not_do_is_told_why() {
         let reply = postman(&door).post_body("/signup", content_type, body);
         assert_eq!(reply.status, 400, "{}", reply.body);
     }
+    let encoded = "--x\r\ncontent-disposition: form-data; name=\"email\"\r\ncontent-transfer-encoding: base64\r\n\r\neA==\r\n--x--\r\n";
+    let reply = postman(&door).post_body("/signup", "multipart/form-data; boundary=x", encoded);
+    assert_eq!(reply.status, 400, "{}", reply.body);
+    assert!(
+        reply.body.contains("Content-Transfer-Encoding"),
+        "{}",
+        reply.body
+    );
     let large = "a".repeat(17 * 1024);
     let reply = form_data(&postman(&door), "/signup", &[("name", &large)]);
     assert_eq!(reply.status, 413);

@@ -218,7 +218,20 @@ fn what_tutorial_d_cannot_take_is_said_and_not_kept() {
     let form = upload(&curl(&door), &token, &Multipart::new().text("a", "b"));
     assert_eq!(form.status, 400);
     let no_form = curl(&door).post(&format!("/upload?token={token}"), &[("a", "b")]);
-    assert_eq!(no_form.status, 415);
+    assert_eq!(
+        seen(&no_form),
+        (
+            400,
+            "No file was chosen: the form needs enctype=\"multipart/form-data\"",
+            TEXT
+        )
+    );
+    let json = post_json(&curl(&door), &format!("/upload?token={token}"), &json!({}));
+    assert_eq!(
+        (json.status, json.header("accept")),
+        (415, Some("multipart/form-data"))
+    );
+    assert!(json.body.contains("enctype="), "{}", json.body);
     assert_eq!(shelf_of(&door, "ada"), ["a.txt"]);
     // The description is taken on this shelf alone.
     let token = token_of_d(&door, "bob");
@@ -226,6 +239,55 @@ fn what_tutorial_d_cannot_take_is_said_and_not_kept() {
     assert_eq!(reply.status, 200);
     assert_eq!(shelf_of(&door, "bob"), ["b.txt"]);
     assert!(ada.get("/files").body.contains("a.txt"));
+}
+
+#[test]
+fn a_browser_is_told_by_a_page_what_tutorial_d_cannot_take() {
+    let door = Door::with(&[("files.max_mb", "1")]);
+    door.signed_up("ada");
+    let token = token_of_d(&door, "ada");
+    let reader = door.browser();
+    let page = |reply: &Reply| {
+        assert_eq!(
+            reply.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        (reply.status, reply.text("main"))
+    };
+    let kept = upload(&reader, &token, &chosen("a.txt", "Taken"));
+    assert_eq!(seen(&kept), (200, "file a.txt uploaded successfully", TEXT));
+    let file = || Multipart::new().file("inputFile", "b.txt", "b");
+    for (form, status, words) in [
+        (Multipart::new(), 400, "No file was chosen"),
+        (
+            chosen("b.txt", "b").file("inputFile", "c.txt", "c"),
+            400,
+            "Choose one file",
+        ),
+        (file(), 400, "The description is missing"),
+        (chosen("b.txt", "Taken"), 409, "description"),
+        (chosen("b.txt", &"b".repeat(201)), 422, "200 characters"),
+        (
+            Multipart::new().file("inputFile", "b.txt", vec![b'b'; 1_000_001]),
+            413,
+            "larger",
+        ),
+    ] {
+        let (found, main) = page(&upload(&reader, &token, &form));
+        assert_eq!(found, status, "{main}");
+        assert!(main.contains(words), "{words}: {main}");
+    }
+    // What the tutorial's page sends without its enctype.
+    let path = format!("/upload?token={token}");
+    let (status, main) = page(&reader.post(&path, &[("inputFile", "b.txt")]));
+    assert_eq!(status, 400);
+    assert!(main.contains("enctype=\"multipart/form-data\""), "{main}");
+    for (bad, words) in [("", "Token missing"), ("x", "Invalid token")] {
+        let (status, main) = page(&upload(&reader, bad, &chosen("b.txt", "b")));
+        assert_eq!(status, 403);
+        assert!(main.contains(words), "{main}");
+    }
+    assert_eq!(shelf_of(&door, "ada"), ["a.txt"]);
 }
 
 #[test]

@@ -495,6 +495,39 @@ fn a_part_that_says_how_long_it_is_is_refused_so_that_none_is_cut() {
     }
 }
 
+/// RFC 7578, section 4.7: what is encoded would be kept as it is, and not as it was meant.
+#[test]
+fn a_part_that_is_encoded_is_refused_and_its_header_named() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"";
+    let text = "Content-Disposition: form-data; name=\"description\"";
+    for encoding in [
+        "base64",
+        "Quoted-Printable",
+        "x-uuencode",
+        "",
+        "7bit\r\nContent-Transfer-Encoding: base64",
+    ] {
+        for about in [file, text] {
+            let head = format!("{about}\r\nContent-Transfer-Encoding: {encoding}");
+            let reply = ada.send_files(API, &Multipart::new().part(head, "d29yZHM="));
+            refused(&reply, 400, "malformed");
+            assert!(
+                reply.body.contains("Content-Transfer-Encoding"),
+                "{}",
+                reply.body
+            );
+        }
+        only(&door, 0);
+    }
+    for (n, encoding) in ["7bit", "8bit", "binary", "BINARY "].iter().enumerate() {
+        let head = format!("{file}\r\ncontent-transfer-encoding: {encoding}");
+        uploaded(&ada, &Multipart::new().part(head, "words"));
+        only(&door, n + 1);
+    }
+}
+
 #[test]
 fn thousands_of_parts_are_too_many() {
     let door = Door::open();
