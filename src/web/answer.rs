@@ -7,43 +7,31 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::accept::is_for_a_person;
-use super::error::{OtherSession, PageError, Words};
-use super::page::{DASHBOARD, Frame};
-use super::{query, redirect};
+use super::page::Frame;
+use super::problem::{NOT_FOUND, Problem};
+use super::query;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
 
 #[derive(Template)]
 #[template(path = "errors/problem.html")]
-struct ProblemPage {
+struct ProblemPage<'a> {
     frame: Frame,
     title: &'static str,
-    text: String,
-    /// What is wrong with each field, where no form is there to say it.
-    fields: Vec<String>,
+    text: &'a str,
+    /// Where no form is there to say it.
+    fields: &'a [(String, String)],
     action: Option<(String, String)>,
     /// The way on as somebody else.
     switch: Option<Switch>,
     request_id: String,
 }
 
-/// Signs out, and leads to where the other one signs in.
+/// Signs out, and leads to where the other person signs in.
 struct Switch {
     form_token: String,
     next: String,
     button: String,
-}
-
-impl Switch {
-    fn of(frame: &Frame, other: &OtherSession) -> Option<Self> {
-        let form_token = frame.viewer.as_ref()?.form_token.clone();
-        let who = other.made_for.as_deref().unwrap_or("somebody else");
-        Some(Self {
-            form_token,
-            next: redirect::by_way_of("/login", &other.page),
-            button: format!("Sign out, and sign in as {who}"),
-        })
-    }
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.
@@ -52,20 +40,19 @@ pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> Service
         return response;
     };
     // An error that is not ours comes from the framework; its words are not for people.
-    let foreign = match error.as_error::<PageError>() {
+    let foreign = match error.as_error::<Problem>() {
         Some(_) => None,
         None if response.status().is_client_error() => {
-            Some(PageError::Malformed("The request could not be understood."))
+            Some(Problem::malformed("The request could not be understood."))
         }
-        None => Some(PageError::Fault(Fault::new(format!("{error}")))),
+        None => Some(Problem::from(Fault::new(format!("{error}")))),
     };
-    let error = foreign
-        .as_ref()
-        .or(error.as_error())
-        .unwrap_or(&PageError::NotFound);
-    let words = error.words();
-    let extra = error.header();
-    let (body, content_type) = body(response.request(), error, &words, id);
+    let problem = foreign.as_ref().or(error.as_error());
+    let Some(problem) = problem else {
+        return response;
+    };
+    let extra = problem.header();
+    let (body, content_type) = body(response.request(), problem, id);
     let mut response = response.map_body(|_, _| body);
     response
         .headers_mut()
@@ -76,54 +63,42 @@ pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> Service
     response
 }
 
-fn body(
-    request: &HttpRequest,
-    error: &PageError,
-    words: &Words,
-    id: RequestId,
-) -> (BoxBody, &'static str) {
+fn body(request: &HttpRequest, problem: &Problem, id: RequestId) -> (BoxBody, &'static str) {
     let request_id = id.to_string();
-    if is_for_a_person(request) {
-        let frame = Frame::of(request);
-        let owned = |(href, words): (&str, &str)| (href.to_owned(), words.to_owned());
-        let (action, switch) = match error {
-            PageError::OtherSession(other) => {
-                let page = if other.is_for_anybody {
-                    other.page.as_str()
-                } else {
-                    DASHBOARD
-                };
-                let action = (page.to_owned(), format!("Go on as {}", other.now));
-                (Some(action), Switch::of(&frame, other))
-            }
-            PageError::OtherOrigin { base_url, .. } => {
-                (Some((base_url.clone(), format!("Open {base_url}"))), None)
-            }
-            _ => (words.action.map(owned), None),
-        };
-        let page = ProblemPage {
-            frame,
-            title: words.title,
-            text: words.text.to_string(),
-            fields: error
-                .fields()
-                .values()
-                .filter_map(|words| Some(words.as_str()?.to_owned()))
-                .collect(),
-            action,
-            switch,
-            request_id,
-        };
-        (
-            page.render().unwrap_or_default().boxed(),
-            "text/html; charset=utf-8",
-        )
-    } else {
+    let fields = problem.wrong_fields();
+    if !is_for_a_person(request) {
+        let named = |(name, words): &(String, String)| (name.clone(), words.as_str().into());
         let json = serde_json::json!({
-            "error": words.code, "message": words.text, "request_id": request_id, "fields": error.fields(),
+            "error": problem.words.code,
+            "message": problem.text(),
+            "request_id": request_id,
+            "fields": fields.iter().map(named).collect::<serde_json::Map<_, _>>(),
         });
-        (json.to_string().boxed(), "application/json")
+        return (json.to_string().boxed(), "application/json");
     }
+    let frame = Frame::of(request);
+    let switch = problem.more.as_ref().and_then(|more| {
+        let (next, button) = more.switch.clone()?;
+        let form_token = frame.viewer.as_ref()?.form_token.clone();
+        Some(Switch {
+            form_token,
+            next,
+            button,
+        })
+    });
+    let page = ProblemPage {
+        frame,
+        title: problem.words.title,
+        text: problem.text(),
+        fields,
+        action: problem.action(),
+        switch,
+        request_id,
+    };
+    (
+        page.render().unwrap_or_default().boxed(),
+        "text/html; charset=utf-8",
+    )
 }
 
 /// For an address where nothing is. With slashes at its end it leads to what is there without
@@ -139,6 +114,6 @@ pub async fn not_found(request: HttpRequest) -> HttpResponse {
             response.insert_header((header::LOCATION, location));
             response.finish()
         }
-        None => PageError::NotFound.into_response(),
+        None => NOT_FOUND.into_response(),
     }
 }

@@ -7,8 +7,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::State;
-use super::error::PageError;
 use super::prepared::Prepared;
+use super::problem::{NOT_FOUND, Problem};
 use super::proof::Public;
 
 pub struct Assets {
@@ -83,7 +83,7 @@ pub async fn serve(
     request: HttpRequest,
     state: Data<State>,
     file: Path<String>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, Problem> {
     let Assets {
         stylesheet,
         icon,
@@ -95,7 +95,7 @@ pub async fn serve(
     let asset = [stylesheet, icon, show_password, copy, upload, signed_in]
         .into_iter()
         .find(|asset| asset.url.strip_prefix("/static/") == Some(&file))
-        .ok_or(PageError::NotFound)?;
+        .ok_or(NOT_FOUND)?;
     let mut response = asset.content.respond(&request);
     response.headers_mut().insert(
         header::CACHE_CONTROL,

@@ -5,19 +5,19 @@ use actix_web::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::error::PageError;
+use super::problem::Problem;
 
 /// The token of `Authorization: Bearer` (RFC 6750, section 2.1); `None` for another scheme.
 ///
 /// # Errors
 /// When the header was sent twice.
-pub fn bearer(request: &HttpRequest) -> Result<Option<&str>, PageError> {
+pub fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let Some(header) = headers.next() else {
         return Ok(None);
     };
     if headers.next().is_some() {
-        return Err(PageError::Tokens("It came with two Authorization headers."));
+        return Err(Problem::tokens("It came with two Authorization headers."));
     }
     let value = header.to_str().unwrap_or_default();
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::State;
-use super::error::PageError;
+use super::problem::Problem;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::secret::{InstanceSecret, Purpose};
@@ -147,7 +147,7 @@ pub async fn hide_others<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<B>, Error> {
     if request.headers().contains_key(COOKIE) {
         let cookies = &State::of(request.request())
-            .map_err(PageError::from)?
+            .map_err(Problem::from)?
             .web
             .cookies;
         let form = cookies.form(request.headers());

@@ -10,7 +10,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{TryStreamExt, stream};
 
-use super::error::PageError;
+use super::problem::Problem;
 use crate::base::fault::Fault;
 use crate::files::{File, Files, media};
 
@@ -42,7 +42,7 @@ pub async fn answer(
     file: &File,
     shown: Display,
     parts: Parts,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, Problem> {
     let etag = format!("\"{}\"", file.checksum());
     let length = u64::try_from(file.bytes).unwrap_or_default();
     let method = request.method();
@@ -61,7 +61,7 @@ pub async fn answer(
     let (status, range) = match asked {
         Ok(None) => (StatusCode::OK, 0..length),
         Ok(Some((first, last))) => (StatusCode::PARTIAL_CONTENT, first..last + 1),
-        Err(Unsatisfiable) => return Err(PageError::NoSuchRange(length)),
+        Err(Unsatisfiable) => return Err(Problem::no_such_range(length)),
     };
     let mut answer = HttpResponse::build(status);
     if status == StatusCode::PARTIAL_CONTENT {

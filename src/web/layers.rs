@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 use super::answer;
-use super::error::PageError;
+use super::problem::Problem;
 use super::{State, query, unread};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
@@ -55,7 +55,7 @@ pub async fn edge<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let state = request.app_data::<Data<State>>().cloned();
-    let state = state.ok_or_else(|| PageError::Fault(Fault::new("a server without state")))?;
+    let state = state.ok_or_else(|| Problem::from(Fault::new("a server without state")))?;
     let id = state.web.request_ids.next();
     let mut line = Line::of(&request, id);
     let rest = unread::share(&mut request);
@@ -162,8 +162,8 @@ impl Line {
     /// A fault is written here and nowhere else.
     fn tell_of(&mut self, response: &ServiceResponse, outages: &Outages) {
         let error = response.response().error();
-        let error = error.and_then(|error| error.as_error::<PageError>());
-        if let Some(fault) = error.and_then(PageError::fault) {
+        let error = error.and_then(|error| error.as_error::<Problem>());
+        if let Some(fault) = error.and_then(Problem::fault) {
             let at = fault.place();
             match outages.count(fault, &at) {
                 Some(0) => tracing::error!(id = %self.id, %fault, at, "fault"),

@@ -8,9 +8,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::State;
-use super::error::PageError;
 use super::jwks::for_everyone;
 use super::prepared::Prepared;
+use super::problem::Problem;
 use super::proof::Public;
 use crate::base::fault::Fault;
 
@@ -33,7 +33,7 @@ pub async fn serve(
     _: Public,
     request: HttpRequest,
     state: Data<State>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, Problem> {
     let make = || async {
         let json = describe(&state)?.to_string();
         Ok::<_, Fault>(Prepared::of("application/json", json))

@@ -16,7 +16,7 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::accept::{asks_for_html, only_looks};
 use super::authorization::bearer;
-use super::error::{Foreign, PageError};
+use super::problem::{CROSS_SITE, Problem};
 use super::{State, query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl Source {
     /// Refuses what only a form's token could prove: JSON has none.
     ///
     /// # Errors
-    /// [`PageError::CrossSite`].
-    pub fn must_be_known(request: &HttpRequest) -> Result<(), PageError> {
+    /// `cross_site`.
+    pub fn must_be_known(request: &HttpRequest) -> Result<(), Problem> {
         match Self::of(request) {
             Self::Ours | Self::Bearer => Ok(()),
             Self::Unknown => Err(refused(request)),
@@ -49,18 +49,30 @@ impl Source {
 }
 
 /// Why a request is refused that changes something and comes from elsewhere.
-pub fn refused(request: &HttpRequest) -> PageError {
+pub fn refused(request: &HttpRequest) -> Problem {
     let has_null = request
         .headers()
         .get(ORIGIN)
         .is_some_and(|origin| origin == "null");
-    PageError::CrossSite(match (is_for_programs(request), has_null) {
-        (false, false) => Foreign::Form,
-        (false, true) => Foreign::FormWithoutOrigin,
-        (true, false) => Foreign::Api,
-        (true, true) => Foreign::ApiWithoutOrigin,
-    })
+    match (is_for_programs(request), has_null) {
+        (false, false) => CROSS_SITE,
+        (false, true) => CROSS_SITE.with_text(format!(
+            "{NULL_ORIGIN} Open the page at its own address, in a tab of its own and without such \
+             a setting, and send it from there."
+        )),
+        (true, false) => CROSS_SITE.with_text(format!(
+            "It came with cookies or an Origin, and neither Origin nor Sec-Fetch-Site names this \
+             site. Nothing was changed. {PROGRAM}"
+        )),
+        (true, true) => CROSS_SITE.with_text(format!("{NULL_ORIGIN} {PROGRAM}")),
+    }
 }
+
+const NULL_ORIGIN: &str = "It came with Origin: null, so the browser hides where it is from. That \
+     is so in a sandboxed frame, on a page that was opened as a file, and where a privacy setting, \
+     an extension or a Referrer-Policy wants it. Nothing was changed.";
+const PROGRAM: &str =
+    "A program sends its token as Authorization: Bearer, and no cookies and no Origin.";
 
 fn is_for_programs(request: &HttpRequest) -> bool {
     request.path().starts_with("/api/")
@@ -78,7 +90,7 @@ pub fn is_program(request: &HttpRequest) -> bool {
 ///
 /// # Errors
 /// When it comes from elsewhere.
-pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
+pub fn judge(request: &HttpRequest) -> Result<Option<Source>, Problem> {
     if only_looks(request) {
         return Ok(None);
     }
@@ -108,7 +120,7 @@ pub fn judge(request: &HttpRequest) -> Result<Option<Source>, PageError> {
     Ok(Some(source))
 }
 
-fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<Source, PageError> {
+fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<Source, Problem> {
     let state = State::of(request)?;
     let is_ours = match &state.config.base_url {
         Some(base_url) => origin.eq_ignore_ascii_case(base_url.as_str()),
@@ -126,10 +138,18 @@ fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<
     if state.web.other_origins.is_new(origin) {
         tracing::warn!("Origin {origin} is not base_url {base_url}: its requests are refused");
     }
-    Err(PageError::OtherOrigin {
-        base_url: base_url.to_owned(),
-        is_for_programs: is_for_programs(request),
-    })
+    let then = if is_for_programs(request) {
+        PROGRAM.to_owned()
+    } else {
+        format!("Open {base_url} and send it from there.")
+    };
+    let text = format!(
+        "It was sent from another address than this site's own, which is {base_url}. \
+         Nothing was changed. {then}"
+    );
+    Err(CROSS_SITE
+        .with_text(text)
+        .with_action(base_url, format!("Open {base_url}")))
 }
 
 /// The foreign origins that the log has named: each once, and only a few, so that nobody can fill

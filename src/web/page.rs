@@ -14,16 +14,17 @@ use askama::Template;
 
 use super::accept::is_for_a_person;
 use super::assets::{Asset, Assets};
-use super::error::PageError;
 use super::forms::interrupted::{self, Interrupted};
 use super::forms::{FieldError, Form, token};
+use super::problem::Problem;
 use super::proof::viewer;
+pub use super::redirect::DASHBOARD;
 use super::{State, cookies, redirect};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::sessions::{Client, Grant};
 
-pub type Answer = Result<HttpResponse, PageError>;
+pub type Answer = Result<HttpResponse, Problem>;
 
 /// In the anonymous state.
 const NOTICE: &str = "notice";
@@ -174,7 +175,7 @@ impl Page {
             let fields = errors
                 .iter()
                 .map(|error| (error.id.to_owned(), error.text.to_owned()));
-            Err(PageError::Fields(fields.collect()))
+            Err(Problem::fields(fields.collect()))
         }
     }
 
@@ -216,21 +217,18 @@ impl Deref for Page {
 }
 
 impl FromRequest for Page {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let state = request.app_data::<Data<State>>().cloned();
-        let state = state.ok_or_else(|| PageError::Fault(Fault::new("a server without state")));
+        let state = state.ok_or_else(|| Problem::from(Fault::new("a server without state")));
         std::future::ready(state.map(|state| Self {
             request: request.clone(),
             state,
         }))
     }
 }
-
-/// Where somebody goes who was not on the way to another page.
-pub const DASHBOARD: &str = "/dashboard";
 
 /// The page of this site that somebody was on the way to. What leads elsewhere is not kept.
 pub fn next_page(asked: Option<&str>) -> Option<String> {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
-use super::error::PageError;
+use super::problem::{FORBIDDEN, NOT_FOUND, Problem};
 use crate::access::{self, Action, Decision, Role, Scope};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
@@ -117,15 +117,15 @@ macro_rules! proof {
         }
 
         impl FromRequest for $proof {
-            type Error = PageError;
-            type Future = Ready<Result<Self, PageError>>;
+            type Error = Problem;
+            type Future = Ready<Result<Self, Problem>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let is_behind = request.extensions().get::<Guard>() == Some(&Guard::$proof);
                 let proof: Option<Self> = is_behind.then(|| $of(request)).flatten();
                 let missing =
                     || Fault::new(concat!("a handler without its guard ", stringify!($proof)));
-                ready(proof.ok_or_else(|| PageError::Fault(missing())))
+                ready(proof.ok_or_else(|| Problem::from(missing())))
             }
         }
     };
@@ -179,15 +179,15 @@ pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
 /// Checks that `who` may do this to what belongs to `owner`.
 ///
 /// # Errors
-/// [`PageError::Forbidden`], or [`PageError::NotFound`] for what they may not know of.
-pub fn may(who: &Identity, action: Action, owner: Option<AccountId>) -> Result<(), PageError> {
+/// [`FORBIDDEN`], or [`NOT_FOUND`] for what they may not know of.
+pub fn may(who: &Identity, action: Action, owner: Option<AccountId>) -> Result<(), Problem> {
     let who = Scope {
         account: who.account,
         role: who.role,
     };
     match access::decide(who, action, owner) {
         Decision::Allowed => Ok(()),
-        Decision::Forbidden => Err(PageError::Forbidden),
-        Decision::Hidden => Err(PageError::NotFound),
+        Decision::Forbidden => Err(FORBIDDEN),
+        Decision::Hidden => Err(NOT_FOUND),
     }
 }

@@ -6,6 +6,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::query;
 
+/// Where people go who were not on the way to another page.
+pub const DASHBOARD: &str = "/dashboard";
+
 /// What must be escaped in the value of a query key.
 const QUERY_VALUE: &AsciiSet = &CONTROLS
     .add(b' ')

@@ -61,7 +61,7 @@ fn accounts_are_listed_searched_and_paged_for_administrators_alone() {
     let refused = member.get("/admin/accounts");
     assert_eq!(
         (refused.status, refused.heading().as_str()),
-        (403, "This is not for you")
+        (403, "You do not have access")
     );
     let program = door.program(Some(&member.access()));
     assert_eq!(program.get("/admin/accounts").json()["error"], "forbidden");

@@ -319,7 +319,7 @@ fn the_api_answers_browsers_with_json_too() {
     );
 }
 
-/// The statuses of each code, as `src/web/error/mod.rs` gives them.
+/// The statuses of each code, as `src/web/problem/mod.rs` gives them.
 pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
     let status = |name: &str| {
         (400..600u16)
@@ -330,12 +330,13 @@ pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
             })
             .unwrap_or_else(|| panic!("what status is {name}?"))
     };
-    let source = include_str!("../../src/web/error/mod.rs");
+    let source = include_str!("../../src/web/problem/mod.rs");
     let mut found = BTreeMap::<_, BTreeSet<_>>::new();
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     for pair in lines.windows(2) {
-        if let Some(name) = pair[0].strip_prefix("S::") {
-            let code = pair[1].trim_matches(['"', ',']).to_owned();
+        if let Some(name) = pair[0].strip_prefix("status: S::") {
+            let code = pair[1].trim_start_matches("code: ");
+            let code = code.trim_matches(['"', ',']).to_owned();
             let status = status(name.trim_end_matches(','));
             found.entry(code).or_default().insert(status);
         }

@@ -32,7 +32,7 @@ const FLOORS: &[&str] = &[
 
 /// The same inside `web/`, whose `mod.rs` puts it together.
 const WEB_FLOORS: &[&str] = &[
-    "error",
+    "problem",
     "proof",
     "query",
     "accept",

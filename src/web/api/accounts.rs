@@ -21,7 +21,7 @@ use crate::base::version::Expected;
 use crate::config::SignupMode;
 use crate::sign_in::SignedUp;
 use crate::web::State;
-use crate::web::error::PageError;
+use crate::web::problem::{NOT_FOUND, Problem, SIGN_UP_CLOSED};
 use crate::web::proof::{Public, Recent, SignedIn, may};
 
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ pub async fn sign_up(
     Json(new): Json<NewAccount>,
 ) -> Answer {
     if state.config.signup.mode == SignupMode::Closed {
-        return Err(PageError::SignUpClosed);
+        return Err(SIGN_UP_CLOSED);
     }
     // All but the password, because a fast hash of this is stored.
     let asked = serde_json::json!([new.username, new.email, new.name]).to_string();
@@ -169,9 +169,9 @@ fn known<T>(
     asked: Option<String>,
     parse: impl FnOnce(&str) -> Option<T>,
     words: &'static str,
-) -> Result<Option<T>, PageError> {
+) -> Result<Option<T>, Problem> {
     asked
-        .map(|text| parse(&text).ok_or(PageError::Malformed(words)))
+        .map(|text| parse(&text).ok_or(Problem::malformed(words)))
         .transpose()
 }
 
@@ -232,7 +232,7 @@ pub async fn delete(
 }
 
 async fn shown(state: &State, id: AccountId, seen: &IfNoneMatch) -> Answer {
-    let account = state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    let account = state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     if seen.has(account.version) {
         return Ok(not_modified(account.version));
     }
@@ -300,8 +300,8 @@ impl Fields {
             .ok()
     }
 
-    fn refused(self) -> PageError {
-        PageError::Fields(self.0)
+    fn refused(self) -> Problem {
+        Problem::fields(self.0)
     }
 }
 
@@ -314,6 +314,6 @@ fn path(id: AccountId) -> String {
     format!("/api/accounts/{id}")
 }
 
-fn parse(id: &str) -> Result<AccountId, PageError> {
-    AccountId::parse(id).ok_or(PageError::NotFound)
+fn parse(id: &str) -> Result<AccountId, Problem> {
+    AccountId::parse(id).ok_or(NOT_FOUND)
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{body_of, json, parsed};
 use crate::idempotency::Once;
-use crate::web::error::PageError;
+use crate::web::problem::Problem;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -23,8 +23,8 @@ pub struct New<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
-    type Error = PageError;
-    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -42,14 +42,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
 ///
 /// # Errors
 /// When it is no key, or more than one.
-pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<Once>, PageError> {
+pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<Once>, Problem> {
     let mut keys = request.headers().get_all(KEY);
     let Some(key) = keys.next() else {
         return Ok(None);
     };
     let key = key.to_str().ok().filter(|_| keys.next().is_none());
     let once = key.and_then(|key| Once::new(key, request.method().as_str(), request.path(), what));
-    once.map(Some).ok_or(PageError::Malformed(
+    once.map(Some).ok_or(Problem::malformed(
         "Idempotency-Key takes one key of 1 to 64 visible characters of ASCII. Nothing was saved.",
     ))
 }
@@ -59,7 +59,7 @@ pub fn created(
     location: &str,
     body: &impl Serialize,
     replayed: bool,
-) -> Result<HttpResponse, PageError> {
+) -> Result<HttpResponse, Problem> {
     let mut answer = json(StatusCode::CREATED, body)?;
     let mut headers = vec![(LOCATION, location)];
     if replayed {

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::{Json, NAME_MAX};
 use crate::web::authorization;
-use crate::web::error::PageError;
 use crate::web::forms::{FORM, Form, VisitorForm};
 use crate::web::origin::Source;
+use crate::web::problem::Problem;
 
 /// By `username` or `email`: one of them.
 #[derive(Deserialize)]
@@ -27,8 +27,8 @@ pub struct NewSession {
 pub struct Credentials(pub NewSession);
 
 impl FromRequest for Credentials {
-    type Error = PageError;
-    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
@@ -45,7 +45,7 @@ impl FromRequest for Credentials {
     }
 }
 
-fn basic(request: &HttpRequest) -> Result<Option<NewSession>, PageError> {
+fn basic(request: &HttpRequest) -> Result<Option<NewSession>, Problem> {
     let Some(credentials) = authorization::basic(request) else {
         return Ok(None);
     };
@@ -54,14 +54,14 @@ fn basic(request: &HttpRequest) -> Result<Option<NewSession>, PageError> {
     let has_body =
         headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0");
     if has_body {
-        return Err(PageError::Malformed(
+        return Err(Problem::malformed(
             "Send either Authorization: Basic or a body. Nothing was saved.",
         ));
     }
     // As for a body.
     Source::must_be_known(request)?;
     let credentials = authorization::name_and_password(credentials);
-    let (username, password) = credentials.ok_or(PageError::Malformed(
+    let (username, password) = credentials.ok_or(Problem::malformed(
         "Authorization: Basic takes name:password in UTF-8 and base64. Nothing was saved.",
     ))?;
     Ok(Some(NewSession {
@@ -73,22 +73,22 @@ fn basic(request: &HttpRequest) -> Result<Option<NewSession>, PageError> {
 }
 
 /// As strictly as JSON.
-fn by_form(form: &Form) -> Result<NewSession, PageError> {
+fn by_form(form: &Form) -> Result<NewSession, Problem> {
     let known = ["username", "email", "password", "stay"];
     if let Some(unknown) = form.names().find(|name| !known.contains(name)) {
         let short: String = unknown.chars().take(NAME_MAX).collect();
-        return Err(PageError::field(&short, "is not taken here"));
+        return Err(Problem::field(&short, "is not taken here"));
     }
     let text = |name| form.find(name).map(str::to_owned);
     let stay = match form.find("stay") {
         None | Some("false") => false,
         Some("true") => true,
-        Some(_) => return Err(PageError::field("stay", "is true or false")),
+        Some(_) => return Err(Problem::field("stay", "is true or false")),
     };
     Ok(NewSession {
         username: text("username"),
         email: text("email"),
-        password: text("password").ok_or_else(|| PageError::field("password", "is missing"))?,
+        password: text("password").ok_or_else(|| Problem::field("password", "is missing"))?,
         stay,
     })
 }

@@ -15,8 +15,8 @@ use crate::base::names::{Description, FileName};
 use crate::files::{Change, Cursor, File, Refused, Search, Sort};
 use crate::web::State;
 use crate::web::download::{self, Display, Parts};
-use crate::web::error::PageError;
 use crate::web::forms::upload::{self, Expected, Right, receive};
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
 #[derive(Serialize)]
@@ -63,7 +63,7 @@ pub async fn list(
     Asked(which): Asked<Which>,
 ) -> Answer {
     let sort = match which.sort.as_deref() {
-        Some(text) => Sort::parse(text).ok_or(PageError::Malformed(
+        Some(text) => Sort::parse(text).ok_or(Problem::malformed(
             "sort is newest, oldest, name or largest.",
         ))?,
         None => Sort::default(),
@@ -98,17 +98,17 @@ pub async fn add(
     if let Some(name) = form.names().find(unknown) {
         let name = Some(name).filter(|name| name.len() <= super::NAME_MAX);
         let field = name.unwrap_or("a field");
-        return Err(PageError::field(field, "is not taken here"));
+        return Err(Problem::field(field, "is not taken here"));
     }
     let description = description(form.text("description"))?;
     let arrived = received
         .files
         .map_err(|refused| upload::refusal(refused, files))?;
     if arrived.is_empty() {
-        return Err(PageError::field("file", "is missing"));
+        return Err(Problem::field("file", "is missing"));
     }
     if arrived.len() > 1 && description.is_some() {
-        return Err(PageError::field("description", upload::ONE_DESCRIPTION));
+        return Err(Problem::field("description", upload::ONE_DESCRIPTION));
     }
     let mut asked_for = form.text("description").to_owned();
     for file in &arrived {
@@ -170,7 +170,7 @@ pub async fn change(
     Json(changes): Json<Changes>,
 ) -> Answer {
     let name = changes.name.as_deref().map(FileName::parse).transpose();
-    let name = name.map_err(|words| PageError::field("name", &words))?;
+    let name = name.map_err(|words| Problem::field("name", &words))?;
     let text = changes.description.map(Option::unwrap_or_default);
     let change = Change {
         name,
@@ -180,7 +180,7 @@ pub async fn change(
     match files.change(who.account, id, expected, change).await {
         Err(Refused::ExtensionNotTaken(kind)) => {
             let words = upload::extension_not_taken(kind, files);
-            Err(PageError::field("name", &words))
+            Err(Problem::field("name", &words))
         }
         changed => one(changed?),
     }
@@ -202,10 +202,10 @@ fn one(file: File) -> Answer {
     Ok(tagged(json(StatusCode::OK, &Shown::of(file))?, version))
 }
 
-pub fn parse(id: &str) -> Result<FileId, PageError> {
-    FileId::parse(id).ok_or(PageError::NotFound)
+pub fn parse(id: &str) -> Result<FileId, Problem> {
+    FileId::parse(id).ok_or(NOT_FOUND)
 }
 
-fn description(text: &str) -> Result<Option<Description>, PageError> {
-    Description::parse(text).map_err(|words| PageError::field("description", &words))
+fn description(text: &str) -> Result<Option<Description>, Problem> {
+    Description::parse(text).map_err(|words| Problem::field("description", &words))
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Json, json};
 use crate::sessions::Maker;
 use crate::web::State;
-use crate::web::error::PageError;
+use crate::web::problem::Problem;
 use crate::web::proof::Recent;
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ pub async fn make(Recent(who): Recent, state: Data<State>, Json(new): Json<NewLi
     let mut routes = state.web.routes.iter();
     if !routes.any(|route| route.takes_links_at(&new.path)) {
         let words = "There is no page at this path that a link can show.".to_owned();
-        return Err(PageError::Fields(vec![("path".to_owned(), words)]));
+        return Err(Problem::fields(vec![("path".to_owned(), words)]));
     }
     let claims = &who.claims;
     let from = Maker::Session {

@@ -23,14 +23,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::error::PageError;
 use super::forms;
 use super::origin::Source;
+use super::problem::Problem;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;
 
-pub type Answer = Result<HttpResponse, PageError>;
+pub type Answer = Result<HttpResponse, Problem>;
 
 pub const JSON: &str = "application/json";
 pub const NOT_JSON: &str = "The body is not JSON. Nothing was saved.";
@@ -41,8 +41,8 @@ pub const NAME_MAX: usize = 40;
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
-    type Error = PageError;
-    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -50,26 +50,26 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, PageError> {
+async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, Problem> {
     Source::must_be_known(request)?;
     forms::body_of(request, payload, JSON).await
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let read = serde_json::from_slice(body).map_err(|error| unreadable::<T>(&error, body))?;
     // The parser would take a list of values, too, for an object's in their order.
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'{') {
         Ok(read)
     } else {
-        Err(PageError::Fields(Vec::new()))
+        Err(Problem::fields(Vec::new()))
     }
 }
 
 /// The parser's own message may quote a value, which may be a secret.
-fn unreadable<T: DeserializeOwned>(error: &serde_json::Error, body: &[u8]) -> PageError {
+fn unreadable<T: DeserializeOwned>(error: &serde_json::Error, body: &[u8]) -> Problem {
     if !error.is_data() {
-        return PageError::Malformed(NOT_JSON);
+        return Problem::malformed(NOT_JSON);
     }
     let message = error.to_string();
     let named = |before: &str| {
@@ -84,7 +84,7 @@ fn unreadable<T: DeserializeOwned>(error: &serde_json::Error, body: &[u8]) -> Pa
     let found = fields
         .iter()
         .find_map(|(before, words)| Some((named(before)?, (*words).to_owned())));
-    PageError::Fields(found.map_or_else(|| mistyped::<T>(body), |found| vec![found]))
+    Problem::fields(found.map_or_else(|| mistyped::<T>(body), |found| vec![found]))
 }
 
 /// The fields whose values are of another type than is taken. The parser does not say which field

@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, json};
-use crate::web::error::PageError;
+use crate::web::problem::Problem;
 
 const LIMIT_MAX: u16 = 100;
-const NO_SUCH_PAGE: PageError = PageError::Malformed(
+const NO_SUCH_PAGE: Problem = Problem::malformed(
     "There is no such page of the list: after is what next said, limit is 1 to 100, \
      and nothing is asked for twice.",
 );
@@ -55,8 +55,8 @@ pub struct Page {
 pub struct Asked<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Asked<T> {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = request.query_string();
@@ -75,7 +75,7 @@ impl<T: DeserializeOwned> FromRequest for Asked<T> {
 pub fn cursor<C>(
     after: Option<&str>,
     parse: impl FnOnce(&str) -> Option<C>,
-) -> Result<Option<C>, PageError> {
+) -> Result<Option<C>, Problem> {
     match after {
         Some(text) => parse(text).map(Some).ok_or(NO_SUCH_PAGE),
         None => Ok(None),

@@ -12,7 +12,7 @@ use actix_web::http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MAT
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use crate::base::version::{Expected, Version};
-use crate::web::error::PageError;
+use crate::web::problem::Problem;
 
 /// What Apache (`DeflateAlterETag`, `BrotliAlterETag`) and Caddy put at the end of a tag.
 const CODINGS: [&str; 3] = ["-gzip", "-br", "-zstd"];
@@ -31,8 +31,8 @@ impl IfNoneMatch {
 }
 
 impl FromRequest for IfMatch {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let named = named(request.headers(), &IF_MATCH);
@@ -41,8 +41,8 @@ impl FromRequest for IfMatch {
 }
 
 impl FromRequest for IfNoneMatch {
-    type Error = PageError;
-    type Future = std::future::Ready<Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(named(request.headers(), &IF_NONE_MATCH).map(Self))
@@ -62,12 +62,12 @@ pub fn not_modified(version: Version) -> HttpResponse {
     tagged(HttpResponse::new(StatusCode::NOT_MODIFIED), version)
 }
 
-fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Expected>, PageError> {
+fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Expected>, Problem> {
     let lines: Option<Vec<_>> = headers
         .get_all(name)
         .map(|line| line.to_str().ok())
         .collect();
-    let malformed = PageError::Malformed(
+    let malformed = Problem::malformed(
         "If-Match and If-None-Match take entity tags in quotes, or *. Nothing was changed.",
     );
     match lines.as_deref() {

@@ -9,7 +9,7 @@ use crate::access::Action;
 use crate::base::ids::AccountId;
 use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::web::State;
-use crate::web::error::PageError;
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Recent, SignedIn, may};
 
 /// How much there is, and may be: of files, and of their bytes together.
@@ -24,7 +24,7 @@ struct Shown {
 pub async fn show(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
     let id = parse(&id)?;
     may(&who, Action::SeeAccount, Some(id))?;
-    state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     quota(&state, state.files.shelf(id).await?)
 }
 
@@ -58,7 +58,7 @@ pub async fn change(
         .map(|(field, _, limit)| (field.to_owned(), format!("must be 0 to {limit}")))
         .collect();
     if !wrong.is_empty() {
-        return Err(PageError::Fields(wrong));
+        return Err(Problem::fields(wrong));
     }
     let (files, bytes) = (changes.files_max, changes.bytes_max);
     quota(&state, state.files.set_quota(id, files, bytes).await?)
@@ -75,6 +75,6 @@ fn quota(state: &State, shelf: Shelf) -> Answer {
     json(StatusCode::OK, &quota)
 }
 
-fn parse(id: &str) -> Result<AccountId, PageError> {
-    AccountId::parse(id).ok_or(PageError::NotFound)
+fn parse(id: &str) -> Result<AccountId, Problem> {
+    AccountId::parse(id).ok_or(NOT_FOUND)
 }

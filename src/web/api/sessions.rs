@@ -13,7 +13,7 @@ use crate::base::ids::SessionId;
 use crate::base::names::Password;
 use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Stay};
 use crate::sign_in::{Delivery, Outcome};
-use crate::web::error::PageError;
+use crate::web::problem::{BUSY, NOT_FOUND, Problem, SIGN_IN_REFUSED};
 use crate::web::proof::{Public, SignedIn};
 use crate::web::{State, client};
 
@@ -25,7 +25,7 @@ pub async fn start(
 ) -> Answer {
     let ((Some(login), None) | (None, Some(login))) = (new.username, new.email) else {
         let words = "Send either username or email.";
-        return Err(PageError::field("username", words));
+        return Err(Problem::field("username", words));
     };
     let delivery = Delivery::Session {
         kind: ClientKind::Program,
@@ -43,8 +43,8 @@ pub async fn start(
         .await?
     {
         Outcome::SignedIn(grant) => granted(StatusCode::CREATED, &grant, state.clock.now()),
-        Outcome::Link(_) | Outcome::Refused => Err(PageError::SignInRefused),
-        Outcome::Busy => Err(PageError::Busy),
+        Outcome::Link(_) | Outcome::Refused => Err(SIGN_IN_REFUSED),
+        Outcome::Busy => Err(BUSY),
     }
 }
 
@@ -124,7 +124,7 @@ pub async fn end_all(
     let keep = match except.map(Query::into_inner) {
         Ok(Except { except: None }) => None,
         Ok(Except { except: Some(word) }) if word == "current" => Some(who.session),
-        _ => return Err(PageError::Malformed("Only except=current is known here.")),
+        _ => return Err(Problem::malformed("Only except=current is known here.")),
     };
     state
         .sessions
@@ -134,8 +134,8 @@ pub async fn end_all(
 }
 
 /// Somebody else's is not found, as one that is not there.
-async fn find(state: &State, who: &Identity, id: &str) -> Result<Listed, PageError> {
-    let id = SessionId::parse(id).ok_or(PageError::NotFound)?;
+async fn find(state: &State, who: &Identity, id: &str) -> Result<Listed, Problem> {
+    let id = SessionId::parse(id).ok_or(NOT_FOUND)?;
     let found = state.sessions.find(who.account, id).await?;
-    found.ok_or(PageError::NotFound)
+    found.ok_or(NOT_FOUND)
 }

@@ -14,7 +14,7 @@ use crate::base::clock::rfc3339;
 use crate::base::ids::{AccountId, ShareId};
 use crate::shares::{Cursor, NewShare, Share};
 use crate::web::State;
-use crate::web::error::PageError;
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{SignedIn, may};
 
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(share: &Share, state: &State) -> Result<Self, PageError> {
+    fn of(share: &Share, state: &State) -> Result<Self, Problem> {
         Ok(Self {
             id: share.id.to_string(),
             url: format!("{}{}", state.base_url.as_str(), state.shares.link(share)?),
@@ -82,7 +82,7 @@ pub async fn add(
     let wanted = NewShare::parse(Some(new.minutes), new.downloads, new.password.as_deref());
     let wanted = wanted.map_err(|wrong| {
         let wrong = wrong.into_iter();
-        PageError::Fields(
+        Problem::fields(
             wrong
                 .map(|(field, words)| (field.to_owned(), words.into_owned()))
                 .collect(),
@@ -101,7 +101,7 @@ pub async fn delete(
     ids: Path<(String, String)>,
 ) -> Answer {
     let file = parse(&ids.0)?;
-    let share = ShareId::parse(&ids.1).ok_or(PageError::NotFound)?;
+    let share = ShareId::parse(&ids.1).ok_or(NOT_FOUND)?;
     state.shares.revoke(who.account, file, share).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -113,17 +113,17 @@ struct Count {
 
 /// How many links of an account are open, whatever its sessions and its state.
 pub async fn count(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let id = AccountId::parse(&id).ok_or(PageError::NotFound)?;
+    let id = AccountId::parse(&id).ok_or(NOT_FOUND)?;
     may(&who, Action::SeeAccount, Some(id))?;
-    state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     let open = state.shares.count_open(id).await?;
     json(StatusCode::OK, &Count { open })
 }
 
 pub async fn revoke_all(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let id = AccountId::parse(&id).ok_or(PageError::NotFound)?;
+    let id = AccountId::parse(&id).ok_or(NOT_FOUND)?;
     may(&who, Action::RevokeLinks, Some(id))?;
-    state.accounts.find(id).await?.ok_or(PageError::NotFound)?;
+    state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     state.shares.revoke_all(id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -8,8 +8,8 @@ use super::{Answer, Json, granted, json};
 use crate::sessions::NotSignedIn;
 use crate::tokens::AccessClaims;
 use crate::web::State;
-use crate::web::error::PageError;
 use crate::web::forms::Form;
+use crate::web::problem::Problem;
 use crate::web::proof::Public;
 
 #[derive(Deserialize)]
@@ -21,8 +21,8 @@ pub struct Refresh {
 pub async fn refresh(_: Public, state: Data<State>, Json(sent): Json<Refresh>) -> Answer {
     match state.sessions.renew(&sent.refresh_token).await {
         Ok(grant) => granted(StatusCode::OK, &grant, state.clock.now()),
-        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
-        Err(refused) => Err(PageError::NotSignedIn(Some(refused.to_string()))),
+        Err(NotSignedIn::Fault(fault)) => Err(Problem::unavailable(fault)),
+        Err(refused) => Err(Problem::invalid_token(refused)),
     }
 }
 
@@ -40,11 +40,11 @@ struct Introspected<'a> {
 /// token could use it as well, and is told no more than that would.
 pub async fn introspect(_: Public, state: Data<State>, sent: Form) -> Answer {
     let token = sent.find("token");
-    let token = token.ok_or_else(|| PageError::field("token", "is missing"))?;
+    let token = token.ok_or_else(|| Problem::field("token", "is missing"))?;
     let identity = match state.sessions.identify(token).await {
         Ok(identity) => Some(identity),
         Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => None,
-        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
     };
     json(
         StatusCode::OK,

@@ -13,7 +13,7 @@ use crate::base::clock::rfc3339;
 use crate::base::ids::ItemId;
 use crate::base::names::Title;
 use crate::web::State;
-use crate::web::error::PageError;
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 use crate::work::{Change, Cursor, Item, Place, Refused, Status};
 
@@ -53,7 +53,7 @@ pub async fn list(
     Asked(which): Asked<Which>,
 ) -> Answer {
     let status = match which.status.as_deref() {
-        Some(text) => Some(Status::parse(text).ok_or(PageError::Malformed(
+        Some(text) => Some(Status::parse(text).ok_or(Problem::malformed(
             "status is open or done; without it, both are listed.",
         ))?),
         None => None,
@@ -147,11 +147,11 @@ fn one(item: Item) -> Answer {
     Ok(tagged(json(StatusCode::OK, &Shown::of(item))?, version))
 }
 
-fn parse(id: &str) -> Result<ItemId, PageError> {
-    ItemId::parse(id).ok_or(PageError::NotFound)
+fn parse(id: &str) -> Result<ItemId, Problem> {
+    ItemId::parse(id).ok_or(NOT_FOUND)
 }
 
-fn title(text: &str) -> Result<Title, PageError> {
+fn title(text: &str) -> Result<Title, Problem> {
     Title::parse(text)
-        .map_err(|words| PageError::Fields(vec![("title".to_owned(), words.into_owned())]))
+        .map_err(|words| Problem::fields(vec![("title".to_owned(), words.into_owned())]))
 }

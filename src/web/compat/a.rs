@@ -22,9 +22,9 @@ use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
 use crate::web::api;
-use crate::web::error::PageError;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
+use crate::web::problem::Problem;
 use crate::web::proof::Public;
 
 const TOKEN_SECONDS: i64 = 30 * 60;
@@ -112,7 +112,7 @@ pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
     };
     let account = match owner(&page, Tutorial::A, token).await {
         Ok(account) => account,
-        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
         Err(_) => return refused("Token is invalid !!"),
     };
     let token = token.to_owned();

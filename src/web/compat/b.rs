@@ -8,9 +8,9 @@ use super::{Tried, issue, owner, text, try_password, unknown_field};
 use crate::sessions::{ClientKind, NotSignedIn, Stay};
 use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
-use crate::web::error::PageError;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
+use crate::web::problem::Problem;
 use crate::web::proof::{Public, PublicToken};
 use crate::web::{api, cookies};
 
@@ -70,6 +70,6 @@ pub async fn auth(_: PublicToken, page: Page) -> Answer {
         )),
         Err(NotSignedIn::Token(Refused::Expired)) => refused("Token has expired"),
         Err(NotSignedIn::Token(_) | NotSignedIn::Ended) => refused("Invalid Token"),
-        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => Err(Problem::unavailable(fault)),
     }
 }

@@ -14,9 +14,9 @@ use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
-use crate::web::error::PageError;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
+use crate::web::problem::Problem;
 use crate::web::proof::Public;
 
 const TOKEN_SECONDS: i64 = 2 * 86_400;
@@ -100,7 +100,7 @@ pub async fn need_login(_: Public, page: Page, request: HttpRequest) -> Answer {
             StatusCode::OK,
             "if you see this, that means your token is valid",
         )),
-        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => Err(Problem::unavailable(fault)),
         Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => {
             let id = claims.own.get("user_id").and_then(Value::as_str);
             match id.and_then(AccountId::parse) {

@@ -15,10 +15,10 @@ use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
 use crate::web::accept::is_for_a_person;
-use crate::web::error::PageError;
 use crate::web::forms::FORM;
 use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::page::{Answer, Frame, Page};
+use crate::web::problem::Problem;
 use crate::web::proof::{Public, PublicToken};
 use crate::web::{api, authorization};
 
@@ -70,7 +70,7 @@ fn not_admitted(message: &'static str) -> Answer {
 }
 
 /// Whose token came in the address, and the token; or what to say instead.
-async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>, PageError> {
+async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>, Problem> {
     let token = page.query("token").unwrap_or_default();
     if token.is_empty() {
         return Ok(Err(MISSING));
@@ -90,7 +90,7 @@ pub async fn show(_: PublicToken, page: Page) -> Answer {
             page.show(StatusCode::OK, &UploadPage { frame, token })
         }
         // A person is told by a page, as wherever else a token does not belong.
-        Err(_) if is_for_a_person(page.request()) => Err(PageError::Tokens(
+        Err(_) if is_for_a_person(page.request()) => Err(Problem::tokens(
             "The token in it does not belong here. Nothing was changed.",
         )),
         Err(words) => not_admitted(words),
@@ -100,7 +100,7 @@ pub async fn show(_: PublicToken, page: Page) -> Answer {
 /// In the tutorial's words to a program, and by a page to a person.
 fn refused(page: &Page, status: StatusCode, words: &'static str) -> Answer {
     if is_for_a_person(page.request()) {
-        Err(PageError::NotUploaded(status, words))
+        Err(Problem::not_uploaded(status, words))
     } else {
         Ok(text(status, words))
     }
@@ -129,7 +129,7 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
     let received = receive(page.request(), body.into_inner(), files, account, expected).await?;
     let description = received.form.text("description");
     let description =
-        Description::parse(description).map_err(|words| PageError::field("description", &words))?;
+        Description::parse(description).map_err(|words| Problem::field("description", &words))?;
     let kept = match received.files {
         Ok(arrived) if arrived.is_empty() => {
             return refused(StatusCode::BAD_REQUEST, "No file was chosen");

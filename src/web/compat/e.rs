@@ -17,9 +17,9 @@ use crate::sessions::NotSignedIn;
 use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
-use crate::web::error::PageError;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
+use crate::web::problem::Problem;
 use crate::web::proof::Public;
 use crate::work::{ITEMS_MAX, Item};
 
@@ -59,14 +59,14 @@ struct Access {
 
 /// As flask-jwt tells what went wrong.
 #[derive(Serialize)]
-struct Problem<'a> {
+struct Answered<'a> {
     status_code: u16,
     error: &'a str,
     description: &'a str,
 }
 
 fn problem(status: StatusCode, error: &str, description: &str) -> Answer {
-    let problem = Problem {
+    let problem = Answered {
         status_code: status.as_u16(),
         error,
         description,
@@ -124,7 +124,7 @@ async fn holder(page: &Page, request: &HttpRequest) -> Result<Account, Answer> {
         Err(error) => error,
     };
     let why = match error {
-        NotSignedIn::Fault(fault) => return Err(Err(PageError::Unavailable(fault))),
+        NotSignedIn::Fault(fault) => return Err(Err(Problem::unavailable(fault))),
         NotSignedIn::Token(Refused::Expired) => "Signature has expired".to_owned(),
         NotSignedIn::Token(Refused::Early) => {
             "Issued At claim (iat) cannot be in the future.".to_owned()

@@ -19,10 +19,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::api::NAME_MAX;
-use super::error::{PageError, WEAK_PASSWORD};
 use super::forms::{Form, VisitorForm};
 use super::page::{Answer, Page};
 use super::pages::{login, signup};
+use super::problem::{BUSY, Problem, SIGN_UP_CLOSED, WEAK_PASSWORD};
 use crate::accounts::{Account, Conflict, NewAccount, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -76,7 +76,7 @@ enum NotMade {
     Taken(Conflict),
     /// In words for who sent it.
     Field(Refusal),
-    Failed(PageError),
+    Failed(Problem),
 }
 
 impl From<Refusal> for NotMade {
@@ -91,14 +91,14 @@ async fn make_account(
     read: impl FnOnce() -> Result<NewAccount, Refusal>,
 ) -> Result<Account, NotMade> {
     if page.config.signup.mode == SignupMode::Closed {
-        return Err(NotMade::Failed(PageError::SignUpClosed));
+        return Err(NotMade::Failed(SIGN_UP_CLOSED));
     }
     let made = page.accounts.sign_up(read()?).await;
     made.map_err(|error| match error {
         SignUpError::Taken(which) => NotMade::Taken(which),
         SignUpError::Reserved(why) => NotMade::Field(why),
         SignUpError::Password(HashError::Weak) => NotMade::Field(WEAK_PASSWORD.into()),
-        SignUpError::Password(HashError::Busy(_)) => NotMade::Failed(PageError::Busy),
+        SignUpError::Password(HashError::Busy(_)) => NotMade::Failed(BUSY),
         SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
             NotMade::Failed(fault.into())
         }
@@ -118,7 +118,7 @@ async fn try_password(
     login: &str,
     password: &str,
     delivery: Delivery,
-) -> Result<Tried, PageError> {
+) -> Result<Tried, Problem> {
     let password = Password::typed(password);
     let tried = page
         .sign_in
@@ -126,7 +126,7 @@ async fn try_password(
         .await?;
     match tried {
         Outcome::SignedIn(grant) => Ok(Tried::In(Box::new(grant))),
-        Outcome::Busy => Err(PageError::Busy),
+        Outcome::Busy => Err(BUSY),
         Outcome::Link(_) | Outcome::Refused => {
             let is_known = !page.config.compat.exact || is_known(page, login).await?;
             Ok(if is_known {

@@ -10,10 +10,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::web::api::{JSON, NOT_JSON};
-use crate::web::error::PageError;
 use crate::web::forms::part::{self, Head, unreadable};
 use crate::web::forms::{self, FORM, Form};
 use crate::web::origin::{self, Source};
+use crate::web::problem::{Problem, TOO_LARGE};
 
 const MULTIPART: &str = "multipart/form-data";
 
@@ -26,7 +26,7 @@ pub fn is_json(request: &HttpRequest) -> bool {
 }
 
 /// A form of either encoding. Without a body, one without fields, as Flask has it.
-pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, PageError> {
+pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, Problem> {
     let body = body.into_inner();
     let form = if is_of_type(request, MULTIPART) {
         let body = forms::body_of(request, body, MULTIPART).await?;
@@ -52,7 +52,7 @@ fn has_no_body(request: &HttpRequest) -> bool {
 }
 
 /// RFC 7578. The body is here already, so it is as small as any other form.
-async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, PageError> {
+async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, Problem> {
     let length = body.len();
     let whole = stream::iter([Ok::<_, PayloadError>(body)]);
     let mut parts = Multipart::new(request.headers(), whole);
@@ -61,11 +61,11 @@ async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, PageError
         let mut part = part.map_err(unreadable)?;
         let head = Head::of(&part)?;
         if head.file_name.is_some() {
-            return Err(PageError::Malformed(
+            return Err(Problem::malformed(
                 "The form has a file in it, and none is taken here. Nothing was saved.",
             ));
         }
-        let value = part.bytes(length).await.map_err(|_| PageError::TooLarge)?;
+        let value = part.bytes(length).await.map_err(|_| TOO_LARGE)?;
         form.add(head.name, part::text(value.map_err(unreadable)?.into())?)?;
     }
     Ok(form)
@@ -73,12 +73,12 @@ async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, PageError
 
 /// An object of JSON. What is no text in it counts as empty, and what is no object as without
 /// fields: the tutorials say what they miss.
-pub async fn json(request: &HttpRequest, body: Payload) -> Result<Form, PageError> {
+pub async fn json(request: &HttpRequest, body: Payload) -> Result<Form, Problem> {
     if !origin::is_program(request) {
         Source::must_be_known(request)?;
     }
     let body = forms::body_of(request, body.into_inner(), JSON).await?;
-    let sent: Value = serde_json::from_slice(&body).map_err(|_| PageError::Malformed(NOT_JSON))?;
+    let sent: Value = serde_json::from_slice(&body).map_err(|_| Problem::malformed(NOT_JSON))?;
     let mut form = Form::default();
     if let Value::Object(fields) = sent {
         for (name, value) in fields {

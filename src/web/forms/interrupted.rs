@@ -11,9 +11,10 @@ use super::token::{self, MadeFor};
 use super::{BODY_WITHIN, FORM, Form, body_of, upload};
 use crate::base::ids::AccountId;
 use crate::web::accept::{is_for_a_person, only_looks};
-use crate::web::error::{OtherSession, PageError};
 use crate::web::origin::{self, Source};
+use crate::web::problem::{OTHER_SESSION, Problem, TOO_LARGE, TOO_SLOW};
 use crate::web::proof::viewer;
+use crate::web::redirect::DASHBOARD;
 use crate::web::{State, cookies, query, redirect};
 
 /// In the anonymous state.
@@ -190,9 +191,9 @@ impl Sent {
             }
         };
         let form = tokio::time::timeout(BODY_WITHIN, read).await;
-        let form = form.unwrap_or(Err(PageError::TooSlow));
+        let form = form.unwrap_or(Err(TOO_SLOW));
         Self {
-            is_too_long: matches!(form, Err(PageError::TooLarge)),
+            is_too_long: form.as_ref().is_err_and(|problem| problem.is(&TOO_LARGE)),
             form: form.unwrap_or_default(),
             carries,
         }
@@ -220,10 +221,7 @@ pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
 ///
 /// # Errors
 /// As [`check`].
-pub async fn lead_to_confirm(
-    request: &HttpRequest,
-    sent: &Sent,
-) -> Result<HttpResponse, PageError> {
+pub async fn lead_to_confirm(request: &HttpRequest, sent: &Sent) -> Result<HttpResponse, Problem> {
     check_sent(request, sent).await?;
     let made_for = State::of(request)?
         .web
@@ -241,9 +239,9 @@ pub async fn lead_to_confirm(
 /// Whether a form may act on the account that is signed in.
 ///
 /// # Errors
-/// [`PageError::CrossSite`], or when it was made for another session: what was typed is kept for
+/// `cross_site`, or when it was made for another session: what was typed is kept for
 /// the account that typed it.
-pub async fn check(request: &HttpRequest, form: Form, carries: Carries) -> Result<Form, PageError> {
+pub async fn check(request: &HttpRequest, form: Form, carries: Carries) -> Result<Form, Problem> {
     let sent = Sent {
         form,
         carries,
@@ -253,7 +251,7 @@ pub async fn check(request: &HttpRequest, form: Form, carries: Carries) -> Resul
     Ok(sent.form)
 }
 
-pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageError> {
+pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), Problem> {
     let proof = token::prove(request, sent.form.text("form_token"))?;
     if proof.is_for_viewer {
         return Ok(());
@@ -277,7 +275,7 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageEr
         .made_for
         .map(|made_for| keep(request, made_for, why, sent));
     if is_same && is_for_a_person(request) {
-        return Err(PageError::SignedInAgain(page_of(request)));
+        return Err(Problem::signed_in_again(&page_of(request)));
     }
     let other = match proof.made_for {
         Some(made_for) if !is_same => find_other(request, made_for.account).await,
@@ -290,15 +288,31 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), PageEr
         Some((name, _)) => (now.to_owned(), Some(name)),
         None => (now.to_owned(), None),
     };
-    Err(PageError::OtherSession(Box::new(OtherSession {
-        now,
-        made_for,
-        is_kept: typed == Some(Typed::Kept),
-        page: page_of(request),
-        is_for_anybody: !request
-            .match_pattern()
-            .is_some_and(|path| path.contains('{')),
-    })))
+    let is_kept = typed == Some(Typed::Kept);
+    let text = match &made_for {
+        Some(name) if is_kept => format!(
+            "You are signed in as {now} now; this page was made for {name}. \
+             Nothing was changed. What was typed is kept for {name}."
+        ),
+        made_for => format!(
+            "You are signed in as {now} now; this page was made for {}. Nothing was changed.",
+            made_for.as_deref().unwrap_or("another session")
+        ),
+    };
+    let page = page_of(request);
+    // Others may not have a page with an id in its address.
+    let is_for_anybody = !request
+        .match_pattern()
+        .is_some_and(|path| path.contains('{'));
+    let go_on = if is_for_anybody { &page } else { DASHBOARD };
+    let other = made_for.as_deref().unwrap_or("another person");
+    Err(OTHER_SESSION
+        .with_text(text)
+        .with_action(go_on, format!("Continue as {now}"))
+        .with_switch(
+            redirect::by_way_of("/login", &page),
+            format!("Sign out, and sign in as {other}"),
+        ))
 }
 
 /// What somebody is called, and what they sign in with.

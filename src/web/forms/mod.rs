@@ -14,8 +14,8 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use percent_encoding::percent_decode;
 
-use super::error::PageError;
 use super::origin;
+use super::problem::{Problem, TOO_LARGE, TOO_SLOW};
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 use interrupted::Carries;
@@ -50,7 +50,7 @@ impl Form {
 
     /// `application/x-www-form-urlencoded` without guessing: what is not UTF-8 or stands there
     /// twice is an error.
-    pub fn parse(body: &[u8]) -> Result<Self, PageError> {
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         let mut form = Self::default();
         for pair in body
             .split(|byte| *byte == b'&')
@@ -65,12 +65,12 @@ impl Form {
 
     /// # Errors
     /// When there are too many fields already, or this one is there.
-    pub fn add(&mut self, name: String, value: String) -> Result<(), PageError> {
+    pub fn add(&mut self, name: String, value: String) -> Result<(), Problem> {
         if self.0.len() == FIELDS_MAX {
-            return Err(PageError::TooLarge);
+            return Err(TOO_LARGE);
         }
         if self.find(&name).is_some() {
-            return Err(PageError::Malformed(
+            return Err(Problem::malformed(
                 "A field was sent twice. Nothing was saved.",
             ));
         }
@@ -88,7 +88,7 @@ impl Form {
     }
 }
 
-fn decode(half: Option<&[u8]>) -> Result<String, PageError> {
+fn decode(half: Option<&[u8]>) -> Result<String, Problem> {
     let spaced: Vec<u8> = half
         .unwrap_or_default()
         .iter()
@@ -97,7 +97,7 @@ fn decode(half: Option<&[u8]>) -> Result<String, PageError> {
     percent_decode(&spaced)
         .decode_utf8()
         .map(|text| text.into_owned())
-        .map_err(|_| PageError::Malformed("What was sent is not UTF-8 text. Nothing was saved."))
+        .map_err(|_| Problem::malformed("What was sent is not UTF-8 text. Nothing was saved."))
 }
 
 /// A form that acts on the account that it names, or on none, such as that of the sign-in page: it
@@ -111,8 +111,8 @@ pub struct Unproven {
 }
 
 impl FromRequest for Form {
-    type Error = PageError;
-    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -124,8 +124,8 @@ impl FromRequest for Form {
 }
 
 impl FromRequest for VisitorForm {
-    type Error = PageError;
-    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let unproven = Unproven::from_request(request, payload);
@@ -140,8 +140,8 @@ impl FromRequest for VisitorForm {
 }
 
 impl FromRequest for Unproven {
-    type Error = PageError;
-    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -161,34 +161,34 @@ pub async fn body_of(
     request: &HttpRequest,
     payload: Payload,
     media_type: &'static str,
-) -> Result<BytesMut, PageError> {
+) -> Result<BytesMut, Problem> {
     refuse_unread(request, media_type)?;
     tokio::time::timeout(BODY_WITHIN, read(payload))
         .await
-        .map_err(|_| PageError::TooSlow)?
+        .map_err(|_| TOO_SLOW)?
 }
 
 /// What its head says that it is nothing for us: nobody has to send its body first.
-fn refuse_unread(request: &HttpRequest, media_type: &'static str) -> Result<(), PageError> {
+fn refuse_unread(request: &HttpRequest, media_type: &'static str) -> Result<(), Problem> {
     let fits = request.content_type().eq_ignore_ascii_case(media_type);
     if !fits || request.headers().contains_key(CONTENT_ENCODING) {
-        return Err(PageError::MediaType(media_type));
+        return Err(Problem::media_type(media_type));
     }
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: usize| length > BODY_MAX_BYTES) {
-        return Err(PageError::TooLarge);
+        return Err(TOO_LARGE);
     }
     Ok(())
 }
 
-async fn read(mut payload: Payload) -> Result<BytesMut, PageError> {
+async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk =
-            chunk.map_err(|_| PageError::Malformed("It broke off half-way. Nothing was saved."))?;
+            chunk.map_err(|_| Problem::malformed("It broke off half-way. Nothing was saved."))?;
         if body.len() + chunk.len() > BODY_MAX_BYTES {
-            return Err(PageError::TooLarge);
+            return Err(TOO_LARGE);
         }
         body.extend_from_slice(&chunk);
     }

@@ -7,39 +7,39 @@ use actix_web::http::header::{
     HeaderValue,
 };
 
-use crate::web::error::PageError;
+use crate::web::problem::Problem;
 
-const UNREADABLE: PageError =
-    PageError::Malformed("The form could not be read as multipart/form-data. Nothing was saved.");
-const BROKEN_OFF: PageError =
-    PageError::Malformed("The form broke off before its end. Nothing was saved.");
-const WITHOUT_BOUNDARY: PageError = PageError::Malformed(
+const UNREADABLE: Problem =
+    Problem::malformed("The form could not be read as multipart/form-data. Nothing was saved.");
+const BROKEN_OFF: Problem =
+    Problem::malformed("The form broke off before its end. Nothing was saved.");
+const WITHOUT_BOUNDARY: Problem = Problem::malformed(
     "The form is not divided by the boundary that its Content-Type names. Nothing was saved.",
 );
-const DAMAGED_HEAD: PageError = PageError::Malformed(
+const DAMAGED_HEAD: Problem = Problem::malformed(
     "The headers of a part of the form are malformed or too long. Nothing was saved.",
 );
-const NESTED: PageError =
-    PageError::Malformed("A part of the form is multipart itself. Nothing was saved.");
-const NO_DISPOSITION: PageError = PageError::Malformed(
+const NESTED: Problem =
+    Problem::malformed("A part of the form is multipart itself. Nothing was saved.");
+const NO_DISPOSITION: Problem = Problem::malformed(
     "A part of the form has no usable Content-Disposition: send form-data with a name, and a \
      file name, if there is one, as UTF-8. Nothing was saved.",
 );
-const FOREIGN_NAME: PageError = PageError::Malformed(
+const FOREIGN_NAME: Problem = Problem::malformed(
     "A file name sent as filename*= is not valid UTF-8 or ISO-8859-1, which are the encodings \
      that RFC 8187 and its predecessor name. Nothing was saved.",
 );
-const MEASURED: PageError = PageError::Malformed(
+const MEASURED: Problem = Problem::malformed(
     "A part of the form has a Content-Length of its own, which none may have. Nothing was saved.",
 );
-const ENCODED: PageError = PageError::Malformed(
+const ENCODED: Problem = Problem::malformed(
     "A part of the form has a Content-Transfer-Encoding, which RFC 7578 (section 4.7) deprecates, \
      and which is taken here as 7bit, 8bit or binary only. Send the bytes of the part as they are, \
      without this header. Nothing was saved.",
 );
 const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
-const NOT_UTF_8: PageError =
-    PageError::Malformed("A field of the form is not UTF-8 text. Nothing was saved.");
+const NOT_UTF_8: Problem =
+    Problem::malformed("A field of the form is not UTF-8 text. Nothing was saved.");
 
 /// What a part is.
 pub struct Head {
@@ -52,7 +52,7 @@ impl Head {
     /// # Errors
     /// When the head is not of a form's part, or its sender says how long the part is, or that it
     /// is encoded.
-    pub fn of(part: &Part) -> Result<Self, PageError> {
+    pub fn of(part: &Part) -> Result<Self, Problem> {
         // No part has one (RFC 7578, section 4.8), but the parser would believe it, and cut.
         if part.headers().contains_key(CONTENT_LENGTH) {
             return Err(MEASURED);
@@ -113,7 +113,7 @@ fn unescape(sent: &str) -> String {
 }
 
 /// RFC 8187, section 3.2.1; RFC 5987 had ISO-8859-1 as well.
-fn decode(sent: &ExtendedValue) -> Result<String, PageError> {
+fn decode(sent: &ExtendedValue) -> Result<String, Problem> {
     match &sent.charset {
         Charset::Iso_8859_1 => Ok(sent.value.iter().copied().map(char::from).collect()),
         Charset::Ext(name) if name.eq_ignore_ascii_case("utf-8") => {
@@ -127,11 +127,11 @@ fn decode(sent: &ExtendedValue) -> Result<String, PageError> {
 ///
 /// # Errors
 /// When it is not UTF-8.
-pub fn text(value: Vec<u8>) -> Result<String, PageError> {
+pub fn text(value: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(value).map_err(|_| NOT_UTF_8)
 }
 
-pub fn unreadable(error: MultipartError) -> PageError {
+pub fn unreadable(error: MultipartError) -> Problem {
     use MultipartError as E;
     match error {
         E::Incomplete => BROKEN_OFF,

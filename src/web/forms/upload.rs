@@ -17,8 +17,8 @@ use crate::base::names::{Description, FileName};
 use crate::base::size::for_reading;
 use crate::files::{Arrived, Coming, Files, Refused};
 use crate::idempotency::Once;
-use crate::web::error::PageError;
 use crate::web::origin;
+use crate::web::problem::{Problem, TOO_LARGE, TOO_SLOW};
 
 pub const MULTIPART: &str = "multipart/form-data";
 /// In one request.
@@ -32,7 +32,7 @@ const FIELD_MAX_BYTES: usize = 4096;
 const PACE_BYTES: usize = 16 * 1024;
 const PACE_WITHIN: Duration = Duration::from_secs(30);
 
-const UNNAMED: PageError = PageError::Malformed(
+const UNNAMED: Problem = Problem::malformed(
     "The file came without a file name: send it as a part with filename=. Nothing was saved.",
 );
 
@@ -49,7 +49,7 @@ pub enum Right {
 
 impl Right {
     /// Before a file is received, and at the end.
-    async fn check(self, request: &HttpRequest, form: Form) -> Result<Form, PageError> {
+    async fn check(self, request: &HttpRequest, form: Form) -> Result<Form, Problem> {
         match self {
             Self::Page => interrupted::check(request, form, Carries::Files).await,
             Self::Session if !form.is_from_here(request)? => Err(origin::refused(request)),
@@ -84,12 +84,12 @@ pub async fn receive(
     files: &Files,
     account: AccountId,
     expected: Expected,
-) -> Result<Received, PageError> {
+) -> Result<Received, Problem> {
     if !is_multipart(request) || request.headers().contains_key(CONTENT_ENCODING) {
-        return Err(PageError::MediaType(MULTIPART));
+        return Err(Problem::media_type(MULTIPART));
     }
     let parts = Multipart::from_request(request, &mut body).await;
-    let mut parts = parts.map_err(|_| PageError::MediaType(MULTIPART))?;
+    let mut parts = parts.map_err(|_| Problem::media_type(MULTIPART))?;
     let (mut form, mut arrived, mut count) = (Form::default(), Vec::new(), 0);
     let Expected { field, right, key } = expected;
     let length = request.headers().get(CONTENT_LENGTH);
@@ -99,7 +99,7 @@ pub async fn receive(
         let mut part = part.map_err(unreadable)?;
         count += 1;
         if count > PARTS_MAX {
-            return Err(PageError::TooLarge);
+            return Err(TOO_LARGE);
         }
         let head = Head::of(&part)?;
         match head.file_name {
@@ -152,8 +152,8 @@ pub async fn receive(
     })
 }
 
-fn misnamed(field: &str) -> PageError {
-    PageError::Malformed(match field {
+fn misnamed(field: &str) -> Problem {
+    Problem::malformed(match field {
         "file" => "A file came in a part that is not named “file”. Nothing was saved.",
         _ => "A file came in a part that is not named “inputFile”. Nothing was saved.",
     })
@@ -167,9 +167,9 @@ pub fn is_multipart(request: &HttpRequest) -> bool {
 ///
 /// # Errors
 /// When it is no such form, or breaks off.
-pub async fn read_texts(request: &HttpRequest, mut body: Payload) -> Result<Form, PageError> {
+pub async fn read_texts(request: &HttpRequest, mut body: Payload) -> Result<Form, Problem> {
     let parts = Multipart::from_request(request, &mut body).await;
-    let mut parts = parts.map_err(|_| PageError::MediaType(MULTIPART))?;
+    let mut parts = parts.map_err(|_| Problem::media_type(MULTIPART))?;
     let (mut form, mut pace) = (Form::default(), Pace::begin());
     while let Some(part) = pace.keep(parts.next()).await? {
         let part = part.map_err(unreadable)?;
@@ -189,7 +189,7 @@ async fn take(
     account: AccountId,
     (coming, last): (Coming, Option<&mut Arrived>),
     pace: &mut Pace,
-) -> Result<Result<Option<Arrived>, Refused>, PageError> {
+) -> Result<Result<Option<Arrived>, Refused>, Problem> {
     let mut first = pace.keep(part.next()).await?;
     if first.is_none() && !is_named {
         return Ok(Ok(None));
@@ -220,13 +220,13 @@ async fn take(
     }
 }
 
-async fn text(mut part: Part, pace: &mut Pace) -> Result<String, PageError> {
+async fn text(mut part: Part, pace: &mut Pace) -> Result<String, Problem> {
     let mut text = Vec::new();
     while let Some(piece) = pace.keep(part.next()).await? {
         let piece = piece.map_err(unreadable)?;
         pace.count(piece.len())?;
         if text.len() + piece.len() > FIELD_MAX_BYTES {
-            return Err(PageError::TooLarge);
+            return Err(TOO_LARGE);
         }
         text.extend_from_slice(&piece);
     }
@@ -286,13 +286,13 @@ pub fn too_large(name: &str, most: i64) -> String {
 }
 
 /// The same for a program.
-pub fn refusal((name, refused): (String, Refused), files: &Files) -> PageError {
+pub fn refusal((name, refused): (String, Refused), files: &Files) -> Problem {
     use Refused as R;
     match (words(&name, &refused, files), refused) {
-        (Some((_, words)), R::TooLarge(_) | R::TooLargeToScan) => PageError::FileTooLarge(words),
-        (Some((_, words)), R::OverQuota(_)) => PageError::OverQuota(words),
+        (Some((_, words)), R::TooLarge(_) | R::TooLargeToScan) => Problem::file_too_large(&words),
+        (Some((_, words)), R::OverQuota(_)) => Problem::over_quota(&words),
         (Some((field, words)), R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected) => {
-            PageError::field(field, &words)
+            Problem::field(field, &words)
         }
         (_, refused) => refused.into(),
     }
@@ -312,18 +312,18 @@ impl Pace {
         }
     }
 
-    async fn keep<T>(&self, next: impl Future<Output = T>) -> Result<T, PageError> {
+    async fn keep<T>(&self, next: impl Future<Output = T>) -> Result<T, Problem> {
         let next = tokio::time::timeout(PACE_WITHIN, next).await;
-        next.map_err(|_| PageError::TooSlow)
+        next.map_err(|_| TOO_SLOW)
     }
 
-    fn count(&mut self, bytes: usize) -> Result<(), PageError> {
+    fn count(&mut self, bytes: usize) -> Result<(), Problem> {
         self.bytes += bytes;
         if self.since.elapsed() < PACE_WITHIN {
             return Ok(());
         }
         if self.bytes < PACE_BYTES {
-            return Err(PageError::TooSlow);
+            return Err(TOO_SLOW);
         }
         *self = Self::begin();
         Ok(())

@@ -22,8 +22,8 @@ use futures_util::FutureExt;
 
 use super::accept::{is_for_a_person, only_looks};
 use super::authorization::bearer;
-use super::error::PageError;
 use super::forms::interrupted::{self, Sent};
+use super::problem::{FORBIDDEN, LINK_ENDED, NOT_RECENT, NOT_SIGNED_IN, OTHER_SESSION, Problem};
 use super::proof::{Access, Guard};
 use super::{State, cookies, origin, query, redirect};
 use crate::access::Role;
@@ -110,7 +110,7 @@ pub async fn admit<B: MessageBody + 'static>(
     let cookies = cookies
         .into_iter()
         .filter(|cookie| !taken.iter().any(|name| name == cookie.name()));
-    cookies::add(response.response_mut(), cookies).map_err(PageError::from)?;
+    cookies::add(response.response_mut(), cookies).map_err(Problem::from)?;
     Ok(response)
 }
 
@@ -123,13 +123,13 @@ async fn answered<B: MessageBody + 'static>(
         Ok(Ok(response)) => response.map_into_boxed_body(),
         Ok(Err(error)) => ServiceResponse::new(http, HttpResponse::from_error(error)),
         Err(_) => {
-            let fault = PageError::Fault(Fault::new("a handler panicked"));
+            let fault = Problem::from(Fault::new("a handler panicked"));
             ServiceResponse::new(http, fault.into_response())
         }
     }
 }
 
-async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError> {
+async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, Problem> {
     if let Some(source) = origin::judge(request)? {
         request.extensions_mut().insert(source);
     }
@@ -139,7 +139,7 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
         return Ok(Found::default());
     }
     match (link, bearer(request)?) {
-        (Some(_), Some(_)) => Err(PageError::Tokens(
+        (Some(_), Some(_)) => Err(Problem::tokens(
             "It came with two tokens, one in the address and one in a header.",
         )),
         _ if guard == Guard::PublicToken => Ok(Found::default()),
@@ -152,51 +152,51 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, PageError>
 }
 
 /// The one `?token=` of a route that takes one; anywhere else it is misplaced.
-fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, PageError> {
+fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut tokens = query::values(request.query_string(), "token");
     let Some(token) = tokens.next() else {
         return Ok(None);
     };
-    let token = token.ok_or(PageError::Tokens("Its token cannot be read."))?;
+    let token = token.ok_or(Problem::tokens("Its token cannot be read."))?;
     if tokens.next().is_some() {
-        return Err(PageError::Tokens("It came with two tokens in the address."));
+        return Err(Problem::tokens("It came with two tokens in the address."));
     }
     match guard {
         Guard::PublicToken => Ok(Some(token.into_owned())),
         Guard::OneTime | Guard::SignedInOrLink if only_looks(request) => {
             Ok(Some(token.into_owned()))
         }
-        _ => Err(PageError::Tokens(
+        _ => Err(Problem::tokens(
             "A token in the address does not belong here. Nothing was changed.",
         )),
     }
 }
 
-async fn by_bearer(state: &State, token: &str) -> Result<Found, PageError> {
+async fn by_bearer(state: &State, token: &str) -> Result<Found, Problem> {
     match state.sessions.identify(token).await {
         Ok(identity) => Ok(Found {
             access: Some(Access::Session(identity)),
             ..Found::default()
         }),
-        Err(NotSignedIn::Fault(fault)) => Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => Err(Problem::unavailable(fault)),
         // Who shows a token wants it to count, on an open page too.
-        Err(refused) => Err(PageError::NotSignedIn(Some(refused.to_string()))),
+        Err(refused) => Err(Problem::invalid_token(refused)),
     }
 }
 
-async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Found, PageError> {
+async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Found, Problem> {
     let reader = match state.sessions.read_link(token).await {
         Ok(reader) => reader,
         Err(NotSignedIn::Ended | NotSignedIn::Token(Refused::Expired)) => {
-            return Err(PageError::LinkEnded);
+            return Err(LINK_ENDED);
         }
         Err(NotSignedIn::Token(_)) => {
-            return Err(PageError::Tokens("The token in it is not a good link."));
+            return Err(Problem::tokens("The token in it is not a good link."));
         }
-        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
     };
     if reader.claims.path != request.path() {
-        return Err(PageError::Tokens("The token in it is for another page."));
+        return Err(Problem::tokens("The token in it is for another page."));
     }
     Ok(Found {
         access: Some(Access::Link(Arc::new(reader))),
@@ -206,7 +206,7 @@ async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Fo
 
 /// Of several cookies of one name, the first that is good counts: an older one, or one that
 /// another site planted, locks nobody out.
-async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageError> {
+async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, Problem> {
     let cookies = &state.web.cookies;
     let mut refused = None;
     for access in cookies.access(request.headers()) {
@@ -217,7 +217,7 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
                     ..Found::default()
                 });
             }
-            Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+            Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
             Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => refused = Some(NotSignedIn::Ended),
         }
     }
@@ -230,7 +230,7 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, PageEr
                     ..Found::default()
                 });
             }
-            Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+            Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
             Err(why) => refused = Some(why),
         }
     }
@@ -249,7 +249,8 @@ fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
     if only_looks(request) && is_for_a_person(request) {
         lead("/login", request)
     } else {
-        PageError::NotSignedIn(why).into_response()
+        why.map_or(NOT_SIGNED_IN, Problem::invalid_token)
+            .into_response()
     }
 }
 
@@ -271,12 +272,12 @@ async fn forbid(
     if is_posted_form(http) {
         http.extensions_mut().insert(Access::Session(identity));
         let sent = Sent::read(http, request.take_payload()).await;
-        if let Err(error @ PageError::OtherSession(_)) = interrupted::check_sent(http, &sent).await
-        {
-            return error.into_response();
+        match interrupted::check_sent(http, &sent).await {
+            Err(problem) if problem.is(&OTHER_SESSION) => return problem.into_response(),
+            _ => {}
         }
     }
-    PageError::Forbidden.into_response()
+    FORBIDDEN.into_response()
 }
 
 /// Leads a browser to where the password is asked for, and back to the page.
@@ -286,7 +287,7 @@ async fn ask_again(
     request: &mut ServiceRequest,
 ) -> HttpResponse {
     if !is_for_a_person(http) {
-        return PageError::NotRecent.into_response();
+        return NOT_RECENT.into_response();
     }
     if only_looks(http) {
         return lead("/account/verify", http);
@@ -294,7 +295,7 @@ async fn ask_again(
     http.extensions_mut().insert(Access::Session(identity));
     let sent = Sent::read(http, request.take_payload()).await;
     let led = interrupted::lead_to_confirm(http, &sent).await;
-    led.unwrap_or_else(PageError::into_response)
+    led.unwrap_or_else(Problem::into_response)
 }
 
 fn lead(to: &str, request: &HttpRequest) -> HttpResponse {

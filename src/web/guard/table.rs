@@ -8,7 +8,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use super::admit;
 use crate::web::accept::is_of_a_person;
-use crate::web::error::PageError;
+use crate::web::problem::Problem;
 use crate::web::proof::{Guard, Guarded, Proof, StartsWith};
 use crate::web::{State, cookies, query};
 
@@ -71,7 +71,7 @@ impl<'a> Routes<'a> {
             let allowed = allowed.join(", ");
             config.service(resource.default_service(to(move || {
                 let allowed = allowed.clone();
-                async move { PageError::MethodNotAllowed(allowed).into_response() }
+                async move { Problem::method_not_allowed(&allowed).into_response() }
             })));
         }
     }

@@ -16,8 +16,8 @@ use crate::base::size;
 use crate::base::version::Expected;
 use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::sessions::EndReason;
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Administrator, RecentAdministrator};
 
 const ACCOUNTS: &str = "/admin/accounts";
@@ -52,7 +52,7 @@ impl From<Account> for Row {
     }
 }
 
-pub async fn overview(_: Administrator, page: Page) -> Result<HttpResponse, PageError> {
+pub async fn overview(_: Administrator, page: Page) -> Result<HttpResponse, Problem> {
     Ok(page.go(ACCOUNTS))
 }
 
@@ -88,9 +88,9 @@ pub async fn list(_: Administrator, page: Page) -> Answer {
 fn known<T>(
     asked: Option<String>,
     parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, PageError> {
+) -> Result<Option<T>, Problem> {
     match asked {
-        Some(text) => parse(&text).map(Some).ok_or(PageError::NotFound),
+        Some(text) => parse(&text).map(Some).ok_or(NOT_FOUND),
         None => Ok(None),
     }
 }
@@ -129,7 +129,7 @@ struct OneAccount {
 }
 
 impl OneAccount {
-    async fn of(page: &Page, account: Account) -> Result<Self, PageError> {
+    async fn of(page: &Page, account: Account) -> Result<Self, Problem> {
         let shelf = page.files.shelf(account.id).await?;
         let settings = page.files.config();
         let number = |most: Option<i64>, places| {
@@ -210,7 +210,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
 pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
-    let malformed = PageError::Malformed("There is no such role. Nothing was saved.");
+    let malformed = Problem::malformed("There is no such role. Nothing was saved.");
     let role = Role::parse(sent.text("role")).ok_or(malformed)?;
     let mut typed = Field::kept(sent.text("groups"));
     if let Some(groups) = typed.note(Groups::parse(sent.text("groups"))) {
@@ -292,7 +292,7 @@ fn from_decimal(text: &str, places: usize) -> Option<i64> {
 
 pub async fn set_state(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
-    let malformed = PageError::Malformed("There is no such state. Nothing was saved.");
+    let malformed = Problem::malformed("There is no such state. Nothing was saved.");
     let state = State::parse(sent.text("state")).ok_or(malformed)?;
     let changes = Changes {
         state: Some(state),
@@ -365,7 +365,7 @@ pub async fn delete(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(ACCOUNTS, &notice))
 }
 
-async fn find(page: &Page) -> Result<Account, PageError> {
-    let id = AccountId::parse(page.path_part("id")).ok_or(PageError::NotFound)?;
-    page.accounts.find(id).await?.ok_or(PageError::NotFound)
+async fn find(page: &Page) -> Result<Account, Problem> {
+    let id = AccountId::parse(page.path_part("id")).ok_or(NOT_FOUND)?;
+    page.accounts.find(id).await?.ok_or(NOT_FOUND)
 }

@@ -5,8 +5,8 @@ use askama::Template;
 
 use super::{Answer, Frame, Page};
 use crate::sessions::NotSignedIn;
-use crate::web::error::PageError;
 use crate::web::forms::Unproven;
+use crate::web::problem::{LINK_ENDED, Problem};
 use crate::web::proof::Open;
 
 #[derive(Template)]
@@ -53,9 +53,9 @@ pub async fn submit(_: Open, page: Page, Unproven { form, is_from_here }: Unprov
     page.let_in(&grant, &reader.claims.path)
 }
 
-fn refused(why: NotSignedIn) -> PageError {
+fn refused(why: NotSignedIn) -> Problem {
     match why {
-        NotSignedIn::Fault(fault) => PageError::Unavailable(fault),
-        NotSignedIn::Ended | NotSignedIn::Token(_) => PageError::LinkEnded,
+        NotSignedIn::Fault(fault) => Problem::unavailable(fault),
+        NotSignedIn::Ended | NotSignedIn::Token(_) => LINK_ENDED,
     }
 }

@@ -8,8 +8,8 @@ use crate::accounts::Account;
 use crate::base::fault::Fault;
 use crate::sessions::Again;
 use crate::sessions::Identity;
-use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
+use crate::web::problem::Problem;
 use crate::web::proof::Recent;
 
 #[derive(Template)]
@@ -56,7 +56,7 @@ pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
     form(&page, fields)
 }
 
-async fn own(page: &Page, who: &Identity) -> Result<Account, PageError> {
+async fn own(page: &Page, who: &Identity) -> Result<Account, Problem> {
     let account = page.accounts.find(who.account).await?;
     Ok(account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?)
 }

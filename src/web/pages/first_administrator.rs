@@ -5,8 +5,8 @@ use askama::Template;
 use super::sign_up_fields::SignUpFields;
 use super::{Answer, DASHBOARD, Frame, Page};
 use crate::recovery::{LinkError, Purpose};
-use crate::web::error::PageError;
 use crate::web::forms::{FieldError, Form};
+use crate::web::problem::ONE_TIME_LINK_ENDED;
 use crate::web::proof::{OneTime, Open};
 
 #[derive(Template)]
@@ -34,7 +34,7 @@ pub async fn show(_: OneTime, page: Page) -> Answer {
         .is_good(Purpose::FirstAdministrator, &token)
         .await?
     {
-        return Err(PageError::OneTimeLinkEnded);
+        return Err(ONE_TIME_LINK_ENDED);
     }
     form(&page, token, SignUpFields::default())
 }
@@ -46,7 +46,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
         .is_good(Purpose::FirstAdministrator, &token)
         .await?
     {
-        return Err(PageError::OneTimeLinkEnded);
+        return Err(ONE_TIME_LINK_ENDED);
     }
     let mut fields = SignUpFields::default();
     let made = match page.viewer() {
@@ -73,7 +73,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
                 .await?;
             return page.let_in(&grant, DASHBOARD);
         }
-        Some(Err(LinkError::Ended)) => return Err(PageError::OneTimeLinkEnded),
+        Some(Err(LinkError::Ended)) => return Err(ONE_TIME_LINK_ENDED),
         Some(Err(LinkError::SignUp(error))) => fields.note(error)?,
         None => {}
     }

@@ -11,8 +11,8 @@ use crate::base::fault::Fault;
 use crate::sessions::NotSignedIn;
 use crate::shares::Refused;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
+use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
 #[derive(Template)]
@@ -67,7 +67,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
 
 /// With what only the server knows of a token that is good by itself: whether what it belongs to
 /// goes on.
-async fn by_own_keys(page: &Page, token: &str) -> Result<Report, PageError> {
+async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
     let mut report = page.tokens.inspect(token);
     let (what, goes_on) = match report.kind {
         Kind::Access => ("Session", "It still lives."),
@@ -104,7 +104,7 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, PageError> {
         Err(NotSignedIn::Token(refused)) => {
             report.add(what, Outcome::Failed, format!("Meanwhile {refused}."));
         }
-        Err(NotSignedIn::Fault(fault)) => return Err(PageError::Unavailable(fault)),
+        Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
     }
     Ok(report)
 }

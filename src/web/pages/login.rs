@@ -7,8 +7,8 @@ use crate::base::names::Password;
 use crate::config::SignupMode;
 use crate::sessions::{ClientKind, Stay};
 use crate::sign_in::{Delivery, Outcome};
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
+use crate::web::problem::{BUSY, Problem};
 use crate::web::proof::Open;
 
 /// The one page that a link can open so far.
@@ -110,15 +110,15 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
                 Some("That name and password do not match. Check both and try again.".to_owned());
             form(&page, again)
         }
-        Outcome::Busy => Err(PageError::Busy),
+        Outcome::Busy => Err(BUSY),
     }
 }
 
 /// The only way besides the cookies.
-fn known_way(deliver: Option<String>) -> Result<Option<String>, PageError> {
+fn known_way(deliver: Option<String>) -> Result<Option<String>, Problem> {
     match deliver.as_deref() {
         None | Some("link") => Ok(deliver),
-        Some(_) => Err(PageError::Malformed(
+        Some(_) => Err(Problem::malformed(
             "There is no such way to deliver a token: use deliver=link, or none.",
         )),
     }

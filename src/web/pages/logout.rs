@@ -5,8 +5,8 @@ use actix_web::http::header::HeaderValue;
 
 use super::{Answer, Page, next_page};
 use crate::sessions::EndReason;
-use crate::web::error::PageError;
 use crate::web::forms::Form;
+use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
 /// Ends the session on the server, and whatever of it the browser holds, and leads to the page
@@ -17,7 +17,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
         page.sessions
             .end(session, EndReason::SignedOut)
             .await
-            .map_err(PageError::Unavailable)?;
+            .map_err(Problem::unavailable)?;
     }
     let next = next_page(sent.find("next"));
     let next = next.as_deref().unwrap_or("/");

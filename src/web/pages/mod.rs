@@ -22,9 +22,9 @@ pub mod signup;
 pub mod verify;
 pub mod work;
 
-use super::error::WEAK_PASSWORD;
 use super::forms::{Field, FieldError};
 use super::page::{Answer, DASHBOARD, Frame, Page, next_page};
+use super::problem::WEAK_PASSWORD;
 
 /// What is said above a password that was good, in a form that was not: it is empty again.
 fn again(password: &Field, errors: &[FieldError<'_>]) -> &'static str {

@@ -3,8 +3,8 @@
 use crate::accounts::{Account, Changes, Conflict, Refused};
 use crate::base::names::{Email, PersonName, Username};
 use crate::base::version::{Expected, Version};
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::problem::Problem;
 
 pub struct NameFields {
     pub username: Field,
@@ -44,9 +44,8 @@ impl NameFields {
     pub fn read(
         form: &Form,
         account: &Account,
-    ) -> Result<(Self, Option<(Changes, Expected)>), PageError> {
-        const MALFORMED: PageError =
-            PageError::Malformed("The form is not whole. Nothing was saved.");
+    ) -> Result<(Self, Option<(Changes, Expected)>), Problem> {
+        const MALFORMED: Problem = Problem::malformed("The form is not whole. Nothing was saved.");
         let mut fields = Self::typed(form).ok_or(MALFORMED)?;
         let (username, email) = (form.text("username").trim(), form.text("email").trim());
         let username = (!username.is_empty())
@@ -86,7 +85,7 @@ impl NameFields {
     ///
     /// # Errors
     /// What no other input would mend.
-    pub fn note(&mut self, refused: Refused, now: Option<&Account>) -> Result<(), PageError> {
+    pub fn note(&mut self, refused: Refused, now: Option<&Account>) -> Result<(), Problem> {
         match (refused, now) {
             (Refused::Taken(Conflict::Username), _) => self
                 .username

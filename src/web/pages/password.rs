@@ -7,8 +7,8 @@ use crate::base::names::{NewPassword, Password};
 use crate::passwords::HashError;
 use crate::sessions::Identity;
 use crate::sign_in::ChangeError;
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::problem::{BUSY, NOT_SIGNED_IN};
 use crate::web::proof::{Public, SignedIn};
 
 #[derive(Template)]
@@ -61,8 +61,8 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             }
             Err(ChangeError::Wrong) => current.refuse("This is not your current password"),
             Err(ChangeError::New(HashError::Weak)) => new.refuse(super::WEAK_PASSWORD),
-            Err(ChangeError::New(HashError::Busy(_))) => return Err(PageError::Busy),
-            Err(ChangeError::Ended) => return Err(PageError::NotSignedIn(None)),
+            Err(ChangeError::New(HashError::Busy(_))) => return Err(BUSY),
+            Err(ChangeError::Ended) => return Err(NOT_SIGNED_IN),
             Err(ChangeError::New(HashError::Fault(fault)) | ChangeError::Fault(fault)) => {
                 return Err(fault.into());
             }

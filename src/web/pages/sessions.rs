@@ -8,8 +8,8 @@ use super::{Answer, Frame, Page, stay_open};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::SessionId;
 use crate::sessions::{Cursor, EndReason, Listed};
-use crate::web::error::PageError;
 use crate::web::forms::Form;
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
 const HERE: &str = "/account/sessions";
@@ -62,7 +62,7 @@ fn device(session: &Listed) -> String {
 pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let after = page.query("after");
     let after = match after {
-        Some(text) => Some(Cursor::parse(&text).ok_or(PageError::NotFound)?),
+        Some(text) => Some(Cursor::parse(&text).ok_or(NOT_FOUND)?),
         None => None,
     };
     let is_later = after.is_some();
@@ -145,8 +145,8 @@ pub async fn end_others(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer 
 }
 
 /// Somebody else's is not found, as one that is not there.
-async fn find(page: &Page, who: &crate::sessions::Identity) -> Result<Listed, PageError> {
-    let id = SessionId::parse(page.path_part("id")).ok_or(PageError::NotFound)?;
+async fn find(page: &Page, who: &crate::sessions::Identity) -> Result<Listed, Problem> {
+    let id = SessionId::parse(page.path_part("id")).ok_or(NOT_FOUND)?;
     let found = page.sessions.find(who.account, id).await?;
-    found.ok_or(PageError::NotFound)
+    found.ok_or(NOT_FOUND)
 }

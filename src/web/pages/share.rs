@@ -17,8 +17,8 @@ use crate::shares::{Refused, Share};
 use crate::web::accept::is_for_a_person;
 use crate::web::authorization;
 use crate::web::download::{self, Display, Parts};
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Unproven, summary};
+use crate::web::problem::{Problem, SHARE_ENDED};
 use crate::web::proof::{Public, PublicToken};
 
 #[derive(Template)]
@@ -92,14 +92,14 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
     }
 }
 
-async fn open(page: &Page, token: &str) -> Result<(Share, File), PageError> {
-    let id = ShareId::parse(page.path_part("id")).ok_or(PageError::ShareEnded)?;
+async fn open(page: &Page, token: &str) -> Result<(Share, File), Problem> {
+    let id = ShareId::parse(page.path_part("id")).ok_or(SHARE_ENDED)?;
     Ok(page.shares.open(id, token).await?)
 }
 
 /// Where downloads are counted down each is a whole one: nobody gets the file in parts for the
 /// price of none.
-async fn hand_over(page: &Page, share: &Share, file: &File) -> Result<HttpResponse, PageError> {
+async fn hand_over(page: &Page, share: &Share, file: &File) -> Result<HttpResponse, Problem> {
     let request = page.request();
     let parts = match share.downloads_max {
         Some(_) => Parts::Whole,

@@ -3,8 +3,8 @@
 use crate::accounts::{Conflict, NewAccount, SignUpError};
 use crate::base::names::{Email, NewPassword, PersonName, Username};
 use crate::passwords::HashError;
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::problem::{BUSY, Problem};
 
 #[derive(Default)]
 pub struct SignUpFields {
@@ -46,7 +46,7 @@ impl SignUpFields {
     ///
     /// # Errors
     /// What no other input would mend.
-    pub fn note(&mut self, error: SignUpError) -> Result<(), PageError> {
+    pub fn note(&mut self, error: SignUpError) -> Result<(), Problem> {
         match error {
             SignUpError::Taken(Conflict::Username) => self
                 .username
@@ -56,7 +56,7 @@ impl SignUpFields {
                 .refuse("There is an account with this email address. Use another one, or sign in"),
             SignUpError::Reserved(words) => self.username.refuse(&words),
             SignUpError::Password(HashError::Weak) => self.password.refuse(super::WEAK_PASSWORD),
-            SignUpError::Password(HashError::Busy(_)) => return Err(PageError::Busy),
+            SignUpError::Password(HashError::Busy(_)) => return Err(BUSY),
             SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
                 return Err(fault.into());
             }

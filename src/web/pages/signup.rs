@@ -5,8 +5,8 @@ use askama::Template;
 use super::sign_up_fields::SignUpFields;
 use super::{Answer, DASHBOARD, Frame, Page, next_page};
 use crate::config::SignupMode;
-use crate::web::error::PageError;
 use crate::web::forms::{FieldError, VisitorForm};
+use crate::web::problem::SIGN_UP_CLOSED;
 use crate::web::proof::Open;
 
 #[derive(Template)]
@@ -27,7 +27,7 @@ impl SignUp {
 
 pub async fn show(_: Open, page: Page) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
-        return Err(PageError::SignUpClosed);
+        return Err(SIGN_UP_CLOSED);
     }
     let next = next_page(page.query("next").as_deref());
     form(&page, next, SignUpFields::default())
@@ -35,7 +35,7 @@ pub async fn show(_: Open, page: Page) -> Answer {
 
 pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     if page.config.signup.mode == SignupMode::Closed {
-        return Err(PageError::SignUpClosed);
+        return Err(SIGN_UP_CLOSED);
     }
     let next = next_page(sent.find("next"));
     let (mut fields, new) = SignUpFields::read(&sent, page.config.passwords.min_length);

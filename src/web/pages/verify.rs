@@ -6,8 +6,8 @@ use super::{Answer, Frame, Page, next_page};
 use crate::base::names::Password;
 use crate::sessions::Identity;
 use crate::sign_in::Outcome;
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::problem::BUSY;
 use crate::web::proof::SignedIn;
 
 #[derive(Template)]
@@ -47,7 +47,7 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let typed = Password::typed(sent.text("password"));
     match page.sign_in.prove_again(&who, &typed).await? {
         Outcome::SignedIn(grant) => page.let_in(&grant, next.as_deref().unwrap_or("/account")),
-        Outcome::Busy => Err(PageError::Busy),
+        Outcome::Busy => Err(BUSY),
         Outcome::Refused | Outcome::Link(_) => {
             password.refuse("This is not your password");
             form(&page, &who, next, password)

@@ -12,8 +12,8 @@ use crate::base::ids::ItemId;
 use crate::base::names::Title;
 use crate::base::version::Expected;
 use crate::sessions::Identity;
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 use crate::work::{Change, Cursor, ITEMS_MAX, Item, Place, Refused, Status};
 
@@ -28,12 +28,12 @@ struct Part {
 }
 
 impl Part {
-    fn of(page: &Page) -> Result<Self, PageError> {
+    fn of(page: &Page) -> Result<Self, Problem> {
         let status = page.query("status").map(|text| Status::parse(&text));
         let after = page.query("after").map(|text| Cursor::parse(&text));
         // The outer one: whether it was asked for; the inner one: whether it can be read.
         if status == Some(None) || after == Some(None) {
-            return Err(PageError::NotFound);
+            return Err(NOT_FOUND);
         }
         Ok(Self {
             status: status.flatten(),
@@ -338,11 +338,11 @@ pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(&part.at(LIST), "Deleted."))
 }
 
-fn id(page: &Page) -> Result<ItemId, PageError> {
-    ItemId::parse(page.path_part("id")).ok_or(PageError::NotFound)
+fn id(page: &Page) -> Result<ItemId, Problem> {
+    ItemId::parse(page.path_part("id")).ok_or(NOT_FOUND)
 }
 
 /// No button of ours sends it.
-fn unknown() -> PageError {
-    PageError::Malformed("It does not say what to do. Nothing was changed.")
+fn unknown() -> Problem {
+    Problem::malformed("It does not say what to do. Nothing was changed.")
 }

@@ -356,7 +356,7 @@ fn the_command_says_what_it_lacks_and_makes_nothing() {
             .tell(&[&["token", "inspect"], arguments].concat(), token)
             .ill(1)
     };
-    assert!(inspect(&[], "a.b.c").contains("there is no database here"));
+    assert!(inspect(&[], "a.b.c").contains("there is no database"));
     assert!(inspect(&["--jwks", "away"], "a.b.c").contains("away: No such file"));
     place.write("keys.json", "canary");
     assert!(inspect(&["--jwks", "keys.json"], "a.b.c").contains("must be JSON"));

@@ -14,8 +14,8 @@ use crate::base::size;
 use crate::base::version::Expected;
 use crate::files::{self, Change, File, Refused};
 use crate::web::download::{self, Display, Parts};
-use crate::web::error::PageError;
 use crate::web::forms::{Field, FieldError, Form, summary, upload};
+use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
 
 #[derive(Template)]
@@ -38,7 +38,7 @@ pub struct OneFile {
 }
 
 impl OneFile {
-    pub async fn of(page: &Page, file: File) -> Result<Self, PageError> {
+    pub async fn of(page: &Page, file: File) -> Result<Self, Problem> {
         let listed = page.shares.list(file.account, file.id, None, LINKS_SHOWN);
         let (links, _) = listed.await?;
         let links = links.into_iter().map(|share| Link::of(page, share));

@@ -7,8 +7,8 @@ use super::{id, path};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ShareId;
 use crate::shares::{NewShare, Refused, Share, Standing};
-use crate::web::error::PageError;
 use crate::web::forms::{Field, Form};
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
 /// All of them: there are never more.
@@ -44,7 +44,7 @@ pub struct Link {
 }
 
 impl Link {
-    pub fn of(page: &Page, share: Share) -> Result<Self, PageError> {
+    pub fn of(page: &Page, share: Share) -> Result<Self, Problem> {
         let standing = share.standing(page.clock.now());
         let url = match standing {
             Standing::Open => {
@@ -95,7 +95,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                     "downloads" => fields.0.refuse(&words),
                     "password" => fields.1.refuse(&words),
                     // No choice of ours sends it.
-                    _ => return Err(PageError::Malformed("It does not say for how long.")),
+                    _ => return Err(Problem::malformed("It does not say for how long.")),
                 }
             }
         }
@@ -119,7 +119,7 @@ pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
         .0
         .into_iter()
         .find(|share| share.id == share_id);
-    let share = found.ok_or(PageError::NotFound)?;
+    let share = found.ok_or(NOT_FOUND)?;
     confirm::ask(
         &page,
         &Confirm {
@@ -148,6 +148,6 @@ pub async fn revoke(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(&path(id), "The link is taken back."))
 }
 
-fn share_id(page: &Page) -> Result<ShareId, PageError> {
-    ShareId::parse(page.path_part("share")).ok_or(PageError::NotFound)
+fn share_id(page: &Page) -> Result<ShareId, Problem> {
+    ShareId::parse(page.path_part("share")).ok_or(NOT_FOUND)
 }

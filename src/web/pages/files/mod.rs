@@ -9,7 +9,7 @@ use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::FileId;
 use crate::base::size;
 use crate::files::File;
-use crate::web::error::PageError;
+use crate::web::problem::{NOT_FOUND, Problem};
 
 const SHELF: &str = "/files";
 
@@ -51,6 +51,6 @@ fn path(id: FileId) -> String {
     format!("{SHELF}/{id}")
 }
 
-fn id(page: &Page) -> Result<FileId, PageError> {
-    FileId::parse(page.path_part("id")).ok_or(PageError::NotFound)
+fn id(page: &Page) -> Result<FileId, Problem> {
+    FileId::parse(page.path_part("id")).ok_or(NOT_FOUND)
 }

@@ -9,9 +9,9 @@ use crate::base::names::Description;
 use crate::base::size;
 use crate::files::{Cursor, Search, Sort};
 use crate::sessions::Identity;
-use crate::web::error::PageError;
 use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::forms::{Field, FieldError, summary};
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
 const SHOWN: usize = 50;
@@ -23,11 +23,11 @@ struct Part {
 }
 
 impl Part {
-    fn of(page: &Page) -> Result<Self, PageError> {
+    fn of(page: &Page) -> Result<Self, Problem> {
         let sort = page.query("sort").map(|text| Sort::parse(&text));
         let after = page.query("after").map(|text| Cursor::parse(&text));
         if sort == Some(None) || after == Some(None) {
-            return Err(PageError::NotFound);
+            return Err(NOT_FOUND);
         }
         let text = page.query("q").unwrap_or_default().trim().to_owned();
         Ok(Self {

@@ -1,0 +1,616 @@
+//! Every problem that can end a request: its status, its stable code and its words.
+//!
+//! One that is always the same is a constant; one that carries data is made by a function.
+//! `outcomes.rs` says which problem each refusal of a room is.
+
+mod outcomes;
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::base::fault::{Fault, Kind};
+use crate::sessions::RECENT_MINUTES;
+
+type S = StatusCode;
+type Action = (&'static str, &'static str);
+
+pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
+     that do not belong together";
+
+const HOME: Option<Action> = Some(("/", "Go to the start page"));
+const SIGN_IN: Option<Action> = Some(("/login", "Sign in"));
+const FILES: Option<Action> = Some(("/files", "Go to your files"));
+
+const BEARER: (&str, &str) = ("www-authenticate", "Bearer realm=\"Doorward\"");
+const _: () = assert!(RECENT_MINUTES == 10, "NOT_RECENT says ten minutes");
+
+/// What ends a request other than as was asked for.
+#[derive(Debug)]
+pub struct Problem {
+    pub words: &'static Words,
+    /// In place of the words' text.
+    why: Option<&'static str>,
+    /// What this request adds to it.
+    pub more: Option<Box<More>>,
+}
+
+#[derive(Debug)]
+pub struct Words {
+    pub status: StatusCode,
+    /// Stable: programs match on it.
+    pub code: &'static str,
+    pub title: &'static str,
+    pub text: &'static str,
+    /// For a person: an address, and the words of the link to it.
+    pub action: Option<Action>,
+    pub header: Option<(&'static str, &'static str)>,
+}
+
+#[derive(Debug, Default)]
+pub struct More {
+    status: Option<StatusCode>,
+    text: Option<String>,
+    header: Option<(HeaderName, HeaderValue)>,
+    /// As (field, words).
+    fields: Vec<(String, String)>,
+    action: Option<(String, String)>,
+    /// To sign in as another person: an address to go on to, and the words of the button.
+    pub switch: Option<(String, String)>,
+    fault: Option<Fault>,
+}
+
+pub const NOT_FOUND: Problem = known(&Words {
+    status: S::NOT_FOUND,
+    code: "not_found",
+    title: "Page not found",
+    text: "There is no page at this address. If you typed it, check it for mistakes.",
+    action: HOME,
+    header: None,
+});
+const METHOD_NOT_ALLOWED: Problem = known(&Words {
+    status: S::METHOD_NOT_ALLOWED,
+    code: "method_not_allowed",
+    title: "That cannot be done here",
+    text: "This address does not take that kind of request. Nothing was changed.",
+    action: HOME,
+    header: None,
+});
+pub const NOT_SIGNED_IN: Problem = known(&Words {
+    status: S::UNAUTHORIZED,
+    code: "not_signed_in",
+    title: "Sign in first",
+    text: "You need to be signed in for this. Nothing was changed.",
+    action: SIGN_IN,
+    // RFC 6750, section 3: no error code when no token came.
+    header: Some(BEARER),
+});
+/// A name and a password that do not match, from a program.
+pub const SIGN_IN_REFUSED: Problem = known(&Words {
+    status: S::UNAUTHORIZED,
+    code: "sign_in_refused",
+    title: "Not signed in",
+    text: "That name and password do not match.",
+    action: SIGN_IN,
+    header: Some(BEARER),
+});
+/// Signed in, but not within the last ten minutes.
+pub const NOT_RECENT: Problem = known(&Words {
+    status: S::UNAUTHORIZED,
+    code: "not_recent",
+    title: "Enter your password again",
+    text: "For this, you must have entered your password within the last ten minutes. \
+           Nothing was changed.",
+    action: Some(("/account/verify", "Enter your password")),
+    // RFC 9470, section 3.
+    header: Some((
+        "www-authenticate",
+        "Bearer realm=\"Doorward\", error=\"insufficient_user_authentication\", max_age=600",
+    )),
+});
+/// A link that shows a page.
+pub const LINK_ENDED: Problem = known(&Words {
+    status: S::UNAUTHORIZED,
+    code: "link_ended",
+    title: "This link has expired",
+    text: "Links show their page for a short time only. Sign in to see the page.",
+    action: Some(("/login?next=/dashboard", "Sign in")),
+    header: Some((
+        "www-authenticate",
+        "Bearer realm=\"Doorward\", error=\"invalid_token\"",
+    )),
+});
+/// A one-time link that was used, or never existed.
+pub const ONE_TIME_LINK_ENDED: Problem = known(&Words {
+    status: S::GONE,
+    code: "link_ended",
+    title: "This link no longer works",
+    text: "It was used already, or it has expired. Nothing was changed.",
+    action: HOME,
+    header: None,
+});
+/// Sent from a page that is not ours, as far as can be told.
+pub const CROSS_SITE: Problem = known(&Words {
+    status: S::FORBIDDEN,
+    code: "cross_site",
+    title: "This form was refused",
+    text: "It did not come from a page of this site, or the page had been open for too long. \
+           Nothing was changed. Open the page again and send it from there.",
+    action: HOME,
+    header: None,
+});
+/// A form that was made for another session than the one that is signed in.
+pub const OTHER_SESSION: Problem = known(&Words {
+    status: S::FORBIDDEN,
+    code: "other_session",
+    title: "This page is from another session",
+    text: "This page was made for another session. Nothing was changed.",
+    action: None,
+    header: None,
+});
+pub const SIGN_UP_CLOSED: Problem = known(&Words {
+    status: S::FORBIDDEN,
+    code: "sign_up_closed",
+    title: "Sign-up is closed",
+    text: "Only the administrator of this site can add accounts.",
+    action: SIGN_IN,
+    header: None,
+});
+pub const FORBIDDEN: Problem = known(&Words {
+    status: S::FORBIDDEN,
+    code: "forbidden",
+    title: "You do not have access",
+    text: "Your account is not allowed to do this. Nothing was changed.",
+    action: HOME,
+    header: None,
+});
+const TAKEN: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "taken",
+    title: "This name is taken",
+    text: "Another account has this username or email address. Nothing was saved.",
+    action: HOME,
+    header: None,
+});
+/// Changed since it was read (RFC 9110, section 15.5.13).
+pub const STALE: Problem = known(&Words {
+    status: S::PRECONDITION_FAILED,
+    code: "stale",
+    title: "It has changed meanwhile",
+    text: "If-Match does not match the current version. Nothing was changed. \
+           Read the current version, then send the change again.",
+    action: HOME,
+    header: None,
+});
+pub const LAST_ADMINISTRATOR: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "last_administrator",
+    title: "You are the last administrator",
+    text: "Without you, this site would have no administrator. Nothing was changed. \
+           Make another account an administrator first.",
+    action: Some(("/account", "Go to your account")),
+    header: None,
+});
+pub const TOO_MANY: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "too_many",
+    title: "You have reached the limit",
+    text: "Your account cannot have more of these. Nothing was saved. \
+           Delete something, then try again.",
+    action: HOME,
+    header: None,
+});
+const FILE_TOO_LARGE: Problem = known(&Words {
+    status: S::PAYLOAD_TOO_LARGE,
+    code: "file_too_large",
+    title: "The file is too large",
+    text: "It is larger than a file may be. Nothing was saved.",
+    action: FILES,
+    header: None,
+});
+const OVER_QUOTA: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "over_quota",
+    title: "There is no room for this file",
+    text: "With it, your files would be over their quota. Nothing was saved. \
+           Delete something, then try again.",
+    action: FILES,
+    header: None,
+});
+const DESCRIPTION_TAKEN: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "description_taken",
+    title: "Another file has this description",
+    text: "Two of your files cannot have the same description. Nothing was saved.",
+    action: FILES,
+    header: None,
+});
+pub const STORE_FULL: Problem = known(&Words {
+    status: S::INSUFFICIENT_STORAGE,
+    code: "store_full",
+    title: "There is no space left",
+    text: "The disk for files is full. Nothing was saved. \
+           Tell the administrator of this site, and try again when there is space.",
+    action: FILES,
+    header: None,
+});
+const NO_SUCH_RANGE: Problem = known(&Words {
+    status: S::RANGE_NOT_SATISFIABLE,
+    code: "no_such_range",
+    title: "The file is shorter than that",
+    text: "The requested part is not in the file.",
+    action: FILES,
+    header: None,
+});
+/// A link to a file that is wrong, expired, used up or revoked.
+pub const SHARE_ENDED: Problem = known(&Words {
+    status: S::NOT_FOUND,
+    code: "share_ended",
+    title: "This link does not open a file",
+    text: "It may have expired, been used up or been revoked, or a part of it is missing. \
+           Ask the person who sent it for a new one.",
+    action: HOME,
+    header: None,
+});
+/// A link to a file that requires a password.
+pub const SHARE_PASSWORD: Problem = known(&Words {
+    status: S::UNAUTHORIZED,
+    code: "share_password",
+    title: "This link has a password",
+    text: "The password is missing or wrong. Send it as the password of Basic credentials; \
+           the name is ignored.",
+    action: None,
+    // RFC 7617.
+    header: Some((
+        "www-authenticate",
+        "Basic realm=\"Password of the link\", charset=\"UTF-8\"",
+    )),
+});
+const TRIES: Problem = known(&Words {
+    status: S::TOO_MANY_REQUESTS,
+    code: "too_many_tries",
+    title: "Too many wrong passwords",
+    text: "Too many wrong passwords were sent for this link. \
+           Wait fifteen minutes, then open the link again.",
+    action: None,
+    header: None,
+});
+/// An `Idempotency-Key` that stands for another request.
+pub const KEY_REUSED: Problem = known(&Words {
+    status: S::UNPROCESSABLE_ENTITY,
+    code: "idempotency_key_reused",
+    title: "This key was used for another request",
+    text: "Another request was sent with this Idempotency-Key before. Nothing was saved. \
+           Use a new key for each new request.",
+    action: HOME,
+    header: None,
+});
+const MALFORMED: &Words = &Words {
+    status: S::BAD_REQUEST,
+    code: "malformed",
+    title: "That could not be read",
+    text: "The request could not be understood.",
+    action: HOME,
+    header: None,
+};
+const TOKENS: &Words = &Words {
+    status: S::BAD_REQUEST,
+    code: "token_misplaced",
+    title: "That link cannot be used",
+    text: "The token in it does not belong here.",
+    action: HOME,
+    header: None,
+};
+pub const INVALID_FIELDS: Problem = known(&Words {
+    status: S::UNPROCESSABLE_ENTITY,
+    code: "invalid_fields",
+    title: "There is a problem",
+    text: "A part of the input is not valid. Nothing was saved.",
+    action: None,
+    header: None,
+});
+pub const TOO_LARGE: Problem = known(&Words {
+    status: S::PAYLOAD_TOO_LARGE,
+    code: "too_large",
+    title: "That is too long",
+    text: "The request is larger than this address accepts. Nothing was saved. \
+           Go back and shorten it.",
+    action: HOME,
+    header: None,
+});
+const MEDIA_TYPE: &Words = &Words {
+    status: S::UNSUPPORTED_MEDIA_TYPE,
+    code: "unsupported_media_type",
+    title: "That could not be read",
+    text: "This address accepts forms as application/x-www-form-urlencoded. Nothing was saved.",
+    action: HOME,
+    header: None,
+};
+pub const TOO_SLOW: Problem = known(&Words {
+    status: S::REQUEST_TIMEOUT,
+    code: "timeout",
+    title: "That took too long",
+    text: "The request did not arrive in time. Nothing was saved. Send it again.",
+    action: HOME,
+    header: None,
+});
+pub const BUSY: Problem = known(&Words {
+    status: S::SERVICE_UNAVAILABLE,
+    code: "busy",
+    title: "The server is busy",
+    text: "Too many passwords are waiting to be checked. Nothing was saved. \
+           Try again in a few seconds.",
+    action: None,
+    header: Some(("retry-after", "5")),
+});
+pub const SEARCH_TOO_SLOW: Problem = known(&Words {
+    status: S::SERVICE_UNAVAILABLE,
+    code: "search_too_slow",
+    title: "The search took too long",
+    text: "It was stopped after two seconds. Nothing was changed. \
+           Narrow the search: enter a longer part of the name, or choose more filters. \
+           If other people are searching at the moment, try again in a few seconds.",
+    action: None,
+    header: Some(("retry-after", "5")),
+});
+const UNAVAILABLE: Problem = known(&Words {
+    status: S::SERVICE_UNAVAILABLE,
+    code: "unavailable",
+    title: "This page is unavailable",
+    text: "The server cannot reach something that it needs for this. Nothing was changed. \
+           Try again in a minute.",
+    action: None,
+    header: Some(("retry-after", "30")),
+});
+const OUTCOME_UNKNOWN: Problem = known(&Words {
+    status: S::SERVICE_UNAVAILABLE,
+    code: "unavailable",
+    title: "It is not known whether this was saved",
+    text: "The server lost its database while it saved your input. It may or may not have been \
+           saved: check before you send it again. Programs can send it again with the same \
+           Idempotency-Key: it is not saved twice.",
+    action: None,
+    header: Some(("retry-after", "30")),
+});
+const DISK_FULL: Problem = known(&Words {
+    status: S::SERVICE_UNAVAILABLE,
+    code: "unavailable",
+    title: "There is no space left",
+    text: "The disk of the server is full. Nothing was changed. Signing out and deleting still \
+           work. Tell the administrator of this site, and try again when there is space.",
+    action: None,
+    header: Some(("retry-after", "30")),
+});
+const FAULT: Problem = known(&Words {
+    status: S::INTERNAL_SERVER_ERROR,
+    code: "fault",
+    title: "Something went wrong",
+    text: "The server has an error, and has logged it. Your input may not have been saved. \
+           Try again in a minute.",
+    action: HOME,
+    header: None,
+});
+
+const fn known(words: &'static Words) -> Problem {
+    Problem {
+        words,
+        why: None,
+        more: None,
+    }
+}
+
+const fn because(words: &'static Words, why: &'static str) -> Problem {
+    Problem {
+        words,
+        why: Some(why),
+        more: None,
+    }
+}
+
+impl Problem {
+    /// A request that cannot be understood, and why.
+    pub const fn malformed(why: &'static str) -> Self {
+        because(MALFORMED, why)
+    }
+
+    /// As a tutorial answers its upload, for a person.
+    pub fn not_uploaded(status: StatusCode, why: &str) -> Self {
+        let mut problem = known(MALFORMED).with_text(format!("{why}. Nothing was saved."));
+        problem.more().status = Some(status);
+        problem
+    }
+
+    /// A token where none, or another one, belongs.
+    pub const fn tokens(why: &'static str) -> Self {
+        because(TOKENS, why)
+    }
+
+    /// With the reason why the token that came is not valid (RFC 6750, section 3).
+    pub fn invalid_token(why: impl fmt::Display) -> Self {
+        let (_, realm) = BEARER;
+        let value = format!("{realm}, error=\"invalid_token\", error_description=\"{why}\"");
+        NOT_SIGNED_IN.with_header(header::WWW_AUTHENTICATE, &value)
+    }
+
+    /// With the methods that the address takes.
+    pub fn method_not_allowed(allowed: &str) -> Self {
+        METHOD_NOT_ALLOWED.with_header(header::ALLOW, allowed)
+    }
+
+    /// With the media type that the address takes (RFC 9110, section 15.5.16).
+    pub fn media_type(taken: &'static str) -> Self {
+        let why = if taken.ends_with("json") {
+            "This address accepts JSON, sent as application/json. Nothing was saved."
+        } else if taken.starts_with("multipart") {
+            "This address accepts forms as multipart/form-data, which a page's form sends \
+             with enctype=\"multipart/form-data\". Nothing was saved."
+        } else {
+            MEDIA_TYPE.text
+        };
+        because(MEDIA_TYPE, why).with_header(header::ACCEPT, taken)
+    }
+
+    /// Fields that are not valid, as (field, words).
+    pub fn fields(fields: Vec<(String, String)>) -> Self {
+        let mut problem = INVALID_FIELDS;
+        problem.more().fields = fields;
+        problem
+    }
+
+    /// One field that is not valid.
+    pub fn field(name: &str, words: &str) -> Self {
+        INVALID_FIELDS.with_field(name, words)
+    }
+
+    /// A name or an address that another account has.
+    pub fn taken(field: &str) -> Self {
+        TAKEN.with_field(field, "is taken")
+    }
+
+    pub fn description_taken() -> Self {
+        DESCRIPTION_TAKEN.with_field("description", "is taken")
+    }
+
+    pub fn file_too_large(words: &str) -> Self {
+        FILE_TOO_LARGE.with_field("file", words)
+    }
+
+    pub fn over_quota(words: &str) -> Self {
+        OVER_QUOTA.with_field("file", words)
+    }
+
+    /// A part of a file of `length` bytes that is not in it (RFC 9110, section 15.5.17).
+    pub fn no_such_range(length: u64) -> Self {
+        NO_SUCH_RANGE.with_header(header::CONTENT_RANGE, &format!("bytes */{length}"))
+    }
+
+    /// No password of a link is taken for so many seconds.
+    pub fn tries(seconds: i64) -> Self {
+        TRIES.with_header(header::RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// The same person has signed in again since the form was shown: leads back to `page`, which
+    /// shows it again.
+    pub fn signed_in_again(page: &str) -> Self {
+        let mut problem = OTHER_SESSION.with_header(header::LOCATION, page);
+        problem.more().status = Some(S::SEE_OTHER);
+        problem
+    }
+
+    /// Something that is needed is unavailable, as the kind of the fault says.
+    pub fn unavailable(fault: Fault) -> Self {
+        let problem = match fault.kind() {
+            Kind::Ours | Kind::Unavailable => UNAVAILABLE,
+            Kind::OutcomeUnknown => OUTCOME_UNKNOWN,
+            Kind::DiskFull => DISK_FULL,
+        };
+        problem.with_fault(fault)
+    }
+
+    fn with_fault(mut self, fault: Fault) -> Self {
+        self.more().fault = Some(fault);
+        self
+    }
+
+    pub fn with_text(mut self, text: String) -> Self {
+        self.more().text = Some(text);
+        self
+    }
+
+    pub fn with_action(mut self, address: &str, words: String) -> Self {
+        self.more().action = Some((address.to_owned(), words));
+        self
+    }
+
+    pub fn with_switch(mut self, next: String, button: String) -> Self {
+        self.more().switch = Some((next, button));
+        self
+    }
+
+    fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.more().header = HeaderValue::from_str(value).ok().map(|value| (name, value));
+        self
+    }
+
+    fn with_field(mut self, name: &str, words: &str) -> Self {
+        self.more().fields.push((name.to_owned(), words.to_owned()));
+        self
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.words, other.words) || self.words.code == other.words.code
+    }
+
+    pub fn text(&self) -> &str {
+        let more = self.more.as_ref();
+        more.and_then(|more| more.text.as_deref())
+            .or(self.why)
+            .unwrap_or(self.words.text)
+    }
+
+    pub fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        let more = self.more.as_ref().and_then(|more| more.header.clone());
+        let always = self.words.header.map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
+        more.or(always)
+    }
+
+    /// What is wrong with each field, as (field, words).
+    pub fn wrong_fields(&self) -> &[(String, String)] {
+        self.more.as_ref().map_or(&[], |more| &more.fields)
+    }
+
+    pub fn action(&self) -> Option<(String, String)> {
+        let more = self.more.as_ref().and_then(|more| more.action.clone());
+        let owned = |(href, words): Action| (href.to_owned(), words.to_owned());
+        more.or(self.words.action.map(owned))
+    }
+
+    /// What the operator has to know.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.more.as_ref()?.fault.as_ref()
+    }
+
+    /// As a response that `answer::written_out` fills.
+    pub fn into_response(self) -> HttpResponse {
+        HttpResponse::from_error(self)
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        if fault.kind() == Kind::Ours {
+            FAULT.with_fault(fault)
+        } else {
+            Self::unavailable(fault)
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words.code)
+    }
+}
+
+/// Bare: whether the words are HTML or JSON depends on the request, which is known at the edge.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        let status = self.more.as_ref().and_then(|more| more.status);
+        status.unwrap_or(self.words.status)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
