@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::accept::is_for_a_person;
-use super::page::Frame;
+use super::page::View;
 use super::problem::{NOT_FOUND, Problem};
 use super::query;
 use crate::base::fault::Fault;
@@ -16,22 +16,14 @@ use crate::base::ids::RequestId;
 #[derive(Template)]
 #[template(path = "errors/problem.html")]
 struct ProblemPage<'a> {
-    frame: Frame,
     title: &'static str,
     text: &'a str,
     /// Where no form is there to say it.
     fields: &'a [(String, String)],
     action: Option<(String, String)>,
-    /// The way on as somebody else.
-    switch: Option<Switch>,
+    /// To sign in as another person: an address to go on to, and the words of the button.
+    switch: Option<&'a (String, String)>,
     request_id: String,
-}
-
-/// Signs out, and leads to where the other person signs in.
-struct Switch {
-    form_token: String,
-    next: String,
-    button: String,
 }
 
 /// An answer whose error has no words yet gets them, as a page or as JSON.
@@ -76,29 +68,19 @@ fn body(request: &HttpRequest, problem: &Problem, id: RequestId) -> (BoxBody, &'
         });
         return (json.to_string().boxed(), "application/json");
     }
-    let frame = Frame::of(request);
-    let switch = problem.more.as_ref().and_then(|more| {
-        let (next, button) = more.switch.clone()?;
-        let form_token = frame.viewer.as_ref()?.form_token.clone();
-        Some(Switch {
-            form_token,
-            next,
-            button,
+    let html = View::of(request).and_then(|view| {
+        let switch = problem.more.as_ref().and_then(|more| more.switch.as_ref());
+        let switch = switch.filter(|_| view.viewer.is_some());
+        view.render(&ProblemPage {
+            title: problem.words.title,
+            text: problem.text(),
+            fields,
+            action: problem.action(),
+            switch,
+            request_id,
         })
     });
-    let page = ProblemPage {
-        frame,
-        title: problem.words.title,
-        text: problem.text(),
-        fields,
-        action: problem.action(),
-        switch,
-        request_id,
-    };
-    (
-        page.render().unwrap_or_default().boxed(),
-        "text/html; charset=utf-8",
-    )
+    (html.unwrap_or_default().boxed(), "text/html; charset=utf-8")
 }
 
 /// For an address where nothing is. With slashes at its end it leads to what is there without

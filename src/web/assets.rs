@@ -1,7 +1,5 @@
 //! Stylesheet, icon and scripts: carried in the binary, named by their content, cached for ever.
 
-use std::sync::Arc;
-
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,69 +9,56 @@ use super::prepared::Prepared;
 use super::problem::{NOT_FOUND, Problem};
 use super::proof::Public;
 
-pub struct Assets {
-    pub stylesheet: Asset,
-    pub icon: Asset,
-    pub show_password: Asset,
-    pub copy: Asset,
-    pub upload: Asset,
-    pub signed_in: Asset,
+/// Every file of `static/`.
+macro_rules! files {
+    ($($name:literal)*) => {
+        [$(($name, &include_bytes!(concat!("../../static/", $name))[..])),*]
+    };
 }
 
-pub struct Asset {
+pub struct Assets(Vec<Asset>);
+
+struct Asset {
+    /// Of the file in `static/`.
+    name: &'static str,
     /// `/static/app.0123456789abcdef.css`
-    pub url: Arc<str>,
+    url: String,
     content: Prepared,
 }
 
 impl Assets {
     pub fn load() -> Self {
-        Self {
-            stylesheet: asset(
-                "app",
-                "css",
-                "text/css; charset=utf-8",
-                include_bytes!("../../static/app.css"),
-            ),
-            icon: asset(
-                "icon",
-                "svg",
-                "image/svg+xml",
-                include_bytes!("../../static/icon.svg"),
-            ),
-            show_password: asset(
-                "show-password",
-                "js",
-                "text/javascript; charset=utf-8",
-                include_bytes!("../../static/show-password.js"),
-            ),
-            copy: asset(
-                "copy",
-                "js",
-                "text/javascript; charset=utf-8",
-                include_bytes!("../../static/copy.js"),
-            ),
-            upload: asset(
-                "upload",
-                "js",
-                "text/javascript; charset=utf-8",
-                include_bytes!("../../static/upload.js"),
-            ),
-            signed_in: asset(
-                "signed-in",
-                "js",
-                "text/javascript; charset=utf-8",
-                include_bytes!("../../static/signed-in.js"),
-            ),
-        }
+        let files =
+            files!("app.css" "copy.js" "icon.svg" "show-password.js" "signed-in.js" "upload.js");
+        Self(files.map(|(name, plain)| Asset::of(name, plain)).into())
+    }
+
+    /// The address of a file of `static/`, by its name.
+    ///
+    /// # Errors
+    /// When a template names a file that does not exist.
+    pub fn url(&self, name: &str) -> Result<&str, askama::Error> {
+        let found = self.0.iter().find(|asset| asset.name == name);
+        found.map(|asset| &*asset.url).ok_or(askama::Error::Fmt)
     }
 }
 
-fn asset(name: &str, extension: &str, content_type: &'static str, plain: &'static [u8]) -> Asset {
-    let content = Prepared::of(content_type, plain);
-    Asset {
-        url: format!("/static/{name}.{}.{extension}", content.fingerprint).into(),
-        content,
+impl Asset {
+    fn of(name: &'static str, plain: &'static [u8]) -> Self {
+        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+        let content = Prepared::of(
+            match extension {
+                "css" => "text/css; charset=utf-8",
+                "svg" => "image/svg+xml",
+                _ => "text/javascript; charset=utf-8",
+            },
+            plain,
+        );
+        Self {
+            name,
+            url: format!("/static/{stem}.{}.{extension}", content.fingerprint),
+            content,
+        }
     }
 }
 
@@ -84,16 +69,11 @@ pub async fn serve(
     state: Data<State>,
     file: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let Assets {
-        stylesheet,
-        icon,
-        show_password,
-        copy,
-        upload,
-        signed_in,
-    } = &state.web.assets;
-    let asset = [stylesheet, icon, show_password, copy, upload, signed_in]
-        .into_iter()
+    let asset = state
+        .web
+        .assets
+        .0
+        .iter()
         .find(|asset| asset.url.strip_prefix("/static/") == Some(&file))
         .ok_or(NOT_FOUND)?;
     let mut response = asset.content.respond(&request);

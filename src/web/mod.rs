@@ -26,6 +26,8 @@ mod routes;
 mod stopping;
 mod unread;
 
+use std::sync::Arc;
+
 use actix_multipart::MultipartConfig;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -93,7 +95,7 @@ impl State {
 
 /// What belongs to the web alone.
 pub struct Web {
-    assets: Assets,
+    assets: Arc<Assets>,
     cookies: Cookies,
     /// Made when it is first asked for, like `openapi`: many servers never are.
     docs: OnceCell<Docs>,
@@ -109,7 +111,7 @@ impl Web {
     pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Self {
         Self {
             docs: OnceCell::new(),
-            assets: Assets::load(),
+            assets: Assets::load().into(),
             cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),
             routes: routes::listed(),

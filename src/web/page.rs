@@ -1,5 +1,6 @@
 //! A request for a page, and what every page shows around its own content.
 
+use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -10,16 +11,16 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use askama::Template;
+use askama::{Template, Values};
 
 use super::accept::is_for_a_person;
-use super::assets::{Asset, Assets};
+use super::assets::Assets;
 use super::forms::interrupted::{self, Interrupted};
 use super::forms::{FieldError, Form, token};
 use super::problem::Problem;
 use super::proof::viewer;
 pub use super::redirect::DASHBOARD;
-use super::{State, cookies, redirect};
+use super::{State, Web, cookies, redirect};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::sessions::{Client, Grant};
@@ -30,19 +31,16 @@ pub type Answer = Result<HttpResponse, Problem>;
 const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;
 
-/// What every page shows around its own content.
-#[derive(Default)]
-pub struct Frame {
-    pub css: Arc<str>,
-    pub icon: Arc<str>,
-    pub script: Arc<str>,
-    pub copy_script: Arc<str>,
-    pub upload_script: Arc<str>,
-    /// For every page of somebody signed in.
-    pub signed_in_script: Arc<str>,
+/// What every page shows around its own content. Templates have it as the value `view`.
+pub struct View {
+    assets: Arc<Assets>,
+    /// `None` for a page that is the same for everyone.
+    request: Option<HttpRequest>,
     pub viewer: Option<Viewer>,
-    /// Said once, on the page after the one that did it.
+    /// Shown once, on the page after the one that did it.
     pub notice: Option<String>,
+    /// What is wrong with the fields of the page's form.
+    pub errors: Vec<FieldError>,
 }
 
 /// Who is signed in.
@@ -51,34 +49,74 @@ pub struct Viewer {
     pub form_token: String,
 }
 
-impl Frame {
-    pub fn of(request: &HttpRequest) -> Self {
-        let Some(state) = request.app_data::<Data<State>>() else {
-            return Self::default();
-        };
-        let web = &state.web;
-        Self {
+impl View {
+    /// # Errors
+    /// None that a request can cause.
+    pub fn of(request: &HttpRequest) -> Result<Self, Fault> {
+        let web = &State::of(request)?.web;
+        Ok(Self {
+            request: Some(request.clone()),
             viewer: viewer(request).map(|identity| Viewer {
                 name: identity.greeting().to_owned(),
                 form_token: web.form_tokens.of(&identity),
             }),
-            ..Self::around(&web.assets)
+            ..Self::for_everyone(web)
+        })
+    }
+
+    /// Of a page that is the same for everyone.
+    pub fn for_everyone(web: &Web) -> Self {
+        Self {
+            assets: web.assets.clone(),
+            request: None,
+            viewer: None,
+            notice: None,
+            errors: Vec::new(),
         }
     }
 
-    /// For a page that is the same for everyone.
-    pub fn around(assets: &Assets) -> Self {
-        let url = |asset: &Asset| asset.url.clone();
-        Self {
-            css: url(&assets.stylesheet),
-            icon: url(&assets.icon),
-            script: url(&assets.show_password),
-            copy_script: url(&assets.copy),
-            upload_script: url(&assets.upload),
-            signed_in_script: url(&assets.signed_in),
-            viewer: None,
-            notice: None,
+    /// With the message that an earlier page left, or why a form of this page is shown again.
+    fn with_notice(mut self, request: &HttpRequest) -> Self {
+        let anonymous = request.get_session();
+        let notice = anonymous.get(NOTICE).ok().flatten();
+        if notice.is_some() {
+            anonymous.remove(NOTICE);
         }
+        let interrupted = Interrupted::find_here(request);
+        if interrupted.is_some() && *request.method() == Method::GET {
+            interrupted::forget(request);
+        }
+        self.notice = interrupted.map(|form| form.notice()).or(notice);
+        self
+    }
+
+    pub fn asset(&self, name: &str) -> Result<&str, askama::Error> {
+        self.assets.url(name)
+    }
+
+    /// For the forms of the page. Asked for by a form only: a visitor's is kept in a cookie.
+    pub fn form_token(&self) -> Result<String, askama::Error> {
+        let request = self.request.as_ref().ok_or(askama::Error::Fmt)?;
+        token::issue(request).map_err(askama::Error::custom)
+    }
+
+    /// The page with `content` within.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn render(&self, content: &impl Template) -> Result<String, Fault> {
+        // Most pages fit, so the buffer does not move as it grows.
+        let mut html = String::with_capacity(PAGE_BYTES);
+        content
+            .render_into_with_values(&mut html, self)
+            .map_err(|error| Fault::caused("render a page", error))?;
+        Ok(html)
+    }
+}
+
+impl Values for View {
+    fn get_value<'a>(&'a self, key: &str) -> Option<&'a dyn Any> {
+        (key == "view").then_some(self)
     }
 }
 
@@ -89,29 +127,8 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn frame(&self) -> Frame {
-        Frame::of(&self.request)
-    }
-
-    /// With the message that an earlier page left, or why a form of this page is shown again.
-    pub fn frame_with_notice(&self) -> Frame {
-        let anonymous = self.request.get_session();
-        let notice = anonymous.get(NOTICE).ok().flatten();
-        if notice.is_some() {
-            anonymous.remove(NOTICE);
-        }
-        let interrupted = Interrupted::find_here(&self.request);
-        if interrupted.is_some() && *self.request.method() == Method::GET {
-            interrupted::forget(&self.request);
-        }
-        Frame {
-            notice: interrupted.map(|form| form.notice()).or(notice),
-            ..self.frame()
-        }
-    }
-
     /// What was typed into a form of this page that was not handled; no fields when there is none.
-    /// For a page that shows [`Page::frame_with_notice`] with it, which is called later.
+    /// To be called before the page is shown, which forgets it.
     pub fn typed(&self) -> Form {
         let interrupted = Interrupted::find_here(&self.request);
         interrupted.map(Interrupted::into_form).unwrap_or_default()
@@ -122,10 +139,6 @@ impl Page {
         let interrupted = Interrupted::find(&self.request)?;
         next.filter(|next| interrupted.is_for_page(next))?;
         Some(interrupted.on_the_way())
-    }
-
-    pub fn form_token(&self) -> Result<String, Fault> {
-        token::issue(&self.request)
     }
 
     pub fn query(&self, key: &str) -> Option<String> {
@@ -150,12 +163,22 @@ impl Page {
         self.request.match_info().get(name).unwrap_or_default()
     }
 
-    pub fn show(&self, status: StatusCode, template: &impl Template) -> Answer {
-        // Most pages fit, so the buffer does not move as it grows.
-        let mut html = String::with_capacity(PAGE_BYTES);
-        template
-            .render_into(&mut html)
-            .map_err(|error| Fault::caused("render a page", error))?;
+    /// The page with `content` within.
+    pub fn show(&self, content: &impl Template) -> Answer {
+        self.show_with(StatusCode::OK, content, Vec::new())
+    }
+
+    fn show_with(
+        &self,
+        status: StatusCode,
+        content: &impl Template,
+        errors: Vec<FieldError>,
+    ) -> Answer {
+        let view = View {
+            errors,
+            ..View::of(&self.request)?.with_notice(&self.request)
+        };
+        let html = view.render(content)?;
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
         Ok(response.body(html.boxed()))
@@ -166,15 +189,14 @@ impl Page {
     }
 
     /// A form, blank or with what is wrong with it. A program is told that alone.
-    pub fn show_form(&self, form: &impl Template, errors: &[FieldError<'_>]) -> Answer {
+    pub fn show_form(&self, content: &impl Template, errors: Vec<FieldError>) -> Answer {
         if errors.is_empty() {
-            self.show(StatusCode::OK, form)
+            self.show(content)
         } else if is_for_a_person(&self.request) {
-            self.show(StatusCode::UNPROCESSABLE_ENTITY, form)
+            self.show_with(StatusCode::UNPROCESSABLE_ENTITY, content, errors)
         } else {
-            let fields = errors
-                .iter()
-                .map(|error| (error.id.to_owned(), error.text.to_owned()));
+            let fields = errors.into_iter();
+            let fields = fields.map(|error| (error.id.to_owned(), error.text));
             Err(Problem::fields(fields.collect()))
         }
     }

@@ -201,7 +201,7 @@ fn the_password_is_changed_with_the_current_one_and_signs_out_everywhere_else() 
         ada.cookie("doorward_refresh")
     );
     let ended = door.browser().get(&link.location());
-    assert_eq!(ended.heading(), "This link has ended");
+    assert_eq!(ended.heading(), "This link no longer works");
 
     assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 422);
     assert_eq!(door.browser().sign_in("ada", NEW_PASSWORD).status, 303);

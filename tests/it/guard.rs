@@ -198,7 +198,7 @@ fn a_link_ends_after_150_seconds_and_says_so() {
     let ended = door.browser().get(&format!("{LINK}{link}"));
     assert_eq!(
         (ended.status, ended.heading().as_str()),
-        (401, "This link has ended")
+        (401, "This link no longer works")
     );
     assert_eq!(
         ended.attribute("main a", "href").unwrap(),

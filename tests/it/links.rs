@@ -39,11 +39,11 @@ fn a_link_signs_in_once_and_leads_to_the_clean_address() {
 
     // It is used up, for looking too.
     let other = door.browser();
-    assert_eq!(other.get(&link).heading(), "This link has ended");
+    assert_eq!(other.get(&link).heading(), "This link no longer works");
     let again = other.submit(&page, "Continue signed in", &[]);
     assert_eq!(
         (again.status, again.heading().as_str()),
-        (401, "This link has ended")
+        (401, "This link no longer works")
     );
     assert!(!other.is_signed_in() && browser.is_signed_in());
 }
@@ -150,7 +150,7 @@ fn a_link_that_has_run_out_or_is_none_signs_nobody_in() {
         let reply = browser.post("/login/continue", &[("token", token)]);
         assert_eq!(
             (reply.status, reply.heading().as_str()),
-            (401, "This link has ended")
+            (401, "This link no longer works")
         );
         assert!(!browser.is_signed_in());
     }

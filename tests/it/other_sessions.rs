@@ -335,7 +335,7 @@ fn what_was_typed_for_one_person_waits_while_another_is_signed_in() {
     assert!(told.text("main").contains(words), "{}", told.body);
     assert!(!told.body.contains("secret plan"), "{}", told.body);
     let on = told.attribute("main .actions a", "href").unwrap();
-    assert_eq!(told.text("main .actions a"), "Go on as ivan");
+    assert_eq!(told.text("main .actions a"), "Continue as ivan");
     let work = browser.get(&on);
     assert!(!work.body.contains("secret plan"), "{}", work.body);
 

@@ -17,7 +17,7 @@ use crate::tokens::Tutorial;
 use crate::web::accept::is_for_a_person;
 use crate::web::forms::FORM;
 use crate::web::forms::upload::{self, Expected, Right, receive};
-use crate::web::page::{Answer, Frame, Page};
+use crate::web::page::{Answer, Page};
 use crate::web::problem::Problem;
 use crate::web::proof::{Public, PublicToken};
 use crate::web::{api, authorization};
@@ -47,7 +47,6 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
 #[derive(Template)]
 #[template(path = "pages/upload_by_token.html")]
 struct UploadPage {
-    frame: Frame,
     token: String,
 }
 
@@ -85,10 +84,7 @@ async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>
 /// The form; its action carries the token.
 pub async fn show(_: PublicToken, page: Page) -> Answer {
     match admitted(&page).await? {
-        Ok((_, token)) => {
-            let frame = page.frame();
-            page.show(StatusCode::OK, &UploadPage { frame, token })
-        }
+        Ok((_, token)) => page.show(&UploadPage { token }),
         // A person is told by a page, as wherever else a token does not belong.
         Err(_) if is_for_a_person(page.request()) => Err(Problem::tokens(
             "The token in it does not belong here. Nothing was changed.",

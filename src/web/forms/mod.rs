@@ -226,22 +226,19 @@ impl Field {
 }
 
 /// A line of the summary above the form.
-pub struct FieldError<'a> {
-    pub id: &'a str,
-    pub text: &'a str,
+pub struct FieldError {
+    /// Of the input.
+    pub id: &'static str,
+    pub text: String,
 }
 
 /// The summary: the same words as under the fields, in the order of the fields.
-pub fn summary<'a>(fields: &[(&'a str, &'a Field)]) -> Vec<FieldError<'a>> {
-    fields
-        .iter()
-        .filter_map(|(id, field)| {
-            Some(FieldError {
-                id,
-                text: field.error.as_deref()?,
-            })
-        })
-        .collect()
+pub fn summary(fields: &[(&'static str, &Field)]) -> Vec<FieldError> {
+    let error = |(id, field): &(&'static str, &Field)| {
+        let text = field.error.clone()?;
+        Some(FieldError { id, text })
+    };
+    fields.iter().filter_map(error).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Somebody's own account: what is known of them, and the way to change it or leave.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::confirm::{self, Confirm};
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::access::Role;
 use crate::accounts::Account;
 use crate::base::clock::{for_reading, rfc3339};
@@ -16,7 +15,6 @@ use crate::web::proof::{Recent, SignedIn};
 #[derive(Template)]
 #[template(path = "pages/account/overview.html")]
 struct Overview<'a> {
-    frame: Frame,
     account: &'a Account,
     since_iso: String,
     since: String,
@@ -27,16 +25,12 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let account = page.accounts.find(who.account).await?;
     let account = account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?;
     let open_shares = page.shares.count_open(who.account).await?;
-    page.show(
-        StatusCode::OK,
-        &Overview {
-            open_shares,
-            frame: page.frame_with_notice(),
-            since_iso: rfc3339(account.created_at),
-            since: for_reading(account.created_at),
-            account: &account,
-        },
-    )
+    page.show(&Overview {
+        open_shares,
+        since_iso: rfc3339(account.created_at),
+        since: for_reading(account.created_at),
+        account: &account,
+    })
 }
 
 pub async fn ask_to_revoke_shares(SignedIn(who): SignedIn, page: Page) -> Answer {

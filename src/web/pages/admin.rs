@@ -1,12 +1,11 @@
 //! All accounts, for administrators.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::confirm::{self, Confirm};
 use super::name_fields::NameFields;
-use super::{Answer, Frame, Page, stay_open};
+use super::{Answer, Page, stay_open};
 use crate::access::Role;
 use crate::accounts::{Account, Changes, Cursor, Search, State};
 use crate::base::clock::{for_reading, rfc3339};
@@ -28,7 +27,6 @@ const MB_PLACES: usize = 6;
 #[derive(Template)]
 #[template(path = "pages/admin/accounts.html")]
 struct Accounts {
-    frame: Frame,
     search: Search,
     rows: Vec<Row>,
     next: Option<String>,
@@ -73,16 +71,12 @@ pub async fn list(_: Administrator, page: Page) -> Answer {
         return Ok(page.go(ACCOUNTS));
     }
     let (files, bytes) = page.files.totals().await?;
-    page.show(
-        StatusCode::OK,
-        &Accounts {
-            files: (files, size::for_reading(bytes)),
-            frame: page.frame_with_notice(),
-            next: next.map(|cursor| link(&search, &cursor)),
-            rows: rows.into_iter().map(Row::from).collect(),
-            search,
-        },
-    )
+    page.show(&Accounts {
+        files: (files, size::for_reading(bytes)),
+        next: next.map(|cursor| link(&search, &cursor)),
+        rows: rows.into_iter().map(Row::from).collect(),
+        search,
+    })
 }
 
 fn known<T>(
@@ -114,8 +108,6 @@ fn link(search: &Search, after: &Cursor) -> String {
 #[derive(Template)]
 #[template(path = "pages/admin/account.html")]
 struct OneAccount {
-    frame: Frame,
-    form_token: String,
     row: Row,
     fields: NameFields,
     role: Role,
@@ -144,8 +136,6 @@ impl OneAccount {
             ),
             files_max: number(shelf.quota.files, 0),
             megabytes_max: number(shelf.quota.bytes, MB_PLACES),
-            frame: page.frame_with_notice(),
-            form_token: page.form_token()?,
             fields: NameFields::of(&account),
             role: account.role,
             groups: Field::kept(&account.groups.to_text()),
@@ -153,7 +143,7 @@ impl OneAccount {
         })
     }
 
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         let mut errors = self.fields.errors();
         errors.extend(summary(&[
             ("groups", &self.groups),
@@ -186,7 +176,7 @@ pub async fn show(_: Administrator, page: Page) -> Answer {
         form.files_max = Field::kept(files_max);
         form.megabytes_max = Field::kept(typed.text("megabytes_max"));
     }
-    page.show(StatusCode::OK, &form)
+    page.show(&form)
 }
 
 pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
@@ -203,7 +193,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
         fields,
         ..OneAccount::of(&page, account).await?
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }
 
 /// Role and groups: what their tokens say, so its owner has to sign in again.
@@ -231,7 +221,7 @@ pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
         groups: typed,
         ..OneAccount::of(&page, account).await?
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }
 
 /// How much it may have of files; an empty field is as the settings say.
@@ -254,7 +244,7 @@ pub async fn set_quota(_: RecentAdministrator, page: Page, sent: Form) -> Answer
         megabytes_max: typed.1,
         ..OneAccount::of(&page, account).await?
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }
 
 /// `places` of its digits stand behind the point.

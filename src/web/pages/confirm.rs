@@ -1,16 +1,13 @@
 //! The page before something that cannot be taken back: it names the thing, and has the only red
 //! button.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 
 #[derive(Template)]
 #[template(path = "pages/confirm.html")]
 struct ConfirmPage<'a> {
-    frame: Frame,
-    form_token: String,
     what: &'a Confirm<'a>,
 }
 
@@ -28,12 +25,5 @@ pub struct Confirm<'a> {
 }
 
 pub fn ask(page: &Page, what: &Confirm<'_>) -> Answer {
-    page.show(
-        StatusCode::OK,
-        &ConfirmPage {
-            frame: page.frame_with_notice(),
-            form_token: page.form_token()?,
-            what,
-        },
-    )
+    page.show(&ConfirmPage { what })
 }

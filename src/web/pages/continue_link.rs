@@ -1,9 +1,8 @@
 //! "Continue signed in": uses a link up for a session in this browser.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::sessions::NotSignedIn;
 use crate::web::forms::Unproven;
 use crate::web::problem::{LINK_ENDED, Problem};
@@ -12,8 +11,6 @@ use crate::web::proof::Open;
 #[derive(Template)]
 #[template(path = "pages/continue_link.html")]
 struct Ask<'a> {
-    frame: Frame,
-    form_token: String,
     token: &'a str,
     /// Whose link it is.
     name: &'a str,
@@ -37,13 +34,11 @@ pub async fn submit(_: Open, page: Page, Unproven { form, is_from_here }: Unprov
     };
     if !is_from_here || !agreed {
         let ask = Ask {
-            frame: page.frame(),
-            form_token: page.form_token()?,
             token,
             name: reader.account.greeting(),
             instead_of: another,
         };
-        return page.show(StatusCode::OK, &ask);
+        return page.show(&ask);
     }
     let grant = page
         .sessions

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::base::clock::{UnixSeconds, for_reading, for_reading_to_the_second, rfc3339};
 use crate::sessions::Client;
 use crate::tokens::{AccessClaims, LinkClaims};
@@ -14,7 +13,6 @@ use crate::web::proof::{Access, SignedInOrLink};
 #[derive(Template)]
 #[template(path = "pages/dashboard.html")]
 struct Dashboard<'a> {
-    frame: Frame,
     greeting: &'a str,
     /// The token of the link that opened it.
     link: Option<String>,
@@ -68,17 +66,12 @@ pub async fn show(SignedInOrLink(access): SignedInOrLink, page: Page) -> Answer 
         Access::Link(_) => page.query("token"),
         Access::Session(_) => None,
     };
-    let frame = page.frame();
-    page.show(
-        StatusCode::OK,
-        &Dashboard {
-            frame,
-            greeting,
-            link,
-            facts,
-            claims,
-        },
-    )
+    page.show(&Dashboard {
+        greeting,
+        link,
+        facts,
+        claims,
+    })
 }
 
 fn who<'a>(

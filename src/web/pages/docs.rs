@@ -1,22 +1,21 @@
 //! The API for people: made of what describes it to programs.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, VARY};
 use askama::Template;
 use serde_json::Value;
 
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::base::fault::Fault;
 use crate::web::Web;
 use crate::web::guard::Listed;
 use crate::web::openapi::describe;
+use crate::web::page::View;
 use crate::web::prepared::Prepared;
 use crate::web::proof::{Guard, Open};
 
 #[derive(Template)]
 #[template(path = "pages/docs.html")]
 struct DocsPage<'a> {
-    frame: Frame,
     /// HTML, from [`Calls`].
     calls: &'a str,
 }
@@ -63,7 +62,6 @@ impl Docs {
     /// # Errors
     /// When it cannot be rendered.
     fn of(whole: &Value, web: &Web) -> Result<Self, Fault> {
-        let failed = |error| Fault::caused("render a page", error);
         let groups = list(&whole["tags"]).iter().map(|tag| Group {
             name: text(&tag["name"]),
             calls: web
@@ -75,12 +73,10 @@ impl Docs {
                 .collect(),
         });
         let groups = groups.collect();
-        let calls = Calls { groups }.render().map_err(failed)?;
-        let page = DocsPage {
-            frame: Frame::around(&web.assets),
-            calls: &calls,
-        };
-        let page = page.render().map_err(failed)?;
+        let calls = Calls { groups }
+            .render()
+            .map_err(|error| Fault::caused("render a page", error))?;
+        let page = View::for_everyone(web).render(&DocsPage { calls: &calls })?;
         Ok(Self {
             page: Prepared::of("text/html; charset=utf-8", page),
             calls,
@@ -92,10 +88,9 @@ pub async fn show(_: Open, page: Page) -> Answer {
     let make = || async { Docs::of(&describe(&page)?, &page.web) };
     let docs = page.web.docs.get_or_try_init(make).await?;
     if page.viewer().is_some() {
-        // Not compressed: the form token in the frame is a secret.
-        let frame = page.frame();
+        // Not compressed: the form token of the sign-out form is a secret.
         let calls = &docs.calls;
-        return page.show(StatusCode::OK, &DocsPage { frame, calls });
+        return page.show(&DocsPage { calls });
     }
     let mut response = docs.page.respond(page.request());
     let headers = response.headers_mut();

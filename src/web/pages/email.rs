@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::name_fields::NameFields;
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::accounts::Account;
 use crate::base::fault::Fault;
 use crate::sessions::Again;
@@ -15,13 +15,11 @@ use crate::web::proof::Recent;
 #[derive(Template)]
 #[template(path = "pages/account/email.html")]
 struct ChangeNames {
-    frame: Frame,
-    form_token: String,
     fields: NameFields,
 }
 
 impl ChangeNames {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         self.fields.errors()
     }
 }
@@ -62,10 +60,6 @@ async fn own(page: &Page, who: &Identity) -> Result<Account, Problem> {
 }
 
 fn form(page: &Page, fields: NameFields) -> Answer {
-    let form = ChangeNames {
-        frame: page.frame_with_notice(),
-        form_token: page.form_token()?,
-        fields,
-    };
-    page.show_form(&form, &form.errors())
+    let form = ChangeNames { fields };
+    page.show_form(&form, form.errors())
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::sign_up_fields::SignUpFields;
-use super::{Answer, DASHBOARD, Frame, Page};
+use super::{Answer, DASHBOARD, Page};
 use crate::recovery::{LinkError, Purpose};
 use crate::web::forms::{FieldError, Form};
 use crate::web::problem::ONE_TIME_LINK_ENDED;
@@ -12,8 +12,6 @@ use crate::web::proof::{OneTime, Open};
 #[derive(Template)]
 #[template(path = "pages/first_administrator.html")]
 struct FirstAdministrator {
-    frame: Frame,
-    form_token: String,
     token: String,
     /// Somebody who is signed in needs no new account.
     viewer_name: Option<String>,
@@ -22,7 +20,7 @@ struct FirstAdministrator {
 }
 
 impl FirstAdministrator {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         self.fields.errors()
     }
 }
@@ -82,12 +80,10 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
 
 fn form(page: &Page, token: String, fields: SignUpFields) -> Answer {
     let form = FirstAdministrator {
-        frame: page.frame(),
-        form_token: page.form_token()?,
         token,
         viewer_name: page.viewer().map(|identity| identity.greeting().to_owned()),
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }

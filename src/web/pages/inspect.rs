@@ -3,11 +3,9 @@
 //! Keeps nothing: neither token nor keys are shown again, stored or logged. It tells whoever
 //! asks, so it tells no more than what using the token would.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::{Answer, Frame, Page};
-use crate::base::fault::Fault;
+use super::{Answer, Page};
 use crate::sessions::NotSignedIn;
 use crate::shares::Refused;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
@@ -15,38 +13,26 @@ use crate::web::forms::{Field, FieldError, VisitorForm, summary};
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
-#[derive(Template)]
+#[derive(Default, Template)]
 #[template(path = "pages/inspect.html")]
 struct Inspect {
-    frame: Frame,
-    form_token: String,
     report: Option<Report>,
     token: Field,
     jwks: Field,
 }
 
 impl Inspect {
-    fn blank(page: &Page) -> Result<Self, Fault> {
-        Ok(Self {
-            frame: page.frame(),
-            form_token: page.form_token()?,
-            report: None,
-            token: Field::default(),
-            jwks: Field::default(),
-        })
-    }
-
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         summary(&[("token", &self.token), ("jwks", &self.jwks)])
     }
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
-    page.show(StatusCode::OK, &Inspect::blank(&page)?)
+    page.show(&Inspect::default())
 }
 
 pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
-    let mut answer = Inspect::blank(&page)?;
+    let mut answer = Inspect::default();
     let token = as_pasted(sent.text("token"));
     if token.is_empty() {
         answer.token.refuse("Enter a token");
@@ -62,7 +48,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
             None => by_own_keys(&page, &token).await?,
         });
     }
-    page.show_form(&answer, &answer.errors())
+    page.show_form(&answer, answer.errors())
 }
 
 /// With what only the server knows of a token that is good by itself: whether what it belongs to

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, DASHBOARD, Frame, Page, next_page};
+use super::{Answer, DASHBOARD, Page, next_page};
 use crate::base::names::Password;
 use crate::config::SignupMode;
 use crate::sessions::{ClientKind, Stay};
@@ -17,8 +17,6 @@ const LINKED_PAGE: &str = DASHBOARD;
 #[derive(Template, Default)]
 #[template(path = "pages/login.html")]
 struct Login {
-    frame: Frame,
-    form_token: String,
     next: Option<String>,
     /// Of a form that waits at `next`.
     interrupted: Option<&'static str>,
@@ -32,8 +30,8 @@ struct Login {
 }
 
 impl Login {
-    fn errors(&self) -> Vec<FieldError<'_>> {
-        let refused = self.refused.as_deref().map(|text| FieldError {
+    fn errors(&self) -> Vec<FieldError> {
+        let refused = self.refused.clone().map(|text| FieldError {
             id: "username",
             text,
         });
@@ -55,7 +53,6 @@ pub async fn show(_: Open, page: Page) -> Answer {
     let blank = Login {
         next,
         deliver: known_way(page.query("deliver"))?,
-        frame: page.frame_with_notice(),
         ..Login::default()
     };
     form(&page, blank)
@@ -63,7 +60,6 @@ pub async fn show(_: Open, page: Page) -> Answer {
 
 pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
     let mut again = Login {
-        frame: page.frame(),
         next: next_page(sent.find("next")),
         deliver: known_way(
             sent.find("deliver")
@@ -126,10 +122,9 @@ fn known_way(deliver: Option<String>) -> Result<Option<String>, Problem> {
 
 fn form(page: &Page, login: Login) -> Answer {
     let form = Login {
-        form_token: page.form_token()?,
         interrupted: page.interrupted_at(login.next.as_deref()),
         signup_open: page.config.signup.mode == SignupMode::Open,
         ..login
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }

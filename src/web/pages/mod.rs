@@ -23,11 +23,11 @@ pub mod verify;
 pub mod work;
 
 use super::forms::{Field, FieldError};
-use super::page::{Answer, DASHBOARD, Frame, Page, next_page};
+use super::page::{Answer, DASHBOARD, Page, next_page};
 use super::problem::WEAK_PASSWORD;
 
 /// What is said above a password that was good, in a form that was not: it is empty again.
-fn again(password: &Field, errors: &[FieldError<'_>]) -> &'static str {
+fn again(password: &Field, errors: &[FieldError]) -> &'static str {
     if password.error.is_none() && !errors.is_empty() {
         "Enter it again: no page sends a password back. "
     } else {

@@ -109,7 +109,7 @@ impl NameFields {
         Ok(())
     }
 
-    pub fn errors(&self) -> Vec<FieldError<'_>> {
+    pub fn errors(&self) -> Vec<FieldError> {
         summary(&[
             ("username", &self.username),
             ("email", &self.email),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, Frame, Page, stay_open};
+use super::{Answer, Page, stay_open};
 use crate::base::names::{NewPassword, Password};
 use crate::passwords::HashError;
 use crate::sessions::Identity;
@@ -14,8 +14,6 @@ use crate::web::proof::{Public, SignedIn};
 #[derive(Template)]
 #[template(path = "pages/account/password.html")]
 struct ChangePassword<'a> {
-    frame: Frame,
-    form_token: String,
     /// For password managers.
     login: &'a str,
     min_length: usize,
@@ -24,7 +22,7 @@ struct ChangePassword<'a> {
 }
 
 impl ChangePassword<'_> {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         summary(&[("current", &self.current), ("new", &self.new)])
     }
 
@@ -73,12 +71,10 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
 
 fn form(page: &Page, who: &Identity, current: Field, new: Field) -> Answer {
     let form = ChangePassword {
-        frame: page.frame_with_notice(),
-        form_token: page.form_token()?,
         login: who.login(),
         min_length: page.config.passwords.min_length,
         current,
         new,
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }

@@ -1,10 +1,9 @@
 //! Where somebody is signed in, and the way to end that.
 
-use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::confirm::{self, Confirm};
-use super::{Answer, Frame, Page, stay_open};
+use super::{Answer, Page, stay_open};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::SessionId;
 use crate::sessions::{Cursor, EndReason, Listed};
@@ -19,7 +18,6 @@ const SHOWN: usize = 50;
 #[derive(Template)]
 #[template(path = "pages/account/sessions.html")]
 struct Sessions {
-    frame: Frame,
     rows: Vec<Row>,
     /// Where the older ones are.
     next: Option<String>,
@@ -74,16 +72,12 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let reuse = page.sessions.last_reuse(who.account).await?;
     let open_shares = page.shares.count_open(who.account).await?;
     let rows = found.into_iter();
-    page.show(
-        StatusCode::OK,
-        &Sessions {
-            frame: page.frame_with_notice(),
-            rows: rows.map(|row| Row::of(row, who.session)).collect(),
-            next: next.map(|cursor| format!("{HERE}?after={cursor}")),
-            reuse: reuse.map(for_reading),
-            open_shares,
-        },
-    )
+    page.show(&Sessions {
+        rows: rows.map(|row| Row::of(row, who.session)).collect(),
+        next: next.map(|cursor| format!("{HERE}?after={cursor}")),
+        reuse: reuse.map(for_reading),
+        open_shares,
+    })
 }
 
 pub async fn ask_to_end(SignedIn(who): SignedIn, page: Page) -> Answer {

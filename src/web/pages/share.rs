@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ShareId;
 use crate::base::size;
@@ -24,7 +24,6 @@ use crate::web::proof::{Public, PublicToken};
 #[derive(Template)]
 #[template(path = "pages/share.html")]
 struct Shared {
-    frame: Frame,
     token: String,
     path: String,
     name: String,
@@ -38,7 +37,6 @@ struct Shared {
 impl Shared {
     fn of(page: &Page, token: String, (share, file): (&Share, &File)) -> Self {
         Self {
-            frame: page.frame(),
             token,
             path: page.request().path().to_owned(),
             name: file.name.clone(),
@@ -50,7 +48,7 @@ impl Shared {
         }
     }
 
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         let password = self.password.as_ref();
         password.map_or_else(Vec::new, |field| summary(&[("password", field)]))
     }
@@ -61,7 +59,7 @@ pub async fn show(_: PublicToken, page: Page, request: HttpRequest) -> Answer {
     let (share, file) = open(&page, &token).await?;
     if is_for_a_person(&request) {
         let shown = Shared::of(&page, token, (&share, &file));
-        return page.show_form(&shown, &[]);
+        return page.show(&shown);
     }
     let basic = authorization::basic(&request).and_then(authorization::name_and_password);
     let password = basic.as_ref().map(|(_, password)| password.as_str());
@@ -86,7 +84,7 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
                 password: Some(password),
                 ..Shared::of(&page, token.to_owned(), (&share, &file))
             };
-            page.show_form(&shown, &shown.errors())
+            page.show_form(&shown, shown.errors())
         }
         Err(refused) => Err(refused.into()),
     }

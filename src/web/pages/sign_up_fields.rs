@@ -68,7 +68,7 @@ impl SignUpFields {
         super::again(&self.password, &self.errors())
     }
 
-    pub fn errors(&self) -> Vec<FieldError<'_>> {
+    pub fn errors(&self) -> Vec<FieldError> {
         summary(&[
             ("username", &self.username),
             ("email", &self.email),

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::sign_up_fields::SignUpFields;
-use super::{Answer, DASHBOARD, Frame, Page, next_page};
+use super::{Answer, DASHBOARD, Page, next_page};
 use crate::config::SignupMode;
 use crate::web::forms::{FieldError, VisitorForm};
 use crate::web::problem::SIGN_UP_CLOSED;
@@ -12,15 +12,13 @@ use crate::web::proof::Open;
 #[derive(Template)]
 #[template(path = "pages/signup.html")]
 struct SignUp {
-    frame: Frame,
-    form_token: String,
     next: Option<String>,
     min_length: usize,
     fields: SignUpFields,
 }
 
 impl SignUp {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         self.fields.errors()
     }
 }
@@ -54,11 +52,9 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
 
 fn form(page: &Page, next: Option<String>, fields: SignUpFields) -> Answer {
     let form = SignUp {
-        frame: page.frame(),
-        form_token: page.form_token()?,
         next,
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }

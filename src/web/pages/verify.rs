@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, Frame, Page, next_page};
+use super::{Answer, Page, next_page};
 use crate::base::names::Password;
 use crate::sessions::Identity;
 use crate::sign_in::Outcome;
@@ -13,8 +13,6 @@ use crate::web::proof::SignedIn;
 #[derive(Template)]
 #[template(path = "pages/account/verify.html")]
 struct Verify<'a> {
-    frame: Frame,
-    form_token: String,
     next: Option<String>,
     /// Of a form that waits at `next`.
     interrupted: Option<&'static str>,
@@ -24,7 +22,7 @@ struct Verify<'a> {
 }
 
 impl Verify<'_> {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         summary(&[("password", &self.password)])
     }
 }
@@ -57,12 +55,10 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
 
 fn form(page: &Page, who: &Identity, next: Option<String>, password: Field) -> Answer {
     let form = Verify {
-        frame: page.frame(),
-        form_token: page.form_token()?,
         interrupted: page.interrupted_at(next.as_deref()),
         next,
         login: who.login(),
         password,
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }

@@ -6,7 +6,7 @@
 use askama::Template;
 
 use super::confirm::{self, Confirm};
-use super::{Answer, Frame, Page};
+use super::{Answer, Page};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ItemId;
 use crate::base::names::Title;
@@ -70,8 +70,6 @@ impl Part {
 #[derive(Template)]
 #[template(path = "pages/work/list.html")]
 struct List {
-    frame: Frame,
-    form_token: String,
     title: Field,
     add: String,
     filters: Vec<Filter>,
@@ -102,7 +100,7 @@ enum Empty {
 }
 
 impl List {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         summary(&[("title", &self.title)])
     }
 }
@@ -146,8 +144,6 @@ async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
         is_current: part.status == status,
     };
     let list = List {
-        frame: page.frame_with_notice(),
-        form_token: page.form_token()?,
         title,
         add: part.at(LIST),
         filters: vec![
@@ -167,7 +163,7 @@ async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
             Part { after, ..part }.at(LIST)
         }),
     };
-    page.show_form(&list, &list.errors())
+    page.show_form(&list, list.errors())
 }
 
 fn row(item: Item, part: Part) -> Row {
@@ -182,8 +178,6 @@ fn row(item: Item, part: Part) -> Row {
 #[derive(Template)]
 #[template(path = "pages/work/edit.html")]
 struct Edit {
-    frame: Frame,
-    form_token: String,
     title: Field,
     version: i64,
     is_done: bool,
@@ -200,7 +194,7 @@ struct Edit {
 }
 
 impl Edit {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         summary(&[("title", &self.title)])
     }
 }
@@ -261,8 +255,6 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
     let form = Edit {
         number,
         moves,
-        frame: page.frame_with_notice(),
-        form_token: page.form_token()?,
         title,
         version: item.version,
         is_done: item.status() == Status::Done,
@@ -274,7 +266,7 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
         delete: part.of_item(item.id, "/delete"),
         back: part.at(LIST),
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }
 
 pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {

@@ -114,7 +114,7 @@ pub const NOT_RECENT: Problem = known(&Words {
 pub const LINK_ENDED: Problem = known(&Words {
     status: S::UNAUTHORIZED,
     code: "link_ended",
-    title: "This link has expired",
+    title: "This link no longer works",
     text: "Links show their page for a short time only. Sign in to see the page.",
     action: Some(("/login?next=/dashboard", "Sign in")),
     header: Some((

@@ -4,7 +4,7 @@ use super::{FORM, Wire, form_head, refused, status_of};
 use crate::support::{Door, PASSWORD};
 
 const MEGABYTE: usize = 1 << 20;
-const TOO_MUCH: &str = "larger than this page takes";
+const TOO_MUCH: &str = "larger than this address accepts";
 
 fn lives_on(door: &Door) {
     assert_eq!(door.browser().get("/").status, 200);

@@ -139,7 +139,7 @@ fn of_many_with_the_console_link_one_is_the_administrator() {
     });
     for loser in losers(replies) {
         assert_eq!(loser.status, 410, "{}", loser.body);
-        assert_eq!(loser.heading(), "This link has ended");
+        assert_eq!(loser.heading(), "This link no longer works");
     }
     let made = contenders
         .iter()

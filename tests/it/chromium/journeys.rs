@@ -182,7 +182,7 @@ fn a_link_opens_the_dashboard_for_a_while_and_signs_nobody_in() {
     assert_eq!(chromium.heading(), "Hello, ada");
     door.let_pass(1);
     chromium.reload();
-    assert_eq!(chromium.heading(), "This link has ended");
+    assert_eq!(chromium.heading(), "This link no longer works");
     chromium.follow("Sign in");
     sign_in(&chromium);
     assert_eq!(chromium.path(), "/dashboard");
@@ -244,7 +244,7 @@ fn a_link_signs_in_once_on_a_button_and_leaves_no_token_in_the_address() {
     assert_eq!(chromium.path(), "/dashboard");
     assert_eq!(chromium.heading(), "Hello, ada");
     chromium.open(&link);
-    assert_eq!(chromium.heading(), "This link has ended");
+    assert_eq!(chromium.heading(), "This link no longer works");
     chromium.open("/account/sessions");
     assert!(chromium.text("tbody").contains("Chrome on Linux"));
 }

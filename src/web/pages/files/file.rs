@@ -1,12 +1,11 @@
 //! One file: what is known of it, its bytes, its links.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use askama::Template;
 
 use super::super::confirm::{self, Confirm};
-use super::super::{Answer, Frame, Page};
+use super::super::{Answer, Page};
 use super::links::{LIFE, LINKS_SHOWN, LIVES, Link};
 use super::{Row, SHELF, id, path};
 use crate::base::names::{Description, FileName};
@@ -21,8 +20,6 @@ use crate::web::proof::SignedIn;
 #[derive(Template)]
 #[template(path = "pages/files/file.html")]
 pub struct OneFile {
-    frame: Frame,
-    form_token: String,
     row: Row,
     media_type: String,
     checksum: String,
@@ -44,8 +41,6 @@ impl OneFile {
         let links = links.into_iter().map(|share| Link::of(page, share));
         Ok(Self {
             links: links.collect::<Result<_, _>>()?,
-            frame: page.frame_with_notice(),
-            form_token: page.form_token()?,
             media_type: file.media_type.clone(),
             checksum: file.checksum(),
             version: file.version,
@@ -59,7 +54,7 @@ impl OneFile {
         })
     }
 
-    pub fn errors(&self) -> Vec<FieldError<'_>> {
+    pub fn errors(&self) -> Vec<FieldError> {
         summary(&[
             ("name", &self.name),
             ("description", &self.description),
@@ -81,7 +76,7 @@ pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
         form.minutes = minutes;
         form.downloads = Field::kept(typed.text("downloads"));
     }
-    page.show(StatusCode::OK, &form)
+    page.show(&form)
 }
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
@@ -134,7 +129,7 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         description,
         ..OneFile::of(&page, file).await?
     };
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }
 
 pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {

@@ -107,7 +107,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     if password.is_some() {
         form.again = again(&form.password, &form.errors());
     }
-    page.show_form(&form, &form.errors())
+    page.show_form(&form, form.errors())
 }
 
 pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {

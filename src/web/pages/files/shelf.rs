@@ -3,7 +3,7 @@
 use actix_web::web::Payload;
 use askama::Template;
 
-use super::super::{Answer, Frame, Page};
+use super::super::{Answer, Page};
 use super::{Row, SHELF};
 use crate::base::names::Description;
 use crate::base::size;
@@ -60,8 +60,6 @@ impl Part {
 #[derive(Template)]
 #[template(path = "pages/files/shelf.html")]
 struct Shelf {
-    frame: Frame,
-    form_token: String,
     description: Field,
     file: Field,
     used: Used,
@@ -90,7 +88,7 @@ struct Used {
 }
 
 impl Shelf {
-    fn errors(&self) -> Vec<FieldError<'_>> {
+    fn errors(&self) -> Vec<FieldError> {
         summary(&[("description", &self.description), ("file", &self.file)])
     }
 }
@@ -173,8 +171,6 @@ async fn shelf(
     let settings = page.files.config();
     let (bytes_max, files_max) = (used.bytes_max(settings), used.files_max(settings));
     let shelf = Shelf {
-        frame: page.frame_with_notice(),
-        form_token: page.form_token()?,
         description,
         file,
         used: Used {
@@ -197,5 +193,5 @@ async fn shelf(
         next: next.map(|next| part.url(Some(&next))),
         search: part.search,
     };
-    page.show_form(&shelf, &shelf.errors())
+    page.show_form(&shelf, shelf.errors())
 }
