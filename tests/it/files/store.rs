@@ -76,7 +76,7 @@ fn a_full_disk_is_told_and_leaves_nothing_and_works_again_when_there_is_room() {
     let told = page.send_own_files("/files", &one("second.bin", noise(2_500_000)));
     assert_eq!(
         (told.status, told.heading()),
-        (507, "There is no room left".into())
+        (507, "There is no space left".into())
     );
     only_first();
     // Of several, the one that would fit is not kept alone.
