@@ -215,6 +215,11 @@ fn make_file(path: &std::path::Path) -> Result<(), Failed> {
 /// timeout first, because switching to WAL may have to wait for another process. What is deleted
 /// is overwritten: somebody who has left is not to be read in the file.
 #[cfg(feature = "sqlite")]
+const WAL_TRIES: usize = 100;
+#[cfg(feature = "sqlite")]
+const WAL_PAUSE: Duration = Duration::from_millis(20);
+
+#[cfg(feature = "sqlite")]
 fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
     use diesel::connection::SimpleConnection;
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -226,9 +231,17 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
     let path = utf8_percent_encode(path, NON_ALPHANUMERIC);
     let mut connection = SqliteConnection::establish(&format!("file:{path}?mode=rw"))?;
     connection.batch_execute(
-        "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
-         PRAGMA secure_delete=ON;",
+        "PRAGMA busy_timeout=5000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
     )?;
+    // The busy timeout does not count where two servers switch a new database to WAL at once.
+    let mut tries = 0;
+    while let Err(error) = connection.batch_execute("PRAGMA journal_mode=WAL") {
+        tries += 1;
+        if tries == WAL_TRIES || !error.to_string().contains("locked") {
+            return Err(error.into());
+        }
+        std::thread::sleep(WAL_PAUSE);
+    }
     Ok(connection)
 }
 

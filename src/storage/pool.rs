@@ -520,7 +520,9 @@ impl Shared {
                 tracing::info!("the disk of the database has space again");
             }
         }
+        // The last connection that is closed deletes SQLite's log itself.
         if let Some(why) = lost
+            && !state.closed
             && !self.replaced.swap(true, Ordering::Relaxed)
         {
             self.begin_outage(&mut state, &why);
