@@ -381,7 +381,11 @@ fn filtered(
         .filter(accounts::deleted_at.is_null())
         .into_boxed::<Backend>();
     if !search.text.is_empty() {
-        let (key, shown) = (containing(&caseless(&search.text)), folded(&search.text));
+        let (key, shown) = (caseless(&search.text), folded(&search.text));
+        if let Some(letters) = storage::may_have_letters(db, [&key, &shown]) {
+            query = query.filter(letters);
+        }
+        let key = containing(&key);
         let username = accounts::username_key.like(key.clone()).escape('\\');
         let email = accounts::email_key.like(key).escape('\\');
         // A domain is in ASCII in the key, and in small letters where it is shown in Unicode.

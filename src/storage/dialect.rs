@@ -467,12 +467,10 @@ pub fn terms_from(
     }
 }
 
+type Condition = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
+
 /// Whether a column that holds words with one space between them has this one.
-pub fn has_word(
-    connection: &AnyConnection,
-    column: &str,
-    word: String,
-) -> SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>> {
+pub fn has_word(connection: &AnyConnection, column: &str, word: String) -> Condition {
     let (before, behind) = match connection {
         #[cfg(feature = "sqlite")]
         AnyConnection::Sqlite(_) => (
@@ -487,4 +485,20 @@ pub fn has_word(
         ),
     };
     sql(&before).bind::<Text, _>(word).sql(behind)
+}
+
+/// That an account may have one of these texts in its names, as an index knows it; `None` where
+/// another index does, and for texts of more than two letters.
+pub fn may_have_letters(connection: &AnyConnection, texts: [&str; 2]) -> Option<Condition> {
+    let is_short = |text: &&str| (1..=2).contains(&text.chars().count());
+    match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => None,
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => texts.iter().all(is_short).then(|| {
+            sql("account_letters(username_key, email_key, email) && string_to_array(")
+                .bind::<Text, _>(texts.join("\u{1}"))
+                .sql(", chr(1))")
+        }),
+    }
 }

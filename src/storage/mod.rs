@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::fault::{Fault, Kind};
 use crate::config::{Config, Pooler};
-pub use dialect::{has_word, one_at_a_time, places, terms_from};
+pub use dialect::{has_word, may_have_letters, one_at_a_time, places, terms_from};
 pub use disk::make_room;
 use pool::{Access, Pool};
 pub use search::{SEARCH_SECONDS, SEARCHES_AT_ONCE, SearchError, place, trigrams};

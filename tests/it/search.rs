@@ -330,15 +330,25 @@ fn a_rare_name_is_found_by_an_index() {
         diesel::sql_query("SET enable_seqscan = off")
             .execute(&mut connection)
             .unwrap();
-        let plan: Vec<Step> = diesel::sql_query(
-            "EXPLAIN SELECT id FROM accounts WHERE deleted_at IS NULL
-             AND (username_key LIKE '%rare%' OR email_key LIKE '%rare%' OR email LIKE '%rare%')
-             ORDER BY created_at, id LIMIT 51",
-        )
-        .load(&mut connection)
-        .unwrap();
-        let plan: Vec<_> = plan.into_iter().map(|step| step.step).collect();
-        assert!(plan.join("\n").contains("accounts_names"), "{plan:#?}");
+        for (condition, index) in [
+            (
+                "username_key LIKE '%rare%' OR email_key LIKE '%rare%' OR email LIKE '%rare%'",
+                "accounts_names",
+            ),
+            (
+                "account_letters(username_key, email_key, email) && string_to_array('qz', chr(1))",
+                "accounts_letters",
+            ),
+        ] {
+            let plan: Vec<Step> = diesel::sql_query(format!(
+                "EXPLAIN SELECT id FROM accounts WHERE deleted_at IS NULL AND ({condition})
+                 ORDER BY created_at, id LIMIT 51"
+            ))
+            .load(&mut connection)
+            .unwrap();
+            let plan: Vec<_> = plan.into_iter().map(|step| step.step).collect();
+            assert!(plan.join("\n").contains(index), "{plan:#?}");
+        }
         return;
     }
     let root = program(&door, &administrator(&door));

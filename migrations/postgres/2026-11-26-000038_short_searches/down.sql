@@ -1,0 +1,2 @@
+DROP INDEX accounts_letters;
+DROP FUNCTION account_letters(TEXT, TEXT, TEXT);
