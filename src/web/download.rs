@@ -3,13 +3,14 @@
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
-    self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue, Header,
-    HeaderValue, IfNoneMatch, Range,
+    self, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue,
+    HeaderValue, Range,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{TryStreamExt, stream};
 
+use super::etags::has;
 use super::problem::Problem;
 use crate::base::fault::Fault;
 use crate::files::{File, Files, media};
@@ -47,7 +48,7 @@ pub async fn answer(
     let length = u64::try_from(file.bytes).unwrap_or_default();
     let method = request.method();
     let is_read = [Method::GET, Method::HEAD].contains(method);
-    if parts == Parts::AsAsked && is_read && has_it(request, &etag) {
+    if parts == Parts::AsAsked && is_read && has(request, &etag) {
         let mut answer = HttpResponse::NotModified();
         answer.insert_header((header::ETAG, etag));
         answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
@@ -88,14 +89,6 @@ pub async fn answer(
     // What breaks off half-way has its status already: nobody but the log can be told.
     let content = content.inspect_err(|fault| tracing::error!(%fault, "a download broke off"));
     Ok(answer.body(SizedStream::new(sent, content)))
-}
-
-fn has_it(request: &HttpRequest, etag: &str) -> bool {
-    match IfNoneMatch::parse(request) {
-        Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|tag| tag.tag() == etag.trim_matches('"')),
-        Err(_) => false,
-    }
 }
 
 struct Unsatisfiable;

@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::State;
-use super::prepared::has;
+use super::etags::has;
 use super::proof::Public;
 use crate::tokens::PUBLISHED_SECONDS;
 

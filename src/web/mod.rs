@@ -9,6 +9,7 @@ mod client;
 mod compat;
 mod cookies;
 mod download;
+mod etags;
 mod forms;
 mod guard;
 mod jwks;

@@ -9,6 +9,8 @@ use aws_lc_rs::digest;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::etags::has;
+
 pub struct Prepared {
     content_type: &'static str,
     plain: Bytes,
@@ -67,15 +69,6 @@ impl Prepared {
         }
         response.body(self.plain.clone())
     }
-}
-
-/// Whether a client says that it has this already (RFC 9110, section 13.1.2).
-pub fn has(request: &HttpRequest, etag: &str) -> bool {
-    let asked = request.headers().get_all(header::IF_NONE_MATCH);
-    asked
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == etag)
 }
 
 fn takes_gzip(request: &HttpRequest) -> bool {

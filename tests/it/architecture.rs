@@ -38,6 +38,7 @@ const WEB_FLOORS: &[&str] = &[
     "accept",
     "authorization",
     "redirect",
+    "etags",
     "prepared",
     "assets",
     "stopping",

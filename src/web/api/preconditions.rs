@@ -12,10 +12,8 @@ use actix_web::http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MAT
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
 use crate::base::version::{Expected, Version};
+use crate::web::etags::{Malformed, Tags};
 use crate::web::problem::Problem;
-
-/// What Apache (`DeflateAlterETag`, `BrotliAlterETag`) and Caddy put at the end of a tag.
-const CODINGS: [&str; 3] = ["-gzip", "-br", "-zstd"];
 
 /// The versions that `If-Match` names: the change is for one of them. Without the header, for
 /// whatever is there.
@@ -63,74 +61,18 @@ pub fn not_modified(version: Version) -> HttpResponse {
 }
 
 fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Expected>, Problem> {
-    let lines: Option<Vec<_>> = headers
-        .get_all(name)
-        .map(|line| line.to_str().ok())
-        .collect();
-    let malformed = Problem::malformed(
-        "If-Match and If-None-Match take entity tags in quotes, or *. Nothing was changed.",
-    );
-    match lines.as_deref() {
-        Some([]) => Ok(None),
-        Some(lines) => versions(&lines.join(",")).map(Some).ok_or(malformed),
-        None => Err(malformed),
-    }
+    let tags = Tags::read(headers, name).map_err(|Malformed| {
+        Problem::malformed(
+            "If-Match and If-None-Match take entity tags in quotes, or *. Nothing was changed.",
+        )
+    })?;
+    Ok(tags.map(|tags| match tags {
+        Tags::Any => Expected::Any,
+        // A tag that is not a version matches nothing.
+        Tags::These(tags) => Expected::OneOf(tags.iter().filter_map(|tag| version(tag)).collect()),
+    }))
 }
 
-/// `None` when it is no list of entity tags. One that is not of ours matches nothing.
-fn versions(list: &str) -> Option<Expected> {
-    if list.trim() == "*" {
-        return Some(Expected::Any);
-    }
-    let (mut rest, mut tags, mut versions) = (list, 0, Vec::new());
-    loop {
-        // Empty elements are to be overlooked (RFC 9110, section 5.6.1.2).
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        if rest.is_empty() {
-            return (tags > 0).then_some(Expected::OneOf(versions));
-        }
-        let quoted = rest.strip_prefix("W/").unwrap_or(rest);
-        let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
-        rest = after.trim_start_matches([' ', '\t']);
-        let ends = rest.is_empty() || rest.starts_with(',');
-        if !ends || !tag.bytes().all(|b| b.is_ascii_graphic()) {
-            return None;
-        }
-        tags += 1;
-        let mut codings = CODINGS.iter();
-        let tag = codings
-            .find_map(|coding| tag.strip_suffix(coding))
-            .unwrap_or(tag);
-        versions.extend(tag.parse().ok().filter(|v: &Version| v.to_string() == tag));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_of_tags_is_read_as_rfc_9110_says() {
-        let these = |versions: &[Version]| Some(Expected::OneOf(versions.to_vec()));
-        assert_eq!(versions("*"), Some(Expected::Any));
-        assert_eq!(versions("\"7\""), these(&[7]));
-        assert_eq!(
-            versions(" ,\"7\" ,, \"a,b\",\"08\",W/\"9\",\"10\", "),
-            these(&[7, 9, 10])
-        );
-        for bad in [
-            "",
-            ",",
-            "7",
-            "\"7",
-            "7\"",
-            "\"7\"8",
-            "\"7\" \"8\"",
-            "w/\"7\"",
-            "\"7\", *",
-            "\"a b\"",
-        ] {
-            assert_eq!(versions(bad), None, "{bad}");
-        }
-    }
+fn version(tag: &str) -> Option<Version> {
+    tag.parse().ok().filter(|v: &Version| v.to_string() == tag)
 }
