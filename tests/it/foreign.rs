@@ -11,7 +11,7 @@ const HMAC_SECRET: &str = "canary-shared-with-others-0123456789";
 
 #[test]
 fn pyjwt_accepts_our_access_tokens_and_nothing_else() {
-    let Some(folder) = tool("python", "DOORWARD_TEST_PYTHON") else {
+    let Some(folder) = tool("PyJWT", "DOORWARD_TEST_PYTHON") else {
         return;
     };
     judges(|told| {

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::left_out;
 use super::page_checks::{bring_axe, html_errors, low_controls, overflow, violations};
 use super::window::Chromium;
 use crate::support::{Browser, Door, PASSWORD, wait_until};
@@ -538,7 +537,8 @@ impl Gallery {
     }
 
     fn close(mut self) {
-        self.findings.extend(html_errors(&self.pages));
+        self.findings
+            .extend(html_errors(&self.pages).unwrap_or_default());
         assert!(self.findings.is_empty(), "{}", self.findings.join("\n"));
     }
 }
@@ -565,8 +565,9 @@ fn the_checks_see_what_is_wrong() {
         assert!(found.contains("image-alt: <img"), "{found}");
     }
     let html = "<!doctype html><html lang=en><title>Pale</title><p><img src=x></p>";
-    let found = html_errors(&[("pale".to_owned(), html.to_owned())]);
-    assert!(left_out("vnu") || found[0].contains("alt"), "{found:?}");
+    if let Some(found) = html_errors(&[("pale".to_owned(), html.to_owned())]) {
+        assert!(found[0].contains("alt"), "{found:?}");
+    }
 }
 
 #[test]

@@ -9,4 +9,4 @@ mod journeys;
 mod tabs;
 mod traps;
 
-use crate::support::{left_out, tool};
+use crate::support::tool;

@@ -9,9 +9,9 @@ use super::tool;
 use super::window::Chromium;
 
 /// Puts axe, which looks for what keeps people out, into every page that is opened from now on.
-/// `false` where it is left out.
+/// `false` without axe.
 pub fn bring_axe(chromium: &Chromium) -> bool {
-    let Some(file) = tool("axe", "DOORWARD_TEST_AXE") else {
+    let Some(file) = tool("axe-core", "DOORWARD_TEST_AXE") else {
         return false;
     };
     let axe = fs::read_to_string(file).unwrap();
@@ -53,11 +53,9 @@ pub fn low_controls(chromium: &Chromium) -> Vec<String> {
     strings(&found)
 }
 
-/// What the Nu HTML checker says against these pages, (name, HTML).
-pub fn html_errors(pages: &[(String, String)]) -> Vec<String> {
-    let Some(checker) = tool("vnu", "DOORWARD_TEST_VNU") else {
-        return Vec::new();
-    };
+/// What the Nu HTML checker says against these pages, (name, HTML). `None` without the checker.
+pub fn html_errors(pages: &[(String, String)]) -> Option<Vec<String>> {
+    let checker = tool("the Nu HTML checker", "DOORWARD_TEST_VNU")?;
     let folder = tempfile::tempdir().unwrap();
     let files = pages.iter().map(|(name, html)| {
         let file = folder.path().join(format!("{name}.html"));
@@ -83,14 +81,13 @@ pub fn html_errors(pages: &[(String, String)]) -> Vec<String> {
     );
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     let messages = report["messages"].as_array().unwrap().iter();
-    messages
-        .map(|message| {
-            format!(
-                "{}, line {}: {}",
-                message["url"], message["lastLine"], message["message"]
-            )
-        })
-        .collect()
+    let errors = messages.map(|message| {
+        format!(
+            "{}, line {}: {}",
+            message["url"], message["lastLine"], message["message"]
+        )
+    });
+    Some(errors.collect())
 }
 
 fn strings(list: &Value) -> Vec<String> {

@@ -53,7 +53,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// At the site with this URL. `None` where the browser tests are left out.
+    /// At the site with this URL. `None` without chromedriver.
     pub fn at(site: &str) -> Option<Self> {
         Self::start(site, json!({}))
     }
@@ -64,7 +64,7 @@ impl Chromium {
     }
 
     fn start(site: &str, preferences: Value) -> Option<Self> {
-        let program = tool("browser", "DOORWARD_TEST_CHROMEDRIVER")?;
+        let program = tool("chromedriver", "DOORWARD_TEST_CHROMEDRIVER")?;
         let profile = tempfile::tempdir().unwrap();
         let (mut chromedriver, port) = chromedriver(&program, profile.path());
         let url = format!("http://127.0.0.1:{port}");

@@ -8,21 +8,14 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use serde_json::json;
 
-use crate::support::{PASSWORD, Place, Ran, Serving, wait_until};
+use crate::support::{PASSWORD, Place, Ran, Serving, tool, wait_until};
 
 /// Of [`PASSWORD`], made by Python's bcrypt 4.0.1.
 const HASH: &str = "$2b$04$Ia33Ig3pIZ0bJcsdPQPl5.kWEnOGw8P6wMHwy2E1qsVFKEyEYQpH.";
 
-/// Files made by the libraries themselves, in the place's folder. `None` only where people know
-/// that they are left out.
+/// Files made by the libraries themselves, in the place's folder. `None` without the libraries.
 fn made_by_others(place: &Place) -> Option<()> {
-    let without = std::env::var("DOORWARD_TEST_WITHOUT").unwrap_or_default();
-    if without.split(',').any(|left_out| left_out == "hashes") {
-        return None;
-    }
-    let libraries = std::env::var("DOORWARD_TEST_HASHES").expect(
-        "DOORWARD_TEST_HASHES is not set: run scripts/test, or put `hashes` in DOORWARD_TEST_WITHOUT",
-    );
+    let libraries = tool("Python's password hashers", "DOORWARD_TEST_HASHES")?;
     let made = Command::new("python3")
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),

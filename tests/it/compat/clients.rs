@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Door, Multipart, PASSWORD, Place, Wire, status_of, tool};
 
-/// What each of the three clients got, by the tutorial; `None` where there is no requests.
+/// What each of the three clients got, by the tutorial; `None` without requests.
 fn called(tutorial: &str) -> Option<Vec<Value>> {
-    let folder = tool("python", "DOORWARD_TEST_PYTHON")?;
+    let folder = tool("requests", "DOORWARD_TEST_PYTHON")?;
     let place = Place::new();
     let serving = place.serve();
     let mut python = Command::new("python3")

@@ -10,7 +10,8 @@ use diesel::{Connection, PgConnection};
 use url::Url;
 
 use super::*;
-use crate::support::{Place, tool, wait_until};
+use crate::support::tools::{postgres, tool};
+use crate::support::{Place, wait_until};
 
 /// A PgBouncer with a database of its own behind it, both gone with their owner.
 struct Pooler {
@@ -22,9 +23,9 @@ struct Pooler {
 }
 
 impl Pooler {
-    /// `None` where the suite runs on SQLite, or people know that PgBouncer is left out.
+    /// `None` where the suite runs on SQLite, or without PgBouncer.
     fn start() -> Option<Self> {
-        let server = std::env::var("DOORWARD_TEST_DATABASE").ok()?;
+        let server = postgres()?;
         let program = tool("pgbouncer", "DOORWARD_TEST_PGBOUNCER")?;
         let database = format!("door_{}", uuid::Uuid::new_v4().simple());
         run(&server, &format!("CREATE DATABASE {database}"));

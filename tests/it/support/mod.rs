@@ -14,7 +14,7 @@ pub use browser::{Browser, FormOnPage, Reply};
 pub use door::{Door, Schema, binary};
 pub use multipart::Multipart;
 pub use place::{Place, Ran, Serving};
-pub use tools::{left_out, tool};
+pub use tools::tool;
 pub use wire::{Wire, status_of};
 
 /// Every password in the tests begins with this word, so that a log can be searched for it.

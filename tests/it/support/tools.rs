@@ -1,19 +1,34 @@
-//! What tests need from outside. `scripts/test` says in `DOORWARD_TEST_…` where it is; what is
-//! not there fails the tests, unless `DOORWARD_TEST_WITHOUT` names it.
+//! What tests need from outside. `scripts/test` installs it, and says in `DOORWARD_TEST_…` where
+//! it is. A test is skipped when its tool is missing, or fails if `DOORWARD_TEST_REQUIRE` is
+//! `all`.
 
-/// The program or file that `variable` names. `None` only where people know that `tool` is left
-/// out.
+use std::io::Write;
+
+/// The program, file or URL that `variable` names.
 pub fn tool(tool: &str, variable: &str) -> Option<String> {
-    if left_out(tool) {
-        return None;
+    let found = std::env::var(variable).ok();
+    if found.is_none() {
+        let required = std::env::var("DOORWARD_TEST_REQUIRE").is_ok_and(|which| which == "all");
+        assert!(!required, "{tool} is missing: {variable} is not set");
+        report_skipped(tool);
     }
-    let found = std::env::var(variable).unwrap_or_else(|_| {
-        panic!("{variable} is not set: run scripts/test, or put `{tool}` in DOORWARD_TEST_WITHOUT")
-    });
-    Some(found)
+    found
 }
 
-pub fn left_out(tool: &str) -> bool {
-    let without = std::env::var("DOORWARD_TEST_WITHOUT").unwrap_or_default();
-    without.split(',').any(|left_out| left_out == tool)
+/// The PostgreSQL server. Not required: the tests run on SQLite first, and there without it.
+#[cfg(feature = "postgres")]
+pub fn postgres() -> Option<String> {
+    let server = std::env::var("DOORWARD_TEST_DATABASE").ok();
+    if server.is_none() {
+        report_skipped("PostgreSQL");
+    }
+    server
+}
+
+/// Prints that this test, or the part of it that needs `tool`, is skipped.
+pub fn report_skipped(tool: &str) {
+    let test = std::thread::current();
+    let test = test.name().unwrap_or("a test");
+    // Not eprintln!, which is captured when the test passes.
+    writeln!(std::io::stderr(), "skipped without {tool}: {test}").ok();
 }
