@@ -3,7 +3,8 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "tests wait on the clock and read what scripts/test says"
+    clippy::unwrap_used,
+    reason = "tests wait on the clock, read what scripts/test says, and fail by unwrap"
 )]
 
 mod support;
