@@ -18,6 +18,7 @@ mod openapi;
 mod origin;
 mod page;
 mod pages;
+mod path_id;
 mod prepared;
 mod problem;
 pub mod proof;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ops::Deref;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use actix_session::SessionExt;
@@ -20,7 +21,7 @@ use super::forms::{FieldError, Form, token};
 use super::problem::Problem;
 use super::proof::viewer;
 pub use super::redirect::DASHBOARD;
-use super::{State, Web, cookies, redirect};
+use super::{State, Web, cookies, path_id, redirect};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::sessions::{Client, Grant};
@@ -158,9 +159,12 @@ impl Page {
         super::client::of(&self.request, &self.state)
     }
 
-    /// A part of the path, by its name in the route.
-    pub fn path_part(&self, name: &str) -> &str {
-        self.request.match_info().get(name).unwrap_or_default()
+    /// The id in a part of the path, by its name in the route.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for what is not an id.
+    pub fn id<T: FromStr>(&self, part: &str) -> Result<T, Problem> {
+        path_id::read(&self.request, part)
     }
 
     /// The page with `content` within.

@@ -34,6 +34,7 @@ const FLOORS: &[&str] = &[
 const WEB_FLOORS: &[&str] = &[
     "problem",
     "proof",
+    "path_id",
     "query",
     "accept",
     "authorization",

@@ -4,7 +4,7 @@
 //! everybody else's is not found.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ use crate::base::version::Expected;
 use crate::config::SignupMode;
 use crate::sign_in::SignedUp;
 use crate::web::State;
+use crate::web::path_id::Id;
 use crate::web::problem::{NOT_FOUND, Problem, SIGN_UP_CLOSED};
 use crate::web::proof::{Public, Recent, SignedIn, may};
 
@@ -178,10 +179,9 @@ fn known<T>(
 pub async fn show(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<AccountId>,
     seen: IfNoneMatch,
 ) -> Answer {
-    let id = parse(&id)?;
     may(&who, Action::SeeAccount, Some(id))?;
     shown(&state, id, &seen).await
 }
@@ -206,11 +206,10 @@ pub struct Changes {
 pub async fn change(
     Recent(who): Recent,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<AccountId>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer {
-    let id = parse(&id)?;
     // First, since it hides what is not to be seen.
     may(&who, Action::RenameAccount, Some(id))?;
     if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
@@ -222,10 +221,9 @@ pub async fn change(
 pub async fn delete(
     Recent(who): Recent,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<AccountId>,
     IfMatch(expected): IfMatch,
 ) -> Answer {
-    let id = parse(&id)?;
     may(&who, Action::DeleteAccount, Some(id))?;
     state.administration.delete(id, expected).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -312,8 +310,4 @@ fn one(account: Account) -> Answer {
 
 fn path(id: AccountId) -> String {
     format!("/api/accounts/{id}")
-}
-
-fn parse(id: &str) -> Result<AccountId, Problem> {
-    AccountId::parse(id).ok_or(NOT_FOUND)
 }

@@ -1,7 +1,7 @@
 //! Files for programs.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,8 @@ use crate::files::{Change, Cursor, File, Refused, Search, Sort};
 use crate::web::State;
 use crate::web::download::{self, Display, Parts};
 use crate::web::forms::upload::{self, Expected, Right, receive};
-use crate::web::problem::{NOT_FOUND, Problem};
+use crate::web::path_id::Id;
+use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
 
 #[derive(Serialize)]
@@ -131,10 +132,10 @@ pub async fn add(
 pub async fn show(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<FileId>,
     seen: IfNoneMatch,
 ) -> Answer {
-    let file = state.files.load(who.account, parse(&id)?).await?;
+    let file = state.files.load(who.account, id).await?;
     if seen.has(file.version) {
         return Ok(not_modified(file.version));
     }
@@ -145,9 +146,9 @@ pub async fn content(
     SignedIn(who): SignedIn,
     state: Data<State>,
     request: HttpRequest,
-    id: Path<String>,
+    Id(id): Id<FileId>,
 ) -> Answer {
-    let (files, id) = (&state.files, parse(&id)?);
+    let (files, id) = (&state.files, id);
     let file = files.load(who.account, id).await?;
     download::answer(&request, files, &file, Display::Never, Parts::AsAsked).await
 }
@@ -165,7 +166,7 @@ pub struct Changes {
 pub async fn change(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<FileId>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer {
@@ -176,7 +177,7 @@ pub async fn change(
         name,
         description: text.as_deref().map(description).transpose()?,
     };
-    let (files, id) = (&state.files, parse(&id)?);
+    let (files, id) = (&state.files, id);
     match files.change(who.account, id, expected, change).await {
         Err(Refused::ExtensionNotTaken(kind)) => {
             let words = upload::extension_not_taken(kind, files);
@@ -189,10 +190,9 @@ pub async fn change(
 pub async fn delete(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<FileId>,
     IfMatch(expected): IfMatch,
 ) -> Answer {
-    let id = parse(&id)?;
     state.files.delete(who.account, id, expected).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -200,10 +200,6 @@ pub async fn delete(
 fn one(file: File) -> Answer {
     let version = file.version;
     Ok(tagged(json(StatusCode::OK, &Shown::of(file))?, version))
-}
-
-pub fn parse(id: &str) -> Result<FileId, Problem> {
-    FileId::parse(id).ok_or(NOT_FOUND)
 }
 
 fn description(text: &str) -> Result<Option<Description>, Problem> {

@@ -1,7 +1,7 @@
 //! How much of files an account has, and may have.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Json, json, named};
@@ -9,6 +9,7 @@ use crate::access::Action;
 use crate::base::ids::AccountId;
 use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
 use crate::web::State;
+use crate::web::path_id::Id;
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Recent, SignedIn, may};
 
@@ -21,8 +22,7 @@ struct Shown {
     bytes_max: i64,
 }
 
-pub async fn show(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let id = parse(&id)?;
+pub async fn show(SignedIn(who): SignedIn, state: Data<State>, Id(id): Id<AccountId>) -> Answer {
     may(&who, Action::SeeAccount, Some(id))?;
     state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     quota(&state, state.files.shelf(id).await?)
@@ -41,10 +41,9 @@ pub struct Changes {
 pub async fn change(
     Recent(who): Recent,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<AccountId>,
     Json(changes): Json<Changes>,
 ) -> Answer {
-    let id = parse(&id)?;
     may(&who, Action::GovernAccount, Some(id))?;
     let wrong = [
         ("files_max", changes.files_max, FILES_QUOTA_MAX),
@@ -73,8 +72,4 @@ fn quota(state: &State, shelf: Shelf) -> Answer {
         bytes_max: shelf.bytes_max(settings),
     };
     json(StatusCode::OK, &quota)
-}
-
-fn parse(id: &str) -> Result<AccountId, Problem> {
-    AccountId::parse(id).ok_or(NOT_FOUND)
 }

@@ -1,19 +1,19 @@
 //! The links that hand files on, for programs.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
 use super::creation::{created, once};
-use super::files::parse;
 use super::paging::{self, Asked, Page};
 use super::{Answer, Json, json};
 use crate::access::Action;
 use crate::base::clock::rfc3339;
-use crate::base::ids::{AccountId, ShareId};
+use crate::base::ids::{AccountId, FileId};
 use crate::shares::{Cursor, NewShare, Share};
 use crate::web::State;
+use crate::web::path_id::{self, Id};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{SignedIn, may};
 
@@ -50,11 +50,11 @@ impl Shown {
 pub async fn list(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(file): Id<FileId>,
     Asked(which): Asked<Page>,
 ) -> Answer {
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
-    let (file, limit) = (parse(&id)?, which.limit.items());
+    let limit = which.limit.items();
     let (shares, next) = state.shares.list(who.account, file, after, limit).await?;
     let shown = shares.iter().map(|share| Shown::of(share, &state));
     let shown: Vec<_> = shown.collect::<Result<_, _>>()?;
@@ -72,7 +72,7 @@ pub struct NewLink {
 pub async fn add(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(file): Id<FileId>,
     request: HttpRequest,
     Json(new): Json<NewLink>,
 ) -> Answer {
@@ -88,7 +88,6 @@ pub async fn add(
                 .collect(),
         )
     })?;
-    let file = parse(&id)?;
     let made = state.shares.make(who.account, file, wanted, once).await?;
     let (share, replayed) = made;
     let location = format!("/api/files/{file}/shares/{}", share.id);
@@ -98,10 +97,10 @@ pub async fn add(
 pub async fn delete(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    ids: Path<(String, String)>,
+    Id(file): Id<FileId>,
+    request: HttpRequest,
 ) -> Answer {
-    let file = parse(&ids.0)?;
-    let share = ShareId::parse(&ids.1).ok_or(NOT_FOUND)?;
+    let share = path_id::read(&request, "share")?;
     state.shares.revoke(who.account, file, share).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -112,16 +111,18 @@ struct Count {
 }
 
 /// How many links of an account are open, whatever its sessions and its state.
-pub async fn count(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let id = AccountId::parse(&id).ok_or(NOT_FOUND)?;
+pub async fn count(SignedIn(who): SignedIn, state: Data<State>, Id(id): Id<AccountId>) -> Answer {
     may(&who, Action::SeeAccount, Some(id))?;
     state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     let open = state.shares.count_open(id).await?;
     json(StatusCode::OK, &Count { open })
 }
 
-pub async fn revoke_all(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let id = AccountId::parse(&id).ok_or(NOT_FOUND)?;
+pub async fn revoke_all(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    Id(id): Id<AccountId>,
+) -> Answer {
     may(&who, Action::RevokeLinks, Some(id))?;
     state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     state.shares.revoke_all(id).await?;

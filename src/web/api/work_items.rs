@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 
 use super::creation::{New, created};
@@ -13,7 +13,8 @@ use crate::base::clock::rfc3339;
 use crate::base::ids::ItemId;
 use crate::base::names::Title;
 use crate::web::State;
-use crate::web::problem::{NOT_FOUND, Problem};
+use crate::web::path_id::Id;
+use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
 use crate::work::{Change, Cursor, Item, Place, Refused, Status};
 
@@ -82,10 +83,10 @@ pub async fn add(SignedIn(who): SignedIn, state: Data<State>, new: New<NewItem>)
 pub async fn show(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<ItemId>,
     seen: IfNoneMatch,
 ) -> Answer {
-    let item = state.work.load(who.account, parse(&id)?).await?;
+    let item = state.work.load(who.account, id).await?;
     if seen.has(item.version) {
         return Ok(not_modified(item.version));
     }
@@ -108,7 +109,7 @@ pub struct Changes {
 pub async fn change(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<ItemId>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer {
@@ -125,30 +126,22 @@ pub async fn change(
         status: changes.done.map(status),
         place,
     };
-    let id = parse(&id)?;
     one(state.work.change(who.account, id, expected, change).await?)
 }
 
 pub async fn delete(
     SignedIn(who): SignedIn,
     state: Data<State>,
-    id: Path<String>,
+    Id(id): Id<ItemId>,
     IfMatch(expected): IfMatch,
 ) -> Answer {
-    state
-        .work
-        .delete(who.account, parse(&id)?, expected)
-        .await?;
+    state.work.delete(who.account, id, expected).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 fn one(item: Item) -> Answer {
     let version = item.version;
     Ok(tagged(json(StatusCode::OK, &Shown::of(item))?, version))
-}
-
-fn parse(id: &str) -> Result<ItemId, Problem> {
-    ItemId::parse(id).ok_or(NOT_FOUND)
 }
 
 fn title(text: &str) -> Result<Title, Problem> {

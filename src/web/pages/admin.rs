@@ -356,6 +356,6 @@ pub async fn delete(_: RecentAdministrator, page: Page, _: Form) -> Answer {
 }
 
 async fn find(page: &Page) -> Result<Account, Problem> {
-    let id = AccountId::parse(page.path_part("id")).ok_or(NOT_FOUND)?;
+    let id = page.id("id")?;
     page.accounts.find(id).await?.ok_or(NOT_FOUND)
 }

@@ -140,7 +140,7 @@ pub async fn end_others(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer 
 
 /// Somebody else's is not found, as one that is not there.
 async fn find(page: &Page, who: &crate::sessions::Identity) -> Result<Listed, Problem> {
-    let id = SessionId::parse(page.path_part("id")).ok_or(NOT_FOUND)?;
+    let id = page.id("id")?;
     let found = page.sessions.find(who.account, id).await?;
     found.ok_or(NOT_FOUND)
 }

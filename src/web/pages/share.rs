@@ -10,7 +10,6 @@ use askama::Template;
 
 use super::{Answer, Page};
 use crate::base::clock::{for_reading, rfc3339};
-use crate::base::ids::ShareId;
 use crate::base::size;
 use crate::files::File;
 use crate::shares::{Refused, Share};
@@ -91,7 +90,7 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
 }
 
 async fn open(page: &Page, token: &str) -> Result<(Share, File), Problem> {
-    let id = ShareId::parse(page.path_part("id")).ok_or(SHARE_ENDED)?;
+    let id = page.id("id").map_err(|_| SHARE_ENDED)?;
     Ok(page.shares.open(id, token).await?)
 }
 

@@ -200,7 +200,7 @@ impl Edit {
 }
 
 pub async fn edit(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let mut item = page.work.load(who.account, id(&page)?).await?;
+    let mut item = page.work.load(who.account, page.id("id")?).await?;
     let typed = page.typed();
     let title = Field {
         value: typed.find("title").unwrap_or(&item.title).to_owned(),
@@ -212,7 +212,7 @@ pub async fn edit(SignedIn(who): SignedIn, page: Page) -> Answer {
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
 pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
-    let (part, id) = (Part::of(&page)?, id(&page)?);
+    let (part, id) = (Part::of(&page)?, page.id("id")?);
     let mut title = Field::kept(sent.text("title"));
     let item = match title.note(Title::parse(sent.text("title"))) {
         None => page.work.load(who.account, id).await?,
@@ -281,14 +281,14 @@ pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     };
     let part = Part::of(&page)?;
     page.work
-        .change(who.account, id(&page)?, Expected::Any, change)
+        .change(who.account, page.id("id")?, Expected::Any, change)
         .await?;
     Ok(page.go_with_notice(&part.at(LIST), notice))
 }
 
 /// Leads back to the item, for whoever wants to move it further.
 pub async fn shift(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
-    let (part, id) = (Part::of(&page)?, id(&page)?);
+    let (part, id) = (Part::of(&page)?, page.id("id")?);
     let (place, notice) = match sent.text("to") {
         "up" => (Place::Up(part.status), "Moved up."),
         "down" => (Place::Down(part.status), "Moved down."),
@@ -307,7 +307,7 @@ pub async fn shift(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
 pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
     let (part, item) = (
         Part::of(&page)?,
-        page.work.load(who.account, id(&page)?).await?,
+        page.work.load(who.account, page.id("id")?).await?,
     );
     confirm::ask(
         &page,
@@ -325,13 +325,9 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
 pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let part = Part::of(&page)?;
     page.work
-        .delete(who.account, id(&page)?, Expected::Any)
+        .delete(who.account, page.id("id")?, Expected::Any)
         .await?;
     Ok(page.go_with_notice(&part.at(LIST), "Deleted."))
-}
-
-fn id(page: &Page) -> Result<ItemId, Problem> {
-    ItemId::parse(page.path_part("id")).ok_or(NOT_FOUND)
 }
 
 /// No button of ours sends it.

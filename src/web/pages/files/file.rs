@@ -7,7 +7,7 @@ use askama::Template;
 use super::super::confirm::{self, Confirm};
 use super::super::{Answer, Page};
 use super::links::{LIFE, LINKS_SHOWN, LIVES, Link};
-use super::{Row, SHELF, id, path};
+use super::{Row, SHELF, path};
 use crate::base::names::{Description, FileName};
 use crate::base::size;
 use crate::base::version::Expected;
@@ -65,7 +65,7 @@ impl OneFile {
 }
 
 pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let file = page.files.load(who.account, id(&page)?).await?;
+    let file = page.files.load(who.account, page.id("id")?).await?;
     let (typed, mut form) = (page.typed(), OneFile::of(&page, file).await?);
     if let Some(name) = typed.find("name") {
         form.name = Field::kept(name);
@@ -81,7 +81,7 @@ pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
 pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
-    let id = id(&page)?;
+    let id = page.id("id")?;
     let mut name = Field::kept(sent.text("name"));
     let mut description = Field::kept(sent.text("description"));
     let parsed = (
@@ -133,13 +133,13 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
 }
 
 pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let file = page.files.load(who.account, id(&page)?).await?;
+    let file = page.files.load(who.account, page.id("id")?).await?;
     let display = Display::IfHarmless;
     download::answer(page.request(), &page.files, &file, display, Parts::AsAsked).await
 }
 
 pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let image = page.files.thumbnail(who.account, id(&page)?).await?;
+    let image = page.files.thumbnail(who.account, page.id("id")?).await?;
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((CONTENT_TYPE, files::media::of(&image)))
@@ -149,7 +149,7 @@ pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
 }
 
 pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let file = page.files.load(who.account, id(&page)?).await?;
+    let file = page.files.load(who.account, page.id("id")?).await?;
     let mut facts = vec![
         ("File", file.name.clone()),
         ("Size", size::for_reading(file.bytes)),
@@ -169,7 +169,7 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
 }
 
 pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
-    let id = id(&page)?;
+    let id = page.id("id")?;
     page.files.delete(who.account, id, Expected::Any).await?;
     Ok(page.go_with_notice(SHELF, "The file is deleted."))
 }

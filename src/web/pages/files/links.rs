@@ -3,7 +3,7 @@
 use super::super::confirm::{self, Confirm};
 use super::super::{Answer, Page, again};
 use super::file::OneFile;
-use super::{id, path};
+use super::path;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ShareId;
 use crate::shares::{NewShare, Refused, Share, Standing};
@@ -71,7 +71,7 @@ impl Link {
 }
 
 pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
-    let id = id(&page)?;
+    let id = page.id("id")?;
     let typed = |name| Some(sent.text(name).trim()).filter(|text| !text.is_empty());
     let minutes = sent.text("minutes").parse().ok();
     // What is no number is as good as one that will not do.
@@ -111,9 +111,9 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
 }
 
 pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let file = page.files.load(who.account, id(&page)?).await?;
+    let file = page.files.load(who.account, page.id("id")?).await?;
     let listed = page.shares.list(who.account, file.id, None, LINKS_SHOWN);
-    let share_id = share_id(&page)?;
+    let share_id = page.id("share")?;
     let found = listed
         .await?
         .0
@@ -143,11 +143,7 @@ pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
 }
 
 pub async fn revoke(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
-    let (id, share) = (id(&page)?, share_id(&page)?);
+    let (id, share) = (page.id("id")?, page.id("share")?);
     page.shares.revoke(who.account, id, share).await?;
     Ok(page.go_with_notice(&path(id), "The link is taken back."))
-}
-
-fn share_id(page: &Page) -> Result<ShareId, Problem> {
-    ShareId::parse(page.path_part("share")).ok_or(NOT_FOUND)
 }

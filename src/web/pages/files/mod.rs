@@ -4,12 +4,10 @@ pub mod file;
 pub mod links;
 pub mod shelf;
 
-use super::Page;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::FileId;
 use crate::base::size;
 use crate::files::File;
-use crate::web::problem::{NOT_FOUND, Problem};
 
 const SHELF: &str = "/files";
 
@@ -49,8 +47,4 @@ fn kind(name: &str) -> String {
 
 fn path(id: FileId) -> String {
     format!("{SHELF}/{id}")
-}
-
-fn id(page: &Page) -> Result<FileId, Problem> {
-    FileId::parse(page.path_part("id")).ok_or(NOT_FOUND)
 }
