@@ -17,7 +17,7 @@ mod name_fields;
 pub mod password;
 pub mod sessions;
 pub mod share;
-pub mod sign_up_fields;
+mod sign_up_fields;
 pub mod signup;
 pub mod verify;
 pub mod work;
