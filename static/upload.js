@@ -32,7 +32,7 @@
 
     const send = () => {
       const request = new XMLHttpRequest();
-      let ending = "The upload broke off, and nothing was saved. Send it again.";
+      let ending = "The upload was interrupted. Nothing was saved. Try again.";
       const stop = () => {
         bar.remove();
         button.ariaDisabled = null;
@@ -43,8 +43,8 @@
       request.setRequestHeader("Accept", "text/html");
       request.upload.addEventListener("progress", ({ loaded, total }) => (bar.value = loaded / total));
       request.upload.addEventListener("load", () => {
-        ending = "No answer came. Open this page again to see what was saved.";
-        say("All is sent. The server is checking it.");
+        ending = "The server did not answer. Reload this page to see whether it was saved.";
+        say("Sent. The server is checking the file.");
       });
       request.addEventListener("load", () => (request.response ? show(request) : stop()));
       request.addEventListener("error", stop);

@@ -119,7 +119,7 @@ impl NewShare {
             wrong.push(("minutes", words.into()));
         }
         if downloads.is_some_and(|most| !(1..=DOWNLOADS_MAX).contains(&most)) {
-            let words = format!("Downloads must be a number from 1 to {DOWNLOADS_MAX}");
+            let words = format!("Download limit must be a number from 1 to {DOWNLOADS_MAX}");
             wrong.push(("downloads", words.into()));
         }
         let password = password.map(Password::typed);

@@ -432,7 +432,7 @@ fn what_matters_asks_for_the_password_after_ten_minutes_and_not_before() {
     assert_eq!(posted.location(), "/account/verify?next=/account/delete");
 
     let page = ada.follow(&asked);
-    assert_eq!(page.heading(), "Confirm that it is you");
+    assert_eq!(page.heading(), "Enter your password again");
     assert_eq!(page.value("Signed in as"), "ada");
     let wrong = ada.submit(&page, "Confirm", &[("Password", "canary-wrong")]);
     assert_eq!(wrong.errors()[0].1, "This is not your password");

@@ -55,7 +55,7 @@ fn accounts_are_listed_searched_and_paged_for_administrators_alone() {
     assert_eq!(found("state=disabled"), Vec::<String>::new());
     assert_eq!(root.get("/admin/accounts?role=king").status, 404);
     let none = root.get("/admin/accounts?q=zzz");
-    assert_eq!(none.text("h2"), "No account fits");
+    assert_eq!(none.text("h2"), "No matching accounts");
 
     let member = door.signed_up("eve");
     let refused = member.get("/admin/accounts");
@@ -128,7 +128,7 @@ fn a_role_and_groups_are_in_force_at_once_and_in_the_next_token() {
     );
     assert_eq!(
         again.get("/admin/accounts?group=op").text("h2"),
-        "No account fits"
+        "No matching accounts"
     );
     assert!(again.get("/account").text("dl").contains("ops, wheel"));
     assert!(again.get("/dashboard").text("tbody").contains("ops, wheel"));

@@ -112,7 +112,7 @@ fn the_description_and_the_page_about_it_are_made_and_compressed_once() {
 fn people_read_of_every_call_with_a_line_to_try_it_by() {
     let door = Door::open();
     let page = door.browser().get("/docs");
-    assert_eq!(page.heading(), "What programs can do here");
+    assert_eq!(page.heading(), "API reference");
     let lines = page.text("pre");
     for route in doorward::web::listed() {
         if route.path.starts_with("/api/") && !route.for_programs {

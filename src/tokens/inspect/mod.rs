@@ -251,7 +251,7 @@ impl<'a> Read<'a> {
     fn extensions(&self) -> Result<String, String> {
         match self.header.get("crit") {
             // As the library reads it: nothing stands there.
-            None | Some(Value::Null) => Ok("None has to be understood.".to_owned()),
+            None | Some(Value::Null) => Ok("There are no critical extensions.".to_owned()),
             Some(crit) => Err(format!(
                 "It must not be taken by who does not understand {}.",
                 shown(crit)
@@ -378,7 +378,7 @@ impl<'a> Read<'a> {
             self.claim("exp").and_then(seconds),
         );
         let (true, (Some(iat), Some(exp))) = (is_signed, times) else {
-            report.skip(WHAT, "Only of a token that we have signed.");
+            report.skip(WHAT, "Checked only for tokens that this server signed.");
             return;
         };
         let end = checks::longest_end(iat, life);

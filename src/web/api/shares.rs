@@ -20,7 +20,7 @@ use crate::web::proof::{SignedIn, may};
 #[derive(Serialize)]
 struct Shown {
     id: String,
-    /// Opens nothing any more once the link has ended.
+    /// No longer works once the link has ended.
     url: String,
     password: bool,
     downloads: i64,

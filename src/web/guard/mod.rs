@@ -191,7 +191,7 @@ async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Fo
             return Err(LINK_ENDED);
         }
         Err(NotSignedIn::Token(_)) => {
-            return Err(Problem::tokens("The token in it is not a good link."));
+            return Err(Problem::tokens("This link is not valid."));
         }
         Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
     };

@@ -66,7 +66,7 @@ pub async fn ask_to_delete(Recent(who): Recent, page: Page) -> Answer {
         &Confirm {
             title: "Delete your account",
             text: "Everything that is yours here goes with it, and you are signed out everywhere. \
-                   Nobody can bring it back.",
+                   It cannot be restored.",
             facts: facts
                 .filter_map(|(label, value)| Some((label, value.clone()?)))
                 .collect(),

@@ -237,7 +237,7 @@ pub async fn set_quota(_: RecentAdministrator, page: Page, sent: Form) -> Answer
         page.files
             .set_quota(account.id, Some(files), Some(bytes))
             .await?;
-        return Ok(page.go_with_notice(&path(account.id), "What it may have of files is changed."));
+        return Ok(page.go_with_notice(&path(account.id), "The limits of its files were saved."));
     }
     let form = OneAccount {
         files_max: typed.0,
@@ -333,8 +333,8 @@ pub async fn ask_to_delete(_: RecentAdministrator, page: Page) -> Answer {
         &page,
         &Confirm {
             title: "Delete this account",
-            text: "Everything that is in it goes with it, and its owner is signed out everywhere. \
-                   Nobody can bring it back.",
+            text: "Everything in the account is deleted with it, and its owner is signed out everywhere. \
+                   It cannot be restored.",
             facts: facts
                 .into_iter()
                 .filter_map(|(label, value)| Some((label, value?)))

@@ -131,7 +131,7 @@ fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
     all.push(claim(
         "roles",
         claims.roles.join(", "),
-        "What the account is trusted with",
+        "Role of the account",
     ));
     if !claims.groups.is_empty() {
         all.push(claim(
@@ -161,7 +161,7 @@ fn registered<'a>(iss: &'a str, aud: &'a str, sub: &'a str, jti: &'a str) -> Vec
         claim("iss", iss, "Who issued it"),
         claim("aud", aud, "Who it is for"),
         claim("sub", sub, "The account it is about"),
-        claim("jti", jti, "Its own number"),
+        claim("jti", jti, "Token ID"),
     ]
 }
 
@@ -181,7 +181,7 @@ fn times(
             auth_time.to_string(),
             "When the password was last given",
         ),
-        claim("amr", amr.join(", "), "How it was proved who signed in"),
+        claim("amr", amr.join(", "), "Authentication methods"),
     ]
 }
 

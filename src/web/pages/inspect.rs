@@ -56,7 +56,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
 async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
     let mut report = page.tokens.inspect(token);
     let (what, goes_on) = match report.kind {
-        Kind::Access => ("Session", "It still lives."),
+        Kind::Access => ("Session", "It is active."),
         Kind::Link => (
             "Link",
             "It has not been used up, and its maker could still sign in.",

@@ -115,7 +115,7 @@ fn known_way(deliver: Option<String>) -> Result<Option<String>, Problem> {
     match deliver.as_deref() {
         None | Some("link") => Ok(deliver),
         Some(_) => Err(Problem::malformed(
-            "There is no such way to deliver a token: use deliver=link, or none.",
+            "Unknown value of deliver: use link, or leave it out.",
         )),
     }
 }

@@ -29,7 +29,7 @@ use super::problem::WEAK_PASSWORD;
 /// What is said above a password that was good, in a form that was not: it is empty again.
 fn again(password: &Field, errors: &[FieldError]) -> &'static str {
     if password.error.is_none() && !errors.is_empty() {
-        "Enter it again: no page sends a password back. "
+        "Enter your password again. "
     } else {
         ""
     }

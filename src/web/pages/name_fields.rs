@@ -45,7 +45,8 @@ impl NameFields {
         form: &Form,
         account: &Account,
     ) -> Result<(Self, Option<(Changes, Expected)>), Problem> {
-        const MALFORMED: Problem = Problem::malformed("The form is not whole. Nothing was saved.");
+        const MALFORMED: Problem =
+            Problem::malformed("A part of the form is missing. Nothing was saved.");
         let mut fields = Self::typed(form).ok_or(MALFORMED)?;
         let (username, email) = (form.text("username").trim(), form.text("email").trim());
         let username = (!username.is_empty())
@@ -101,7 +102,7 @@ impl NameFields {
             (Refused::Stale, Some(account)) => {
                 self.version = account.version;
                 self.username.refuse(
-                    "The account was changed meanwhile. Look at what you typed, and send it again",
+                    "The account was changed in the meantime. Check what you entered, and send it again",
                 );
             }
             (refused, _) => return Err(refused.into()),

@@ -226,7 +226,7 @@ pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             match page.work.change(who.account, id, expected, change).await {
                 Err(Refused::Stale(now)) if now.title != parsed.as_str() => {
                     title.refuse(&format!(
-                        "This was changed meanwhile: it is now “{}”. Save again to put yours in its place",
+                        "This was changed to “{}” while you were editing. Save again to replace it",
                         now.title
                     ));
                     *now
@@ -271,8 +271,8 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
 
 pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (status, notice) = match sent.text("done") {
-        "yes" => (Status::Done, "Ticked off."),
-        "no" => (Status::Open, "Open again."),
+        "yes" => (Status::Done, "The item is done."),
+        "no" => (Status::Open, "The item is open again."),
         _ => return Err(unknown()),
     };
     let change = Change {
@@ -313,7 +313,7 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
         &page,
         &Confirm {
             title: "Delete this item",
-            text: "Nobody can bring it back.",
+            text: "It cannot be restored.",
             facts: vec![("Item", item.title)],
             action: &part.of_item(item.id, "/delete"),
             button: "Delete this item",
@@ -332,5 +332,5 @@ pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
 
 /// No button of ours sends it.
 fn unknown() -> Problem {
-    Problem::malformed("It does not say what to do. Nothing was changed.")
+    Problem::malformed("Unknown action. Nothing was changed.")
 }

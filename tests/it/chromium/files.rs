@@ -67,7 +67,7 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
     assert!(between.filter(is_between).count() > 1, "{values:?}");
     assert_eq!(
         seen["words"].as_array().unwrap(),
-        &["Uploading.", "All is sent. The server is checking it."],
+        &["Uploading.", "Sent. The server is checking the file."],
     );
     assert_eq!(chromium.text(".notice"), "“Year.txt” is uploaded.");
     assert_eq!(chromium.focus(), "“Year.txt” is uploaded.");
@@ -227,7 +227,7 @@ fn an_upload_that_breaks_off_is_told_and_can_be_sent_again() {
     chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
     chromium.throttle(None);
     chromium.click("button", "Upload");
-    let words = "The upload broke off, and nothing was saved. Send it again.";
+    let words = "The upload was interrupted. Nothing was saved. Try again.";
     wait_until("it is told", || {
         chromium.text("form [role=status]") == words
     });
@@ -278,7 +278,7 @@ fn whoever_leaves_the_page_ends_the_upload() {
     chromium.follow("Work");
     chromium.unthrottle();
     chromium.follow("Files");
-    assert_eq!(chromium.text("h2"), "Nothing on your shelf");
+    assert_eq!(chromium.text("h2"), "No files yet");
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
     assert_eq!(chromium.focus(), "“hedge.txt” is uploaded.");
     tab_to(&chromium, "hedge.txt");
     chromium.turn_page(|| chromium.strike(Key::Enter));
-    tab_to(&chromium, "The link opens the file for");
+    tab_to(&chromium, "Expires after");
     chromium.strike("7");
     tab_to(&chromium, "Make a link");
     chromium.turn_page(|| chromium.strike(Key::Enter));
@@ -323,8 +323,8 @@ fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
     chromium.press("Upload");
     chromium.follow("hedge.txt");
     chromium.fill_all(&[
-        ("Downloads (optional)", "1"),
-        ("Password of the link (optional)", PASSWORD),
+        ("Download limit (optional)", "1"),
+        ("Link password (optional)", PASSWORD),
     ]);
     chromium.press("Make a link");
     let label = "1. Link that ends 16 January 2027, 08:00 UTC With a password";

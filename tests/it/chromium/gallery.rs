@@ -182,7 +182,7 @@ fn work(gallery: &mut Gallery, door: &Door) {
         &wide,
         "Write to the neighbour",
     ] {
-        gallery.chromium.fill("What there is to do", title);
+        gallery.chromium.fill("Item", title);
         gallery.chromium.press("Add");
     }
     gallery.chromium.press("Tick off: Cut the hedge");
@@ -194,7 +194,7 @@ fn work(gallery: &mut Gallery, door: &Door) {
     gallery.keep("work-edit");
     gallery.chromium.press("Move up");
     gallery.keep("work-moved");
-    gallery.chromium.fill("What there is to do", "");
+    gallery.chromium.fill("Item", "");
     gallery.chromium.press("Save");
     gallery.keep("work-edit-errors");
     gallery.open("/work?status=open");
@@ -272,10 +272,8 @@ fn files(gallery: &mut Gallery, door: &Door) {
     gallery.open("/files");
     gallery.chromium.follow("Hedge in June.png");
     gallery.keep("file");
-    gallery.chromium.fill("Downloads (optional)", "many");
-    gallery
-        .chromium
-        .fill("Password of the link (optional)", "short");
+    gallery.chromium.fill("Download limit (optional)", "many");
+    gallery.chromium.fill("Link password (optional)", "short");
     gallery.chromium.press("Make a link");
     gallery.keep("file-errors");
     gallery.chromium.fill("Name", "a/b");
@@ -308,10 +306,10 @@ fn files(gallery: &mut Gallery, door: &Door) {
 }
 
 fn make_link(gallery: &Gallery, downloads: &str, password: &str) {
-    gallery.chromium.fill("Downloads (optional)", downloads);
     gallery
         .chromium
-        .fill("Password of the link (optional)", password);
+        .fill("Download limit (optional)", downloads);
+    gallery.chromium.fill("Link password (optional)", password);
     gallery.chromium.press("Make a link");
 }
 
@@ -420,7 +418,7 @@ fn inspecting(gallery: &mut Gallery) {
 
 /// A form that was typed into while another tab signed out.
 fn other_sessions(gallery: &mut Gallery, door: &Door) {
-    const LABEL: &str = "What there is to do";
+    const LABEL: &str = "Item";
     gallery.sign_in("/login?next=/work");
     gallery.chromium.fill(LABEL, "Cut the hedge");
     gallery.chromium.forget_cookies();

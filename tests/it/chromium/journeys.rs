@@ -266,7 +266,7 @@ fn somebody_changes_their_password_after_proving_who_they_are_and_leaves() {
     assert_eq!(chromium.path(), "/account");
     door.let_pass(10 * 60);
     chromium.follow("Delete your account");
-    assert_eq!(chromium.heading(), "Confirm that it is you");
+    assert_eq!(chromium.heading(), "Enter your password again");
     chromium.fill("Password", &new);
     chromium.press("Confirm");
     assert_eq!(chromium.heading(), "Delete your account");

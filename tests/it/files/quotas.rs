@@ -108,7 +108,7 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
         &described("secret.txt", "Nobody's business", "four"),
     );
     let path = format!("/admin/accounts/{}", house.account);
-    let (files, megabytes) = ("Most files (optional)", "Most MB together (optional)");
+    let (files, megabytes) = ("File limit (optional)", "Storage limit in MB (optional)");
     let button = "Save the limits";
     let page = house.root.get(&path);
     assert!(page.text("main").contains("1 file, 4 bytes."));
@@ -134,10 +134,7 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
     let fields = [(files, "12"), (megabytes, "2")];
     let saved = house.root.submit(&page, button, &fields);
     let page = house.root.follow(&saved);
-    assert_eq!(
-        page.text(".notice"),
-        "What it may have of files is changed."
-    );
+    assert_eq!(page.text(".notice"), "The limits of its files were saved.");
     assert_eq!(
         (page.value(files), page.value(megabytes)),
         ("12".to_owned(), "2".to_owned())
@@ -156,7 +153,7 @@ fn who_saves_one_limit_on_the_page_leaves_the_other_as_it_was_to_the_byte() {
     let door = Door::open();
     let house = House::of(&door);
     let path = format!("/admin/accounts/{}", house.account);
-    let (files, megabytes) = ("Most files (optional)", "Most MB together (optional)");
+    let (files, megabytes) = ("File limit (optional)", "Storage limit in MB (optional)");
     for (bytes, shown) in [
         (0, "0"),
         (1, "0.000001"),

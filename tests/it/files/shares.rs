@@ -157,16 +157,16 @@ fn a_link_is_made_shown_and_taken_back_on_the_page_of_its_file() {
     let path = format!("/files/{}", owner.file);
     let ada = &owner.browser;
     let fields = [
-        ("The link opens the file for", "10"),
-        ("Downloads (optional)", "3"),
-        ("Password of the link (optional)", LINK_PASSWORD),
+        ("Expires after", "10"),
+        ("Download limit (optional)", "3"),
+        ("Link password (optional)", LINK_PASSWORD),
     ];
     let made = ada.submit(&ada.get(&path), "Make a link", &fields);
     assert_eq!((made.status, made.location()), (303, path.clone()));
     let page = ada.follow(&made);
     assert_eq!(
         page.text(".notice"),
-        "The link is made. Copy it from the list below."
+        "The link was created. Copy it from the list below."
     );
     let row = page.text("tbody tr");
     assert!(
@@ -814,10 +814,10 @@ fn a_link_keeps_to_its_limits() {
     let path = format!("/files/{}", owner.file);
     let page = owner.browser.get(&path);
     for (label, typed, field) in [
-        ("Downloads (optional)", "0", "downloads"),
-        ("Downloads (optional)", "many", "downloads"),
-        ("Downloads (optional)", "1000001", "downloads"),
-        ("Password of the link (optional)", "canary-", "password"),
+        ("Download limit (optional)", "0", "downloads"),
+        ("Download limit (optional)", "many", "downloads"),
+        ("Download limit (optional)", "1000001", "downloads"),
+        ("Link password (optional)", "canary-", "password"),
     ] {
         let told = owner
             .browser
@@ -828,13 +828,13 @@ fn a_link_keeps_to_its_limits() {
         assert_eq!(told.value(label), kept);
     }
     // A link without the password that was typed for it would open to anybody.
-    let password = ("Password of the link (optional)", LINK_PASSWORD);
+    let password = ("Link password (optional)", LINK_PASSWORD);
     let told = |fields: &[(&str, &str)]| {
         let told = owner.browser.submit(&page, "Make a link", fields);
         told.text("#password-hint")
     };
-    assert!(told(&[("Downloads (optional)", "0"), password]).starts_with("Enter it again"));
-    assert!(told(&[("Downloads (optional)", "0")]).starts_with("At least 8"));
+    assert!(told(&[("Download limit (optional)", "0"), password]).starts_with("Enter it again"));
+    assert!(told(&[("Download limit (optional)", "0")]).starts_with("At least 8"));
     let form_token = page.value_of("form_token");
     for minutes in ["9", "43201", "x", ""] {
         let fields = [("form_token", form_token.as_str()), ("minutes", minutes)];

@@ -45,7 +45,7 @@ fn an_empty_shelf_says_so_and_how_much_room_there_is() {
     let ada = door.signed_up("ada");
     let page = ada.get("/files");
     assert_eq!(page.heading(), "Files");
-    assert_eq!(page.text("main h2"), "Nothing on your shelf");
+    assert_eq!(page.text("main h2"), "No files yet");
     let used = "0 bytes of 20 MB used, by 0 of 10000 files.";
     assert!(page.text("main").contains(used));
     assert!(page.text("#file-hint").contains("At most 20 MB each"));
@@ -160,7 +160,7 @@ fn the_page_shows_fifty_files_and_leads_to_the_rest() {
     assert_eq!(back, "/files?q=MY+photo%2B&sort=name");
     assert_eq!(ada.get("/files?sort=random").status, 404);
     let nothing = ada.get("/files?q=nothing");
-    assert_eq!(nothing.text("main h2"), "No file fits");
+    assert_eq!(nothing.text("main h2"), "No matching files");
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                 ] {
                     if !is_same {
                         field.refuse(&format!(
-                            "This was changed meanwhile: it is now “{now}”. Save again to put yours in its place"
+                            "This was changed to “{now}” while you were editing. Save again to replace it"
                         ));
                     }
                 }
@@ -159,7 +159,7 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
         &page,
         &Confirm {
             title: "Delete this file",
-            text: "Links to it end at once. Nobody can bring it back.",
+            text: "Links to it end at once. It cannot be restored.",
             facts,
             action: &format!("{}/delete", path(file.id)),
             button: "Delete this file",

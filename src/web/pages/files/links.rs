@@ -58,7 +58,7 @@ impl Link {
             url,
             standing: match standing {
                 Standing::Open => "Link that ends",
-                Standing::UsedUp => "Used-up link, would have ended",
+                Standing::UsedUp => "Download limit reached; would have expired",
                 Standing::Ended => "Link that ended",
             },
             ends_iso: rfc3339(share.ends_at),
@@ -81,7 +81,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     match NewShare::parse(minutes, downloads, password) {
         Ok(new) => match page.shares.make(who.account, id, new, None).await {
             Ok(_) => {
-                let notice = "The link is made. Copy it from the list below.";
+                let notice = "The link was created. Copy it from the list below.";
                 return Ok(page.go_with_notice(&path(id), notice));
             }
             Err(Refused::TooMany) => fields.0.refuse(
@@ -95,7 +95,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                     "downloads" => fields.0.refuse(&words),
                     "password" => fields.1.refuse(&words),
                     // No choice of ours sends it.
-                    _ => return Err(Problem::malformed("It does not say for how long.")),
+                    _ => return Err(Problem::malformed("Choose when the link expires.")),
                 }
             }
         }
@@ -145,5 +145,5 @@ pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
 pub async fn revoke(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let (id, share) = (page.id("id")?, page.id("share")?);
     page.shares.revoke(who.account, id, share).await?;
-    Ok(page.go_with_notice(&path(id), "The link is taken back."))
+    Ok(page.go_with_notice(&path(id), "The link was revoked."))
 }

@@ -140,7 +140,7 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
     match kept {
         Some(Ok(kept)) => {
             let notice = match kept.files.as_slice() {
-                [one] => format!("“{}” is uploaded.", one.name),
+                [one] => format!("“{}” has been uploaded.", one.name),
                 several => format!("{} files are uploaded.", several.len()),
             };
             return Ok(page.go_with_notice(SHELF, &notice));
