@@ -196,7 +196,6 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         db.clone(),
         clock.clone(),
         accounts.clone(),
-        passwords.clone(),
         sessions.clone(),
     );
     let files = Files::open(db.clone(), clock.clone(), &config.files)?;

@@ -22,7 +22,7 @@ use doorward::base::ids::{AccountId, SessionId, TokenId};
 use doorward::base::secret::InstanceSecret;
 use doorward::config::Config;
 use doorward::storage::{Db, Location};
-use doorward::tokens::{Subject, Tokens};
+use doorward::tokens::{Authentication, Subject, Tokens};
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -207,11 +207,15 @@ impl Door {
             role: Role::Member.as_str(),
             groups: &[],
         };
-        let access = tokens.issue_access(&subject, SessionId::new(), NOW, NOW + 86_400);
+        let proved = Authentication {
+            auth_time: NOW,
+            amr: vec!["pwd".to_owned()],
+        };
+        let access = tokens.issue_access(&subject, SessionId::new(), &proved, NOW + 86_400);
         let genuine = [
             access.expect("an access token").0,
             tokens
-                .issue_link(TokenId::new(), account, "/dashboard", NOW)
+                .issue_link(TokenId::new(), account, "/dashboard", &proved)
                 .expect("a link")
                 .0,
             tokens.issue_share(account, "/s/1", 600).expect("a share").0,

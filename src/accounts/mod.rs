@@ -4,6 +4,7 @@
 //! and inserts then: the database decides who came first, and is asked afterwards which name
 //! it was.
 
+mod proof;
 mod store;
 
 use std::sync::Arc;
@@ -20,10 +21,11 @@ use crate::base::paging::{self, page};
 use crate::base::version::Version;
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
 use crate::storage::{AnyConnection, Db, SearchError};
+pub use proof::{Missing, NotProved, Proved};
 pub use store::{
     Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
-    find_holders, forget, has_administrator, import, list_old_keys, lock, renew_keys, set_password,
-    update,
+    find_holders, forget, has_administrator, import, list_old_keys, lock, lock_active, renew_keys,
+    set_password, update,
 };
 
 /// Between two counts of the kinds of hashes.
@@ -158,15 +160,6 @@ fn cursor(account: &Account) -> Cursor {
     }
 }
 
-/// How somebody has proved that an account is theirs, before the transaction that relies on it.
-#[derive(Clone, Debug)]
-pub enum Proof {
-    /// By the password behind this hash: good as long as it is the account's.
-    Password(PasswordHash),
-    /// By having just made the account, or a link that is used up.
-    Otherwise,
-}
-
 /// Why an account was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -220,7 +213,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`SignUpError`]; when two race for a name, exactly one of them gets it.
-    pub async fn sign_up(&self, new: NewAccount) -> Result<Account, SignUpError> {
+    pub async fn sign_up(&self, new: NewAccount) -> Result<Proved, SignUpError> {
         let prepared = self.prepare_sign_up(new).await?;
         self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
             .await
@@ -244,7 +237,8 @@ impl Accounts {
     /// As [`Accounts::sign_up`].
     pub async fn make(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
-        self.add(prepared, move |_| Ok(role), |_, _| Ok(())).await
+        let made = self.add(prepared, move |_| Ok(role), |_, _| Ok(()));
+        made.await.map(Proved::into_account)
     }
 
     /// Before a change that somebody who is no administrator makes to an account of their own.
@@ -277,7 +271,7 @@ impl Accounts {
     /// [`SignUpError::Password`].
     pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
         let personal = personal(new.username.as_ref(), new.email.as_ref(), new.name.as_ref());
-        let hash = self.passwords.hash_new(&new.password, personal).await?;
+        let hash = self.passwords.hash_strong(&new.password, personal).await?;
         Ok(Prepared {
             username: new.username,
             email: new.email,
@@ -297,7 +291,7 @@ impl Accounts {
         prepared: Prepared,
         before: impl FnOnce(&mut AnyConnection) -> Result<Role, E> + Send + 'static,
         after: impl FnOnce(&mut AnyConnection, &Account) -> Result<(), E> + Send + 'static,
-    ) -> Result<Account, E>
+    ) -> Result<Proved, E>
     where
         E: From<SignUpError> + Send + 'static,
     {
@@ -309,11 +303,12 @@ impl Accounts {
                 let id = AccountId::new();
                 let account = store::insert(tx, id, &prepared, role, State::Active)?;
                 after(tx, &account).map_err(NotAdded::Refused)?;
-                Ok(account)
+                let hash = prepared.hash;
+                Ok(Proved::by_password(Credentials { account, hash }))
             })
             .await;
         match added {
-            Ok(account) => Ok(account),
+            Ok(made) => Ok(made),
             Err(NotAdded::Refused(error)) => Err(error),
             Err(NotAdded::Fault(fault)) => Err(SignUpError::Fault(fault).into()),
             // Asked in a transaction of its own: the failed insert has ended the first one.
@@ -337,11 +332,7 @@ impl Accounts {
             .await
     }
 
-    /// What the password of somebody signed in is checked against.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn find_credentials_of(&self, id: AccountId) -> Result<Option<Credentials>, Fault> {
+    async fn find_credentials_of(&self, id: AccountId) -> Result<Option<Credentials>, Fault> {
         self.db
             .read(move |db| store::find_credentials_of(db, id))
             .await
@@ -367,7 +358,7 @@ impl Accounts {
         );
         let names = [&account.username, &account.email, &account.name];
         personal.extend(names.into_iter().flatten().cloned());
-        self.passwords.hash_new(password, personal).await
+        self.passwords.hash_strong(password, personal).await
     }
 
     /// # Errors
@@ -458,21 +449,6 @@ impl Accounts {
         let add = |tx: &mut AnyConnection| store::add_password_kinds(tx, KINDS_AT_ONCE);
         while self.db.write(add).await? > 0 {}
         Ok(())
-    }
-
-    /// Replaces `old` by a hash of the same password, unless it has been changed since.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn replace_hash(
-        &self,
-        id: AccountId,
-        old: PasswordHash,
-        new: PasswordHash,
-    ) -> Result<bool, Fault> {
-        self.db
-            .write(move |tx| store::replace_hash(tx, id, &old, &new))
-            .await
     }
 }
 

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::{
-    Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proof, Refused, Search,
+    Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved, Refused, Search,
     State,
 };
 use crate::access::Role;
@@ -259,27 +259,32 @@ pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
     Ok(locked == 1)
 }
 
-/// The account as it is now, if it may still be signed in to with that proof. Locks it first, as
-/// [`lock`]: what is done with the answer is not overtaken by a change of the account. Whatever
-/// starts, renews or ends sessions begins so.
+/// The account as it is now, if it is active and its password is still the one that was proved.
+/// Locks it first, as [`lock`]: what is done with the answer is not overtaken by a change of the
+/// account. A transaction that starts, renews or ends sessions begins so, or with [`lock_active`].
 ///
 /// # Errors
 /// When the database is away.
-pub fn confirm(
-    tx: &mut AnyConnection,
-    id: AccountId,
-    proof: &Proof,
-) -> Result<Option<Account>, Fault> {
+pub fn confirm(tx: &mut AnyConnection, proved: &Proved) -> Result<Option<Account>, Fault> {
+    let found = lock_credentials(tx, proved.account().id)?;
+    let found = found.filter(|found| found.hash == *proved.hash());
+    Ok(found.map(|found| found.account))
+}
+
+/// As [`confirm`], for a change that relies on a session or on a link.
+///
+/// # Errors
+/// When the database is away.
+pub fn lock_active(tx: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
+    Ok(lock_credentials(tx, id)?.map(|found| found.account))
+}
+
+fn lock_credentials(tx: &mut AnyConnection, id: AccountId) -> Result<Option<Credentials>, Fault> {
     if !lock(tx, id)? {
         return Ok(None);
     }
     let found = find_credentials_of(tx, id)?;
-    let found = found.filter(|found| match proof {
-        Proof::Password(hash) => found.hash == *hash,
-        Proof::Otherwise => true,
-    });
-    let account = found.map(|found| found.account);
-    Ok(account.filter(|account| account.state == State::Active))
+    Ok(found.filter(|found| found.account.state == State::Active))
 }
 
 /// The accounts that a search finds, the oldest first.

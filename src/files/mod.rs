@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::accounts::{self, Proof};
+use crate::accounts;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
@@ -409,7 +409,7 @@ impl Files {
 /// Until the transaction ends, nobody else changes this account's files. A disabled account's
 /// nobody does: what was allowed when an upload began need not be so at its end.
 fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
-    let active = accounts::confirm(tx, account, &Proof::Otherwise)?;
+    let active = accounts::lock_active(tx, account)?;
     active.map(drop).ok_or(Refused::NoSuchFile)
 }
 

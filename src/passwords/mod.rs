@@ -145,7 +145,7 @@ impl Passwords {
     ///
     /// # Errors
     /// [`HashError::Weak`], or [`HashError::Busy`] when too many are waiting.
-    pub async fn hash_new(
+    pub async fn hash_strong(
         &self,
         password: &NewPassword,
         personal: Vec<String>,
@@ -156,21 +156,20 @@ impl Passwords {
                 if is_weak(&password, &personal) {
                     return Err(HashError::Weak);
                 }
-                Ok(this.hash(&password)?)
+                Ok(this.hash_now(&password)?)
             })
             .await?
     }
 
-    /// Hashes a password that has just been verified, with the scheme and cost of today.
+    /// Hashes a password without asking for its strength.
     ///
     /// # Errors
-    /// As [`Passwords::hash_new`], but for weakness.
-    pub async fn hash_again(&self, password: &Password) -> Result<PasswordHash, HashError> {
+    /// [`Busy`] when too many are waiting.
+    pub async fn hash(&self, password: &Password) -> Result<Result<PasswordHash, Fault>, Busy> {
         let (password, this) = (password.clone(), self.clone());
-        Ok(self
-            .pool
-            .run(Lane::Usual, move || this.hash(&password))
-            .await??)
+        self.pool
+            .run(Lane::Usual, move || this.hash_now(&password))
+            .await
     }
 
     /// Does the work of a hash and nothing with it, so that what comes after it costs as much as
@@ -227,7 +226,7 @@ impl Passwords {
         }
     }
 
-    fn hash(&self, password: &Password) -> Result<PasswordHash, Fault> {
+    fn hash_now(&self, password: &Password) -> Result<PasswordHash, Fault> {
         bcrypt::non_truncating_hash(self.peppered(password), self.cost)
             .map(|hash| PasswordHash(format!("{SCHEME}{hash}")))
             .map_err(|error| Fault::caused("bcrypt", error))
@@ -306,7 +305,7 @@ mod tests {
     fn every_byte_of_a_long_password_counts() {
         let passwords = passwords();
         let long = format!("canary-{}", "🔑".repeat(249));
-        let hash = passwords.hash(&Password::typed(&long)).unwrap();
+        let hash = passwords.hash_now(&Password::typed(&long)).unwrap();
         let verify = |text: &str| verify(&passwords, text, Some(hash.clone()));
         assert_eq!(verify(&long), Verdict::Right);
         assert_eq!(verify(&format!("{long}x")), Verdict::Wrong);
@@ -321,14 +320,14 @@ mod tests {
             cost: 5,
             ..today.clone()
         };
-        before.replace(other.hash(&password).unwrap());
+        before.replace(other.hash_now(&password).unwrap());
         assert_eq!(verify(&today, "canary-cost", before), Verdict::RightButOld);
     }
 
     #[test]
     fn the_pepper_is_part_of_the_hash() {
         let password = Password::typed("canary-pepper");
-        let hash = passwords().hash(&password).unwrap();
+        let hash = passwords().hash_now(&password).unwrap();
         assert_eq!(
             verify(&passwords(), "canary-pepper", Some(hash)),
             Verdict::Wrong

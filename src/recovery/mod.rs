@@ -6,12 +6,11 @@ use aws_lc_rs::digest;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Accounts, Changes, NewAccount, Refused, SignUpError};
+use crate::accounts::{self, Accounts, Changes, NewAccount, Proved, Refused, SignUpError};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
-use crate::base::ids::AccountId;
 use crate::base::version::Expected;
-use crate::sessions::{EndReason, Sessions};
+use crate::sessions::{EndReason, Identity, Sessions};
 use crate::storage::{self, AnyConnection, Db};
 
 /// The link that makes the first administrator, printed at the start.
@@ -101,7 +100,7 @@ impl Recovery {
         &self,
         token: &str,
         new: NewAccount,
-    ) -> Result<Account, LinkError> {
+    ) -> Result<Proved, LinkError> {
         let prepared = self.accounts.prepare(new).await?;
         let (hash, now) = (hash(token), self.clock.now());
         self.accounts
@@ -121,8 +120,9 @@ impl Recovery {
         &self,
         sessions: &Sessions,
         token: &str,
-        id: AccountId,
-    ) -> Result<Account, LinkError> {
+        identity: &Identity,
+    ) -> Result<Proved, LinkError> {
+        let (id, amr) = (identity.account, identity.claims.amr.clone());
         let hash = hash(token);
         // What they hold does not say what they are now.
         sessions
@@ -132,7 +132,7 @@ impl Recovery {
                     ..Changes::default()
                 };
                 match accounts::update(tx, id, &changes, &Expected::Any, now) {
-                    Ok((_, account)) => Ok(account),
+                    Ok(_) => Ok(Proved::by_session(tx, id, &amr)?),
                     Err(Refused::Fault(fault)) => Err(fault.into()),
                     Err(_) => Err(LinkError::Ended),
                 }

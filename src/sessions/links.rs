@@ -3,13 +3,15 @@
 //! A link is a row, so that it can be used up, and ends with what it was made from: its account,
 //! and the session if it was made by one.
 
-use super::{Client, ClientKind, Grant, NotSignedIn, Sessions, Stay, active, replace, store};
-use crate::accounts::{self, Account, Proof};
+use super::{
+    Client, ClientKind, Grant, Identity, NotSignedIn, Sessions, Stay, active, authentication,
+    replace, store,
+};
+use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
 use crate::base::ids::{AccountId, SessionId, TokenId};
-use crate::passwords::PasswordHash;
 use crate::storage::AnyConnection;
-use crate::tokens::{LinkClaims, Refused};
+use crate::tokens::{Authentication, LinkClaims, Refused};
 
 /// Who somebody is who came by a link.
 #[derive(Debug)]
@@ -19,14 +21,9 @@ pub struct LinkReader {
 }
 
 /// What a link is made from, and ends with.
-pub enum Maker {
-    /// A sign-in by the password behind this hash.
-    Password(PasswordHash),
-    /// A session whose owner proved at `auth_time` who they are.
-    Session {
-        id: SessionId,
-        auth_time: UnixSeconds,
-    },
+pub enum Maker<'a> {
+    Proved(Box<Proved>),
+    Session(&'a Identity),
 }
 
 /// Open at once, for each account.
@@ -48,24 +45,29 @@ impl Sessions {
     /// [`NotSignedIn`]: what it is made from has ended meanwhile.
     pub async fn issue_link(
         &self,
-        account: AccountId,
-        from: Maker,
+        from: Maker<'_>,
         path: &str,
     ) -> Result<(String, LinkClaims), NotSignedIn> {
         let id = TokenId::new();
-        let auth_time = match &from {
-            Maker::Password(_) => self.clock.now(),
-            Maker::Session { auth_time, .. } => *auth_time,
+        let (account, session, proved, authentication) = match from {
+            Maker::Proved(proved) => {
+                let authentication = authentication(&proved, self.clock.now());
+                (proved.account().id, None, Some(proved), authentication)
+            }
+            Maker::Session(who) => {
+                let authentication = who.claims.authentication();
+                (who.account, Some(who.session), None, authentication)
+            }
         };
-        let (token, claims) = self.tokens.issue_link(id, account, path, auth_time)?;
+        let (token, claims) = self.tokens.issue_link(id, account, path, &authentication)?;
         let (now, ends_at) = (claims.iat, claims.exp);
         self.db
             .write(move |tx| -> Result<_, NotSignedIn> {
-                let (proof, session) = match from {
-                    Maker::Password(hash) => (Proof::Password(hash), None),
-                    Maker::Session { id, .. } => (Proof::Otherwise, Some(id)),
+                let active = match &proved {
+                    Some(proved) => accounts::confirm(tx, proved)?,
+                    None => accounts::lock_active(tx, account)?,
                 };
-                accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                active.ok_or(NotSignedIn::Ended)?;
                 if let Some(id) = session {
                     let lives = store::find(tx, id)?.filter(|row| row.lives_at(now));
                     lives.ok_or(NotSignedIn::Ended)?;
@@ -115,7 +117,7 @@ impl Sessions {
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let id = AccountId::parse(&claims.sub).ok_or(Refused::Malformed)?;
-                accounts::confirm(tx, id, &Proof::Otherwise)?.ok_or(NotSignedIn::Ended)?;
+                accounts::lock_active(tx, id)?.ok_or(NotSignedIn::Ended)?;
                 let now = clock.now();
                 let account = still_good(tx, &claims, now)?;
                 if !store::use_link_up(tx, &claims.jti, now)? {
@@ -128,7 +130,10 @@ impl Sessions {
                     (ClientKind::Browser, client),
                     Stay::ThisVisit,
                     now,
-                    claims.auth_time.min(now),
+                    Authentication {
+                        auth_time: claims.auth_time.min(now),
+                        amr: claims.amr.clone(),
+                    },
                     &config,
                 );
                 let ended = replace(tx, &row, before)?;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Proof, State};
+use crate::accounts::{self, Account, Proved, State};
 use crate::base::clock::{CLOCKS_APART_SECONDS, Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
@@ -25,7 +25,7 @@ use crate::base::paging::{self, page};
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
-use crate::tokens::{AccessClaims, Refused, Subject, Tokens};
+use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use client::Client;
 pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
 pub use links::{LinkReader, Maker};
@@ -170,22 +170,23 @@ impl Sessions {
         })
     }
 
-    /// Starts a session for somebody who has proved who they are, and ends the one that the same
-    /// browser had before.
+    /// Starts a session for the owner of a proved account, and ends the one that the same browser
+    /// had before.
     ///
     /// # Errors
     /// [`NotSignedIn`]: the proof is not good any more, because the account has changed since.
     pub async fn start(
         &self,
-        account: AccountId,
-        proof: Proof,
+        proved: Proved,
         (kind, client): (ClientKind, Client),
         stay: Stay,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
-        let row_at = move |now| Row::new(account, (kind, client), stay, now, now, &config);
-        self.begin(account, proof, before, row_at).await
+        let row_at = move |now, account, proved| {
+            Row::new(account, (kind, client), stay, now, proved, &config)
+        };
+        self.begin(proved, before, row_at).await
     }
 
     /// Starts a program's session that lasts for so many seconds, used or not.
@@ -194,38 +195,37 @@ impl Sessions {
     /// As [`Sessions::start`].
     pub async fn start_for(
         &self,
-        account: AccountId,
-        proof: Proof,
+        proved: Proved,
         client: Client,
         seconds: i64,
     ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
-        let row_at = move |now| {
+        let row_at = move |now, account, proved| {
             let ends_at = now + seconds;
             let who = (ClientKind::Program, client);
             Row {
                 ends_at,
                 idle_ends_at: ends_at,
-                ..Row::new(account, who, Stay::ThisVisit, now, now, &config)
+                ..Row::new(account, who, Stay::ThisVisit, now, proved, &config)
             }
         };
-        self.begin(account, proof, None, row_at).await
+        self.begin(proved, None, row_at).await
     }
 
     async fn begin(
         &self,
-        account: AccountId,
-        proof: Proof,
+        proved: Proved,
         before: Option<SessionId>,
-        row_at: impl FnOnce(UnixSeconds) -> Row + Send + 'static,
+        row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Row + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
         let clock = self.clock.clone();
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
-                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
                 // Read here, where nobody has to wait any more.
-                let row = row_at(clock.now());
+                let now = clock.now();
+                let row = row_at(now, account.id, authentication(&proved, now));
                 let ended = replace(tx, &row, before)?;
                 Ok((account, row, ended))
             })
@@ -293,7 +293,7 @@ impl Sessions {
                 // What is not so can only have been signed by somebody else who has the key.
                 let is_so = claims.roles == [account.role.as_str()]
                     && claims.groups == account.groups.names()
-                    && claims.auth_time <= row.verified_at;
+                    && claims.auth_time <= row.proved.auth_time;
                 if is_so {
                     identity(claims, row)
                 } else {
@@ -357,7 +357,7 @@ impl Sessions {
         };
         let (access, claims) =
             self.tokens
-                .issue_access(&subject, row.id, row.verified_at, row.ends_at)?;
+                .issue_access(&subject, row.id, &row.proved, row.ends_at)?;
         let (stay, session_ends) = (row.stay, row.ends_at);
         let refresh = self
             .refresh
@@ -371,6 +371,13 @@ impl Sessions {
             session_ends,
             identity: Arc::new(identity),
         })
+    }
+}
+
+fn authentication(proved: &Proved, now: UnixSeconds) -> Authentication {
+    Authentication {
+        auth_time: now,
+        amr: proved.amr().to_vec(),
     }
 }
 

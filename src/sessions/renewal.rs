@@ -2,16 +2,18 @@
 
 use super::refresh::{Age, Presented};
 use super::store::{self, Row};
-use super::{EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, end_all, idle_end};
-use crate::accounts::{self, Account, Proof};
+use super::{
+    EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, authentication, end_all, idle_end,
+};
+use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
 use crate::passwords::PasswordHash;
 
 /// Why a session is given new tokens before their time.
 #[derive(Clone, Debug)]
 pub enum Again {
-    /// The password was given again: the one behind this hash.
-    Proved(PasswordHash),
+    /// The password was given again.
+    Proved(Box<Proved>),
     /// The account has another name.
     Renamed,
 }
@@ -45,7 +47,7 @@ impl Sessions {
         let outcome = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
-                let Some(account) = accounts::confirm(tx, account, &Proof::Otherwise)? else {
+                let Some(account) = accounts::lock_active(tx, account)? else {
                     return Ok(Renewal::Ended);
                 };
                 let now = clock.now();
@@ -98,16 +100,17 @@ impl Sessions {
         let (account, row) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
-                let proof = match &why {
-                    Again::Proved(hash) => Proof::Password(hash.clone()),
-                    Again::Renamed => Proof::Otherwise,
+                let account = match &why {
+                    Again::Proved(proved) => accounts::confirm(tx, proved)?,
+                    Again::Renamed => accounts::lock_active(tx, account)?,
                 };
-                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                let account = account.ok_or(NotSignedIn::Ended)?;
                 let now = clock.now();
-                let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let row = store::lock(tx, id)?;
+                let row = row.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
-                if let Again::Proved(_) = why {
-                    row.verified_at = now;
+                if let Again::Proved(proved) = why {
+                    row.proved = authentication(&proved, now);
                 }
                 row.refresh_seed = crate::base::random::bytes();
                 row.generation += 1;
@@ -127,23 +130,30 @@ impl Sessions {
     pub async fn change_password(
         &self,
         identity: &Identity,
-        proved: PasswordHash,
+        proved: Proved,
         new: PasswordHash,
     ) -> Result<Grant, NotSignedIn> {
         let (clock, config) = (self.clock.clone(), self.config.clone());
-        let (id, account) = (identity.session, identity.account);
+        let id = identity.session;
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
-                let proof = Proof::Password(proved);
-                let account = accounts::confirm(tx, account, &proof)?.ok_or(NotSignedIn::Ended)?;
+                let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
                 let now = clock.now();
-                let before = store::lock(tx, id)?.filter(|row| row.lives_at(now));
+                let before = store::lock(tx, id)?;
+                let before = before.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let before = before.ok_or(NotSignedIn::Ended)?;
                 accounts::set_password(tx, account.id, &new)?;
                 let ended = end_all(tx, account.id, None, now, EndReason::PasswordChanged)?;
                 let (who, stay) = ((before.kind, before.client), before.stay);
-                let row = Row::new(account.id, who, stay, now, now, &config);
+                let row = Row::new(
+                    account.id,
+                    who,
+                    stay,
+                    now,
+                    authentication(&proved, now),
+                    &config,
+                );
                 store::insert(tx, &row)?;
                 Ok((account, row, ended))
             })

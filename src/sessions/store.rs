@@ -13,6 +13,7 @@ use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::config::SessionsConfig;
 use crate::storage::AnyConnection;
 use crate::storage::schema::{links, sessions};
+use crate::tokens::Authentication;
 
 #[derive(Clone)]
 pub struct Row {
@@ -28,8 +29,8 @@ pub struct Row {
     pub refresh_seed: Seed,
     pub generation: i64,
     pub rotated_at: UnixSeconds,
-    /// When its owner last proved who they are.
-    pub verified_at: UnixSeconds,
+    /// The last proof that its owner gave.
+    pub proved: Authentication,
     pub last_seen_at: UnixSeconds,
 }
 
@@ -40,7 +41,7 @@ impl Row {
         (kind, client): (ClientKind, Client),
         stay: Stay,
         now: UnixSeconds,
-        verified_at: UnixSeconds,
+        proved: Authentication,
         config: &SessionsConfig,
     ) -> Self {
         let ends_at = now
@@ -61,7 +62,7 @@ impl Row {
             refresh_seed: crate::base::random::bytes(),
             generation: 0,
             rotated_at: now,
-            verified_at,
+            proved,
             last_seen_at: now,
         }
     }
@@ -100,6 +101,7 @@ struct Stored {
     last_seen_at: i64,
     end_reason: Option<String>,
     program: bool,
+    amr: String,
 }
 
 impl Stored {
@@ -128,7 +130,10 @@ impl Stored {
             refresh_seed: self.refresh_seed.try_into().ok()?,
             generation: self.generation,
             rotated_at: self.rotated_at,
-            verified_at: self.verified_at,
+            proved: Authentication {
+                auth_time: self.verified_at,
+                amr: self.amr.split_whitespace().map(str::to_owned).collect(),
+            },
             last_seen_at: self.last_seen_at,
         })
     }
@@ -148,10 +153,11 @@ pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
         refresh_seed: row.refresh_seed.to_vec(),
         generation: row.generation,
         rotated_at: row.rotated_at,
-        verified_at: row.verified_at,
+        verified_at: row.proved.auth_time,
         last_seen_at: row.last_seen_at,
         end_reason: None,
         program: row.kind == ClientKind::Program,
+        amr: row.proved.amr.join(" "),
     };
     diesel::insert_into(sessions::table)
         .values(stored)
@@ -264,7 +270,8 @@ pub fn renew(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
             sessions::generation.eq(row.generation),
             sessions::rotated_at.eq(row.rotated_at),
             sessions::idle_ends_at.eq(row.idle_ends_at),
-            sessions::verified_at.eq(row.verified_at),
+            sessions::verified_at.eq(row.proved.auth_time),
+            sessions::amr.eq(row.proved.amr.join(" ")),
             sessions::refresh_seed.eq(row.refresh_seed.to_vec()),
             sessions::last_seen_at.eq(row.last_seen_at),
         ))

@@ -17,7 +17,7 @@ use crate::base::names::{PASSWORD_MAX, Password, Refusal};
 use crate::base::paging::{self, page};
 use crate::files::{self, File};
 use crate::idempotency::{self, Claim, Once};
-use crate::passwords::{Busy, HashError, PasswordHash, Passwords, Verdict};
+use crate::passwords::{Busy, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
 pub use store::{count_open, revoke_all};
@@ -206,7 +206,7 @@ impl Shares {
         once: Option<Once>,
     ) -> Result<(Share, bool), Refused> {
         let password_hash = match &new.password {
-            Some(password) => Some(self.hash(password).await?),
+            Some(password) => Some(self.passwords.hash(password).await??),
             None => None,
         };
         let now = self.clock.now();
@@ -257,15 +257,6 @@ impl Shares {
             })?;
         }
         Ok((share, replayed))
-    }
-
-    async fn hash(&self, password: &Password) -> Result<PasswordHash, Refused> {
-        let hash = self.passwords.hash_again(password).await;
-        hash.map_err(|error| match error {
-            HashError::Busy(_) => Refused::Busy,
-            HashError::Fault(fault) => Refused::Fault(fault),
-            HashError::Weak => Refused::Fault(Fault::new("its strength was not asked for")),
-        })
     }
 
     /// Where it is opened and the token that opens it: it ends when the row does.

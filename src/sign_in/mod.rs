@@ -1,44 +1,19 @@
-//! The front door: everything between a typed name and a session.
+//! Signing in and signing up: from a proved account to a session or a link.
 
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, Accounts, Credentials, NewAccount, Proof, SignUpError, State,
+    self, Account, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError, State,
 };
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
-use crate::base::names::{Login, NewPassword, Password, folded};
+use crate::base::names::{Login, NewPassword, Password};
 use crate::idempotency::{self, Claim, Once};
-use crate::passwords::{Busy, HashError, Passwords, Verdict};
+use crate::passwords::HashError;
 use crate::sessions::{
     Again, Client, ClientKind, Grant, Identity, Maker, NotSignedIn, Sessions, Stay,
 };
 use crate::storage::{AnyConnection, Db};
-
-/// How somebody wants to be let in.
-#[derive(Clone, Debug)]
-pub enum Delivery {
-    /// A session, in place of the one that the same browser had.
-    Session {
-        kind: ClientKind,
-        stay: Stay,
-        before: Option<SessionId>,
-    },
-    /// A session of this length, for a token that hangs on it.
-    Token { seconds: i64 },
-    /// A link that shows this path.
-    Link { path: String },
-}
-
-#[derive(Debug)]
-pub enum Outcome {
-    SignedIn(Grant),
-    /// The token of a link.
-    Link(String),
-    /// One word for every cause: nobody learns from it who has an account.
-    Refused,
-    Busy,
-}
 
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -60,122 +35,80 @@ pub struct SignedUp {
     pub replayed: bool,
 }
 
-enum Checked {
-    Right(Box<Credentials>),
-    Wrong,
-    Busy,
-}
-
 #[derive(Clone)]
 pub struct SignIn {
     db: Db,
     clock: Clock,
     accounts: Accounts,
-    passwords: Passwords,
     sessions: Sessions,
 }
 
 impl SignIn {
-    pub fn new(
-        db: Db,
-        clock: Clock,
-        accounts: Accounts,
-        passwords: Passwords,
-        sessions: Sessions,
-    ) -> Self {
+    pub fn new(db: Db, clock: Clock, accounts: Accounts, sessions: Sessions) -> Self {
         Self {
             db,
             clock,
             accounts,
-            passwords,
             sessions,
         }
     }
 
-    /// Lets somebody in by name and password. An unknown name takes the time that an account
-    /// takes, whatever kinds of hashes the accounts have.
+    /// Starts a session for the owner of a proved account, in place of the one that the same
+    /// browser had.
     ///
     /// # Errors
-    /// When the database is away.
-    pub async fn with_password(
+    /// [`NotProved`]: the account may have changed since it was proved.
+    pub async fn start_session(
         &self,
-        client: Client,
-        login: &str,
-        password: &Password,
-        delivery: Delivery,
-    ) -> Result<Outcome, Fault> {
-        let parsed = Login::parse(login);
-        let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
-        let stand_in = self.passwords.stand_in(&key);
-        let found = match parsed {
-            Some(login) => self.accounts.find_credentials(login).await?,
-            None => None,
-        };
-        let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
-        let Ok(verdict) = self.passwords.verify(password, Some(stored)).await else {
-            return Ok(Outcome::Busy);
-        };
-        let found = found.filter(|found| found.account.state == State::Active);
-        let (Verdict::Right | Verdict::RightButOld, Some(Credentials { account, hash })) =
-            (&verdict, found)
-        else {
-            return Ok(Outcome::Refused);
-        };
-        let (id, mut proved) = (account.id, hash);
-        if verdict == Verdict::RightButOld {
-            // Being busy is no reason to turn away who has proved who they are.
-            if let Ok(new) = self.passwords.hash_again(password).await {
-                let old = std::mem::replace(&mut proved, new.clone());
-                if !self.accounts.replace_hash(id, old, new).await? {
-                    // Another sign in of the same moment was faster, or the password has changed.
-                    let found = self.accounts.find_credentials_of(id).await?;
-                    proved = match self.compare(found, password).await {
-                        Checked::Right(found) => found.hash,
-                        Checked::Wrong => return Ok(Outcome::Refused),
-                        Checked::Busy => return Ok(Outcome::Busy),
-                    };
-                }
-            }
-        }
-        // The account may have changed while the password was hashed: then it is no proof.
-        let let_in = match delivery {
-            Delivery::Session { kind, stay, before } => {
-                let proof = Proof::Password(proved);
-                let started = self.sessions.start(id, proof, (kind, client), stay, before);
-                started.await.map(Outcome::SignedIn)
-            }
-            Delivery::Token { seconds } => {
-                let proof = Proof::Password(proved);
-                let started = self.sessions.start_for(id, proof, client, seconds).await;
-                started.map(Outcome::SignedIn)
-            }
-            Delivery::Link { path } => {
-                let from = Maker::Password(proved);
-                let made = self.sessions.issue_link(id, from, &path).await;
-                made.map(|(token, _)| Outcome::Link(token))
-            }
-        };
-        or_refused(let_in)
+        proved: Proved,
+        who: (ClientKind, Client),
+        stay: Stay,
+        before: Option<SessionId>,
+    ) -> Result<Grant, NotProved> {
+        let started = self.sessions.start(proved, who, stay, before).await;
+        started.map_err(not_proved)
     }
 
-    /// Lets somebody who is signed in prove again who they are: new tokens of the same session.
+    /// Starts a program's session of this length.
     ///
     /// # Errors
-    /// When the database is away.
+    /// As [`SignIn::start_session`].
+    pub async fn start_for(
+        &self,
+        proved: Proved,
+        client: Client,
+        seconds: i64,
+    ) -> Result<Grant, NotProved> {
+        let started = self.sessions.start_for(proved, client, seconds).await;
+        started.map_err(not_proved)
+    }
+
+    /// The token of a link that shows this path.
+    ///
+    /// # Errors
+    /// As [`SignIn::start_session`].
+    pub async fn issue_link(&self, proved: Proved, path: &str) -> Result<String, NotProved> {
+        let from = Maker::Proved(Box::new(proved));
+        let made = self.sessions.issue_link(from, path).await;
+        made.map(|(token, _)| token).map_err(not_proved)
+    }
+
+    /// Proves an account again, for new tokens of the same session.
+    ///
+    /// # Errors
+    /// [`NotProved`].
     pub async fn prove_again(
         &self,
         identity: &Identity,
         password: &Password,
-    ) -> Result<Outcome, Fault> {
-        match self.check(identity, password).await? {
-            Checked::Right(proved) => {
-                let again = Again::Proved(proved.hash);
-                let issued = self.sessions.issue_again(identity, again).await;
-                or_refused(issued.map(Outcome::SignedIn))
-            }
-            Checked::Wrong => Ok(Outcome::Refused),
-            Checked::Busy => Ok(Outcome::Busy),
-        }
+    ) -> Result<Grant, NotProved> {
+        let proved = self
+            .accounts
+            .prove_again(identity.account, password)
+            .await?;
+        let again = Again::Proved(Box::new(proved));
+        let issued = self.sessions.issue_again(identity, again).await;
+        issued.map_err(not_proved)
     }
 
     /// Changes the password of somebody who is signed in and knows it. Every other session of
@@ -189,35 +122,21 @@ impl SignIn {
         current: &Password,
         new: &NewPassword,
     ) -> Result<Grant, ChangeError> {
-        let proved = match self.check(identity, current).await? {
-            Checked::Right(proved) => proved,
-            Checked::Wrong => return Err(ChangeError::Wrong),
-            Checked::Busy => return Err(HashError::from(Busy).into()),
-        };
-        let prepared = self.accounts.prepare_password(&proved.account, new).await?;
-        let changed = self
-            .sessions
-            .change_password(identity, proved.hash, prepared);
+        let proved = self.accounts.prove_again(identity.account, current).await;
+        let proved = proved.map_err(|why| match why {
+            NotProved::Refused => ChangeError::Wrong,
+            NotProved::Busy(busy) => HashError::from(busy).into(),
+            NotProved::Fault(fault) => fault.into(),
+        })?;
+        let prepared = self
+            .accounts
+            .prepare_password(proved.account(), new)
+            .await?;
+        let changed = self.sessions.change_password(identity, proved, prepared);
         match changed.await {
             Ok(grant) => Ok(grant),
             Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
             Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Err(ChangeError::Ended),
-        }
-    }
-
-    async fn check(&self, identity: &Identity, password: &Password) -> Result<Checked, Fault> {
-        let found = self.accounts.find_credentials_of(identity.account).await?;
-        Ok(self.compare(found, password).await)
-    }
-
-    async fn compare(&self, found: Option<Credentials>, password: &Password) -> Checked {
-        let hash = found.as_ref().map(|found| found.hash.clone());
-        match (self.passwords.verify(password, hash).await, found) {
-            (Err(Busy), _) => Checked::Busy,
-            (Ok(Verdict::Right | Verdict::RightButOld), Some(found)) => {
-                Checked::Right(Box::new(found))
-            }
-            _ => Checked::Wrong,
         }
     }
 
@@ -231,8 +150,8 @@ impl SignIn {
         new: NewAccount,
         before: Option<SessionId>,
     ) -> Result<Grant, SignUpError> {
-        let account = self.accounts.sign_up(new).await?;
-        Ok(self.let_in(&account, client, before).await?)
+        let proved = self.accounts.sign_up(new).await?;
+        Ok(self.let_in(proved, client, before).await?)
     }
 
     /// Makes an account, and no session; with `once`, for the same request the same account
@@ -260,7 +179,7 @@ impl SignIn {
                 let made = self.find_made_before(new, once).await?;
                 (made.ok_or(taken)?, true)
             }
-            (added, _) => (added?, false),
+            (added, _) => (added?.into_account(), false),
         };
         Ok(SignedUp { account, replayed })
     }
@@ -278,26 +197,26 @@ impl SignIn {
             .db
             .read(move |db| find_made_by(db, new, &once, now))
             .await?;
-        match self.compare(found, &password).await {
-            Checked::Right(found) => Ok(Some(found.account)),
-            Checked::Wrong => Ok(None),
-            Checked::Busy => Err(HashError::from(Busy).into()),
+        match self.accounts.check(found, &password).await {
+            Ok(found) => Ok(Some(found.account)),
+            Err(NotProved::Refused) => Ok(None),
+            Err(NotProved::Busy(busy)) => Err(HashError::from(busy).into()),
+            Err(NotProved::Fault(fault)) => Err(fault.into()),
         }
     }
 
-    /// Lets a browser in whose owner has proved otherwise who they are.
+    /// Signs a browser in to an account that was made or changed a moment before.
     ///
     /// # Errors
-    /// When the database is away, or the account has gone already.
+    /// When the database is unavailable, or the account has gone already.
     pub async fn let_in(
         &self,
-        account: &Account,
+        proved: Proved,
         client: Client,
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
-        let (proof, stay) = (Proof::Otherwise, Stay::ThisVisit);
         let who = (ClientKind::Browser, client);
-        let started = self.sessions.start(account.id, proof, who, stay, before);
+        let started = self.sessions.start(proved, who, Stay::ThisVisit, before);
         started.await.map_err(|why| match why {
             // The account has been made.
             NotSignedIn::Fault(fault) if fault.kind() != Kind::Ours => {
@@ -331,11 +250,10 @@ fn find_made_by(
     Ok(None)
 }
 
-/// What has ended before it began is refused as a wrong password is.
-fn or_refused(outcome: Result<Outcome, NotSignedIn>) -> Result<Outcome, Fault> {
-    match outcome {
-        Ok(outcome) => Ok(outcome),
-        Err(NotSignedIn::Fault(fault)) => Err(fault),
-        Err(NotSignedIn::Ended | NotSignedIn::Token(_)) => Ok(Outcome::Refused),
+/// A session that cannot start is refused as a wrong password is.
+fn not_proved(why: NotSignedIn) -> NotProved {
+    match why {
+        NotSignedIn::Fault(fault) => NotProved::Fault(fault),
+        NotSignedIn::Ended | NotSignedIn::Token(_) => NotProved::Refused,
     }
 }

@@ -38,6 +38,7 @@ diesel::table! {
         last_seen_at -> BigInt,
         end_reason -> Nullable<Text>,
         program -> Bool,
+        amr -> Text,
     }
 }
 

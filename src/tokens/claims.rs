@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::base::clock::UnixSeconds;
 use crate::config::TokensConfig;
 
+/// When and how the owner of an account last proved that it is theirs.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    pub auth_time: UnixSeconds,
+    /// RFC 8176.
+    pub amr: Vec<String>,
+}
+
 /// Opens the guarded pages for the holder of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccessClaims {
@@ -32,6 +40,15 @@ pub struct AccessClaims {
     pub roles: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+}
+
+impl AccessClaims {
+    pub fn authentication(&self) -> Authentication {
+        Authentication {
+            auth_time: self.auth_time,
+            amr: self.amr.clone(),
+        }
+    }
 }
 
 /// Shows one page, read-only, to whoever holds the link.

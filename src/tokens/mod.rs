@@ -31,7 +31,7 @@ use crate::base::secret::InstanceSecret;
 use crate::config::TokensConfig;
 use crate::storage::Db;
 use checks::Terms;
-pub use claims::{AccessClaims, LinkClaims, ShareClaims};
+pub use claims::{AccessClaims, Authentication, LinkClaims, ShareClaims};
 use claims::{Lives, Purpose};
 use compat::CompatKey;
 pub use compat::{CompatClaims, Tutorial};
@@ -240,7 +240,7 @@ impl Tokens {
         &self,
         subject: &Subject<'_>,
         session: SessionId,
-        auth_time: UnixSeconds,
+        proved: &Authentication,
         session_ends: UnixSeconds,
     ) -> Result<(String, AccessClaims), Fault> {
         let now = self.clock.now();
@@ -253,8 +253,8 @@ impl Tokens {
             iat: now,
             nbf: now,
             exp: session_ends.min(now + self.lives.access),
-            auth_time,
-            amr: vec!["pwd".to_owned()],
+            auth_time: proved.auth_time,
+            amr: proved.amr.clone(),
             username: subject.username.map(str::to_owned),
             name: subject.name.map(str::to_owned),
             email: subject.email.map(str::to_owned),
@@ -264,8 +264,7 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// A token that shows `path` to whoever holds it, made by somebody who last proved at
-    /// `auth_time` who they are.
+    /// A token that shows `path` to its holder, with the proof that its maker gave.
     ///
     /// # Errors
     /// When signing fails.
@@ -274,7 +273,7 @@ impl Tokens {
         id: TokenId,
         account: AccountId,
         path: &str,
-        auth_time: UnixSeconds,
+        proved: &Authentication,
     ) -> Result<(String, LinkClaims), Fault> {
         let now = self.clock.now();
         let claims = LinkClaims {
@@ -285,8 +284,8 @@ impl Tokens {
             iat: now,
             nbf: now,
             exp: now + self.lives.link,
-            auth_time,
-            amr: vec!["pwd".to_owned()],
+            auth_time: proved.auth_time,
+            amr: proved.amr.clone(),
             path: path.to_owned(),
         };
         Ok((self.sign(&claims)?, claims))

@@ -51,9 +51,16 @@ fn subject() -> Subject<'static> {
     }
 }
 
+pub(super) fn proved() -> Authentication {
+    Authentication {
+        auth_time: NOW,
+        amr: vec!["pwd".to_owned()],
+    }
+}
+
 pub(super) fn access(tokens: &Tokens) -> (String, AccessClaims) {
     tokens
-        .issue_access(&subject(), SessionId::new(), NOW, NOW + 86_400)
+        .issue_access(&subject(), SessionId::new(), &proved(), NOW + 86_400)
         .unwrap()
 }
 
@@ -148,7 +155,7 @@ fn a_key_that_was_retired_signs_nothing_new() {
 fn a_token_ends_with_its_session() {
     let (tokens, _) = tokens();
     let (_, claims) = tokens
-        .issue_access(&subject(), SessionId::new(), NOW, NOW + 10)
+        .issue_access(&subject(), SessionId::new(), &proved(), NOW + 10)
         .unwrap();
     assert_eq!(claims.exp, NOW + 10);
 }
@@ -158,7 +165,7 @@ fn a_token_of_one_purpose_never_passes_for_another() {
     let (tokens, _) = tokens();
     let access = access(&tokens).0;
     let (link, _) = tokens
-        .issue_link(TokenId::new(), AccountId::new(), "/dashboard", NOW)
+        .issue_link(TokenId::new(), AccountId::new(), "/dashboard", &proved())
         .unwrap();
     let (share, _) = tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap();
     for (kind, token) in ["access", "link", "share"]

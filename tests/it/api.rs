@@ -360,3 +360,35 @@ fn every_error_code_stands_in_the_docs_with_its_status() {
     assert!(documented.len() > 10, "{documented:?}");
     assert_eq!(documented, codes_in_the_source());
 }
+
+#[test]
+fn a_token_names_the_methods_by_which_its_account_was_proved() {
+    let door = Door::open();
+    let browser = door.signed_up("ada");
+    let amr = |token: &str| {
+        let fields = [("token", token)];
+        let reply = door.program(None).post("/api/tokens/introspect", &fields);
+        reply.json()["amr"].clone()
+    };
+    let granted = sign_in(&door);
+    assert_eq!(amr(&browser.access()), json!(["pwd"]));
+    assert_eq!(amr(text(&granted, "access_token")), json!(["pwd"]));
+
+    // Every later token of the session, a link made by it, and a session made by the link.
+    door.sql("UPDATE sessions SET amr = 'pwd otp'");
+    let renewed = refresh(&door, text(&granted, "refresh_token")).json();
+    let access = text(&renewed, "access_token");
+    assert_eq!(amr(access), json!(["pwd", "otp"]));
+    let program = door.program(Some(access));
+    let made = post(&program, "/api/links", &json!({"path": "/dashboard"})).json();
+    let guest = door.browser();
+    let page = guest.get(text(&made, "url").strip_prefix(&door.url()).unwrap());
+    guest.submit(&page, "Continue signed in", &[]);
+    assert_eq!(amr(&guest.access()), json!(["pwd", "otp"]));
+
+    // A later proof replaces the first.
+    door.let_pass(601);
+    let page = guest.get("/account/verify");
+    guest.submit(&page, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(amr(&guest.access()), json!(["pwd"]));
+}

@@ -13,7 +13,7 @@ use crate::base::ids::{AccountId, TokenId};
 use crate::tokens::Tokens;
 use crate::tokens::claims::LONGEST_SECONDS;
 use crate::tokens::key::SigningKey;
-use crate::tokens::tests::{NOW, access, forge, tokens, tokens_by};
+use crate::tokens::tests::{NOW, access, forge, proved, tokens, tokens_by};
 
 /// The door of its own kind opens for a token just when no check of the report has failed.
 #[track_caller]
@@ -44,7 +44,7 @@ fn a_report_and_the_doors_agree_at_every_time() {
         let all = [
             access(&tokens).0,
             tokens
-                .issue_link(TokenId::new(), AccountId::new(), "/dashboard", NOW)
+                .issue_link(TokenId::new(), AccountId::new(), "/dashboard", &proved())
                 .unwrap()
                 .0,
             tokens.issue_share(AccountId::new(), "/s/1", 600).unwrap().0,

@@ -29,12 +29,7 @@ pub async fn make(Recent(who): Recent, state: Data<State>, Json(new): Json<NewLi
         let words = "There is no page at this path that a link can show.".to_owned();
         return Err(Problem::fields(vec![("path".to_owned(), words)]));
     }
-    let claims = &who.claims;
-    let from = Maker::Session {
-        id: who.session,
-        auth_time: claims.auth_time,
-    };
-    let made = state.sessions.issue_link(who.account, from, &new.path);
+    let made = state.sessions.issue_link(Maker::Session(&who), &new.path);
     let (token, link) = made.await?;
     let made = Made {
         url: format!("{}{}?token={token}", state.base_url.as_str(), new.path),

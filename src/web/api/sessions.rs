@@ -12,8 +12,7 @@ use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
 use crate::base::names::Password;
 use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Stay};
-use crate::sign_in::{Delivery, Outcome};
-use crate::web::problem::{BUSY, NOT_FOUND, Problem, SIGN_IN_REFUSED};
+use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Public, SignedIn};
 use crate::web::{State, client};
 
@@ -27,25 +26,16 @@ pub async fn start(
         let words = "Send either username or email.";
         return Err(Problem::field("username", words));
     };
-    let delivery = Delivery::Session {
-        kind: ClientKind::Program,
-        stay: if new.stay {
-            Stay::SignedIn
-        } else {
-            Stay::ThisVisit
-        },
-        before: None,
+    let stay = if new.stay {
+        Stay::SignedIn
+    } else {
+        Stay::ThisVisit
     };
     let (client, password) = (client::of(&request, &state), Password::typed(&new.password));
-    match state
-        .sign_in
-        .with_password(client, &login, &password, delivery)
-        .await?
-    {
-        Outcome::SignedIn(grant) => granted(StatusCode::CREATED, &grant, state.clock.now()),
-        Outcome::Link(_) | Outcome::Refused => Err(SIGN_IN_REFUSED),
-        Outcome::Busy => Err(BUSY),
-    }
+    let proved = state.accounts.prove(&login, &password).await?;
+    let who = (ClientKind::Program, client);
+    let started = state.sign_in.start_session(proved, who, stay, None);
+    granted(StatusCode::CREATED, &started.await?, state.clock.now())
 }
 
 #[derive(Serialize)]

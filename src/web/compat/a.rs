@@ -19,7 +19,6 @@ use crate::accounts::{Account, NewAccount, Search};
 use crate::base::fault::Fault;
 use crate::base::names::{Email, NewPassword, PersonName};
 use crate::sessions::NotSignedIn;
-use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
 use crate::web::api;
 use crate::web::forms::Form;
@@ -61,10 +60,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
     if let Some(why) = unknown_field(&form, &["email", "password"]) {
         return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
     }
-    let delivery = Delivery::Token {
-        seconds: TOKEN_SECONDS,
-    };
-    match try_password(&page, email, password, delivery).await? {
+    match try_password(&page, email, password, TOKEN_SECONDS).await? {
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("public_id", id.as_str()));

@@ -4,9 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use serde_json::json;
 
-use super::{Tried, issue, owner, text, try_password, unknown_field};
+use super::{Tried, issue, owner, text, tried, unknown_field};
+use crate::base::names::Password;
 use crate::sessions::{ClientKind, NotSignedIn, Stay};
-use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
@@ -30,13 +30,19 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
         Some(_) => Stay::SignedIn,
         None => Stay::ThisVisit,
     };
-    let delivery = Delivery::Session {
-        kind: ClientKind::Program,
-        stay,
-        before: page.session(),
-    };
     let (username, password) = (form.text("username"), form.text("password"));
-    match try_password(&page, username, password, delivery).await? {
+    let started = async {
+        let proved = page
+            .accounts
+            .prove(username, &Password::typed(password))
+            .await?;
+        let who = (ClientKind::Program, page.client());
+        let started = page
+            .sign_in
+            .start_session(proved, who, stay, page.session());
+        started.await
+    };
+    match tried(&page, username, started.await).await? {
         Tried::In(grant) => {
             let now = page.clock.now();
             let exp = grant.session_ends.min(now + TOKEN_SECONDS);

@@ -11,7 +11,6 @@ use crate::accounts::{Conflict, NewAccount};
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, NewPassword, Refusal, Username};
 use crate::sessions::NotSignedIn;
-use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
 use crate::web::forms::Form;
@@ -69,11 +68,8 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest, body: Payload) 
     if let Some(why) = find_refusal(&form, &FIELDS) {
         return invalid(&why);
     }
-    let delivery = Delivery::Token {
-        seconds: TOKEN_SECONDS,
-    };
     let (username, password) = (form.text("username"), form.text("password"));
-    match try_password(&page, username, password, delivery).await? {
+    match try_password(&page, username, password, TOKEN_SECONDS).await? {
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("user_id", id.as_str()));

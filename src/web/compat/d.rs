@@ -12,7 +12,6 @@ use crate::accounts::Account;
 use crate::base::names::Description;
 use crate::files::Refused;
 use crate::sessions::NotSignedIn;
-use crate::sign_in::Delivery;
 use crate::tokens::Tutorial;
 use crate::web::accept::is_for_a_person;
 use crate::web::forms::FORM;
@@ -31,10 +30,7 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
     let Some((username, password)) = credentials else {
         return refused;
     };
-    let delivery = Delivery::Token {
-        seconds: TOKEN_SECONDS,
-    };
-    match try_password(&page, &username, &password, delivery).await? {
+    match try_password(&page, &username, &password, TOKEN_SECONDS).await? {
         Tried::In(grant) => {
             let own = ("user", grant.identity.login());
             let issued = issue(&page, Tutorial::D, &grant, grant.session_ends, own)?;

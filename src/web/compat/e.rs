@@ -14,7 +14,6 @@ use super::{
 use crate::accounts::{Account, NewAccount};
 use crate::base::names::{NewPassword, Refusal, Title, Username};
 use crate::sessions::NotSignedIn;
-use crate::sign_in::Delivery;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
 use crate::web::forms::Form;
@@ -80,11 +79,8 @@ pub async fn auth(_: Public, page: Page, request: HttpRequest, body: Payload) ->
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return problem(status, "Unprocessable Entity", &why);
     }
-    let delivery = Delivery::Token {
-        seconds: TOKEN_SECONDS,
-    };
     let (username, password) = (form.text("username"), form.text("password"));
-    match try_password(&page, username, password, delivery).await? {
+    match try_password(&page, username, password, TOKEN_SECONDS).await? {
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("identity", id.as_str()));

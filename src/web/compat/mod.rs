@@ -23,14 +23,13 @@ use super::forms::{Form, VisitorForm};
 use super::page::{Answer, Page};
 use super::pages::{login, signup};
 use super::problem::{BUSY, Problem, SIGN_UP_CLOSED, WEAK_PASSWORD};
-use crate::accounts::{Account, Conflict, NewAccount, SignUpError};
+use crate::accounts::{Account, Conflict, NewAccount, NotProved, Proved, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::names::{Login, Password, Refusal};
 use crate::config::{CompatRoot, SignupMode};
 use crate::passwords::HashError;
 use crate::sessions::{Grant, NotSignedIn};
-use crate::sign_in::{Delivery, Outcome};
 use crate::tokens::Tutorial;
 use crate::web::proof::{Open, Public};
 
@@ -94,7 +93,7 @@ async fn make_account(
         return Err(NotMade::Failed(SIGN_UP_CLOSED));
     }
     let made = page.accounts.sign_up(read()?).await;
-    made.map_err(|error| match error {
+    made.map(Proved::into_account).map_err(|error| match error {
         SignUpError::Taken(which) => NotMade::Taken(which),
         SignUpError::Reserved(why) => NotMade::Field(why),
         SignUpError::Password(HashError::Weak) => NotMade::Field(WEAK_PASSWORD.into()),
@@ -117,17 +116,26 @@ async fn try_password(
     page: &Page,
     login: &str,
     password: &str,
-    delivery: Delivery,
+    seconds: i64,
 ) -> Result<Tried, Problem> {
-    let password = Password::typed(password);
-    let tried = page
-        .sign_in
-        .with_password(page.client(), login, &password, delivery)
-        .await?;
-    match tried {
-        Outcome::SignedIn(grant) => Ok(Tried::In(Box::new(grant))),
-        Outcome::Busy => Err(BUSY),
-        Outcome::Link(_) | Outcome::Refused => {
+    let started = async {
+        let proved = page
+            .accounts
+            .prove(login, &Password::typed(password))
+            .await?;
+        page.sign_in.start_for(proved, page.client(), seconds).await
+    };
+    tried(page, login, started.await).await
+}
+
+async fn tried(
+    page: &Page,
+    login: &str,
+    started: Result<Grant, NotProved>,
+) -> Result<Tried, Problem> {
+    match started {
+        Ok(grant) => Ok(Tried::In(Box::new(grant))),
+        Err(NotProved::Refused) => {
             let is_known = !page.config.compat.exact || is_known(page, login).await?;
             Ok(if is_known {
                 Tried::Wrong
@@ -135,6 +143,7 @@ async fn try_password(
                 Tried::Unknown
             })
         }
+        Err(why) => Err(why.into()),
     }
 }
 

@@ -50,7 +50,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
     let made = match page.viewer() {
         Some(identity) => Some(
             page.recovery
-                .make_first_administrator(&page.sessions, &token, identity.account)
+                .make_first_administrator(&page.sessions, &token, &identity)
                 .await,
         ),
         None => {
@@ -63,11 +63,11 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
         }
     };
     match made {
-        Some(Ok(account)) => {
+        Some(Ok(proved)) => {
             // A new session, because the old one's token does not say what they are now.
             let grant = page
                 .sign_in
-                .let_in(&account, page.client(), page.session())
+                .let_in(proved, page.client(), page.session())
                 .await?;
             return page.let_in(&grant, DASHBOARD);
         }

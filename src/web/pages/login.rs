@@ -3,12 +3,12 @@
 use askama::Template;
 
 use super::{Answer, DASHBOARD, Page, next_page};
+use crate::accounts::NotProved;
 use crate::base::names::Password;
 use crate::config::SignupMode;
 use crate::sessions::{ClientKind, Stay};
-use crate::sign_in::{Delivery, Outcome};
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
-use crate::web::problem::{BUSY, Problem};
+use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
 /// The one page that a link can open so far.
@@ -79,35 +79,34 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     if !again.errors().is_empty() {
         return form(&page, again);
     }
-    let delivery = match again.deliver {
-        Some(_) => Delivery::Link {
-            path: LINKED_PAGE.to_owned(),
-        },
-        None => Delivery::Session {
-            kind: ClientKind::Browser,
-            stay: if again.stay {
-                Stay::SignedIn
-            } else {
-                Stay::ThisVisit
-            },
-            before: page.session(),
-        },
-    };
     let password = Password::typed(sent.text("password"));
-    match page
-        .sign_in
-        .with_password(page.client(), &again.login.value, &password, delivery)
-        .await?
-    {
-        Outcome::SignedIn(grant) => page.let_in(&grant, again.next.as_deref().unwrap_or(DASHBOARD)),
-        Outcome::Link(token) => Ok(page.go(&format!("{LINKED_PAGE}?token={token}"))),
-        Outcome::Refused => {
+    match sign_in(&page, &again, &password).await {
+        Ok(answer) => answer,
+        Err(NotProved::Refused) => {
             again.refused =
                 Some("That name and password do not match. Check both and try again.".to_owned());
             form(&page, again)
         }
-        Outcome::Busy => Err(BUSY),
+        Err(why) => Err(why.into()),
     }
+}
+
+async fn sign_in(page: &Page, sent: &Login, password: &Password) -> Result<Answer, NotProved> {
+    let proved = page.accounts.prove(&sent.login.value, password).await?;
+    if sent.deliver.is_some() {
+        let token = page.sign_in.issue_link(proved, LINKED_PAGE).await?;
+        return Ok(Ok(page.go(&format!("{LINKED_PAGE}?token={token}"))));
+    }
+    let who = (ClientKind::Browser, page.client());
+    let stay = if sent.stay {
+        Stay::SignedIn
+    } else {
+        Stay::ThisVisit
+    };
+    let started = page
+        .sign_in
+        .start_session(proved, who, stay, page.session());
+    Ok(page.let_in(&started.await?, sent.next.as_deref().unwrap_or(DASHBOARD)))
 }
 
 /// The only way besides the cookies.

@@ -3,11 +3,10 @@
 use askama::Template;
 
 use super::{Answer, Page, next_page};
+use crate::accounts::NotProved;
 use crate::base::names::Password;
 use crate::sessions::Identity;
-use crate::sign_in::Outcome;
 use crate::web::forms::{Field, FieldError, Form, summary};
-use crate::web::problem::BUSY;
 use crate::web::proof::SignedIn;
 
 #[derive(Template)]
@@ -43,13 +42,13 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         return form(&page, &who, next, password);
     }
     let typed = Password::typed(sent.text("password"));
-    match page.sign_in.prove_again(&who, &typed).await? {
-        Outcome::SignedIn(grant) => page.let_in(&grant, next.as_deref().unwrap_or("/account")),
-        Outcome::Busy => Err(BUSY),
-        Outcome::Refused | Outcome::Link(_) => {
+    match page.sign_in.prove_again(&who, &typed).await {
+        Ok(grant) => page.let_in(&grant, next.as_deref().unwrap_or("/account")),
+        Err(NotProved::Refused) => {
             password.refuse("This is not your password");
             form(&page, &who, next, password)
         }
+        Err(why) => Err(why.into()),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::{
     BUSY, KEY_REUSED, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW, SHARE_ENDED,
-    SHARE_PASSWORD, STALE, STORE_FULL, TOO_LARGE, TOO_MANY, WEAK_PASSWORD,
+    SHARE_PASSWORD, SIGN_IN_REFUSED, STALE, STORE_FULL, TOO_LARGE, TOO_MANY, WEAK_PASSWORD,
 };
-use crate::accounts::{self, SignUpError};
+use crate::accounts::{self, NotProved, SignUpError};
 use crate::files;
 use crate::passwords::HashError;
 use crate::sessions::NotSignedIn;
@@ -26,6 +26,16 @@ impl From<NotSignedIn> for Problem {
         match why {
             NotSignedIn::Fault(fault) => Problem::unavailable(fault),
             why => Self::invalid_token(why),
+        }
+    }
+}
+
+impl From<NotProved> for Problem {
+    fn from(why: NotProved) -> Self {
+        match why {
+            NotProved::Refused => SIGN_IN_REFUSED,
+            NotProved::Busy(_) => BUSY,
+            NotProved::Fault(fault) => fault.into(),
         }
     }
 }

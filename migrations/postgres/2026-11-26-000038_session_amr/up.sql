@@ -1,0 +1,2 @@
+-- How the owner of the session proved their account, as in tokens (RFC 8176).
+ALTER TABLE sessions ADD COLUMN amr TEXT COLLATE "C" NOT NULL DEFAULT 'pwd';

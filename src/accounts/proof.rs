@@ -1,0 +1,165 @@
+//! Proving that an account is one's own, before a session or a link is made for it.
+
+use super::{Account, Accounts, Credentials, State, store};
+use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
+use crate::base::names::{Login, Password, folded};
+use crate::passwords::{Busy, PasswordHash, Verdict};
+use crate::storage::AnyConnection;
+
+/// The name of a password among the authentication methods (RFC 8176).
+const PASSWORD: &str = "pwd";
+
+/// A complete proof that an account belongs to the sender of a request. Only this room makes one;
+/// sessions and links start from nothing else. It is good as long as the password hash that was
+/// verified is the account's: see [`super::confirm`].
+#[derive(Clone, Debug)]
+pub struct Proved {
+    account: Account,
+    hash: PasswordHash,
+    amr: Vec<String>,
+}
+
+/// Why an account was not proved.
+#[derive(Debug, thiserror::Error)]
+pub enum NotProved {
+    /// One answer for every cause: it does not tell who has an account.
+    #[error("the name and the password do not match")]
+    Refused,
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The password is right, and the account needs one more proof.
+    #[error("one more proof is needed")]
+    Incomplete(Missing),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What is still needed besides the password. No account needs more yet; a kind of proof that is
+/// added here has to be handled by every caller of [`Accounts::prove`].
+#[derive(Debug)]
+pub enum Missing {}
+
+impl Proved {
+    pub(super) fn by_password(found: Credentials) -> Self {
+        Self {
+            account: found.account,
+            hash: found.hash,
+            amr: vec![PASSWORD.to_owned()],
+        }
+    }
+
+    /// For the owner of a session, in the transaction that changes the account and ends that
+    /// session. `amr` is what the session was started with.
+    ///
+    /// # Errors
+    /// When the account does not exist any more.
+    pub fn by_session(
+        tx: &mut AnyConnection,
+        id: AccountId,
+        amr: &[String],
+    ) -> Result<Self, Fault> {
+        let found = store::find_credentials_of(tx, id)?;
+        let found = found.ok_or_else(|| Fault::new("the account of a session is missing"))?;
+        Ok(Self {
+            amr: amr.to_vec(),
+            ..Self::by_password(found)
+        })
+    }
+
+    /// The account as it was when it was proved.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub fn into_account(self) -> Account {
+        self.account
+    }
+
+    /// The methods that were used (RFC 8176).
+    pub fn amr(&self) -> &[String] {
+        &self.amr
+    }
+
+    pub(super) fn hash(&self) -> &PasswordHash {
+        &self.hash
+    }
+}
+
+impl Accounts {
+    /// Proves an account by name and password. An unknown name takes the time that an account
+    /// takes, whatever kinds of hashes the accounts have.
+    ///
+    /// # Errors
+    /// [`NotProved`].
+    pub async fn prove(&self, login: &str, password: &Password) -> Result<Proved, NotProved> {
+        let parsed = Login::parse(login);
+        let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
+        let stand_in = self.passwords.stand_in(&key);
+        let found = match parsed {
+            Some(login) => self.find_credentials(login).await?,
+            None => None,
+        };
+        let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
+        let verdict = self.passwords.verify(password, Some(stored)).await?;
+        let found = found.filter(|found| found.account.state == State::Active);
+        let (Verdict::Right | Verdict::RightButOld, Some(mut found)) = (&verdict, found) else {
+            return Err(NotProved::Refused);
+        };
+        if verdict == Verdict::RightButOld {
+            found = self.hash_again(found, password).await?;
+        }
+        Ok(Proved::by_password(found))
+    }
+
+    /// Proves an account again by its password, for the owner of a session.
+    ///
+    /// # Errors
+    /// [`NotProved`].
+    pub async fn prove_again(
+        &self,
+        id: AccountId,
+        password: &Password,
+    ) -> Result<Proved, NotProved> {
+        let found = self.find_credentials_of(id).await?;
+        Ok(Proved::by_password(self.check(found, password).await?))
+    }
+
+    /// The credentials, if the password is theirs. Takes as long without credentials.
+    ///
+    /// # Errors
+    /// [`NotProved`].
+    pub async fn check(
+        &self,
+        found: Option<Credentials>,
+        password: &Password,
+    ) -> Result<Credentials, NotProved> {
+        let hash = found.as_ref().map(|found| found.hash.clone());
+        match (self.passwords.verify(password, hash).await?, found) {
+            (Verdict::Right | Verdict::RightButOld, Some(found)) => Ok(found),
+            _ => Err(NotProved::Refused),
+        }
+    }
+
+    /// Replaces the hash of a password that has been verified by one of today's scheme and cost.
+    async fn hash_again(
+        &self,
+        found: Credentials,
+        password: &Password,
+    ) -> Result<Credentials, NotProved> {
+        // A busy server still accepts a password that was verified.
+        let Ok(Ok(hash)) = self.passwords.hash(password).await else {
+            return Ok(found);
+        };
+        let (id, old, new) = (found.account.id, found.hash, hash.clone());
+        let replaced = self
+            .db
+            .write(move |tx| store::replace_hash(tx, id, &old, &new));
+        if replaced.await? {
+            return Ok(Credentials { hash, ..found });
+        }
+        // A sign-in at the same moment was faster, or the password has changed.
+        let found = self.find_credentials_of(id).await?;
+        self.check(found, password).await
+    }
+}
