@@ -236,6 +236,7 @@ fn a_database_of_a_newer_version() {
     assert_eq!(place.data(), before);
 }
 
+#[cfg(feature = "postgres")]
 #[test]
 fn a_database_server_that_is_away() {
     let mut place = Place::on_sqlite();
