@@ -326,9 +326,17 @@ pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {
             diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
-            // Any number is good that nobody else uses: "doorward" in ASCII.
-            diesel::sql_query("SELECT pg_advisory_xact_lock(7237125663627506276)")
-                .execute(connection)?;
+            // Any number is good that no other program uses: "door" in ASCII.
+            diesel::sql_query(
+                "SELECT pg_advisory_xact_lock(1685024626, hashtext(current_schema()))",
+            )
+            .execute(connection)?;
+            // Two schemas cannot create the extension at once. "doorward" in ASCII.
+            diesel::sql_query(
+                "SELECT pg_advisory_xact_lock(7237125663627506276)
+                 WHERE NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')",
+            )
+            .execute(connection)?;
         }
     }
     Ok(())
