@@ -13,6 +13,7 @@ use actix_web::HttpServer;
 use actix_web::dev::Server;
 use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::JoinSet;
 
 pub use listening::{Listening, resolved};
 use listening::{SocketFile, take_nobody_new};
@@ -25,6 +26,7 @@ use crate::base::ids::KeyId;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
+use crate::jobs;
 use crate::passwords::Passwords;
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
@@ -113,6 +115,8 @@ pub struct Ready {
     pub drain: Drain,
     pub base_url: BaseUrl,
     pub db: Db,
+    /// The background jobs. Dropping it stops them.
+    pub jobs: JoinSet<()>,
     /// Opens the page that makes the first administrator; `None` when there is one.
     pub first_administrator: Option<SecretString>,
 }
@@ -185,7 +189,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         config.sessions.clone(),
     )
     .await?;
-    accounts.follow_password_kinds().await?;
+    accounts.count_password_kinds().await?;
     let administration = Administration::new(
         db.clone(),
         clock.clone(),
@@ -246,6 +250,7 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
             token.expose_secret()
         ))
     });
+    let jobs = jobs::start(&state, &db);
     let stopping = state.stopping.clone();
     let counted = stopping.clone();
     let mut server = HttpServer::new(move || web::app(state.clone()))
@@ -278,6 +283,7 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
         },
         base_url,
         db,
+        jobs,
         first_administrator,
     })
 }

@@ -48,3 +48,5 @@ pub mod web;
 pub mod app;
 /// The commands.
 pub mod cli;
+/// What a server does repeatedly, without a request.
+pub mod jobs;

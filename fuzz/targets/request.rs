@@ -8,15 +8,19 @@ use actix_web::web::Data;
 use doorward::app::{Ground, compose};
 use doorward::base::clock::Clock;
 use doorward::config::{BaseUrl, Config};
+use doorward::jobs;
 use doorward::web::{State, fuzzing};
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
 
 /// A server without a socket, in which nobody has an account.
 struct World {
     runtime: Runtime,
     state: Data<State>,
+    /// They read what has ended while the main thread waits for the next input.
+    _jobs: JoinSet<()>,
     _folder: TempDir,
 }
 
@@ -39,12 +43,16 @@ impl World {
             .build()
             .expect("a runtime");
         let ground = Ground::prepare(config, Clock::System).expect("a database");
-        let state = runtime
-            .block_on(compose(ground, base_url))
-            .expect("a server");
+        let db = ground.db.clone();
+        let (state, jobs) = runtime.block_on(async {
+            let state = compose(ground, base_url).await.expect("a server");
+            let jobs = jobs::start(&state, &db);
+            (state, jobs)
+        });
         Self {
             runtime,
             state: Data::new(state),
+            _jobs: jobs,
             _folder: folder,
         }
     }

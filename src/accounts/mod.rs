@@ -8,7 +8,6 @@ mod proof;
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
@@ -28,8 +27,6 @@ pub use store::{
     set_password, update,
 };
 
-/// Between two counts of the kinds of hashes.
-const COUNT_EVERY: Duration = Duration::from_secs(60);
 /// In one transaction, others wait for which.
 const KINDS_AT_ONCE: i64 = 200;
 
@@ -410,36 +407,24 @@ impl Accounts {
         self.db.read(store::has_administrator).await
     }
 
-    /// Tells the hashing which kinds of hashes the accounts have, now and every minute, so that an
-    /// unknown name takes the time of an account.
+    /// Tells the hashing which kinds of hashes the accounts have, so that an unknown name takes the
+    /// time of an account; and adds the kinds of hashes that an earlier version stored without.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is unavailable.
     pub async fn follow_password_kinds(&self) -> Result<(), Fault> {
-        let mut without = self.count_password_kinds().await?;
-        let this = self.clone();
-        tokio::spawn(async move {
-            while this.passwords.is_shared() {
-                let counted = async {
-                    if without > 0 {
-                        this.add_password_kinds().await?;
-                    }
-                    this.count_password_kinds().await
-                };
-                match counted.await {
-                    Ok(left) => without = left,
-                    Err(fault) => {
-                        tracing::warn!(%fault, "the kinds of the password hashes were not counted");
-                    }
-                }
-                tokio::time::sleep(COUNT_EVERY).await;
-            }
-        });
+        if self.count_password_kinds().await? > 0 {
+            self.add_password_kinds().await?;
+            self.count_password_kinds().await?;
+        }
         Ok(())
     }
 
-    /// Says how many hashes an earlier version stored, without their kind.
-    async fn count_password_kinds(&self) -> Result<u64, Fault> {
+    /// Returns how many hashes have no kind yet.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn count_password_kinds(&self) -> Result<u64, Fault> {
         let (kinds, without) = self.db.read(store::count_password_kinds).await?;
         self.passwords.set_mix(kinds);
         Ok(without)

@@ -52,6 +52,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
             }
         };
         ended.map_err(|error| Fault::caused("the server stopped", error))?;
+        drop(ready.jobs);
         ready.db.settle().await;
         Ok(())
     })

@@ -204,42 +204,60 @@ pub struct Files {
     config: Arc<FilesConfig>,
     /// When a thumbnail is due.
     pictured: Arc<Notify>,
+    picturing: Arc<Picturing>,
     turns: Turns,
 }
 
 impl Files {
-    /// Opens the store, and from then on clears away what is stray and makes thumbnails.
+    /// Opens the store.
     ///
     /// # Errors
     /// When the store cannot be opened.
     pub fn open(db: Db, clock: Clock, config: &FilesConfig) -> Result<Self, Fault> {
-        let files = Self {
-            db,
-            clock,
-            blobs: Blobs::open(&config.store)?,
-            config: Arc::new(config.clone()),
-            pictured: Arc::default(),
-            turns: Turns::new(),
-        };
-        let alive = Arc::downgrade(&files.config);
-        tokio::spawn(sweep::keep_sweeping(
-            files.db.clone(),
-            files.clock.clone(),
-            files.blobs.clone(),
-            alive.clone(),
-        ));
+        let blobs = Blobs::open(&config.store)?;
         let picturing = Picturing {
-            db: files.db.clone(),
-            clock: files.clock.clone(),
-            blobs: files.blobs.clone(),
-            woken: files.pictured.clone(),
+            db: db.clone(),
+            clock: clock.clone(),
+            blobs: blobs.clone(),
             decoder: match &config.program {
                 Some(program) => Decoder::Child(program.clone()),
                 None => Decoder::Here,
             },
         };
-        tokio::spawn(picturing.go_on(alive));
-        Ok(files)
+        Ok(Self {
+            db,
+            clock,
+            blobs,
+            config: Arc::new(config.clone()),
+            pictured: Arc::default(),
+            picturing: Arc::new(picturing),
+            turns: Turns::new(),
+        })
+    }
+
+    /// Deletes what is stray in the store and whose time is over.
+    ///
+    /// # Errors
+    /// When the database or the store is unavailable; the rest is deleted all the same.
+    pub async fn sweep(&self) -> Result<(), Fault> {
+        sweep::sweep(&self.db, &self.clock, &self.blobs).await
+    }
+
+    /// Makes the thumbnails that are due, one after the other.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn make_thumbnails(&self) -> Result<(), Fault> {
+        let mut last = None;
+        while let Some(account) = self.picturing.make_next(last).await? {
+            last = Some(account);
+        }
+        Ok(())
+    }
+
+    /// Notified when a thumbnail is due.
+    pub fn thumbnail_due(&self) -> Arc<Notify> {
+        self.pictured.clone()
     }
 
     /// An account's files, and where the next page begins.

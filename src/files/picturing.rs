@@ -5,18 +5,12 @@
 //! ends the server is tried a few times and no more. One image is decoded at a time, for each
 //! account in turn, so that one account's images do not delay another's.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
-
-use tokio::sync::Notify;
-
 use super::decoder::{Decoder, Failed};
 use super::store;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::blobs::Blobs;
-use crate::config::FilesConfig;
 use crate::storage::Db;
 
 /// Longer than any image takes.
@@ -24,8 +18,6 @@ const TAKEN_SECONDS: i64 = 60;
 /// After which an image that could not be read is looked for again.
 const AGAIN_SECONDS: i64 = 600;
 const ATTEMPTS_MAX: i64 = 3;
-/// Between two looks for what another server has left.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// A thumbnail that is due.
 pub struct Due {
@@ -39,33 +31,13 @@ pub struct Picturing {
     pub db: Db,
     pub clock: Clock,
     pub blobs: Blobs,
-    pub woken: Arc<Notify>,
     pub decoder: Decoder,
 }
 
 impl Picturing {
-    /// Until nobody has these files any more.
-    pub async fn go_on(self, alive: Weak<FilesConfig>) {
-        let mut last = None;
-        while alive.strong_count() > 0 {
-            match self.make_next(last).await {
-                Ok(Some(account)) => {
-                    last = Some(account);
-                    continue;
-                }
-                Ok(None) => {}
-                Err(fault) => tracing::warn!(%fault, "a thumbnail is made later"),
-            }
-            // Whether it was woken or the time is over makes no difference.
-            tokio::time::timeout(LOOK_EVERY, self.woken.notified())
-                .await
-                .ok();
-        }
-    }
-
     /// Makes the thumbnail that is due first, of the account after `last` that has one; returns
     /// whose it was.
-    async fn make_next(&self, last: Option<AccountId>) -> Result<Option<AccountId>, Fault> {
+    pub async fn make_next(&self, last: Option<AccountId>) -> Result<Option<AccountId>, Fault> {
         let now = self.clock.now();
         let taken = self.db.write(move |tx| {
             let Some(due) = store::next_due(tx, last, now)? else {

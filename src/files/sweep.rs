@@ -1,18 +1,12 @@
 //! Clears away what is stray in the store.
 
-use std::sync::Weak;
-use std::time::Duration;
-
 use super::{LEAVING_SECONDS, store};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 use crate::blobs::Blobs;
-use crate::config::FilesConfig;
 use crate::storage::Db;
 
-/// Between two looks for what is stray.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SWEPT_AT_ONCE: i64 = 100;
 
 /// Deletes a stray, which has no more than so many bytes, and then its row.
@@ -31,18 +25,8 @@ pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
     sweep(db, &Clock::System, blobs).await
 }
 
-/// Until nobody has these files any more.
-pub async fn keep_sweeping(db: Db, clock: Clock, blobs: Blobs, alive: Weak<FilesConfig>) {
-    while alive.strong_count() > 0 {
-        if let Err(fault) = sweep(&db, &clock, &blobs).await {
-            tracing::warn!(%fault, "what is stray among the files is still there");
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
-    }
-}
-
 /// Deletes what was on its way in or out, and whose time is over.
-async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
+pub async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
     let mut failed = None;
     loop {
         let now = clock.now();

@@ -135,11 +135,6 @@ impl Passwords {
         PasswordHash(foreign.unwrap_or_else(|| format!("{SCHEME}{}", dummy(kind.costs[0]))))
     }
 
-    /// Whether there is another clone of this.
-    pub fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.mix) > 1
-    }
-
     /// Hashes a password that somebody wants to have. `personal` is what is known of them:
     /// username, address, name.
     ///

@@ -29,12 +29,14 @@ use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use client::Client;
 pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
 pub use links::{LinkReader, Maker};
+pub use live::LOOK_EVERY;
 use live::Live;
 #[cfg(fuzzing)]
 pub use refresh::Presented;
 use refresh::Refresh;
 pub use renewal::Again;
 use store::Row;
+pub use store::{forget, forget_links};
 
 /// For those who do not ask to stay signed in.
 pub const SHORT_SESSION_HOURS: i64 = 12;
@@ -147,11 +149,10 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Also reads which sessions have ended lately, and goes on watching for as long as any
-    /// clone lives.
+    /// Also reads which sessions have ended lately; [`Sessions::follow`] has to go on with that.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is unavailable.
     pub async fn open(
         db: Db,
         clock: Clock,
@@ -159,7 +160,7 @@ impl Sessions {
         secret: &InstanceSecret,
         config: SessionsConfig,
     ) -> Result<Self, Fault> {
-        let live = Live::watch(db.clone(), clock.clone(), tokens.clone()).await?;
+        let live = Live::open(db.clone(), &clock, &tokens).await?;
         Ok(Self {
             db,
             clock,
@@ -168,6 +169,17 @@ impl Sessions {
             config,
             live,
         })
+    }
+
+    /// Reads which sessions have ended on any server, and the signing keys. Without either for
+    /// five seconds, no request is let in.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn follow(&self) -> Result<(), Fault> {
+        let keys = tokio::time::timeout(live::BLIND_AFTER, self.tokens.keep_keys(&self.db)).await;
+        keys.unwrap_or_else(|_| Err(Fault::new("the database does not answer")))?;
+        self.live.look(self.clock.now()).await
     }
 
     /// Starts a session for the owner of a proved account, and ends the one that the same browser

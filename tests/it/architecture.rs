@@ -26,6 +26,7 @@ const FLOORS: &[&str] = &[
     "work",
     "import", // rooms
     "web",
+    "jobs",
     "app",
     "cli",
 ];
@@ -238,6 +239,55 @@ fn nothing_but_the_list_of_routes_knows_the_tutorials_clients() {
             assert!(allowed, "{path}:{line} knows the tutorials' clients");
         }
     }
+}
+
+/// What spawns a task or a thread besides the list of jobs.
+const SPAWNS: &[(&str, &str)] = &[
+    (
+        "storage/pool.rs",
+        "a thread for each connection, and their watch",
+    ),
+    ("passwords/pool.rs", "the threads that hash"),
+    ("cli/log.rs", "the thread that writes the log"),
+    ("files/decoder.rs", "the process that decodes an image"),
+    (
+        "files/arrival.rs",
+        "an upload that finishes after its request",
+    ),
+    (
+        "files/stray.rs",
+        "an upload that is cleared away after its request",
+    ),
+    (
+        "shares/mod.rs",
+        "a try of a password that counts without its request",
+    ),
+    ("blobs/s3.rs", "the parts of one upload"),
+    (
+        "blobs/watched.rs",
+        "the probe of a store that does not respond",
+    ),
+];
+
+#[test]
+fn background_work_is_started_by_the_list_of_jobs_only() {
+    let mut met = BTreeSet::new();
+    for source in sources() {
+        let path = source.path.strip_prefix(root().join("src")).unwrap();
+        let path = path.to_str().unwrap();
+        for (line, text) in source.code() {
+            if text.contains("spawn(")
+                || text.contains("spawn_local(")
+                || text.contains("JoinSet::new(")
+            {
+                let known = SPAWNS.iter().any(|(known, _)| *known == path);
+                assert!(known, "{path}:{line} starts work: make it a job in jobs.rs");
+                met.insert(path.to_owned());
+            }
+        }
+    }
+    let known: BTreeSet<_> = SPAWNS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(met, known, "an exception that is not needed any more");
 }
 
 #[test]

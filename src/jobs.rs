@@ -1,0 +1,149 @@
+//! The background jobs: everything that a server does repeatedly and without a request.
+//!
+//! No other code starts work that goes on by itself (`tests/it/architecture.rs` lists what else
+//! spawns a task or a thread, and why).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::accounts;
+use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
+use crate::base::fault::Fault;
+use crate::idempotency;
+use crate::sessions;
+use crate::storage::{AnyConnection, Db};
+use crate::web::State;
+
+/// Between lines in the log about a job that goes on failing.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const SESSIONS_KEPT_DAYS: i64 = 30;
+/// By then every server has read that a deleted account's sessions have ended.
+const DELETED_ACCOUNTS_KEPT_HOURS: i64 = 24;
+/// Rows deleted in one transaction. Other writers wait for each.
+const DELETED_AT_ONCE: i64 = 500;
+
+struct Job {
+    every: Duration,
+    /// Starts the job before its time.
+    woken: Arc<Notify>,
+    /// What the log says when it fails.
+    failed: &'static str,
+    run: Box<dyn Fn() -> Run + Send>,
+}
+
+type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+/// Every job of a server that uses this state. Several servers on one database run all of them:
+/// the first two fill each server's own memory; the others divide their work by rows or do the
+/// same thing twice without harm.
+fn list(state: &State, db: &Db) -> [Job; 5] {
+    let (db, clock) = (db.clone(), state.clock.clone());
+    let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
+    let (sweeping, picturing) = (state.files.clone(), state.files.clone());
+    [
+        // In each server's memory: what has ended, and the keys.
+        job(
+            sessions::LOOK_EVERY,
+            "ended sessions and signing keys cannot be read",
+            move || {
+                let sessions = sessions.clone();
+                async move { sessions.follow().await }
+            },
+        ),
+        // In each server's memory: the kinds of the hashes.
+        job(
+            MINUTE,
+            "the kinds of the password hashes were not counted",
+            move || {
+                let accounts = accounts.clone();
+                async move { accounts.follow_password_kinds().await }
+            },
+        ),
+        // Deleting twice does no harm.
+        job(HOUR, "expired rows were not deleted", move || {
+            delete_expired(db.clone(), clock.clone())
+        }),
+        // One server takes over the row of a stray first (`stray_blobs`).
+        job(MINUTE, "stray files were not deleted", move || {
+            let files = sweeping.clone();
+            async move { files.sweep().await }
+        }),
+        // One server takes the row of a thumbnail for a minute (`thumbnails_due`).
+        Job {
+            woken: state.files.thumbnail_due(),
+            ..job(MINUTE, "a thumbnail is made later", move || {
+                let files = picturing.clone();
+                async move { files.make_thumbnails().await }
+            })
+        },
+    ]
+}
+
+fn job<F>(every: Duration, failed: &'static str, run: impl Fn() -> F + Send + 'static) -> Job
+where
+    F: Future<Output = Result<(), Fault>> + Send + 'static,
+{
+    Job {
+        every,
+        woken: Arc::default(),
+        failed,
+        run: Box::new(move || Box::pin(run())),
+    }
+}
+
+/// Starts them all, at once and then in their intervals, until the result is dropped.
+pub fn start(state: &State, db: &Db) -> JoinSet<()> {
+    list(state, db).into_iter().map(repeat).collect()
+}
+
+async fn repeat(job: Job) {
+    let mut told: Option<Stopwatch> = None;
+    loop {
+        let run = (job.run)();
+        match run.await {
+            Ok(()) => told = None,
+            Err(fault) => {
+                if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+                    tracing::error!(%fault, "{}", job.failed);
+                    told = Some(Stopwatch::start());
+                }
+            }
+        }
+        let woken = job.woken.notified();
+        tokio::time::timeout(job.every, woken).await.ok();
+    }
+}
+
+async fn delete_expired(db: Db, clock: Clock) -> Result<(), Fault> {
+    type Delete = fn(&mut AnyConnection, UnixSeconds, i64) -> Result<usize, Fault>;
+    let now = clock.now();
+    let all: [(Delete, UnixSeconds); 4] = [
+        (sessions::forget, now - SESSIONS_KEPT_DAYS * 86_400),
+        (sessions::forget_links, now),
+        (idempotency::forget, now),
+        (accounts::forget, now - DELETED_ACCOUNTS_KEPT_HOURS * 3600),
+    ];
+    let mut failed = None;
+    for (delete, before) in all {
+        loop {
+            let deleted = db.write_on_full_disk(move |tx| delete(tx, before, DELETED_AT_ONCE));
+            match deleted.await {
+                Ok(0) => break,
+                Ok(_) => {}
+                // One table that fails does not keep the others.
+                Err(fault) => {
+                    failed = Some(fault);
+                    break;
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
