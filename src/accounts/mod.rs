@@ -320,9 +320,6 @@ impl Accounts {
     }
 
     /// Who signs in by this name, if anybody does.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {
         self.db
             .read(move |db| store::find_credentials(db, &login))
@@ -358,8 +355,6 @@ impl Accounts {
         self.passwords.hash_strong(password, personal).await
     }
 
-    /// # Errors
-    /// When the database is away.
     pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Fault> {
         self.db.read(move |db| store::find(db, id)).await
     }
@@ -385,9 +380,6 @@ impl Accounts {
     }
 
     /// As [`Accounts::search`], without its time limit.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn list(
         &self,
         search: Search,
@@ -401,17 +393,12 @@ impl Accounts {
         Ok(page(found, limit, cursor))
     }
 
-    /// # Errors
-    /// When the database is away.
     pub async fn has_administrator(&self) -> Result<bool, Fault> {
         self.db.read(store::has_administrator).await
     }
 
     /// Tells the hashing which kinds of hashes the accounts have, so that an unknown name takes the
     /// time of an account; and adds the kinds of hashes that an earlier version stored without.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
     pub async fn follow_password_kinds(&self) -> Result<(), Fault> {
         if self.count_password_kinds().await? > 0 {
             self.add_password_kinds().await?;
@@ -421,9 +408,6 @@ impl Accounts {
     }
 
     /// Returns how many hashes have no kind yet.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
     pub async fn count_password_kinds(&self) -> Result<u64, Fault> {
         let (kinds, without) = self.db.read(store::count_password_kinds).await?;
         self.passwords.set_mix(kinds);

@@ -108,9 +108,6 @@ pub fn insert<E>(
 
 /// Inserts an account that comes from elsewhere, with its hash. `false` when one of its names is
 /// somebody's already: PostgreSQL's transaction is lost then, so give up either's.
-///
-/// # Errors
-/// When the database is away.
 pub fn import(
     tx: &mut AnyConnection,
     id: AccountId,
@@ -136,9 +133,6 @@ pub struct Holder {
 }
 
 /// Who has one of these names, given by their keys.
-///
-/// # Errors
-/// When the database is away.
 pub fn find_holders(
     db: &mut AnyConnection,
     username_keys: &[String],
@@ -154,9 +148,6 @@ pub fn find_holders(
 /// Asked after a name was refused, by the keys of those that were wanted and not by the account's
 /// own. When the other one has gone in between, both are free, and one is said to be taken all the
 /// same: trying again will do.
-///
-/// # Errors
-/// When the database is away.
 pub fn find_conflict(
     db: &mut AnyConnection,
     username: Option<&Username>,
@@ -182,9 +173,6 @@ pub fn find_conflict(
 }
 
 /// Who signs in by this name, if anybody does.
-///
-/// # Errors
-/// When the database is away.
 pub fn find_credentials(
     db: &mut AnyConnection,
     login: &Login,
@@ -231,8 +219,6 @@ fn credentials(found: Option<(Row, String)>) -> Result<Option<Credentials>, Faul
         .transpose()
 }
 
-/// # Errors
-/// When the database is away.
 pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
     let row: Option<Row> = accounts::table
         .select(Row::as_select())
@@ -246,9 +232,6 @@ pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fa
 /// Whether the account is there; if so, nobody else's hands are on what belongs to it until the
 /// transaction ends, as far as they ask here. An update that changes nothing locks the row in
 /// every database, which `SELECT … FOR UPDATE` does not.
-///
-/// # Errors
-/// When the database is away.
 pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
     let there = accounts::table
         .filter(accounts::id.eq(id.to_string()))
@@ -262,9 +245,6 @@ pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
 /// The account as it is now, if it is active and its password is still the one that was proved.
 /// Locks it first, as [`lock`]: what is done with the answer is not overtaken by a change of the
 /// account. A transaction that starts, renews or ends sessions begins so, or with [`lock_active`].
-///
-/// # Errors
-/// When the database is away.
 pub fn confirm(tx: &mut AnyConnection, proved: &Proved) -> Result<Option<Account>, Fault> {
     let found = lock_credentials(tx, proved.account().id)?;
     let found = found.filter(|found| found.hash == *proved.hash());
@@ -272,9 +252,6 @@ pub fn confirm(tx: &mut AnyConnection, proved: &Proved) -> Result<Option<Account
 }
 
 /// As [`confirm`], for a change that relies on a session or on a link.
-///
-/// # Errors
-/// When the database is away.
 pub fn lock_active(tx: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
     Ok(lock_credentials(tx, id)?.map(|found| found.account))
 }
@@ -431,9 +408,6 @@ fn load(
 }
 
 /// Whether somebody can manage the others: an administrator who is not disabled.
-///
-/// # Errors
-/// When the database is away.
 pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
     let one: Option<String> = accounts::table
         .filter(accounts::role.eq(Role::Administrator.as_str()))
@@ -584,9 +558,6 @@ pub fn delete(
 
 /// Takes away the rows of no more than `most` accounts that were deleted before `moment`, and
 /// says how many.
-///
-/// # Errors
-/// When the database is away.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<String> = accounts::table
         .select(accounts::id)
@@ -597,9 +568,6 @@ pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<
 }
 
 /// Sets a hash that was made of a new password. Whoever calls this ends the sessions.
-///
-/// # Errors
-/// When the database is away.
 pub fn set_password(
     tx: &mut AnyConnection,
     id: AccountId,
@@ -640,9 +608,6 @@ fn kind_text(hash: &PasswordHash) -> String {
 }
 
 /// How many accounts have which kind of hash, and how many hashes were stored without a kind.
-///
-/// # Errors
-/// When the database is away.
 pub fn count_password_kinds(db: &mut AnyConnection) -> Result<(Vec<(Kind, u64)>, u64), Fault> {
     let counted: Vec<(Option<String>, i64)> = accounts::table
         .group_by(accounts::password_kind)
@@ -684,8 +649,6 @@ pub struct OldKey {
     pub holder: Option<Account>,
 }
 
-/// # Errors
-/// When the database is away.
 pub fn list_old_keys(db: &mut AnyConnection) -> Result<Vec<OldKey>, Fault> {
     let rows: Vec<Row> = accounts::table
         .select(Row::as_select())
@@ -716,9 +679,6 @@ pub fn list_old_keys(db: &mut AnyConnection) -> Result<Vec<OldKey>, Fault> {
 /// first. Where two accounts turn out to have one address, the one that has its key keeps it, and
 /// the other keeps the key and the spelling that it has: see [`OldKey`]. It costs one query where
 /// there is nothing to do.
-///
-/// # Errors
-/// When the database is away.
 pub fn renew_keys(tx: &mut AnyConnection) -> Result<(), Fault> {
     const BATCH: i64 = 1000;
     let mut after = (i64::MIN, String::new());

@@ -5,7 +5,8 @@ use std::fmt;
 use std::panic::Location;
 
 /// An error with its source and the place where it was met. What it prints is for the
-/// operator's log, never for the person at the page.
+/// operator's log, never for the person at the page. A function that asks the database returns one
+/// when the database is unavailable; its documentation does not repeat that.
 pub struct Fault {
     what: String,
     source: Option<Box<dyn Error + Send + Sync>>,

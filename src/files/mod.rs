@@ -244,9 +244,6 @@ impl Files {
     }
 
     /// Makes the thumbnails that are due, one after the other.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
     pub async fn make_thumbnails(&self) -> Result<(), Fault> {
         let mut last = None;
         while let Some(account) = self.picturing.make_next(last).await? {
@@ -283,16 +280,11 @@ impl Files {
         Ok(page(found, limit, |last| behind(last, sort)))
     }
 
-    /// # Errors
-    /// When the database is away.
     pub async fn shelf(&self, account: AccountId) -> Result<Shelf, Fault> {
         self.db.read(move |db| store::shelf(db, account)).await
     }
 
     /// Of all accounts together: how many files, and how many bytes.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn totals(&self) -> Result<(i64, i64), Fault> {
         self.db.read(store::totals).await
     }

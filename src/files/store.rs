@@ -139,9 +139,6 @@ pub fn list(
 }
 
 /// Whoever's it is.
-///
-/// # Errors
-/// When the database is away.
 pub fn find(db: &mut AnyConnection, id: FileId) -> Result<Option<File>, Fault> {
     let row: Option<Row> = files::table
         .find(id.to_string())
@@ -249,9 +246,6 @@ pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
 }
 
 /// Takes away all that an account has; the bytes are stray from then on.
-///
-/// # Errors
-/// When the database is away.
 pub fn delete_all(
     tx: &mut AnyConnection,
     account: AccountId,

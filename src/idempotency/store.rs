@@ -6,9 +6,6 @@ use super::{AccountId, AnyConnection, Claim, Fault, Once, UnixSeconds, oldest_ke
 use crate::storage::schema::idempotency_keys;
 
 /// What the key is good for now.
-///
-/// # Errors
-/// When the database is away.
 pub fn look(
     db: &mut AnyConnection,
     account: AccountId,
@@ -31,9 +28,6 @@ pub fn look(
 /// Claims the key for `resource`, which the same transaction makes. Whoever calls this has
 /// locked the account ([`crate::accounts::lock`]) or made it: of two at once the second finds
 /// what the first has made.
-///
-/// # Errors
-/// When the database is away.
 pub fn claim(
     tx: &mut AnyConnection,
     account: AccountId,
@@ -61,9 +55,6 @@ pub fn claim(
 }
 
 /// Takes away no more than `most` of the keys that count no more, and says how many.
-///
-/// # Errors
-/// When the database is away.
 pub fn forget(tx: &mut AnyConnection, now: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<(String, String)> = idempotency_keys::table
         .select((idempotency_keys::account_id, idempotency_keys::key))

@@ -62,9 +62,6 @@ impl Recovery {
     }
 
     /// A token that makes whoever uses it the administrator; `None` when there is one.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn first_administrator(&self) -> Result<Option<SecretString>, Fault> {
         if self.accounts.has_administrator().await? {
             return Ok(None);
@@ -82,9 +79,6 @@ impl Recovery {
     }
 
     /// Whether a link would do; it is not used up by looking.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn is_good(&self, purpose: Purpose, token: &str) -> Result<bool, Fault> {
         let (hash, now) = (hash(token), self.clock.now());
         self.db

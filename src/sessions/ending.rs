@@ -1,6 +1,6 @@
 //! What ends sessions before their time, and who hears of it.
 
-use super::{Sessions, store};
+use super::{Sessions, links, store};
 use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -55,9 +55,6 @@ impl Ended {
 }
 
 /// Ends every session of an account but `keep`, and every link to it, in the caller's transaction.
-///
-/// # Errors
-/// When the database is away.
 pub fn end_all(
     tx: &mut AnyConnection,
     account: AccountId,
@@ -70,19 +67,16 @@ pub fn end_all(
     let mut sessions = store::living(tx, account)?;
     sessions.retain(|id| Some(*id) != keep);
     store::end_all(tx, account, keep, now, why)?;
-    store::forget_links_of(tx, account)?;
+    links::forget_of(tx, account)?;
     Ok(Ended { sessions, at: now })
 }
 
 /// Ends some of all sessions that were started until `now`, and of all links; says how many. None
 /// are left when it says 0.
-///
-/// # Errors
-/// When the database is away.
 pub fn end_everywhere(tx: &mut AnyConnection, now: UnixSeconds) -> Result<usize, Fault> {
     const MOST: i64 = ENDED_AT_ONCE as i64;
     Ok(store::end_some(tx, now, EndReason::Account, MOST)?
-        + store::forget_links(tx, UnixSeconds::MAX, MOST)?)
+        + links::forget(tx, UnixSeconds::MAX, MOST)?)
 }
 
 impl Sessions {

@@ -28,6 +28,7 @@ use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use client::Client;
 pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
+pub use links::forget as forget_links;
 pub use links::{LinkReader, Maker};
 pub use live::LOOK_EVERY;
 use live::Live;
@@ -36,7 +37,7 @@ pub use refresh::Presented;
 use refresh::Refresh;
 pub use renewal::Again;
 use store::Row;
-pub use store::{forget, forget_links};
+pub use store::forget;
 
 /// For those who do not ask to stay signed in.
 pub const SHORT_SESSION_HOURS: i64 = 12;
@@ -150,9 +151,6 @@ pub struct Sessions {
 
 impl Sessions {
     /// Also reads which sessions have ended lately; [`Sessions::follow`] has to go on with that.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
     pub async fn open(
         db: Db,
         clock: Clock,
@@ -173,9 +171,6 @@ impl Sessions {
 
     /// Reads which sessions have ended on any server, and the signing keys. Without either for
     /// five seconds, no request is let in.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
     pub async fn follow(&self) -> Result<(), Fault> {
         let keys = tokio::time::timeout(live::BLIND_AFTER, self.tokens.keep_keys(&self.db)).await;
         keys.unwrap_or_else(|_| Err(Fault::new("the database does not answer")))?;
@@ -316,9 +311,6 @@ impl Sessions {
     }
 
     /// The sessions of an account that go on, the latest first, and where the next page begins.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn list(
         &self,
         account: AccountId,
@@ -337,9 +329,6 @@ impl Sessions {
     }
 
     /// A session of this account that goes on.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn find(&self, account: AccountId, id: SessionId) -> Result<Option<Listed>, Fault> {
         let now = self.clock.now();
         let row = self.db.read(move |db| store::find(db, id)).await?;
@@ -349,9 +338,6 @@ impl Sessions {
     }
 
     /// When a session of this account last ended because a token of it was used twice.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn last_reuse(&self, account: AccountId) -> Result<Option<UnixSeconds>, Fault> {
         self.db
             .read(move |db| store::last_end(db, account, EndReason::Reuse))

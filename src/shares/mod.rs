@@ -318,9 +318,6 @@ impl Shares {
     }
 
     /// How many links of an account can be opened, as far as the account is active.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn count_open(&self, account: AccountId) -> Result<i64, Fault> {
         let now = self.clock.now();
         self.db.read(move |db| count_open(db, account, now)).await

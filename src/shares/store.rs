@@ -78,9 +78,6 @@ pub fn count(db: &mut AnyConnection, file: FileId) -> Result<i64, Fault> {
 }
 
 /// How many links of an account can be opened, as far as the account is active.
-///
-/// # Errors
-/// When the database is away.
 pub fn count_open(
     db: &mut AnyConnection,
     account: AccountId,
@@ -97,9 +94,6 @@ pub fn count_open(
 }
 
 /// Takes away every link of an account that has not ended, and says how many could be opened.
-///
-/// # Errors
-/// When the database is away.
 pub fn revoke_all(
     tx: &mut AnyConnection,
     account: AccountId,

@@ -11,6 +11,7 @@ use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::base::secret::{InstanceSecret, Purpose};
@@ -30,6 +31,14 @@ pub struct SigningKey {
     verifying: DecodingKey,
     /// What others verify with (RFC 7517). An HMAC key has no such part.
     public: Option<Jwk>,
+}
+
+/// A key with its private part and its place in the ring.
+pub struct RingKey {
+    pub key: SigningKey,
+    pub private: Zeroizing<Vec<u8>>,
+    pub created_at: UnixSeconds,
+    pub active_at: UnixSeconds,
 }
 
 impl SigningKey {

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::claims::LONGEST_SECONDS;
-use super::key::{Seal, SigningKey};
+use super::key::{RingKey, Seal, SigningKey};
 use super::store;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -30,14 +30,6 @@ const AHEAD_SECONDS: i64 = 2 * PUBLISHED_SECONDS;
 /// Within which every server has heard of a change of the ring.
 const HEARD_SECONDS: i64 = 60;
 const DAY: i64 = 86_400;
-
-pub struct RingKey {
-    pub key: SigningKey,
-    pub private: Zeroizing<Vec<u8>>,
-    pub created_at: UnixSeconds,
-    pub active_at: UnixSeconds,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
     Next,

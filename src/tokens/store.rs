@@ -2,8 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::key::{Seal, SigningKey};
-use super::ring::RingKey;
+use super::key::{RingKey, Seal, SigningKey};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;

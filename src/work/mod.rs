@@ -138,9 +138,6 @@ impl Work {
     }
 
     /// An account's items in their order, and where the next page begins.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn list(
         &self,
         account: AccountId,
@@ -164,9 +161,6 @@ impl Work {
 
     /// Its number among those of this status, or among all, and how many those are. One that is
     /// not of this status has none.
-    ///
-    /// # Errors
-    /// When the database is away.
     pub async fn number(
         &self,
         account: AccountId,

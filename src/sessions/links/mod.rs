@@ -3,9 +3,11 @@
 //! A link is a row, so that it can be used up, and ends with what it was made from: its account,
 //! and the session if it was made by one.
 
+mod store;
+
 use super::{
     Client, ClientKind, Grant, Identity, NotSignedIn, Sessions, Stay, active, authentication,
-    replace, store,
+    replace,
 };
 use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
@@ -26,16 +28,10 @@ pub enum Maker<'a> {
     Session(&'a Identity),
 }
 
+pub use store::{forget, forget_of};
+
 /// Open at once, for each account.
 const LINKS_MAX: i64 = 100;
-
-/// A link's row.
-pub struct Row {
-    pub id: TokenId,
-    pub account: AccountId,
-    pub session: Option<SessionId>,
-    pub ends_at: UnixSeconds,
-}
 
 impl Sessions {
     /// A token that shows `path` to whoever holds it; with what it says. Of those that are open the
@@ -69,17 +65,17 @@ impl Sessions {
                 };
                 active.ok_or(NotSignedIn::Ended)?;
                 if let Some(id) = session {
-                    let lives = store::find(tx, id)?.filter(|row| row.lives_at(now));
+                    let lives = super::store::find(tx, id)?.filter(|row| row.lives_at(now));
                     lives.ok_or(NotSignedIn::Ended)?;
                 }
-                let row = Row {
+                let row = store::Row {
                     id,
                     account,
                     session,
                     ends_at,
                 };
-                store::forget_links_beyond(tx, account, LINKS_MAX - 1, now)?;
-                Ok(store::insert_link(tx, &row)?)
+                store::forget_beyond(tx, account, LINKS_MAX - 1, now)?;
+                Ok(store::insert(tx, &row)?)
             })
             .await?;
         Ok((token, claims))
@@ -120,7 +116,7 @@ impl Sessions {
                 accounts::lock_active(tx, id)?.ok_or(NotSignedIn::Ended)?;
                 let now = clock.now();
                 let account = still_good(tx, &claims, now)?;
-                if !store::use_link_up(tx, &claims.jti, now)? {
+                if !store::use_up(tx, &claims.jti, now)? {
                     return Err(NotSignedIn::Ended);
                 }
                 // It proves no more than its maker did, and when: not later than now, whoever
@@ -151,11 +147,11 @@ fn still_good(
     now: UnixSeconds,
 ) -> Result<Account, NotSignedIn> {
     let id = AccountId::parse(&claims.sub).ok_or(Refused::Malformed)?;
-    let row = store::find_link(db, &claims.jti)?;
+    let row = store::find(db, &claims.jti)?;
     let row = row.filter(|row| row.account == id && now < row.ends_at);
     let row = row.ok_or(NotSignedIn::Ended)?;
     if let Some(session) = row.session {
-        let lives = store::find(db, session)?.is_some_and(|session| session.lives_at(now));
+        let lives = super::store::find(db, session)?.is_some_and(|session| session.lives_at(now));
         if !lives {
             return Err(NotSignedIn::Ended);
         }
