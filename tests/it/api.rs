@@ -382,7 +382,7 @@ fn a_token_names_the_methods_by_which_its_account_was_proved() {
     let program = door.program(Some(access));
     let made = post(&program, "/api/links", &json!({"path": "/dashboard"})).json();
     let guest = door.browser();
-    let page = guest.get(text(&made, "url").strip_prefix(&door.url()).unwrap());
+    let page = guest.get(text(&made, "url").strip_prefix(&door.url).unwrap());
     guest.submit(&page, "Continue signed in", &[]);
     assert_eq!(amr(&guest.access()), json!(["pwd", "otp"]));
 
