@@ -115,7 +115,7 @@ impl NewShare {
         let mut wrong = Vec::new();
         let good = minutes.filter(|minutes| (MINUTES_MIN..=MINUTES_MAX).contains(minutes));
         if good.is_none() {
-            let words = format!("Must be {MINUTES_MIN} to {MINUTES_MAX}: thirty days at most");
+            let words = format!("Must be {MINUTES_MIN} to {MINUTES_MAX} (thirty days)");
             wrong.push(("minutes", words.into()));
         }
         if downloads.is_some_and(|most| !(1..=DOWNLOADS_MAX).contains(&most)) {

@@ -62,7 +62,7 @@ fn every_device_is_listed_with_where_from_since_when_and_last_seen() {
 }
 
 #[test]
-fn when_somebody_was_last_seen_is_written_at_most_once_an_hour() {
+fn the_last_seen_time_is_written_at_most_once_an_hour() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let seen = || {
@@ -130,7 +130,7 @@ fn everywhere_else_is_everywhere_but_here() {
 }
 
 #[test]
-fn nobody_finds_or_ends_somebody_elses_session() {
+fn another_accounts_session_cannot_be_found_or_ended() {
     let door = Door::open();
     let (ada, bob) = (door.signed_up("ada"), door.signed_up("bob"));
     let page = ada.get("/account/sessions");
@@ -392,8 +392,8 @@ fn a_password_that_will_not_do_changes_nothing() {
     ] {
         let reply = change_password(&ada, current, new);
         let again = reply.text(&format!("#{emptied}-hint"));
-        assert!(again.starts_with("Enter it again"), "{again}");
-        assert_eq!(reply.body.matches("Enter it again").count(), 1);
+        assert!(again.starts_with("Enter the password again"), "{again}");
+        assert_eq!(reply.body.matches("Enter the password again").count(), 1);
     }
     assert_eq!(
         errors("canary-wrong", NEW_PASSWORD),
@@ -419,7 +419,7 @@ fn a_password_that_will_not_do_changes_nothing() {
 }
 
 #[test]
-fn what_matters_asks_for_the_password_after_ten_minutes_and_not_before() {
+fn sensitive_actions_ask_for_the_password_after_ten_minutes_and_not_before() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     door.let_pass(10 * MINUTE - 1);

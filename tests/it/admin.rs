@@ -105,10 +105,7 @@ fn a_role_and_groups_are_in_force_at_once_and_in_the_next_token() {
         ("Groups (optional)", "wheel, ops ops"),
     ];
     let done = root.submit(&page, "Save role and groups", &fields);
-    assert_eq!(
-        root.follow(&done).text(".notice"),
-        "Role and groups are changed."
-    );
+    assert_eq!(root.follow(&done).text(".notice"), "Role and groups saved.");
     assert!(!ada.is_signed_in(), "what they hold does not say it");
     wait_until("felt on the other server", || !there.is_signed_in());
 
@@ -186,14 +183,11 @@ fn an_account_is_disabled_made_active_signed_out_and_deleted() {
     assert_eq!(press("Sign out everywhere"), "Signed out everywhere.");
     assert!(!ada.is_signed_in());
     assert_eq!(ada.sign_in("ada", PASSWORD).status, 303);
-    let words = "The account is disabled, and its owner signed out everywhere.";
+    let words = "The account is disabled and signed out everywhere.";
     assert_eq!(press("Disable the account"), words);
     assert!(!ada.is_signed_in());
     assert_eq!(ada.sign_in("ada", PASSWORD).status, 422);
-    assert_eq!(
-        press("Make the account active"),
-        "The account is active again."
-    );
+    assert_eq!(press("Enable the account"), "The account is enabled.");
     assert_eq!(ada.sign_in("ada", PASSWORD).status, 303);
 
     let ask = root.get(&format!("{path}/delete"));
@@ -269,7 +263,7 @@ fn names_are_changed_by_their_owner_and_by_administrators() {
     ];
     let done = ada.submit(&page, "Save", &fields);
     let shown = ada.follow(&done);
-    assert_eq!(shown.text(".notice"), "Your names are changed.");
+    assert_eq!(shown.text(".notice"), "Profile saved.");
     assert_eq!(
         ada.get("/dashboard").heading(),
         "Hello, Ada L.",
@@ -299,10 +293,10 @@ fn names_are_changed_by_their_owner_and_by_administrators() {
     // Meanwhile somebody else changes it: what was typed is kept, and counts the second time.
     let page = ada.get("/account/email");
     let there = root.get(&page_of(&root, "lovelace"));
-    root.submit(&there, "Save the names", &[("Name (optional)", "Countess")]);
+    root.submit(&there, "Save profile", &[("Name (optional)", "Countess")]);
     let stale = ada.submit(&page, "Save", &[("Name (optional)", "Augusta")]);
     assert_eq!(stale.status, 422);
-    assert!(stale.errors()[0].1.contains("changed meanwhile"));
+    assert!(stale.errors()[0].1.contains("while you were editing"));
     assert_eq!(stale.value("Name (optional)"), "Augusta");
     ada.submit(&stale, "Save", &[]);
     assert!(ada.get("/account").text("dl").contains("Augusta"));

@@ -471,7 +471,7 @@ fn only_an_administrator_assigns_a_reserved_name() {
     let given = of_root.send_json("PATCH", &one, &json!({"username": "support"}));
     assert_eq!(given.status, 200, "{}", given.body);
     let page = root.get(&format!("/admin/accounts/{id}"));
-    let saved = root.submit(&page, "Save the names", &[("Username", "Acme")]);
+    let saved = root.submit(&page, "Save profile", &[("Username", "Acme")]);
     assert_eq!(saved.status, 303, "{}", saved.body);
     // It stays its owner's, who writes it as they like.
     let again = of_ada.send_json(

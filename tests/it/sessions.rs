@@ -176,7 +176,7 @@ fn a_refresh_token_of_an_older_generation_ends_the_session_at_once() {
 }
 
 #[test]
-fn a_forged_refresh_token_ends_nobodys_session() {
+fn a_forged_refresh_token_does_not_end_any_session() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let token = ada.cookie("doorward_refresh").unwrap();

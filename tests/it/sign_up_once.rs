@@ -109,7 +109,7 @@ fn what_signed_up_without_a_key_is_not_sent_again() {
 }
 
 #[test]
-fn somebody_elses_key_is_another_key() {
+fn the_same_key_of_another_account_is_another_key() {
     let door = Door::open();
     is_new(&sign_up(&door, "k", &ada()));
     let mut bob = but("username", "bob");

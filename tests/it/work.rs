@@ -101,7 +101,7 @@ fn an_empty_list_says_so_and_has_the_form_that_fills_it() {
     let reply = ada.submit(&page, "Add", &[("Item", "  Cut the hedge ")]);
     assert_eq!(reply.location(), "/work");
     let page = ada.follow(&reply);
-    assert_eq!(page.text(".notice"), "Added at the end.");
+    assert_eq!(page.text(".notice"), "Added at the end of the list.");
     assert_eq!(shown(&page), ["Cut the hedge"]);
     assert!(ada.get("/dashboard").text("header nav").contains("Work"));
 }
@@ -143,8 +143,8 @@ fn what_will_not_do_as_a_title_is_shown_again_with_what_was_typed() {
     let long = "é".repeat(201);
     let label = "Item";
     for (typed, kept, words) in [
-        ("", "", "Enter what there is to do"),
-        (" \t", "", "Enter what there is to do"),
+        ("", "", "Enter a title"),
+        (" \t", "", "Enter a title"),
         (&long, &long, "Title must be 200 characters or fewer"),
         ("a\nb", "ab", ONE_LINE),
         ("a\0b", "ab", ONE_LINE),
@@ -199,14 +199,14 @@ fn an_item_is_moved_among_those_that_are_looked_at() {
     // Past "two", which is not in sight.
     let page = edit_page(&ada, "/work?status=open", "three");
     assert!(
-        page.text("dl").contains("Place2 of 3"),
+        page.text("dl").contains("Position2 of 3"),
         "{}",
         page.text("dl")
     );
     let page = press(&ada, &page, "Move up");
     assert_eq!(page.text(".notice"), "Moved up.");
     assert!(
-        page.text("dl").contains("Place1 of 3"),
+        page.text("dl").contains("Position1 of 3"),
         "{}",
         page.text("dl")
     );
@@ -333,7 +333,7 @@ fn a_form_that_says_nothing_changes_nothing() {
 // Whose they are
 
 #[test]
-fn somebody_elses_item_is_nowhere_to_be_found() {
+fn another_accounts_item_is_not_found() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let ids = added(&ada, &["hers", "hers too"]);

@@ -95,7 +95,7 @@ impl Title {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let text = line(text, "Title", TITLE_MAX)?;
         if text.is_empty() {
-            return Err("Enter what there is to do".into());
+            return Err("Enter a title".into());
         }
         Ok(Self(text))
     }

@@ -26,7 +26,7 @@ struct Made {
 pub async fn make(Recent(who): Recent, state: Data<State>, Json(new): Json<NewLink>) -> Answer {
     let mut routes = state.web.routes.iter();
     if !routes.any(|route| route.takes_links_at(&new.path)) {
-        let words = "There is no page at this path that a link can show.".to_owned();
+        let words = "A link cannot open this path.".to_owned();
         return Err(Problem::fields(vec![("path".to_owned(), words)]));
     }
     let made = state.sessions.issue_link(Maker::Session(&who), &new.path);

@@ -12,7 +12,7 @@ use crate::web::problem::Problem;
 
 const LIMIT_MAX: u16 = 100;
 const NO_SUCH_PAGE: Problem = Problem::malformed(
-    "There is no such page of the list: after is what next said, limit is 1 to 100, \
+    "Unknown page of the list: after is the value of next, limit is 1 to 100, \
      and nothing is asked for twice.",
 );
 

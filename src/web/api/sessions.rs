@@ -114,7 +114,11 @@ pub async fn end_all(
     let keep = match except.map(Query::into_inner) {
         Ok(Except { except: None }) => None,
         Ok(Except { except: Some(word) }) if word == "current" => Some(who.session),
-        _ => return Err(Problem::malformed("Only except=current is known here.")),
+        _ => {
+            return Err(Problem::malformed(
+                "The only accepted value is except=current.",
+            ));
+        }
     };
     state
         .sessions

@@ -91,21 +91,19 @@ impl Interrupted {
     /// For the page that leads on to the form.
     pub fn on_the_way(&self) -> &'static str {
         match (self.typed, self.why) {
-            (Typed::Kept, Why::NotRecent) => {
-                "What you typed is kept, and you can send it after that."
-            }
+            (Typed::Kept, Why::NotRecent) => "Your input is kept: you can send it afterwards.",
             (Typed::Kept, _) => {
                 "Nothing was saved, because you were signed out. Sign in with the same account, \
-                 and what you typed is there again."
+                 and your input is shown again."
             }
             (Typed::TooLong, _) => {
-                "Nothing was saved, and what you typed is too long to be kept. \
+                "Nothing was saved, and your input is too long to be kept. \
                  Go back in your browser to copy it."
             }
             (Typed::Files, _) => {
                 "Nothing was uploaded, because you were signed out. Sign in, then choose the files again."
             }
-            (Typed::Nothing, Why::NotRecent) => "After that, send the form again.",
+            (Typed::Nothing, Why::NotRecent) => "Afterwards, send the form again.",
             (Typed::Nothing, _) => {
                 "Nothing was changed, because you were signed out. Sign in, then send the form again."
             }
@@ -116,13 +114,15 @@ impl Interrupted {
     pub fn notice(&self) -> String {
         let why = match self.why {
             Why::SignedOut => "You were signed out before",
-            Why::SignedInAgain => "You have signed in again since you opened this page",
-            Why::NotRecent => "Your password was needed first",
+            Why::SignedInAgain => "You have signed in again since this page was opened",
+            Why::NotRecent => "You had to enter your password first",
         };
         let then = match self.typed {
-            Typed::Nothing => "nothing was changed. Send the form again if you still want that",
-            Typed::Kept => "nothing was saved. What you typed is here again: check it and send it",
-            Typed::TooLong => "nothing was saved. What you typed was too long to be kept",
+            Typed::Nothing => {
+                "nothing was changed. Send the form again if you still want the change"
+            }
+            Typed::Kept => "nothing was saved. Your input is shown again: check it and send it",
+            Typed::TooLong => "nothing was saved. Your input was too long to be kept",
             Typed::Files => "nothing was uploaded. Choose the files again",
         };
         format!("{why}, so {then}.")

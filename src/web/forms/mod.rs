@@ -97,7 +97,7 @@ fn decode(half: Option<&[u8]>) -> Result<String, Problem> {
     percent_decode(&spaced)
         .decode_utf8()
         .map(|text| text.into_owned())
-        .map_err(|_| Problem::malformed("What was sent is not UTF-8 text. Nothing was saved."))
+        .map_err(|_| Problem::malformed("The form is not UTF-8 text. Nothing was saved."))
 }
 
 /// A form that acts on the account that it names, or on none, such as that of the sign-in page: it
@@ -185,8 +185,8 @@ fn refuse_unread(request: &HttpRequest, media_type: &'static str) -> Result<(), 
 async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|_| Problem::malformed("It broke off half-way. Nothing was saved."))?;
+        let chunk = chunk
+            .map_err(|_| Problem::malformed("The request was interrupted. Nothing was saved."))?;
         if body.len() + chunk.len() > BODY_MAX_BYTES {
             return Err(TOO_LARGE);
         }

@@ -23,7 +23,8 @@ use crate::web::problem::{Problem, TOO_LARGE, TOO_SLOW};
 pub const MULTIPART: &str = "multipart/form-data";
 /// In one request.
 pub const FILES_MAX: usize = 100;
-pub const ONE_DESCRIPTION: &str = "A description is for one file: choose one, or leave it out";
+pub const ONE_DESCRIPTION: &str =
+    "A description is only for a single file: choose one file, or leave the description empty";
 const PARTS_MAX: usize = 200;
 /// What its parser keeps; it may move all of it for each few bytes of a hostile body.
 pub const BUFFER_BYTES: usize = 16 * 1024;
@@ -243,26 +244,26 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
         }
         Refused::TooLarge(most) => too_large(name, *most),
         Refused::TooLargeToScan => format!(
-            "“{name}” is too large: the virus scanner of this server reads no more than its \
-             StreamMaxLength. Nothing was kept"
+            "“{name}” is too large for the virus scanner of this server (its StreamMaxLength). \
+             Nothing was saved"
         ),
         Refused::OverQuota(most) => format!(
-            "There is no room for “{name}”: your files can have {} together. \
+            "There is no room for “{name}”: the limit for all your files is {}. \
              Delete some of them first",
             for_reading(*most)
         ),
         Refused::TooMany(most) => format!(
-            "There is no room for “{name}”: you can have {most} files. Delete some of them first"
+            "There is no room for “{name}”: the limit is {most} files. Delete some of them first"
         ),
         Refused::TypeNotTaken(kind) => format!(
-            "“{name}” is of the type {kind}. Taken here: {}",
+            "“{name}” is of the type {kind}. Accepted types: {}",
             files.config().types.join(", ")
         ),
         Refused::ExtensionNotTaken(kind) => {
             format!("“{name}”: {}", extension_not_taken(kind, files))
         }
         Refused::TooManyAtOnce(most) => too_many(*most),
-        Refused::Infected => format!("“{name}” has a virus in it, and was not kept"),
+        Refused::Infected => format!("“{name}” contains a virus and was not saved"),
         _ => return None,
     };
     Some(("file", words))
@@ -271,18 +272,18 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
 /// About the name of a file.
 pub fn extension_not_taken(kind: &str, files: &Files) -> String {
     format!(
-        "The extension of this name stands for the type {kind}. Taken here: {}",
+        "The extension of this name means the type {kind}. Accepted types: {}",
         files.config().types.join(", ")
     )
 }
 
 pub fn too_many(most: usize) -> String {
-    format!("Choose {most} files or fewer at once: none of these was kept")
+    format!("Choose {most} files or fewer at once: none of these was saved")
 }
 
 pub fn too_large(name: &str, most: i64) -> String {
     let most = for_reading(most);
-    format!("“{name}” is too large: a file can have {most}")
+    format!("“{name}” is too large: the limit is {most}")
 }
 
 /// The same for a program.

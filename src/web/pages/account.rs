@@ -39,9 +39,9 @@ pub async fn ask_to_revoke_shares(SignedIn(who): SignedIn, page: Page) -> Answer
         &page,
         &Confirm {
             title: "Revoke all links to your files",
-            text: "Nobody can open a file by a link that you made before. The files stay, and you \
-                   can make new links.",
-            facts: vec![("Open links", open.to_string())],
+            text: "The links that you created so far stop working at once. Your files stay, and \
+                   you can create new links.",
+            facts: vec![("Active links", open.to_string())],
             action: "/account/shares",
             button: "Revoke all links",
             back: "/account",

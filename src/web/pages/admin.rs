@@ -185,7 +185,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let (mut fields, changes) = NameFields::read(&sent, &account)?;
     if let Some((changes, expected)) = changes {
         match page.administration.update(id, changes, expected).await {
-            Ok(_) => return Ok(page.go_with_notice(&path(id), "The names are changed.")),
+            Ok(_) => return Ok(page.go_with_notice(&path(id), "Profile saved.")),
             Err(refused) => fields.note(refused, Some(&account))?,
         }
     }
@@ -200,7 +200,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
 pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
-    let malformed = Problem::malformed("There is no such role. Nothing was saved.");
+    let malformed = Problem::malformed("Unknown role. Nothing was saved.");
     let role = Role::parse(sent.text("role")).ok_or(malformed)?;
     let mut typed = Field::kept(sent.text("groups"));
     if let Some(groups) = typed.note(Groups::parse(sent.text("groups"))) {
@@ -213,7 +213,7 @@ pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
             .update(id, changes, Expected::Any)
             .await?;
         let open = stay_open(page.shares.count_open(id).await?);
-        let notice = format!("Role and groups are changed.{open}");
+        let notice = format!("Role and groups saved.{open}");
         return Ok(page.go_with_notice(&path(id), &notice));
     }
     let form = OneAccount {
@@ -255,7 +255,7 @@ fn quota(text: &str, limit: i64, places: usize) -> Result<Option<i64>, Refusal> 
     }
     let number = from_decimal(text, places).filter(|number| *number <= limit);
     let limit = decimal(limit, places);
-    let words = || format!("Enter a number from 0 to {limit}, or nothing").into();
+    let words = || format!("Enter a number from 0 to {limit}, or leave it empty").into();
     number.map(Some).ok_or_else(words)
 }
 
@@ -282,7 +282,7 @@ fn from_decimal(text: &str, places: usize) -> Option<i64> {
 
 pub async fn set_state(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
-    let malformed = Problem::malformed("There is no such state. Nothing was saved.");
+    let malformed = Problem::malformed("Unknown state. Nothing was saved.");
     let state = State::parse(sent.text("state")).ok_or(malformed)?;
     let changes = Changes {
         state: Some(state),
@@ -293,13 +293,11 @@ pub async fn set_state(_: RecentAdministrator, page: Page, sent: Form) -> Answer
         .await?;
     let open = page.shares.count_open(account.id).await?;
     let notice = match (state, open) {
-        (State::Active, open) => format!("The account is active again.{}", stay_open(open)),
-        (State::Disabled, 0) => {
-            "The account is disabled, and its owner signed out everywhere.".to_owned()
-        }
+        (State::Active, open) => format!("The account is enabled.{}", stay_open(open)),
+        (State::Disabled, 0) => "The account is disabled and signed out everywhere.".to_owned(),
         (State::Disabled, open) => format!(
-            "The account is disabled, and its owner signed out everywhere. Links to its \
-             files ({open}) open again when it is active. Revoke them below if they should not."
+            "The account is disabled and signed out everywhere. Links to its files \
+             ({open}) work again when it is enabled. Revoke them below to prevent that."
         ),
     };
     Ok(page.go_with_notice(&path(account.id), &notice))

@@ -42,8 +42,8 @@ pub async fn show(SignedInOrLink(access): SignedInOrLink, page: Page) -> Answer 
             let claims = &identity.claims;
             let mut facts = who(&claims.username, &claims.email, identity.role.as_str());
             facts.push(time("Signed in", identity.session_started));
-            facts.push(time("This token ends", claims.exp));
-            facts.push(time("This session ends", identity.session_ends));
+            facts.push(time("Token expires", claims.exp));
+            facts.push(time("Session expires", identity.session_ends));
             facts.push(text("From", from(&identity.client)));
             (identity.greeting(), facts, access_claims(claims))
         }
@@ -52,7 +52,7 @@ pub async fn show(SignedInOrLink(access): SignedInOrLink, page: Page) -> Answer 
             let mut facts = who(&account.username, &account.email, account.role.as_str());
             facts.push(time("Signed in", claims.auth_time));
             facts.push(Fact {
-                label: "This link ends",
+                label: "Link expires",
                 value: FactValue::Time {
                     iso: rfc3339(claims.exp),
                     text: for_reading_to_the_second(claims.exp),
@@ -113,7 +113,7 @@ fn from(client: &Client) -> String {
 
 fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
     let mut all = registered(&claims.iss, &claims.aud, &claims.sub, &claims.jti);
-    all.push(claim("sid", &claims.sid, "The session it belongs to"));
+    all.push(claim("sid", &claims.sid, "Session ID"));
     all.extend(times(
         claims.iat,
         claims.nbf,
@@ -122,9 +122,9 @@ fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
         &claims.amr,
     ));
     for (name, value, meaning) in [
-        ("username", &claims.username, "The username"),
-        ("name", &claims.name, "The name"),
-        ("email", &claims.email, "The email address"),
+        ("username", &claims.username, "Username"),
+        ("name", &claims.name, "Name"),
+        ("email", &claims.email, "Email address"),
     ] {
         all.extend(value.iter().map(|value| claim(name, value, meaning)));
     }
@@ -134,11 +134,7 @@ fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
         "Role of the account",
     ));
     if !claims.groups.is_empty() {
-        all.push(claim(
-            "groups",
-            claims.groups.join(", "),
-            "The groups that it is in",
-        ));
+        all.push(claim("groups", claims.groups.join(", "), "Groups"));
     }
     all
 }
@@ -152,7 +148,7 @@ fn link_claims(claims: &LinkClaims) -> Vec<Claim<'_>> {
         claims.auth_time,
         &claims.amr,
     ));
-    all.push(claim("path", &claims.path, "The one page it opens"));
+    all.push(claim("path", &claims.path, "The page it opens"));
     all
 }
 
@@ -174,12 +170,12 @@ fn times(
 ) -> [Claim<'static>; 5] {
     [
         claim("iat", iat.to_string(), "Issued at"),
-        claim("nbf", nbf.to_string(), "Good from"),
-        claim("exp", exp.to_string(), "Good until"),
+        claim("nbf", nbf.to_string(), "Valid from"),
+        claim("exp", exp.to_string(), "Expires at"),
         claim(
             "auth_time",
             auth_time.to_string(),
-            "When the password was last given",
+            "When the password was last entered",
         ),
         claim("amr", amr.join(", "), "Authentication methods"),
     ]

@@ -160,11 +160,13 @@ fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
 fn who(guard: Guard) -> &'static str {
     match guard {
         Guard::Public | Guard::PublicToken | Guard::Open | Guard::OneTime => "Everyone.",
-        Guard::SignedInOrLink => "Who is signed in, or holds a link.",
-        Guard::SignedIn => "Who is signed in.",
-        Guard::Recent => "Who is signed in and gave the password within ten minutes.",
+        Guard::SignedInOrLink => "Signed in, or with a link.",
+        Guard::SignedIn => "Signed in.",
+        Guard::Recent => "Signed in, with the password entered in the last ten minutes.",
         Guard::Administrator => "Administrators.",
-        Guard::RecentAdministrator => "Administrators who gave the password within ten minutes.",
+        Guard::RecentAdministrator => {
+            "Administrators, with the password entered in the last ten minutes."
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
             Ok(_) => {
                 // So that this browser is greeted by it from now on; others are within minutes.
                 let grant = page.sessions.issue_again(&who, Again::Renamed).await?;
-                page.leave_notice("Your names are changed.");
+                page.leave_notice("Profile saved.");
                 return page.let_in(&grant, "/account");
             }
             Err(refused) => fields.note(refused, Some(&own(&page, &who).await?))?,

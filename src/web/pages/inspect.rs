@@ -59,7 +59,7 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
         Kind::Access => ("Session", "It is active."),
         Kind::Link => (
             "Link",
-            "It has not been used up, and its maker could still sign in.",
+            "It has not been used up, and the account that created it can still sign in.",
         ),
         Kind::Share => (
             "Share link",
@@ -68,7 +68,7 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
         Kind::Foreign | Kind::Opaque => return Ok(report),
     };
     if !report.is_accepted() {
-        let why = "Only of a token that is good by itself.";
+        let why = "Checked only if no other check fails.";
         report.add(what, Outcome::NotChecked, why);
         return Ok(report);
     }
@@ -83,12 +83,16 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
     match known {
         Ok(()) => report.add(what, Outcome::Passed, goes_on),
         Err(NotSignedIn::Ended) => {
-            let why = "It has ended: the token opens nothing any more.";
+            let why = "It has ended: the token no longer works.";
             report.add(what, Outcome::Failed, why);
         }
         // Its time may have come meanwhile.
         Err(NotSignedIn::Token(refused)) => {
-            report.add(what, Outcome::Failed, format!("Meanwhile {refused}."));
+            report.add(
+                what,
+                Outcome::Failed,
+                format!("In the meantime, {refused}."),
+            );
         }
         Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
     }

@@ -39,7 +39,7 @@ fn again(password: &Field, errors: &[FieldError]) -> &'static str {
 fn stay_open(count: i64) -> String {
     match count {
         0 => String::new(),
-        1 => " 1 link to files stays open.".to_owned(),
-        count => format!(" {count} links to files stay open."),
+        1 => " 1 link to files still works.".to_owned(),
+        count => format!(" {count} links to files still work."),
     }
 }

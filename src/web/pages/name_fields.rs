@@ -93,11 +93,11 @@ impl NameFields {
                 .refuse("This username is taken. Choose another one"),
             (Refused::Taken(Conflict::Email), _) => self
                 .email
-                .refuse("There is an account with this email address. Use another one"),
+                .refuse("Another account has this email address. Use another one"),
             (Refused::Reserved(words), _) => self.username.refuse(&words),
             (Refused::Nameless, _) => self
                 .username
-                .refuse("Enter a username, or an email address, or both"),
+                .refuse("Enter a username, an email address, or both"),
             // What was typed stays, and counts if it is sent again.
             (Refused::Stale, Some(account)) => {
                 self.version = account.version;

@@ -86,7 +86,7 @@ pub async fn ask_to_end(SignedIn(who): SignedIn, page: Page) -> Answer {
         &page,
         &Confirm {
             title: "Sign out this device",
-            text: "Whoever uses it has to sign in again.",
+            text: "You have to sign in again on that device.",
             facts: vec![
                 ("Device", device(&session)),
                 ("From", session.client.address.clone()),
@@ -119,7 +119,7 @@ pub async fn ask_to_end_others(_: SignedIn, page: Page, _: SignedIn) -> Answer {
         &page,
         &Confirm {
             title: "Sign out everywhere else",
-            text: "Every device but this one has to sign in again, and links to your pages end.",
+            text: "Your other devices are signed out, and links to your pages stop working.",
             facts: Vec::new(),
             action: OTHERS,
             button: "Sign out everywhere else",

@@ -76,7 +76,7 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
         Err(Refused::Password) => {
             let mut password = Field::default();
             password.refuse(match typed {
-                Some(_) => "That is not the password of this link",
+                Some(_) => "This is not the password of this link",
                 None => "Enter the password",
             });
             let shown = Shared {

@@ -53,7 +53,7 @@ impl SignUpFields {
                 .refuse("This username is taken. Choose another one"),
             SignUpError::Taken(Conflict::Email) => self
                 .email
-                .refuse("There is an account with this email address. Use another one, or sign in"),
+                .refuse("Another account has this email address. Use another one, or sign in"),
             SignUpError::Reserved(words) => self.username.refuse(&words),
             SignUpError::Password(HashError::Weak) => self.password.refuse(super::WEAK_PASSWORD),
             SignUpError::Password(HashError::Busy(_)) => return Err(BUSY),

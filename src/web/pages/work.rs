@@ -115,9 +115,11 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let mut title = Field::kept(sent.text("title"));
     if let Some(parsed) = title.note(Title::parse(sent.text("title"))) {
         match page.work.add(who.account, parsed, None).await {
-            Ok(_) => return Ok(page.go_with_notice(&part.at(LIST), "Added at the end.")),
+            Ok(_) => {
+                return Ok(page.go_with_notice(&part.at(LIST), "Added at the end of the list."));
+            }
             Err(Refused::TooMany) => title.refuse(&format!(
-                "You have {ITEMS_MAX} items, and there can be no more. Delete some of them first"
+                "You have reached the limit of {ITEMS_MAX} items. Delete some of them first"
             )),
             Err(refused) => return Err(refused.into()),
         }

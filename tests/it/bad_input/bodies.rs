@@ -124,7 +124,7 @@ fn a_body_cut_off_half_way_is_refused_and_changes_nothing() {
         wire.say_no_more();
         let answer = wire.hear();
         assert_eq!(status_of(&answer), "400", "{answer}");
-        assert!(answer.contains("It broke off half-way. Nothing was saved."));
+        assert!(answer.contains("The request was interrupted. Nothing was saved."));
         let mut wire = Wire::to(door.address);
         wire.say(form_head("/signup") + rest.as_str());
         drop(wire);

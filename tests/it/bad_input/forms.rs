@@ -409,7 +409,7 @@ fn a_name_or_address_that_is_taken_is_named_whatever_its_case() {
     let username = error("username", "This username is taken. Choose another one");
     let email = error(
         "email",
-        "There is an account with this email address. Use another one, or sign in",
+        "Another account has this email address. Use another one, or sign in",
     );
     for (name, address, errors) in [
         ("ADA", "new@example.com", &[username.clone()][..]),
@@ -422,7 +422,11 @@ fn a_name_or_address_that_is_taken_is_named_whatever_its_case() {
             (reply.value("Username"), reply.value("Email address")),
             (name.to_owned(), address.to_owned())
         );
-        assert!(reply.text("#password-hint").starts_with("Enter it again"));
+        assert!(
+            reply
+                .text("#password-hint")
+                .starts_with("Enter the password again")
+        );
         assert_eq!(
             reply
                 .cookies()

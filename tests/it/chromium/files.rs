@@ -69,8 +69,8 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
         seen["words"].as_array().unwrap(),
         &["Uploading.", "Sent. The server is checking the file."],
     );
-    assert_eq!(chromium.text(".notice"), "“Year.txt” is uploaded.");
-    assert_eq!(chromium.focus(), "“Year.txt” is uploaded.");
+    assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
+    assert_eq!(chromium.focus(), "“Year.txt” has been uploaded.");
     assert!(chromium.text("tbody").contains("The whole year"));
     assert_eq!(chromium.path(), "/files");
     assert_eq!(chromium.evaluate("return history.length"), pages);
@@ -84,7 +84,7 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
     let two = [drawer.file("a.txt", "a"), drawer.file("b.txt", "b")];
     chromium.choose("Files", &[&two[0], &two[1]]);
     chromium.press("Upload");
-    assert_eq!(chromium.text(".notice"), "2 files are uploaded.");
+    assert_eq!(chromium.text(".notice"), "2 files have been uploaded.");
     let seen = chromium.evaluate("return seen.words.filter((it) => it === 'Uploading.')");
     assert_eq!(seen.as_array().unwrap().len(), 2);
     chromium.reload();
@@ -106,7 +106,7 @@ fn files_are_uploaded_with_javascript_switched_off() {
     let two = [drawer.file("a.txt", "a"), drawer.file("b.txt", "b")];
     chromium.choose("Files", &[&two[0], &two[1]]);
     chromium.press("Upload");
-    assert_eq!(chromium.text(".notice"), "2 files are uploaded.");
+    assert_eq!(chromium.text(".notice"), "2 files have been uploaded.");
     assert!(chromium.shows("a", "a.txt") && chromium.shows("a", "b.txt"));
 }
 
@@ -123,7 +123,7 @@ fn files_can_be_dropped_on_the_form() {
     assert_eq!(is_marked(), false);
     assert_eq!(chromium.text("form [role=status]"), "Chosen: 2 files");
     chromium.press("Upload");
-    assert_eq!(chromium.text(".notice"), "2 files are uploaded.");
+    assert_eq!(chromium.text(".notice"), "2 files have been uploaded.");
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn a_refused_file_is_shown_with_the_reason_as_without_a_script() {
         assert_eq!(chromium.focus(), "Files");
         chromium.choose("Files", &[&drawer.file("hedge.txt", "Not a picture.")]);
         chromium.press("Upload");
-        assert_eq!(chromium.text(".notice"), "“hedge.txt” is uploaded.");
+        assert_eq!(chromium.text(".notice"), "“hedge.txt” has been uploaded.");
     }
 }
 
-const TOO_LARGE: &str = "“large.txt” is too large: a file can have 1 MB";
+const TOO_LARGE: &str = "“large.txt” is too large: the limit is 1 MB";
 
 #[test]
 fn what_is_too_large_or_too_much_is_told_before_it_is_sent() {
@@ -234,12 +234,12 @@ fn an_upload_that_breaks_off_is_told_and_can_be_sent_again() {
     assert_eq!(chromium.focus(), "Upload");
     chromium.unthrottle();
     chromium.press("Upload");
-    assert_eq!(chromium.text(".notice"), "“Year.txt” is uploaded.");
+    assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
     assert!(chromium.text("tbody").contains("Kept"));
 }
 
 #[test]
-fn whoever_is_signed_out_meanwhile_is_asked_to_sign_in() {
+fn an_upload_after_a_sign_out_leads_to_the_sign_in_page() {
     let (door, drawer) = (Door::open(), Drawer::new());
     let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
         return;
@@ -256,7 +256,7 @@ fn whoever_is_signed_out_meanwhile_is_asked_to_sign_in() {
 }
 
 #[test]
-fn whoever_leaves_the_page_ends_the_upload() {
+fn leaving_the_page_ends_the_upload() {
     let (door, drawer) = (Door::open(), Drawer::new());
     let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
         return;
@@ -291,14 +291,14 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
     chromium.choose("Files", &[&drawer.file("hedge.txt", "green")]);
     tab_to(&chromium, "Upload");
     chromium.turn_page(|| chromium.strike(Key::Enter));
-    assert_eq!(chromium.focus(), "“hedge.txt” is uploaded.");
+    assert_eq!(chromium.focus(), "“hedge.txt” has been uploaded.");
     tab_to(&chromium, "hedge.txt");
     chromium.turn_page(|| chromium.strike(Key::Enter));
     tab_to(&chromium, "Expires after");
     chromium.strike("7");
-    tab_to(&chromium, "Make a link");
+    tab_to(&chromium, "Create link");
     chromium.turn_page(|| chromium.strike(Key::Enter));
-    let label = "1. Link that ends 22 January 2027, 08:00 UTC";
+    let label = "1. Link expires 22 January 2027, 08:00 UTC";
     tab_to(&chromium, label);
     // All of it is selected, ready to be copied.
     let link = chromium.attribute(label, "value").unwrap();
@@ -326,8 +326,8 @@ fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
         ("Download limit (optional)", "1"),
         ("Link password (optional)", PASSWORD),
     ]);
-    chromium.press("Make a link");
-    let label = "1. Link that ends 16 January 2027, 08:00 UTC With a password";
+    chromium.press("Create link");
+    let label = "1. Link expires 16 January 2027, 08:00 UTC With a password";
     let link = chromium.attribute(label, "value").unwrap();
 
     let downloads = Drawer::new();
@@ -338,13 +338,13 @@ fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
     assert!(other.text("dl").contains("1 download"));
     other.press("Download");
     assert_eq!(other.text(".errors li"), "Enter the password");
-    other.fill("Password of this link", "canary-another");
+    other.fill("Link password", "canary-another");
     other.press("Download");
     assert_eq!(
         other.text(".errors li"),
         "That is not the password of this link"
     );
-    other.fill("Password of this link", PASSWORD);
+    other.fill("Link password", PASSWORD);
     other.click("button", "Download");
     arrives(&downloads.0.path().join("hedge.txt"), "green");
     assert_eq!(other.heading(), "hedge.txt");

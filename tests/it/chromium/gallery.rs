@@ -164,7 +164,7 @@ fn administration(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.follow("bob");
     gallery.keep("one-account");
     gallery.chromium.fill("Username", "not a name");
-    gallery.chromium.press("Save the names");
+    gallery.chromium.press("Save profile");
     gallery.keep("one-account-errors");
     gallery.open("/account/email");
     gallery.keep("names");
@@ -354,9 +354,7 @@ fn shares(gallery: &mut Gallery, door: &Door) {
     gallery.keep("share-password");
     gallery.chromium.press("Download");
     gallery.keep("share-password-missing");
-    gallery
-        .chromium
-        .fill("Password of this link", "canary-another");
+    gallery.chromium.fill("Link password", "canary-another");
     gallery.chromium.press("Download");
     gallery.keep("share-password-wrong");
     door.sql("UPDATE files SET name = 'WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW.txt'");

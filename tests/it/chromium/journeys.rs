@@ -190,7 +190,7 @@ fn a_link_opens_the_dashboard_for_a_while_and_signs_nobody_in() {
 }
 
 #[test]
-fn whoever_comes_back_after_the_token_has_ended_goes_on() {
+fn a_visit_after_the_access_token_has_expired_continues_the_session() {
     let door = Door::open();
     door.signed_up("ada");
     let Some(chromium) = Chromium::at(&door.url) else {

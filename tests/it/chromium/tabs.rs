@@ -11,7 +11,7 @@ fn sign_in(chromium: &Chromium, name: &str) {
 }
 
 #[test]
-fn a_page_left_open_in_another_tab_does_nothing_to_whoever_has_signed_in_since() {
+fn a_page_left_open_in_another_tab_does_not_act_on_a_later_session() {
     let door = Door::open();
     door.signed_up("hanna");
     door.signed_up("ivan");
@@ -76,7 +76,7 @@ fn what_was_typed_while_another_tab_signed_out_is_there_again() {
     assert!(
         chromium
             .text(".notice")
-            .contains("What you typed is here again")
+            .contains("Your input is shown again")
     );
     chromium.press("Add");
     assert!(chromium.text("li").contains("Cut the hedge “today”"));

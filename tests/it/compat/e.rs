@@ -100,8 +100,8 @@ fn the_reader_of_tutorial_e_lists_and_adds_work() {
     let others = show_to_e(&door, &token_of_e(&door, "bob"));
     assert_eq!(seen(&others), (200, empty, JSON), "one's own");
     for (body, why) in [
-        (json!({}), "Enter what there is to do"),
-        (json!({"title": 1}), "Enter what there is to do"),
+        (json!({}), "Enter a title"),
+        (json!({"title": 1}), "Enter a title"),
         (
             json!({"title": "x", "owner": "bob"}),
             "owner is not taken here",

@@ -88,7 +88,7 @@ fn a_name_is_only_data_however_hostile_it_is() {
 }
 
 #[test]
-fn a_name_that_is_no_text_is_refused_or_made_good_but_never_a_fault() {
+fn a_name_that_is_not_text_is_refused_or_repaired_but_never_a_fault() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let names: [&[u8]; 5] = [
@@ -331,7 +331,7 @@ fn only_the_types_of_the_setting_are_taken() {
     for content in [&b"%PDF-1.7"[..], b"\0\x01\x02", b"PK\x03\x04"] {
         let form = Multipart::new().typed_file("file", "a", "image/png", content);
         let reply = ada.send_files(API, &form);
-        field_refused(&door, &reply, "file", "Taken here: image/*, text/plain");
+        field_refused(&door, &reply, "file", "Accepted types: image/*, text/plain");
     }
     for (name, kind) in [
         ("a.html", "text/html"),
@@ -340,7 +340,7 @@ fn only_the_types_of_the_setting_are_taken() {
         let reply = ada.send_files(API, &one(name, "words"));
         let words = format!(
             "“{name}”: The extension of this name stands for the type {kind}. \
-             Taken here: image/*, text/plain"
+             Accepted types: image/*, text/plain"
         );
         field_refused(&door, &reply, "file", &words);
     }
@@ -357,7 +357,7 @@ fn only_the_types_of_the_setting_are_taken() {
     };
     let fields = refused(&rename("a.html"), 422, "invalid_fields");
     let words = "The extension of this name stands for the type text/html. \
-                 Taken here: image/*, text/plain";
+                 Accepted types: image/*, text/plain";
     assert_eq!(fields, serde_json::json!({ "name": words }));
     let page = door.browser();
     page.sign_in("ada", PASSWORD);
@@ -421,7 +421,7 @@ fn a_part_of_another_name_is_refused() {
 }
 
 #[test]
-fn what_is_no_multipart_form_is_refused() {
+fn a_body_that_is_not_a_multipart_form_is_refused() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let body = one("a.txt", "a").whole();
@@ -566,7 +566,7 @@ fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
 }
 
 #[test]
-fn a_length_that_promises_more_than_comes_is_no_file() {
+fn a_body_shorter_than_its_declared_length_is_not_saved() {
     let door = Door::open();
     let access = door.signed_up("ada").access();
     let mut wire = Wire::to(door.address);

@@ -205,7 +205,7 @@ fn a_name_is_told_in_ascii_and_whole() {
 }
 
 #[test]
-fn only_what_is_harmless_is_shown_and_only_on_the_page() {
+fn only_harmless_types_are_shown_inline_and_only_on_the_page() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let holder = door.program(Some(&ada.access()));
@@ -308,7 +308,7 @@ fn a_large_file_is_read_in_parts_that_fit_together() {
 }
 
 #[test]
-fn somebody_elses_file_is_not_there() {
+fn another_accounts_file_is_not_found() {
     let door = Door::open();
     let bob = door.signed_up("bob");
     let holder = door.program(Some(&bob.access()));

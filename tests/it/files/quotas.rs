@@ -166,7 +166,7 @@ fn who_saves_one_limit_on_the_page_leaves_the_other_as_it_was_to_the_byte() {
         let page = house.root.get(&path);
         assert_eq!(page.value(megabytes), shown);
         let fields = [(files, "2")];
-        let saved = house.root.submit(&page, "Save the limits", &fields);
+        let saved = house.root.submit(&page, "Save limits", &fields);
         assert_eq!(saved.status, 303, "{shown}");
         let quota = told(&house.holder.get(&house.quota()));
         assert_eq!(quota[2..], [2, bytes], "{shown}");

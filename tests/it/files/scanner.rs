@@ -127,7 +127,7 @@ fn a_virus_is_refused_wherever_it_stands() {
         let reply = ada.send_files(API, &one("letter.com", &content));
         let fields = refused(&reply, 422, "invalid_fields");
         let words = text(&fields, "file");
-        assert!(words.contains("“letter.com” has a virus in it"), "{words}");
+        assert!(words.contains("“letter.com” contains a virus"), "{words}");
         only(&door, 0);
     }
     let clean_first = one("a.txt", "a").file("file", "b.com", eicar());
@@ -141,7 +141,7 @@ fn a_virus_is_refused_wherever_it_stands() {
         reply.errors(),
         [(
             "file".to_owned(),
-            "“letter.com” has a virus in it, and was not kept".to_owned()
+            "“letter.com” contains a virus and was not saved".to_owned()
         )]
     );
     only(&door, 0);
@@ -166,7 +166,7 @@ fn a_virus_that_comes_in_pieces_is_found_too() {
     wire.say("0\r\n\r\n");
     let answer = wire.hear();
     assert_eq!(status_of(&answer), "422", "{answer}");
-    assert!(answer.contains("has a virus in it"), "{answer}");
+    assert!(answer.contains("contains a virus"), "{answer}");
     only(&door, 0);
 }
 
@@ -257,7 +257,7 @@ fn a_scanner_that_hangs_up_on_a_file_that_is_too_large_is_heard_all_the_same() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_hangs_up_on_the_scanner() {
+fn an_interrupted_upload_closes_the_connection_to_the_scanner() {
     let clamd = Clamd::finding_eicar();
     let door = clamd.door();
     let access = door.signed_up("ada").access();

@@ -159,7 +159,7 @@ fn an_image_that_has_ended_the_server_three_times_is_not_tried_again() {
 /// taken away one of its libraries.
 #[cfg(unix)]
 #[test]
-fn a_decoder_that_cannot_be_started_is_no_attempt_of_the_image() {
+fn a_decoder_that_cannot_be_started_does_not_count_as_an_attempt() {
     use std::os::unix::fs::PermissionsExt;
 
     let place = Place::new();

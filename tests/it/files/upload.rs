@@ -83,7 +83,7 @@ fn the_form_of_the_page_uploads_what_was_chosen() {
         reply.body
     );
     let page = ada.follow(&reply);
-    assert_eq!(page.text(".notice"), "“letter.txt” is uploaded.");
+    assert_eq!(page.text(".notice"), "“letter.txt” has been uploaded.");
     assert!(
         page.text("tbody tr").contains("letter.txt To grandmother"),
         "{}",
@@ -91,7 +91,10 @@ fn the_form_of_the_page_uploads_what_was_chosen() {
     );
     let two = one("a.txt", "a").file("file", "b.txt", "b");
     let reply = ada.send_own_files("/files", &two);
-    assert_eq!(ada.follow(&reply).text(".notice"), "2 files are uploaded.");
+    assert_eq!(
+        ada.follow(&reply).text(".notice"),
+        "2 files have been uploaded."
+    );
     only(&door, 3);
 }
 
@@ -148,12 +151,12 @@ fn what_is_wrong_with_an_upload_stands_on_the_page_with_what_was_typed() {
         (
             described("large.txt", "Words", &large),
             "file",
-            "“large.txt” is too large: a file can have 1 MB",
+            "“large.txt” is too large: the limit is 1 MB",
         ),
         (
             described("a.txt", "Words", "a").file("file", "b.txt", "b"),
             "description",
-            "A description is for one file: choose one, or leave it out",
+            "A description is only for a single file: choose one file, or leave the description empty",
         ),
     ] {
         let page = ada.send_own_files("/files", &form);
@@ -303,7 +306,7 @@ fn a_form_from_elsewhere_is_refused_before_its_file_is_read() {
 }
 
 #[test]
-fn nobody_uploads_anything_without_a_token() {
+fn an_upload_needs_a_token() {
     let door = Door::open();
     refused(
         &door.program(None).send_files(API, &one("a.txt", "a")),
@@ -396,7 +399,7 @@ fn together_files_stay_within_the_quota_to_the_byte() {
 }
 
 #[test]
-fn nobody_has_more_files_than_the_quota() {
+fn an_account_cannot_have_more_files_than_its_quota() {
     let door = Door::with(&[("files.quota_files", "2")]);
     let ada = program(&door, "ada");
     let three = one("a.txt", "a").file("file", "b.txt", "b");
@@ -470,7 +473,7 @@ fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
-fn who_sends_as_much_at_once_as_one_may_keeps_nobody_else_waiting() {
+fn one_accounts_uploads_do_not_delay_another_account() {
     let door = Door::open();
     let access = door.signed_up("ada").access();
     let mut open: Vec<_> = (0..8)

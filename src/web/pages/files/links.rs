@@ -84,9 +84,9 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                 let notice = "The link was created. Copy it from the list below.";
                 return Ok(page.go_with_notice(&path(id), notice));
             }
-            Err(Refused::TooMany) => fields.0.refuse(
-                "This file has 100 links, and there can be no more. Take some of them back first",
-            ),
+            Err(Refused::TooMany) => fields
+                .0
+                .refuse("This file has reached the limit of 100 links. Revoke some of them first"),
             Err(refused) => return Err(refused.into()),
         },
         Err(wrong) => {
@@ -123,8 +123,8 @@ pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
     confirm::ask(
         &page,
         &Confirm {
-            title: "Take this link back",
-            text: "Whoever has it will not be able to open the file with it.",
+            title: "Revoke this link",
+            text: "The link stops working at once.",
             facts: vec![
                 ("File", file.name),
                 ("Made", for_reading(share.created_at)),
@@ -136,7 +136,7 @@ pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
                 ),
             ],
             action: &format!("{}/shares/{share_id}", path(file.id)),
-            button: "Take this link back",
+            button: "Revoke this link",
             back: &path(file.id),
         },
     )
