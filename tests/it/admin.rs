@@ -285,10 +285,7 @@ fn names_are_changed_by_their_owner_and_by_administrators() {
             .contains("email")
     );
     let nameless = errors(&[("Username", ""), ("Email address", "")]);
-    assert_eq!(
-        nameless[0].1,
-        "Enter a username, or an email address, or both"
-    );
+    assert_eq!(nameless[0].1, "Enter a username, an email address, or both");
 
     // Meanwhile somebody else changes it: what was typed is kept, and counts the second time.
     let page = ada.get("/account/email");

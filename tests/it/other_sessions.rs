@@ -154,7 +154,7 @@ fn a_form_that_acts_on_an_account_acts_only_in_the_session_that_it_was_made_for(
         let page = ivan.follow(&again);
         if page.status == 200 {
             let notice = page.text(".notice");
-            let words = "You have signed in again since you opened this page";
+            let words = "You have signed in again since this page was opened";
             assert!(
                 notice.starts_with(words) || path == "/logout",
                 "{path} {notice}"
@@ -282,7 +282,7 @@ fn what_was_typed_into_any_form_is_there_again_after_the_same_person_has_signed_
         let words = if kept.is_empty() {
             "Nothing was changed, because you were signed out."
         } else {
-            "Nothing was saved, because you were signed out. Sign in with the same account, and what you typed is there again."
+            "Nothing was saved, because you were signed out. Sign in with the same account, and your input is shown again."
         };
         let note = sign_in.text(".note");
         assert!(note.starts_with(words), "{} {note}", form.action);
@@ -430,13 +430,13 @@ fn a_form_that_needs_the_password_again_comes_back_with_what_was_typed() {
     assert_eq!(led.location(), "/account/verify?next=/account/email");
     let asked = ada.follow(&led);
     assert!(
-        asked.text("main").contains("What you typed is kept"),
+        asked.text("main").contains("Your input is kept"),
         "{}",
         asked.body
     );
     let wrong = ada.submit(&asked, "Confirm", &[("Password", "canary-wrong")]);
     assert!(
-        wrong.text("main").contains("What you typed is kept"),
+        wrong.text("main").contains("Your input is kept"),
         "{}",
         wrong.body
     );
@@ -447,7 +447,7 @@ fn a_form_that_needs_the_password_again_comes_back_with_what_was_typed() {
     assert!(
         again
             .text(".notice")
-            .starts_with("Your password was needed first")
+            .starts_with("You had to enter your password first")
     );
     assert_eq!(ada.submit(&again, "Save", &[]).status, 303);
     assert!(ada.get("/account").text("dl").contains("Ada L."));
@@ -477,8 +477,8 @@ fn what_cannot_be_kept_is_said() {
     for (length, expected) in [
         (2_000, "Nothing was saved, because you were signed out."),
         (2_300, "Nothing was saved, because you were signed out."),
-        (2_700, "Nothing was saved, and what you typed is too long"),
-        (5_000, "Nothing was saved, and what you typed is too long"),
+        (2_700, "Nothing was saved, and your input is too long"),
+        (5_000, "Nothing was saved, and your input is too long"),
         // Without its token nobody knows whose form it was.
         (50_000, ""),
     ] {

@@ -180,7 +180,7 @@ fn what_is_too_large_or_too_much_is_told_before_it_is_sent() {
          document.querySelector('[type=file]').files = many.files",
     );
     chromium.click("button", "Upload");
-    let words = "Choose 100 files or fewer at once: none of these was kept";
+    let words = "Choose 100 files or fewer at once: none of these was saved";
     assert_eq!(told(), words);
     // What a browser hands over of a folder.
     chromium.evaluate(
@@ -342,7 +342,7 @@ fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
     other.press("Download");
     assert_eq!(
         other.text(".errors li"),
-        "That is not the password of this link"
+        "This is not the password of this link"
     );
     other.fill("Link password", PASSWORD);
     other.click("button", "Download");

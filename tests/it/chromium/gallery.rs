@@ -261,7 +261,7 @@ fn files(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.choose("Files", &[&file("Notes.md")]);
     gallery.chromium.click("button", "Upload");
     let words = || gallery.chromium.text("form [role=status]");
-    wait_until("it breaks off", || words().contains("broke off"));
+    wait_until("it breaks off", || words().contains("was interrupted"));
     gallery.chromium.complaints();
     gallery.keep("files-broken-off");
     gallery.chromium.unthrottle();

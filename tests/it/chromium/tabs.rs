@@ -66,11 +66,7 @@ fn what_was_typed_while_another_tab_signed_out_is_there_again() {
     chromium.turn_to(&first);
     chromium.press("Add");
     assert_eq!(chromium.heading(), "Sign in");
-    assert!(
-        chromium
-            .text(".note")
-            .contains("what you typed is there again")
-    );
+    assert!(chromium.text(".note").contains("your input is shown again"));
     sign_in(&chromium, "hanna");
     assert_eq!(chromium.path(), "/work");
     assert!(

@@ -390,7 +390,7 @@ fn a_description_that_will_not_do_is_refused() {
     }
     let several = described("a.txt", "Of which?", "a").file("file", "b.txt", "b");
     let reply = ada.send_files(API, &several);
-    field_refused(&door, &reply, "description", "for one file");
+    field_refused(&door, &reply, "description", "for a single file");
     let two = described("a.txt", "one", "a").text("description", "two");
     refused(&ada.send_files(API, &two), 400, "malformed");
     let endless = described("a.txt", &"a".repeat(5000), "a");
@@ -557,7 +557,7 @@ fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
     page.sign_in("ada", PASSWORD);
     let told = page.send_own_files("/files", &more);
     assert_eq!(told.status, 422);
-    let words = "Choose 100 files or fewer at once: none of these was kept";
+    let words = "Choose 100 files or fewer at once: none of these was saved";
     assert_eq!(told.errors(), [("file".to_owned(), words.to_owned())]);
     let made = ada.send_files(API, &hundred);
     assert_eq!(made.status, 201, "{}", made.body);

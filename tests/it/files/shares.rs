@@ -287,8 +287,8 @@ fn a_link_with_a_password_opens_by_it_alone() {
     let page = anybody.get(&link);
     for (typed, words) in [
         ("", "Enter the password"),
-        ("canary-another", "That is not the password of this link"),
-        (PASSWORD, "That is not the password of this link"),
+        ("canary-another", "This is not the password of this link"),
+        (PASSWORD, "This is not the password of this link"),
     ] {
         let refused = anybody.submit(&page, "Download", &[(label, typed)]);
         assert_eq!(refused.status, 422);
@@ -510,7 +510,7 @@ fn the_inspector_knows_whether_a_link_was_revoked_or_used_up() {
             ended.contains("It is not accepted. Failed: Share link"),
             "{ended}"
         );
-        assert!(ended.contains("It has ended: the token opens nothing any more"));
+        assert!(ended.contains("It has ended: the token no longer works"));
     }
 }
 

@@ -382,7 +382,10 @@ fn together_files_stay_within_the_quota_to_the_byte() {
     let first = uploaded(&ada, &one("a.bin", noise(600_000)));
     let reply = ada.send_files(API, &one("b.bin", noise(400_001)));
     let fields = refused(&reply, 409, "over_quota");
-    assert!(text(&fields, "file").contains("1 MB together"), "{fields}");
+    assert!(
+        text(&fields, "file").contains("the limit for all your files is 1 MB"),
+        "{fields}"
+    );
     only(&door, 1);
     uploaded(&ada, &one("b.bin", noise(400_000)));
     refused(&ada.send_files(API, &one("c.txt", "c")), 409, "over_quota");
