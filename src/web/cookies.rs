@@ -136,7 +136,7 @@ impl Cookies {
     }
 }
 
-/// All cookies of a request, while only the form cookie stands in its head.
+/// All cookies of a request, while its head has only the form cookie.
 struct Hidden(Vec<HeaderValue>);
 
 /// Runs before [`Cookies::anonymous`], which reads the first cookie of a name and takes more kinds

@@ -36,7 +36,7 @@ pub enum Parts {
 }
 
 /// # Errors
-/// When the store is away.
+/// When the store is unavailable.
 pub async fn answer(
     request: &HttpRequest,
     files: &Files,
@@ -86,7 +86,7 @@ pub async fn answer(
         return Ok(answer.body(SizedStream::new(sent, stream::empty::<Result<_, Fault>>())));
     }
     let content = files.read(file, range).await?;
-    // What breaks off half-way has its status already: nobody but the log can be told.
+    // The status is sent already when a download is interrupted: only the log can tell.
     let content = content.inspect_err(|fault| tracing::error!(%fault, "a download broke off"));
     Ok(answer.body(SizedStream::new(sent, content)))
 }
@@ -103,7 +103,7 @@ fn range(
     let asked = headers
         .get(header::RANGE)
         .and_then(|range| range.to_str().ok());
-    // Of a file that has another content by now, a part is no good.
+    // A part of a file whose content has changed is of no use.
     let is_same = headers.get(header::IF_RANGE).is_none_or(|tag| tag == etag);
     let Some(Ok(Range::Bytes(ranges))) = asked.filter(|_| is_same).map(str::parse) else {
         return Ok(None);

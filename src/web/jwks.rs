@@ -1,4 +1,4 @@
-//! Our public keys, for whoever verifies our tokens (RFC 7517).
+//! Our public keys, for programs that verify our tokens (RFC 7517).
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;

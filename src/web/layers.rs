@@ -37,13 +37,13 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// No status of HTTP: nobody is there to read one. As nginx has it.
+/// Not an HTTP status: the client has closed the connection. nginx logs the same number.
 const HUNG_UP: u16 = 499;
 
 /// Between lines about the same outage.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
-/// At a URL that carried a token: nobody keeps it, passes it on or lists it.
+/// For a URL that carried a token: do not store, forward or index it.
 const TOKEN_HEADERS: [(HeaderName, &str); 3] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),

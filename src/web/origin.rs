@@ -23,7 +23,7 @@ use super::{State, query};
 pub enum Source {
     /// A page of this site, or no browser.
     Ours,
-    /// Whoever holds the token in the header.
+    /// The holder of the token in the header.
     Bearer,
     /// The headers do not tell: the form's token decides.
     Unknown,
@@ -124,7 +124,7 @@ fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<
     let state = State::of(request)?;
     let is_ours = match &state.config.base_url {
         Some(base_url) => origin.eq_ignore_ascii_case(base_url.as_str()),
-        // Nobody said what our address is: then it is the one that was asked for.
+        // `base_url` is not set: our address is the one that was requested.
         None => host.is_some_and(|host| {
             let origin = origin.strip_prefix("http://");
             origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))

@@ -256,7 +256,7 @@ impl FromRequest for Page {
     }
 }
 
-/// The page of this site that somebody was on the way to. What leads elsewhere is not kept.
+/// The page of this site that was requested before. Addresses of other sites are not kept.
 pub fn next_page(asked: Option<&str>) -> Option<String> {
     asked.and_then(super::query::local_path).map(str::to_owned)
 }

@@ -94,7 +94,7 @@ pub fn loggable_origin(origin: &str) -> &str {
     }
 }
 
-/// `next` as somebody sent it, if it is a page of this site: a path, nothing that a browser would
+/// `next` as it was sent, if it is a page of this site: a path, nothing that a browser would
 /// take for another host, and no token, which could show a page of somebody else's. Nor what
 /// would not be logged: it could be a token put in the wrong place.
 pub fn local_path(next: &str) -> Option<&str> {

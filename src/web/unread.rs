@@ -1,8 +1,8 @@
-//! Bodies without a declared length that nobody reads to their end.
+//! Bodies without a declared length that no handler reads to their end.
 //!
 //! When an answer is ready before such a body is, and nobody holds what is left of it any more,
 //! actix reads on until its end, which may never come, and keeps the connection for as long.
-//! While somebody does hold it, actix closes the connection behind the answer instead.
+//! While the rest is still held, actix closes the connection behind the answer instead.
 
 use std::cell::RefCell;
 use std::pin::Pin;

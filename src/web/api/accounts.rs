@@ -61,7 +61,7 @@ pub struct NewAccount {
     password: String,
 }
 
-/// Makes an account, and no session: whoever wants one signs in.
+/// Creates an account without a session: signing in starts one.
 pub async fn sign_up(
     _: Public,
     state: Data<State>,

@@ -41,7 +41,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
 /// The `Idempotency-Key` that came, if one did; `what` tells its request from others.
 ///
 /// # Errors
-/// When it is no key, or more than one.
+/// When it is not a key, or there is more than one.
 pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<Once>, Problem> {
     let mut keys = request.headers().get_all(KEY);
     let Some(key) = keys.next() else {

@@ -1,4 +1,4 @@
-//! Who somebody says that they are: in JSON, in a form, or as RFC 7617 has it.
+//! Credentials: in JSON, in a form, or as Basic (RFC 7617).
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};

@@ -1,4 +1,4 @@
-//! Links that show a page to whoever holds them.
+//! Links that show a page to anyone who has them.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;

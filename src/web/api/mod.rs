@@ -112,7 +112,7 @@ fn expected<T: DeserializeOwned>(name: &str, value: Value) -> Option<&'static st
     if !message.starts_with("invalid type") && !message.starts_with("invalid value") {
         return None;
     }
-    // What stands before it may quote the value.
+    // The text before it may quote the value.
     let (_, expected) = message.rsplit_once(", expected ")?;
     Some(match expected {
         "a string" => "a string",

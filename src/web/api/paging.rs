@@ -16,7 +16,7 @@ const NO_SUCH_PAGE: Problem = Problem::malformed(
      and nothing is asked for twice.",
 );
 
-/// How many items a page has at most; 50 unless somebody says.
+/// The most items of a page; the default is 50.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u16")]
 pub struct Limit(u16);

@@ -127,7 +127,7 @@ pub async fn end_all(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Somebody else's is not found, as one that is not there.
+/// Another account's session is not found, like one that does not exist.
 async fn find(state: &State, who: &Identity, id: &str) -> Result<Listed, Problem> {
     let id = SessionId::parse(id).ok_or(NOT_FOUND)?;
     let found = state.sessions.find(who.account, id).await?;

@@ -20,7 +20,7 @@ pub async fn public(_: Public) -> Answer {
     Ok(text(StatusCode::OK, "This is a public page"))
 }
 
-/// Sets the session's cookies, too: the token hangs on that session.
+/// Sets the session's cookies, too: the token belongs to that session.
 pub async fn log_in(page: Page, form: Form) -> Answer {
     // The last two are what the page's own form has besides.
     if let Some(why) = unknown_field(&form, &["username", "password", "stay", "next"]) {

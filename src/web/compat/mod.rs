@@ -65,7 +65,7 @@ pub async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload)
     }
 }
 
-/// Whoever says how the token is to be delivered knows the page, and means it.
+/// A request that says how to deliver the token was written for the page.
 fn is_for_the_page(page: &Page, form: &Form) -> bool {
     form.find("deliver").is_some() || page.query("deliver").is_some()
 }

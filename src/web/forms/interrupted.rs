@@ -57,7 +57,7 @@ enum Typed {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Interrupted {
     account: String,
-    /// The page on which the form stands.
+    /// The page that has the form.
     page: String,
     why: Why,
     typed: Typed,
@@ -65,7 +65,7 @@ pub struct Interrupted {
 }
 
 impl Interrupted {
-    /// The form that waits in this browser to be shown again, whoever typed it.
+    /// The form that waits in this browser to be shown again, whichever account typed it.
     pub fn find(request: &HttpRequest) -> Option<Self> {
         request.get_session().get(KEY).ok().flatten()
     }
@@ -315,7 +315,7 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), Proble
         ))
 }
 
-/// What somebody is called, and what they sign in with.
+/// A person's name, and the login they use.
 async fn find_other(request: &HttpRequest, id: AccountId) -> Option<(String, String)> {
     let account = State::of(request).ok()?.accounts.find(id).await.ok()??;
     let login = account.username.as_ref().or(account.email.as_ref());

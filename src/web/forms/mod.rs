@@ -101,7 +101,7 @@ fn decode(half: Option<&[u8]>) -> Result<String, Problem> {
 }
 
 /// A form that acts on the account that it names, or on none, such as that of the sign-in page: it
-/// counts whoever is signed in by now.
+/// accepts the person who is signed in by now.
 pub struct VisitorForm(pub Form);
 
 /// A form that may come from anywhere: its page has to ask before it does anything.
@@ -168,7 +168,7 @@ pub async fn body_of(
         .map_err(|_| TOO_SLOW)?
 }
 
-/// What its head says that it is nothing for us: nobody has to send its body first.
+/// Rejects by the headers alone, before the body is sent.
 fn refuse_unread(request: &HttpRequest, media_type: &'static str) -> Result<(), Problem> {
     let fits = request.content_type().eq_ignore_ascii_case(media_type);
     if !fits || request.headers().contains_key(CONTENT_ENCODING) {

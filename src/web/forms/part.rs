@@ -86,7 +86,7 @@ fn is_plain(encoding: &HeaderValue) -> bool {
 }
 
 /// Some programs escape quotes and backslashes in a name by a backslash, and some send a path of
-/// Windows as it is: there a backslash stands before another character.
+/// Windows as it is: there a backslash precedes another character.
 fn with_plain_backslashes(raw: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(raw.len());
     let mut rest = raw;

@@ -40,7 +40,7 @@ impl FormTokens {
         Self(secret.mac_key(Purpose::FormTokens))
     }
 
-    /// For the forms on a page of somebody signed in.
+    /// For the forms on a page of a signed-in person.
     pub fn of(&self, identity: &Identity) -> String {
         let mut token = [0; 2 * ID_BYTES + MAC_BYTES];
         token[..ID_BYTES].copy_from_slice(identity.account.as_bytes());
@@ -50,7 +50,7 @@ impl FormTokens {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// `None` for what this instance did not make for somebody signed in.
+    /// `None` for a token that this instance did not make for a signed-in person.
     pub fn read(&self, sent: &str) -> Option<MadeFor> {
         let token = URL_SAFE_NO_PAD.decode(sent).ok()?;
         let (ids, mac) = token.split_at_checked(2 * ID_BYTES)?;
@@ -63,7 +63,7 @@ impl FormTokens {
     }
 }
 
-/// For the forms of a page, whoever looks at it.
+/// For the forms of a page, signed in or not.
 ///
 /// # Errors
 /// None that a request can cause.
@@ -90,7 +90,7 @@ pub struct Proof {
     /// It may act on the account that is signed in, if any is: it was made for this very session,
     /// or names its account by a bearer token.
     pub is_for_viewer: bool,
-    /// For whom it was made, when that was somebody signed in.
+    /// For whom it was made, when that was a signed-in person.
     pub made_for: Option<MadeFor>,
 }
 

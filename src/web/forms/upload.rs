@@ -29,7 +29,7 @@ const PARTS_MAX: usize = 200;
 /// What its parser keeps; it may move all of it for each few bytes of a hostile body.
 pub const BUFFER_BYTES: usize = 16 * 1024;
 const FIELD_MAX_BYTES: usize = 4096;
-/// Somebody who sends less than this in each stretch of time is not waited for.
+/// An upload that sends less than this in each stretch of time is ended.
 const PACE_BYTES: usize = 16 * 1024;
 const PACE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -78,7 +78,7 @@ pub struct Received {
 /// Reads a form with files. What of it is not kept goes again when it is dropped.
 ///
 /// # Errors
-/// When it is no such form, is too slow, breaks off, or comes from elsewhere.
+/// When it is not such a form, is too slow, is interrupted, or comes from another site.
 pub async fn receive(
     request: &HttpRequest,
     mut body: Payload,
@@ -167,7 +167,7 @@ pub fn is_multipart(request: &HttpRequest) -> bool {
 /// The fields before the first file, of a form whose files are not taken.
 ///
 /// # Errors
-/// When it is no such form, or breaks off.
+/// When it is not such a form, or is interrupted.
 pub async fn read_texts(request: &HttpRequest, mut body: Payload) -> Result<Form, Problem> {
     let parts = Multipart::from_request(request, &mut body).await;
     let mut parts = parts.map_err(|_| Problem::media_type(MULTIPART))?;
@@ -299,7 +299,7 @@ pub fn refusal((name, refused): (String, Refused), files: &Files) -> Problem {
     }
 }
 
-/// How fast somebody sends.
+/// How fast an upload arrives.
 struct Pace {
     since: Stopwatch,
     bytes: usize,

@@ -39,7 +39,7 @@ pub async fn read(state: &Data<State>, raw: &[u8]) {
     if let Ok(Some(source)) = judged {
         request.extensions_mut().insert(source);
         if Form::from_request(&request, &mut payload).await.is_ok() {
-            // Nobody here was ever given a form's token.
+            // No form's token was ever issued here.
             assert_ne!(source, Source::Unknown);
         }
     }
@@ -172,7 +172,7 @@ fn log_shows_no_value(request: &HttpRequest) {
     assert!(query::loggable_method(request.method().as_str()).len() <= 20);
 }
 
-/// Wherever somebody is sent to after signing in, it is on this site and shows no token.
+/// The address after signing in is on this site and shows no token.
 fn way_back_is_local(request: &HttpRequest) {
     let wanted = request.uri().path_and_query();
     let wanted = wanted.map_or("/", |wanted| wanted.as_str());
@@ -217,7 +217,7 @@ fn is_ours(request: &HttpRequest) -> bool {
     }
 }
 
-/// Nobody has signed in here and no link was given out: whoever is let in broke in.
+/// There are no sessions and no links here: a request that is admitted has broken in.
 async fn nobody_is_admitted(request: &HttpRequest) {
     for guard in [
         Guard::Public,

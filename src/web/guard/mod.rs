@@ -68,7 +68,7 @@ pub async fn admit<B: MessageBody + 'static>(
                 refuse(found.refused, &http)
             };
             // Only here: an answer that comes late on an open page must not take away what a
-            // new sign in has set meanwhile.
+            // new sign-in has set in the meantime.
             (
                 ServiceResponse::new(http.clone(), refused),
                 found.dead_cookies,
@@ -263,7 +263,7 @@ fn is_posted_form(request: &HttpRequest) -> bool {
     *request.method() == Method::POST && is_for_a_person(request)
 }
 
-/// Somebody whose form was made for another person is told that first.
+/// That the form was made for another person is reported first.
 async fn forbid(
     http: &HttpRequest,
     identity: Arc<Identity>,

@@ -82,7 +82,7 @@ impl<'a> Routes<'a> {
         self.for_clients(path, |head| !is_of_a_person(head), methods);
     }
 
-    /// As [`Routes::for_programs`], for whoever comes with a tutorial's token in the address.
+    /// As [`Routes::for_programs`], for requests with a tutorial's token in the address.
     pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
         let has_token = |head: &RequestHead| query::has_token(head.uri.query().unwrap_or_default());
         self.for_clients(path, has_token, methods);

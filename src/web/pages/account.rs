@@ -1,4 +1,4 @@
-//! Somebody's own account: what is known of them, and the way to change it or leave.
+//! The account of the person signed in: its data, and how to change or delete it.
 
 use askama::Template;
 

@@ -94,13 +94,13 @@ pub async fn show(_: Open, page: Page) -> Answer {
     }
     let mut response = docs.page.respond(page.request());
     let headers = response.headers_mut();
-    // Asked for again each time: whoever signs in meanwhile has another.
+    // Revalidated each time: the page differs after signing in.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Accept-Encoding, Cookie"));
     Ok(response)
 }
 
-/// `None` for a page, which is no call.
+/// `None` for a page, which is not a call.
 fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
     let described = whole["paths"]
         .get(route.path)?
@@ -240,7 +240,7 @@ fn takes(whole: &Value, schema: &Value) -> String {
     words
 }
 
-/// What a reference stands for.
+/// The target of a reference.
 fn resolved<'a>(whole: &'a Value, value: &'a Value) -> &'a Value {
     let to = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
     to.and_then(|to| whole.pointer(to)).unwrap_or(value)

@@ -13,7 +13,7 @@ use crate::web::proof::{OneTime, Open};
 #[template(path = "pages/first_administrator.html")]
 struct FirstAdministrator {
     token: String,
-    /// Somebody who is signed in needs no new account.
+    /// A signed-in person needs no new account.
     viewer_name: Option<String>,
     min_length: usize,
     fields: SignUpFields,

@@ -86,7 +86,7 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
             let why = "It has ended: the token no longer works.";
             report.add(what, Outcome::Failed, why);
         }
-        // Its time may have come meanwhile.
+        // It may have expired in the meantime.
         Err(NotSignedIn::Token(refused)) => {
             report.add(
                 what,

@@ -1,4 +1,4 @@
-//! Where somebody is signed in, and the way to end that.
+//! The sessions of an account, and how to end them.
 
 use askama::Template;
 
@@ -138,7 +138,7 @@ pub async fn end_others(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer 
     Ok(page.go_with_notice(HERE, &notice))
 }
 
-/// Somebody else's is not found, as one that is not there.
+/// Another account's session is not found, like one that does not exist.
 async fn find(page: &Page, who: &crate::sessions::Identity) -> Result<Listed, Problem> {
     let id = page.id("id")?;
     let found = page.sessions.find(who.account, id).await?;

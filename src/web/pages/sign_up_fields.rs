@@ -1,4 +1,4 @@
-//! The fields by which somebody gets an account.
+//! The fields of a new account.
 
 use crate::accounts::{Conflict, NewAccount, SignUpError};
 use crate::base::names::{Email, NewPassword, PersonName, Username};

@@ -288,7 +288,7 @@ pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     Ok(page.go_with_notice(&part.at(LIST), notice))
 }
 
-/// Leads back to the item, for whoever wants to move it further.
+/// Leads back to the item, which may be moved again.
 pub async fn shift(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (part, id) = (Part::of(&page)?, page.id("id")?);
     let (place, notice) = match sent.text("to") {

@@ -277,7 +277,7 @@ const TRIES: Problem = known(&Words {
     action: None,
     header: None,
 });
-/// An `Idempotency-Key` that stands for another request.
+/// An `Idempotency-Key` that was used for another request.
 pub const KEY_REUSED: Problem = known(&Words {
     status: S::UNPROCESSABLE_ENTITY,
     code: "idempotency_key_reused",

@@ -74,7 +74,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let id = page.id("id")?;
     let typed = |name| Some(sent.text(name).trim()).filter(|text| !text.is_empty());
     let minutes = sent.text("minutes").parse().ok();
-    // What is no number is as good as one that will not do.
+    // Text that is not a number is handled like a number out of range.
     let downloads = typed("downloads").map(|text| text.parse().unwrap_or(0));
     let password = Some(sent.text("password")).filter(|text| !text.is_empty());
     let mut fields = (Field::kept(sent.text("downloads")), Field::default());
