@@ -319,6 +319,10 @@ fn migrations_have_the_same_names_for_every_database() {
     };
     assert!(!names("sqlite").is_empty());
     assert_eq!(names("sqlite"), names("postgres"));
+    let version =
+        |name: &std::ffi::OsString| name.to_str().unwrap().split('_').next().map(str::to_owned);
+    let versions: BTreeSet<_> = names("sqlite").iter().map(version).collect();
+    assert_eq!(versions.len(), names("sqlite").len());
 }
 
 struct Source {
