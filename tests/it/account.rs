@@ -392,8 +392,8 @@ fn a_password_that_will_not_do_changes_nothing() {
     ] {
         let reply = change_password(&ada, current, new);
         let again = reply.text(&format!("#{emptied}-hint"));
-        assert!(again.starts_with("Enter the password again"), "{again}");
-        assert_eq!(reply.body.matches("Enter the password again").count(), 1);
+        assert!(again.starts_with("Enter your password again"), "{again}");
+        assert_eq!(reply.body.matches("Enter your password again").count(), 1);
     }
     assert_eq!(
         errors("canary-wrong", NEW_PASSWORD),

@@ -293,7 +293,7 @@ fn names_are_changed_by_their_owner_and_by_administrators() {
     root.submit(&there, "Save profile", &[("Name (optional)", "Countess")]);
     let stale = ada.submit(&page, "Save", &[("Name (optional)", "Augusta")]);
     assert_eq!(stale.status, 422);
-    assert!(stale.errors()[0].1.contains("while you were editing"));
+    assert!(stale.errors()[0].1.contains("changed in the meantime"));
     assert_eq!(stale.value("Name (optional)"), "Augusta");
     ada.submit(&stale, "Save", &[]);
     assert!(ada.get("/account").text("dl").contains("Augusta"));

@@ -18,7 +18,10 @@ fn two_servers_on_one_host_leave_each_others_cookies_alone() {
     assert_eq!(back.get("/dashboard").heading(), "Hello, ada");
     let page = back.get("/work");
     let added = back.submit(&page, "Add", &[("Item", "one")]);
-    assert_eq!(back.follow(&added).text(".notice"), "Added at the end.");
+    assert_eq!(
+        back.follow(&added).text(".notice"),
+        "Added at the end of the list."
+    );
 
     let there = back.moved_to(&two.local_url());
     assert_eq!(there.sign_out().status, 303);

@@ -425,7 +425,7 @@ fn a_name_or_address_that_is_taken_is_named_whatever_its_case() {
         assert!(
             reply
                 .text("#password-hint")
-                .starts_with("Enter the password again")
+                .starts_with("Enter your password again")
         );
         assert_eq!(
             reply

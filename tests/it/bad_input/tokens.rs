@@ -106,6 +106,6 @@ fn a_token_that_is_no_text_is_refused() {
         "eyJhbGciOiJub25lIn0.e30.",
     ] {
         let get = |who: &Browser| who.get(&format!("/dashboard?token={token}"));
-        refused(&door, get, 400, "token_misplaced", "not a good link");
+        refused(&door, get, 400, "token_misplaced", "This link is not valid");
     }
 }

@@ -339,7 +339,7 @@ fn only_the_types_of_the_setting_are_taken() {
     ] {
         let reply = ada.send_files(API, &one(name, "words"));
         let words = format!(
-            "“{name}”: The extension of this name stands for the type {kind}. \
+            "“{name}”: The extension of this name means the type {kind}. \
              Accepted types: image/*, text/plain"
         );
         field_refused(&door, &reply, "file", &words);

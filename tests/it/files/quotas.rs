@@ -61,7 +61,7 @@ fn an_administrator_sets_what_an_account_may_have_and_takes_it_back() {
     assert_eq!(told(&house.ada.get(&house.quota())), [1, 4, 2, 10]);
     let large = house.ada.send_files(API, &one("b.txt", "seven b"));
     let fields = refused(&large, 409, "over_quota");
-    assert!(text(&fields, "file").contains("10 bytes together"));
+    assert!(text(&fields, "file").contains("all your files is 10 bytes"));
     uploaded(&house.ada, &one("b.txt", "b"));
     let many = house.ada.send_files(API, &one("c.txt", "c"));
     refused(&many, 409, "too_many");
@@ -109,12 +109,12 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
     );
     let path = format!("/admin/accounts/{}", house.account);
     let (files, megabytes) = ("File limit (optional)", "Storage limit in MB (optional)");
-    let button = "Save the limits";
+    let button = "Save limits";
     let page = house.root.get(&path);
     assert!(page.text("main").contains("1 file, 4 bytes."));
     assert!(!page.body.contains("secret.txt") && !page.body.contains("Nobody's"));
     let list = house.root.get("/admin/accounts");
-    assert!(list.text("main p").contains("have 1 file, 4 bytes."));
+    assert!(list.text("main p").contains("1 file, 4 bytes."));
     for bad in ["-1", "x", "1.5", "1000000001"] {
         let again = house
             .root

@@ -133,7 +133,7 @@ fn a_browser_gets_a_page_and_the_file_by_its_button() {
     assert_eq!((page.status, page.heading()), (200, "shared.txt".into()));
     let facts = page.text("main dl");
     assert!(
-        facts.contains("14 bytes") && facts.contains("2 downloads"),
+        facts.contains("14 bytes") && facts.ends_with("Downloads left2"),
         "{facts}"
     );
     for _ in 0..3 {
@@ -200,7 +200,7 @@ fn a_link_on_the_page_says_when_it_opens_nothing_any_more() {
     let page = owner.browser.get(&format!("/files/{}", owner.file));
     let standing = page.text("tbody th");
     assert!(
-        standing.contains("Download limit reached") && standing.contains("Link expired"),
+        standing.contains("Download limit reached") && standing.contains("Link that expired"),
         "{standing}"
     );
     assert_eq!(page.attribute("tbody input", "value"), None);
@@ -939,7 +939,7 @@ fn links_that_outlive_a_password_or_a_session_are_counted_and_revoked_together()
         "{}",
         after.body
     );
-    assert!(said.contains("4 links to your files are open"), "{said}");
+    assert!(said.contains("4 links to your files are active"), "{said}");
     let page = browser.get("/account/sessions/others");
     let ended = browser.submit(&page, "Sign out everywhere else", &[]);
     assert!(

@@ -247,7 +247,7 @@ fn a_page_that_is_out_of_date_overwrites_nothing_unseen() {
     let told = ada.submit(&page, "Save", &[("Name", "c.txt")]);
     assert_eq!(told.status, 422);
     let words = &told.errors()[0].1;
-    assert!(words.contains("it is now “b.txt”"), "{words}");
+    assert!(words.contains("changed to “b.txt”"), "{words}");
     assert_eq!(told.value("Name"), "c.txt");
     assert_eq!(text(&holder.get(&at(&id)).json(), "name"), "b.txt");
     let described = holder.send_json("PATCH", &at(&id), &json!({"description": "Theirs"}));

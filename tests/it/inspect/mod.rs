@@ -35,7 +35,7 @@ fn check(reply: &Reply, what: &str) -> String {
 
 fn is_accepted(reply: &Reply) -> bool {
     let failed = reply.text("main dl .error");
-    let accepted = reply.text("main .notice").contains("Nothing");
+    let accepted = reply.text("main .notice").contains("No check failed");
     assert_eq!(accepted, failed.is_empty(), "{failed}");
     assert_eq!(
         accepted,

@@ -59,7 +59,7 @@ impl Link {
             standing: match standing {
                 Standing::Open => "Link that ends",
                 Standing::UsedUp => "Download limit reached; would have expired",
-                Standing::Ended => "Link that ended",
+                Standing::Ended => "Link that expired",
             },
             ends_iso: rfc3339(share.ends_at),
             ends: for_reading(share.ends_at),

@@ -141,7 +141,7 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
         Some(Ok(kept)) => {
             let notice = match kept.files.as_slice() {
                 [one] => format!("“{}” has been uploaded.", one.name),
-                several => format!("{} files are uploaded.", several.len()),
+                several => format!("{} files have been uploaded.", several.len()),
             };
             return Ok(page.go_with_notice(SHELF, &notice));
         }
