@@ -260,7 +260,7 @@ fn a_rename_does_not_overwrite_what_it_has_not_seen() {
     let again = ada.submit(&old, "Save", &[(label, "mine")]);
     assert_eq!(again.status, 422);
     assert_eq!(again.value(label), "mine");
-    assert!(again.errors()[0].1.contains("it is now “theirs”"));
+    assert!(again.errors()[0].1.contains("changed to “theirs”"));
     assert_eq!(titles(&program), ["theirs"]);
     let saved = ada.submit(&again, "Save", &[]);
     assert_eq!(ada.follow(&saved).text(".notice"), "Saved.");
