@@ -274,7 +274,7 @@ fn files(gallery: &mut Gallery, door: &Door) {
     gallery.keep("file");
     gallery.chromium.fill("Download limit (optional)", "many");
     gallery.chromium.fill("Link password (optional)", "short");
-    gallery.chromium.press("Make a link");
+    gallery.chromium.press("Create link");
     gallery.keep("file-errors");
     gallery.chromium.fill("Name", "a/b");
     gallery.chromium.press("Save");
@@ -310,7 +310,7 @@ fn make_link(gallery: &Gallery, downloads: &str, password: &str) {
         .chromium
         .fill("Download limit (optional)", downloads);
     gallery.chromium.fill("Link password (optional)", password);
-    gallery.chromium.press("Make a link");
+    gallery.chromium.press("Create link");
 }
 
 fn files_without_room(gallery: &mut Gallery) {

@@ -200,7 +200,7 @@ fn a_link_on_the_page_says_when_it_opens_nothing_any_more() {
     let page = owner.browser.get(&format!("/files/{}", owner.file));
     let standing = page.text("tbody th");
     assert!(
-        standing.contains("Download limit reached") && standing.contains("Link that expired"),
+        standing.contains("Download limit reached") && standing.contains("Link expired"),
         "{standing}"
     );
     assert_eq!(page.attribute("tbody input", "value"), None);

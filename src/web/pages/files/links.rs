@@ -57,9 +57,9 @@ impl Link {
             id: share.id,
             url,
             standing: match standing {
-                Standing::Open => "Link that ends",
+                Standing::Open => "Link expires",
                 Standing::UsedUp => "Download limit reached; would have expired",
-                Standing::Ended => "Link that expired",
+                Standing::Ended => "Link expired",
             },
             ends_iso: rfc3339(share.ends_at),
             ends: for_reading(share.ends_at),
