@@ -497,16 +497,22 @@ pub fn has_word(connection: &AnyConnection, column: &str, word: String) -> Condi
 
 /// That an account may have one of these texts in its names, as an index knows it; `None` where
 /// another index does, and for texts of more than two letters.
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "only PostgreSQL needs it")
+)]
 pub fn may_have_letters(connection: &AnyConnection, texts: [&str; 2]) -> Option<Condition> {
-    let is_short = |text: &&str| (1..=2).contains(&text.chars().count());
     match connection {
         #[cfg(feature = "sqlite")]
         AnyConnection::Sqlite(_) => None,
         #[cfg(feature = "postgres")]
-        AnyConnection::Postgres(_) => texts.iter().all(is_short).then(|| {
-            sql("account_letters(username_key, email_key, email) && string_to_array(")
-                .bind::<Text, _>(texts.join("\u{1}"))
-                .sql(", chr(1))")
-        }),
+        AnyConnection::Postgres(_) => {
+            let is_short = |text: &&str| (1..=2).contains(&text.chars().count());
+            texts.iter().all(is_short).then(|| {
+                sql("account_letters(username_key, email_key, email) && string_to_array(")
+                    .bind::<Text, _>(texts.join("\u{1}"))
+                    .sql(", chr(1))")
+            })
+        }
     }
 }

@@ -356,7 +356,7 @@ fn only_the_types_of_the_setting_are_taken() {
         ada.send_json("PATCH", &at(&id), &change)
     };
     let fields = refused(&rename("a.html"), 422, "invalid_fields");
-    let words = "The extension of this name stands for the type text/html. \
+    let words = "The extension of this name means the type text/html. \
                  Accepted types: image/*, text/plain";
     assert_eq!(fields, serde_json::json!({ "name": words }));
     let page = door.browser();

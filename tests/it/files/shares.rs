@@ -180,7 +180,7 @@ fn a_link_is_made_shown_and_taken_back_on_the_page_of_its_file() {
             .get(&link),
     );
     let row = ada.get(&path).text("tbody tr");
-    assert!(row.to_lowercase().contains("the last on"), "{row}");
+    assert!(row.contains("Last download"), "{row}");
     let ask = ada.get(&page.attribute("tbody a", "href").unwrap());
     assert!(ask.text("dl").contains("shared.txt"));
     let done = ada.submit(&ask, "Revoke this link", &[]);
@@ -830,7 +830,10 @@ fn a_link_keeps_to_its_limits() {
         let told = owner.browser.submit(&page, "Create link", fields);
         told.text("#password-hint")
     };
-    assert!(told(&[("Download limit (optional)", "0"), password]).starts_with("Enter it again"));
+    assert!(
+        told(&[("Download limit (optional)", "0"), password])
+            .starts_with("Enter your password again")
+    );
     assert!(told(&[("Download limit (optional)", "0")]).starts_with("At least 8"));
     let form_token = page.value_of("form_token");
     for minutes in ["9", "43201", "x", ""] {
@@ -963,7 +966,7 @@ fn links_that_outlive_a_password_or_a_session_are_counted_and_revoked_together()
     assert_eq!(of_bob.get(&of_account).status, 404);
     assert_eq!(of_bob.with_method("DELETE", &of_account).status, 404);
     let ask = browser.get("/account/shares");
-    assert!(ask.text("dl").contains("Open links4"), "{}", ask.body);
+    assert!(ask.text("dl").contains("Active links4"), "{}", ask.body);
     let revoked = browser.submit(&ask, "Revoke all links", &[]);
     let after = browser.follow(&revoked);
     assert!(after.body.contains("All links to your files are revoked"));

@@ -255,7 +255,7 @@ fn a_page_that_is_out_of_date_overwrites_nothing_unseen() {
     let told = ada.submit(&told, "Save", &[("Description (optional)", "Mine")]);
     let fields: Vec<_> = told.errors().into_iter().map(|(field, _)| field).collect();
     assert_eq!(fields, ["name", "description"]);
-    assert!(told.errors()[1].1.contains("it is now “Theirs”"));
+    assert!(told.errors()[1].1.contains("changed to “Theirs”"));
     assert_eq!(ada.submit(&told, "Save", &[]).status, 303);
     let file = holder.get(&at(&id)).json();
     assert_eq!(
