@@ -989,7 +989,7 @@ fn links_that_outlive_a_password_or_a_session_are_counted_and_revoked_together()
     assert!(
         disabled
             .text("main")
-            .contains("1 link to these files is open again")
+            .contains("1 link to these files is active again")
     );
     assert!(!opens(&of_bob_link));
     let revoked = root.follow(&root.submit(&disabled, "Revoke all links", &[]));
