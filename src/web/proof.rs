@@ -179,7 +179,7 @@ pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
 /// Checks that `who` may do this to what belongs to `owner`.
 ///
 /// # Errors
-/// [`FORBIDDEN`], or [`NOT_FOUND`] for what they may not know of.
+/// `FORBIDDEN`, or `NOT_FOUND` for what they may not know of.
 pub fn may(who: &Identity, action: Action, owner: Option<AccountId>) -> Result<(), Problem> {
     let who = Scope {
         account: who.account,
