@@ -317,8 +317,8 @@ pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
-/// Waits until no other process migrates a schema of this database, and lifts the time limit: a
-/// migration of a large table takes its time. Extensions belong to the whole database.
+/// Waits until no other process migrates this schema, and lifts the time limit: a migration of a
+/// large table takes its time. Extensions belong to the whole database.
 pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]

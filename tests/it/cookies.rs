@@ -17,7 +17,7 @@ fn two_servers_on_one_host_leave_each_others_cookies_alone() {
     let back = there.moved_to(&one.local_url());
     assert_eq!(back.get("/dashboard").heading(), "Hello, ada");
     let page = back.get("/work");
-    let added = back.submit(&page, "Add", &[("Item", "one")]);
+    let added = back.submit(&page, "Add", &[("Title", "one")]);
     assert_eq!(
         back.follow(&added).text(".notice"),
         "Added at the end of the list."

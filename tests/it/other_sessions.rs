@@ -326,7 +326,7 @@ fn what_was_typed_for_one_person_waits_while_another_is_signed_in() {
     let browser = door.signed_up("hanna");
     door.signed_up("ivan");
     let page = browser.get("/work");
-    let label = "Item";
+    let label = "Title";
     browser.sign_out();
     assert_eq!(browser.sign_in("ivan", PASSWORD).status, 303);
     let told = browser.submit(&page, "Add", &[(label, "Hanna's secret plan")]);
@@ -361,7 +361,7 @@ fn a_form_of_another_site_does_not_replace_what_was_typed_here() {
     let door = Door::open();
     door.signed_up("hanna");
     let mallorys = token_of(&door.signed_up("mallory"));
-    let label = "Item";
+    let label = "Title";
     let plain = Browser::sending(&door.local_url(), &[("accept", "text/html")]);
     let here = plain.with("origin", &door.url);
     assert_eq!(here.sign_in("hanna", PASSWORD).status, 303);
@@ -415,7 +415,7 @@ fn two_people_of_one_name_are_told_apart_by_what_they_sign_in_with() {
     let page = browser_again.get("/work");
     browser_again.sign_out();
     browser_again.sign_in("ivan", PASSWORD);
-    let told = browser_again.submit(&page, "Add", &[("Item", "x")]);
+    let told = browser_again.submit(&page, "Add", &[("Title", "x")]);
     let words = "You are signed in as ivan now; this page was made for hanna.";
     assert!(told.text("main").contains(words), "{}", told.body);
 }
@@ -483,7 +483,7 @@ fn what_cannot_be_kept_is_said() {
         (50_000, ""),
     ] {
         let long = "a".repeat(length);
-        let led = ada.submit(&work, "Add", &[("Item", &long)]);
+        let led = ada.submit(&work, "Add", &[("Title", &long)]);
         let page = ada.follow(&led);
         let note = page.text(".note");
         assert!(note.starts_with(expected), "{length} {note}");

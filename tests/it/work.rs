@@ -98,7 +98,7 @@ fn an_empty_list_says_so_and_has_the_form_that_fills_it() {
     let page = ada.get("/work");
     assert_eq!(page.heading(), "Work");
     assert_eq!(page.text("main h2"), "Your list is empty");
-    let reply = ada.submit(&page, "Add", &[("Item", "  Cut the hedge ")]);
+    let reply = ada.submit(&page, "Add", &[("Title", "  Cut the hedge ")]);
     assert_eq!(reply.location(), "/work");
     let page = ada.follow(&reply);
     assert_eq!(page.text(".notice"), "Added at the end of the list.");
@@ -141,7 +141,7 @@ fn what_will_not_do_as_a_title_is_shown_again_with_what_was_typed() {
     let ada = door.signed_up("ada");
     added(&door.program(Some(&ada.access())), &["one"]);
     let long = "é".repeat(201);
-    let label = "Item";
+    let label = "Title";
     for (typed, kept, words) in [
         ("", "", "Enter a title"),
         (" \t", "", "Enter a title"),
@@ -175,17 +175,17 @@ fn a_title_is_text_and_nothing_else_wherever_it_is_shown() {
     let ada = door.signed_up("ada");
     let hostile = "</span><script>alert(1)</script>\"'&amp; שלום 🔑";
     let page = ada.get("/work");
-    ada.submit(&page, "Add", &[("Item", hostile)]);
+    ada.submit(&page, "Add", &[("Title", hostile)]);
     let list = ada.get("/work");
     assert_eq!(shown(&list), [hostile]);
     assert_eq!(list.text("main script"), "");
     let edit = edit_page(&ada, "/work", hostile);
-    assert_eq!(edit.value("Item"), hostile);
+    assert_eq!(edit.value("Title"), hostile);
     let link = edit.attribute("a[href$='/delete']", "href").unwrap();
     assert_eq!(ada.get(&link).text("main dd"), hostile);
     assert_eq!(ada.get(&link).text("main script"), "");
     press(&ada, &list, &format!("Tick off: {hostile}"));
-    let composed = ada.submit(&page, "Add", &[("Item", "e\u{301}tude")]);
+    let composed = ada.submit(&page, "Add", &[("Title", "e\u{301}tude")]);
     assert_eq!(shown(&ada.follow(&composed)), [hostile, "étude"]);
 }
 
@@ -254,7 +254,7 @@ fn a_rename_does_not_overwrite_what_it_has_not_seen() {
     let ada = door.signed_up("ada");
     let program = door.program(Some(&ada.access()));
     let ids = added(&program, &["one"]);
-    let label = "Item";
+    let label = "Title";
     let old = edit_page(&ada, "/work", "one");
     change(&program, &ids[0], json!({"title": "theirs"}));
     let again = ada.submit(&old, "Save", &[(label, "mine")]);
@@ -696,9 +696,9 @@ fn a_thousand_items_are_enough() {
     assert_eq!(add(&holder, "the last").status, 201);
     refused(&add(&holder, "one more"), 409, "too_many");
     let page = ada.get("/work?status=done");
-    let again = ada.submit(&page, "Add", &[("Item", "one more")]);
+    let again = ada.submit(&page, "Add", &[("Title", "one more")]);
     assert_eq!(again.status, 422);
-    assert_eq!(again.value("Item"), "one more");
+    assert_eq!(again.value("Title"), "one more");
     assert!(again.errors()[0].1.contains("1000 items"));
     assert_eq!(
         change(&holder, &ids[0], json!({"before": null})).status,

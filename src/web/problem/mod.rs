@@ -150,6 +150,14 @@ pub const OTHER_SESSION: Problem = known(&Words {
     action: None,
     header: None,
 });
+const SIGNED_IN_AGAIN: Problem = known(&Words {
+    status: S::FORBIDDEN,
+    code: "other_session",
+    title: "Send the form again",
+    text: "You have signed in again since you opened this page. Nothing was changed.",
+    action: None,
+    header: None,
+});
 pub const SIGN_UP_CLOSED: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "sign_up_closed",
@@ -494,7 +502,7 @@ impl Problem {
     /// The same person has signed in again since the form was shown: leads back to `page`, which
     /// shows it again.
     pub fn signed_in_again(page: &str) -> Self {
-        let mut problem = OTHER_SESSION.with_header(header::LOCATION, page);
+        let mut problem = SIGNED_IN_AGAIN.with_header(header::LOCATION, page);
         problem.more().status = Some(S::SEE_OTHER);
         problem
     }
@@ -543,8 +551,9 @@ impl Problem {
         self.more.get_or_insert_default()
     }
 
+    /// Whether both are the same constant. Two problems can share a code, but not a text.
     pub fn is(&self, other: &Self) -> bool {
-        std::ptr::eq(self.words, other.words) || self.words.code == other.words.code
+        self.words.text == other.words.text
     }
 
     pub fn text(&self) -> &str {

@@ -182,7 +182,7 @@ fn work(gallery: &mut Gallery, door: &Door) {
         &wide,
         "Write to the neighbour",
     ] {
-        gallery.chromium.fill("Item", title);
+        gallery.chromium.fill("Title", title);
         gallery.chromium.press("Add");
     }
     gallery.chromium.press("Tick off: Cut the hedge");
@@ -194,7 +194,7 @@ fn work(gallery: &mut Gallery, door: &Door) {
     gallery.keep("work-edit");
     gallery.chromium.press("Move up");
     gallery.keep("work-moved");
-    gallery.chromium.fill("Item", "");
+    gallery.chromium.fill("Title", "");
     gallery.chromium.press("Save");
     gallery.keep("work-edit-errors");
     gallery.open("/work?status=open");
@@ -416,7 +416,7 @@ fn inspecting(gallery: &mut Gallery) {
 
 /// A form that was typed into while another tab signed out.
 fn other_sessions(gallery: &mut Gallery, door: &Door) {
-    const LABEL: &str = "Item";
+    const LABEL: &str = "Title";
     gallery.sign_in("/login?next=/work");
     gallery.chromium.fill(LABEL, "Cut the hedge");
     gallery.chromium.forget_cookies();

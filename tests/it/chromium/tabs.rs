@@ -3,7 +3,7 @@
 use super::window::Chromium;
 use crate::support::{Door, PASSWORD};
 
-const LABEL: &str = "Item";
+const LABEL: &str = "Title";
 
 fn sign_in(chromium: &Chromium, name: &str) {
     chromium.fill_all(&[("Username or email address", name), ("Password", PASSWORD)]);
