@@ -23,7 +23,7 @@ bench *ARGS:
     scripts/bench {{ ARGS }}
 
 # Fuzz what reads tokens and requests
-fuzz SECONDS="20":
+fuzz *SECONDS:
     scripts/fuzz {{ SECONDS }}
 
 # Every page in a real browser, with axe and the Nu HTML checker

@@ -37,13 +37,19 @@ const KINDS: [&str; 3] = ["at+jwt", "link+jwt", "share+jwt"];
 /// How long a token of each kind lives at most.
 const LIVES: [i64; 3] = [15 * 60, 150, 30 * 86_400];
 
-/// What is looked at of a header or of claims; what else stands there may be anything.
+/// The fields of a header that are checked here. The server skips every other field, without
+/// reading its value.
 #[derive(Deserialize)]
-struct Said {
+struct Header {
     alg: Option<String>,
     typ: Option<String>,
     kid: Option<String>,
     crit: Option<IgnoredAny>,
+}
+
+/// The claims that are checked here, likewise.
+#[derive(Deserialize)]
+struct Claims {
     iss: Option<String>,
     aud: Option<String>,
     iat: Option<i64>,
@@ -127,13 +133,13 @@ fn replaced(door: &Door, part: usize, with: &[u8]) {
 
 /// Whatever else our key would sign, a header is one of ours or is refused.
 fn signed_header(world: &World, header: &[u8]) {
-    let kid = read(&part(&world.shared.genuine[0], 0)).kid;
+    let kid = read::<Header>(&part(&world.shared.genuine[0], 0)).kid;
     let header = String::from_utf8_lossy(header).replace(NOBODY, kid.as_deref().expect("a key"));
     let header = header.as_bytes();
     for token in &world.shared.genuine {
         let accepted = world.shared.accepts(&world.sign(header, &part(token, 1)));
         for (at, kind) in KINDS.iter().enumerate().filter(|(at, _)| accepted[*at]) {
-            let said = read(header);
+            let said: Header = read(header);
             assert_eq!(said.typ.as_deref(), Some(*kind), "at the door {at}");
             assert_eq!(said.alg.as_deref(), Some("HS256"));
             assert_eq!(said.kid, kid);
@@ -149,7 +155,7 @@ fn signed_claims(world: &World, claims: &[u8]) {
         let mut doors = accepted.iter().enumerate();
         assert!(doors.all(|(at, accepted)| !accepted || at == kind));
         if accepted[kind] {
-            let said = read(claims);
+            let said: Claims = read(claims);
             assert_eq!(said.iss.as_deref(), Some(ISSUER));
             assert_eq!(said.aud.as_deref(), Some(ISSUER));
             let [iat, nbf, exp] = [said.iat, said.nbf, said.exp].map(|time| time.expect("a time"));
@@ -242,6 +248,6 @@ fn part(token: &str, at: usize) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(part).expect("a part is base64")
 }
 
-fn read(text: &[u8]) -> Said {
+fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> T {
     serde_json::from_slice(text).expect("what is accepted can be read")
 }
