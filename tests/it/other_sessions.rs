@@ -171,6 +171,46 @@ fn a_form_that_acts_on_an_account_acts_only_in_the_session_that_it_was_made_for(
     assert!(swept > 20, "{swept}");
 }
 
+#[test]
+fn an_administrators_form_that_a_member_sends_is_refused_by_who_it_was_made_for() {
+    let door = Door::with(&[("compat.enabled", "false")]);
+    let hanna = administrator(&door, "hanna");
+    let hannas = token_of(&hanna);
+    let program = door.program(Some(&hanna.access()));
+    let older = token_of(&door.signed_up("ivan"));
+    let ivan = signed_in(&door, "ivan");
+    let (made_for_hanna, no_access) = (
+        "You are signed in as ivan now; this page was made for hanna.",
+        "Your account is not allowed to do this.",
+    );
+    let mut swept = 0;
+    for route in doorward::web::listed() {
+        let is_page = route.method == "POST" && !route.path.starts_with("/api/");
+        if !is_page || !route.guard.requires_administrator() {
+            continue;
+        }
+        swept += 1;
+        let made = OBJECTS
+            .iter()
+            .find(|(family, _)| route.path.starts_with(family));
+        let path = match made {
+            Some((_, make)) => filled(route.path, &make(&program), &program),
+            None => route.path.to_owned(),
+        };
+        let own = token_of(&ivan);
+        for (token, words) in [
+            (&hannas, made_for_hanna),
+            (&older, no_access),
+            (&own, no_access),
+        ] {
+            let told = send(&ivan, &path, Some(token));
+            assert_eq!(told.status, 403, "{path} {}", told.body);
+            assert!(told.text("main").contains(words), "{path} {}", told.body);
+        }
+    }
+    assert!(swept > 5, "{swept}");
+}
+
 /// Every form with `method=post` that is found on the pages that `browser` can open.
 fn forms_on_pages(door: &Door, browser: &Browser) -> Vec<(String, FormOnPage)> {
     let program = door.program(Some(&browser.access()));
