@@ -17,7 +17,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 
 /// What is written at once. The allocator keeps what many uploads at once have needed.
-const PART_BYTES: usize = 256 << 10;
+const PART_BYTES: usize = 64 << 10;
 /// What is read at once.
 const READ_BYTES: u64 = 256 << 10;
 
