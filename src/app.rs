@@ -162,7 +162,7 @@ async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration
 /// Composes the rooms, and the web around them; nothing is served yet.
 ///
 /// # Errors
-/// When the database is away, or the signing key cannot be read.
+/// When the database is unavailable, or the signing key cannot be read.
 pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> {
     let Ground {
         config,

@@ -29,13 +29,13 @@ pub mod files;
 pub mod idempotency;
 /// One-time links.
 pub mod recovery;
-/// Who is signed in where.
+/// Sessions, their tokens and sign-in links.
 pub mod sessions;
 /// Links that hand files on.
 pub mod shares;
-/// The front door: from a typed name to a session.
+/// Signing in and up: from a name and a password to a session.
 pub mod sign_in;
-/// What there is to do.
+/// Work items.
 pub mod work;
 
 /// Accounts that another program had.

@@ -1,4 +1,4 @@
-// Puts a Copy button beside each marked field. Without it what is in the field can be selected.
+// Adds a Copy button to each marked field. Without it, people select the text and copy it.
 for (const input of document.querySelectorAll("input[data-copy]")) {
   const button = document.createElement("button");
   const status = document.createElement("span");
@@ -13,14 +13,14 @@ for (const input of document.querySelectorAll("input[data-copy]")) {
 
   button.addEventListener("click", () => {
     input.select();
-    // What has replaced this is there with HTTPS only.
+    // The modern replacement needs HTTPS.
     const isCopied = document.execCommand("copy");
     button.focus();
     name(isCopied ? "Copied" : "Copy");
-    status.textContent = isCopied ? "The link is copied" : "Select the link, and copy it yourself";
+    status.textContent = isCopied ? "Link copied" : "Copying failed. Select the link and copy it.";
   });
 
-  // It can be pressed again, and says so again.
+  // Ready for another press, which announces its result again.
   button.addEventListener("blur", () => {
     name("Copy");
     status.textContent = "";

@@ -1,4 +1,4 @@
-// Puts a Show button beside each marked password field. Without it the page works the same.
+// Adds a Show button to each marked password field. Without it, the page works the same.
 for (const input of document.querySelectorAll("input[data-show-password]")) {
   const button = document.createElement("button");
   const status = document.createElement("span");
@@ -6,21 +6,23 @@ for (const input of document.querySelectorAll("input[data-show-password]")) {
   button.setAttribute("aria-controls", input.id);
   status.className = "hidden";
   status.setAttribute("role", "status");
+  // "Link password (optional)": "Show link password".
+  const label = input.labels[0].textContent.replace(" (optional)", "").toLowerCase();
 
   const show = (visible) => {
     input.type = visible ? "text" : "password";
     button.textContent = visible ? "Hide" : "Show";
-    button.setAttribute("aria-label", `${visible ? "Hide" : "Show"}: ${input.labels[0].textContent}`);
+    button.setAttribute("aria-label", `${button.textContent} ${label}`);
   };
 
   button.addEventListener("click", () => {
     const visible = input.type === "password";
     show(visible);
-    status.textContent = visible ? "The password is visible" : "The password is hidden";
+    status.textContent = visible ? "Password shown" : "Password hidden";
   });
-  // A browser keeps what it was sent in a text field and offers it again.
+  // Browsers remember the content of text fields and suggest it again.
   input.form.addEventListener("submit", () => show(false));
-  // Coming back through history restores the page as it was left.
+  // Going back in the history restores the page as it was left.
   window.addEventListener("pagehide", () => show(false));
 
   show(false);

@@ -1,6 +1,6 @@
-// A browser can keep a page in memory and show it again when somebody goes back. The session of
-// the page may have ended by then: the page stays hidden until the server has said that the same
-// session is still signed in. Otherwise it is loaded again. What was typed stays in the first case.
+// Browsers can keep a page in memory and show it again when the user goes back. The session of the
+// page may have ended by then, so the page stays hidden until the server confirms that the same
+// session is still signed in; input is kept then. Otherwise the page is loaded again.
 {
   const root = document.documentElement;
   const token = (page) => page.querySelector("header [name=form_token]")?.value;
@@ -16,7 +16,7 @@
     if (!persisted) return;
     root.hidden = true;
     if (await isStillSignedIn().catch(() => false)) root.hidden = false;
-    // Not a reload, which would send a form again.
+    // A reload would send a form again.
     else location.replace(location.pathname + location.search);
   });
 }

@@ -1,12 +1,12 @@
-// Shows how far an upload has come, says what is too large before it is sent, and takes files that
-// are dropped on the form. Without it the form works the same.
+// Shows the progress of an upload, rejects files that are too large before they are sent, and
+// accepts files dropped on the form. Without it, the form works the same.
 {
-  // The answer is a page: it takes the place of this one, as it would without a script.
+  // The answer is a page, which replaces this one, as it would without a script.
   const show = ({ response, responseURL }) => {
     history.replaceState(null, "", responseURL);
     document.title = response.title;
     document.body.replaceWith(response.body);
-    // Those that came with it do not run.
+    // The scripts of the answer do not run by themselves.
     for (const { src } of response.scripts) {
       document.body.append(Object.assign(document.createElement("script"), { src }));
     }
@@ -51,7 +51,7 @@
       request.addEventListener("abort", stop);
       addEventListener("pagehide", () => request.abort(), { once: true });
       request.send(new FormData(form));
-      // A disabled one would lose the focus.
+      // A disabled button would lose the focus.
       button.ariaDisabled = "true";
       bar.value = 0;
       form.append(bar);

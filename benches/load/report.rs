@@ -129,11 +129,11 @@ fn sign_in(figures: &Figures) {
     table(
         &[
             "sign-ins",
-            "a second",
+            "per second",
             "p50, ms",
             "CPU each, ms",
             "ratio to one bcrypt",
-            "turned away (503)",
+            "refused (503)",
         ],
         &[
             vec![
@@ -151,7 +151,7 @@ fn sign_in(figures: &Figures) {
                 true,
             ),
             row(
-                &format!("{PARALLEL_SIGN_INS} at a time, beside the load below"),
+                &format!("{PARALLEL_SIGN_INS} at a time, with the load below"),
                 &figures.beside,
                 false,
             ),
@@ -206,10 +206,10 @@ fn aims(figures: &Figures) {
         ]
     };
     table(
-        &["aim", "measured", "wanted", "met"],
+        &["figure", "measured", "target", "met"],
         &[
             row(
-                "dashboard's CPU per request, to the bare handler's",
+                "CPU per request, relative to the bare handler",
                 format!("{ratio:.2}"),
                 format!("at most {AIM_RATIO}"),
                 ratio <= AIM_RATIO,

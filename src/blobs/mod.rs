@@ -91,7 +91,7 @@ impl Blobs {
     /// A part of what is there, in pieces.
     ///
     /// # Errors
-    /// When the store is away, or has lost it.
+    /// When the store is unavailable, or has lost it.
     pub async fn read(&self, id: FileId, range: Range<u64>) -> Result<Content, Fault> {
         if range.is_empty() {
             return Ok(stream::empty().boxed());
@@ -106,7 +106,7 @@ impl Blobs {
     /// Whether so many bytes of its disk are free, as far as the store has one of its own.
     ///
     /// # Errors
-    /// When the store is away.
+    /// When the store is unavailable.
     pub fn has_room(&self, bytes: i64) -> Result<bool, Fault> {
         match self {
             Self::Folder(folder) => {
@@ -122,7 +122,7 @@ impl Blobs {
     /// not there is gone already.
     ///
     /// # Errors
-    /// When the store is away.
+    /// When the store is unavailable.
     #[cfg_attr(not(feature = "s3"), expect(unused_variables))]
     pub async fn delete(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
         match self {

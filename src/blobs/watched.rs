@@ -20,7 +20,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::base::fault::Fault;
 
-/// A store that is away is not waited for much longer than a person would.
+/// A store that is unavailable is not waited for much longer than a person would.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const PROBED_EVERY: Duration = Duration::from_secs(1);
 

@@ -93,7 +93,7 @@ fn by_own_keys(config: &Config) -> Result<Report, Fault> {
 
 fn tell(report: &Report) {
     let verdict = if report.is_accepted() {
-        "nothing failed"
+        "no check failed"
     } else {
         "not accepted"
     };
@@ -101,7 +101,7 @@ fn tell(report: &Report) {
     for (heading, part) in [
         ("Header", &report.header),
         ("Claims", &report.claims),
-        ("In place of claims", &report.text),
+        ("Content", &report.text),
     ] {
         if let Some(part) = part {
             say(format_args!("\n{heading}\n{part}"));

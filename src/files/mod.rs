@@ -150,38 +150,38 @@ pub struct Change {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Not there, or somebody else's.
-    #[error("there is no such file")]
+    /// Missing, or another account's.
+    #[error("no such file")]
     NoSuchFile,
-    /// With what it is now.
-    #[error("the file has been changed")]
+    /// With the current version.
+    #[error("the file was changed in the meantime")]
     Stale(Box<File>),
-    #[error("another file has this description")]
+    #[error("another file of the account has this description")]
     DescriptionTaken,
-    /// With how many bytes one may have.
-    #[error("the file is larger than {0} bytes")]
+    /// With the limit in bytes.
+    #[error("the file exceeds {0} bytes")]
     TooLarge(i64),
-    /// With how many bytes an account's files may have together.
-    #[error("the account may have {0} bytes")]
+    /// With the account's quota in bytes.
+    #[error("the account's files would exceed {0} bytes")]
     OverQuota(i64),
-    /// With how many files there may be.
-    #[error("the account may have {0} files")]
+    /// With the account's quota of files.
+    #[error("the account would have more than {0} files")]
     TooMany(i64),
-    /// With what it is.
-    #[error("files of the type {0} are not taken")]
+    /// With the type of its content.
+    #[error("files of type {0} are not allowed")]
     TypeNotTaken(&'static str),
-    /// With the type that the extension of its name stands for.
-    #[error("names with an extension of the type {0} are not taken")]
+    /// With the type of its extension.
+    #[error("extensions of type {0} are not allowed")]
     ExtensionNotTaken(&'static str),
-    #[error("the scanner has found a virus")]
+    #[error("the scanner found a virus")]
     Infected,
-    #[error("the file is larger than the scanner takes")]
+    #[error("the file exceeds the scanner's limit")]
     TooLargeToScan,
-    #[error("more files at once than are taken")]
+    #[error("more than {0} files at once")]
     TooManyAtOnce(usize),
     #[error("the store is full")]
     StoreFull,
-    #[error("the key stands for another request")]
+    #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -260,7 +260,7 @@ impl Files {
     /// An account's files, and where the next page begins.
     ///
     /// # Errors
-    /// [`SearchError::TooSlow`] only with a text; or when the database is away.
+    /// [`SearchError::TooSlow`] only with a text; or when the database is unavailable.
     pub async fn list(
         &self,
         account: AccountId,
@@ -300,7 +300,7 @@ impl Files {
     }
 
     /// # Errors
-    /// [`Refused::NoSuchFile`], or when the database is away.
+    /// [`Refused::NoSuchFile`], or when the database is unavailable.
     pub async fn load(&self, account: AccountId, id: FileId) -> Result<File, Refused> {
         self.db.read(move |db| load(db, account, id)).await
     }
@@ -308,7 +308,7 @@ impl Files {
     /// A small picture of an image: PNG or JPEG.
     ///
     /// # Errors
-    /// [`Refused::NoSuchFile`] when there is none, or when the database is away.
+    /// [`Refused::NoSuchFile`] when there is none, or when the database is unavailable.
     pub async fn thumbnail(&self, account: AccountId, id: FileId) -> Result<Vec<u8>, Refused> {
         let found = self
             .db
@@ -320,7 +320,7 @@ impl Files {
     /// A part of its bytes.
     ///
     /// # Errors
-    /// When the store is away, or has lost it.
+    /// When the store is unavailable, or has lost it.
     pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Content, Fault> {
         self.blobs.read(file.id, range).await
     }
@@ -390,7 +390,7 @@ impl Files {
     /// What it has already is not touched.
     ///
     /// # Errors
-    /// [`Refused::NoSuchFile`] without such an account, or when the database is away.
+    /// [`Refused::NoSuchFile`] without such an account, or when the database is unavailable.
     pub async fn set_quota(
         &self,
         account: AccountId,

@@ -19,7 +19,7 @@ pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Resul
 /// Deletes all files of all accounts, and what is stray.
 ///
 /// # Errors
-/// When the database or the store is away.
+/// When the database or the store is unavailable.
 pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
     db.write(store::set_all_stray).await?;
     sweep(db, &Clock::System, blobs).await

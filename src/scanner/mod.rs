@@ -42,7 +42,7 @@ pub enum Verdict {
 
 impl Scan {
     /// # Errors
-    /// When the scanner is away.
+    /// When the scanner is unavailable.
     pub async fn begin(scanner: &ScannerConfig) -> Result<Self, Fault> {
         let connected = async {
             Ok::<Box<dyn Stream>, std::io::Error>(match scanner {

@@ -84,7 +84,7 @@ impl Sessions {
     /// a restart, and within a second on no other server.
     ///
     /// # Errors
-    /// When the database is away; then the session goes on.
+    /// When the database is unavailable; then the session goes on.
     pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
         let clock = self.clock.clone();
         let at = self
@@ -101,7 +101,7 @@ impl Sessions {
     /// Ends every session of an account but `keep`, and every link to it.
     ///
     /// # Errors
-    /// When the database is away; then all go on.
+    /// When the database is unavailable; then all go on.
     pub async fn end_all(
         &self,
         account: AccountId,

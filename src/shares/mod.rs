@@ -144,23 +144,23 @@ impl NewShare {
 /// Why a link was not made or does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Not there, or somebody else's.
-    #[error("there is no such file or link")]
+    /// Missing, or another account's.
+    #[error("no such file or link")]
     NotFound,
-    #[error("the file has {SHARES_MAX} links")]
+    #[error("the file already has {SHARES_MAX} links")]
     TooMany,
-    /// Wrong, ended, used up or taken back.
-    #[error("the link does not open anything")]
+    /// Invalid, expired, used up or revoked.
+    #[error("the link does not work")]
     Ended,
-    /// It wants a password, and none came or another one.
-    #[error("the link wants its password")]
+    /// The password is missing or wrong.
+    #[error("the link requires its password")]
     Password,
-    /// Its password was tried too often.
+    /// Too many wrong passwords.
     #[error("the link's password was tried {TRIES_MAX} times")]
     Tries,
-    #[error("too many are waiting")]
+    #[error("too many passwords are waiting to be hashed")]
     Busy,
-    #[error("the key stands for another request")]
+    #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -280,7 +280,7 @@ impl Shares {
     /// The links of a file, the latest first, and where the next page begins.
     ///
     /// # Errors
-    /// [`Refused::NotFound`], or when the database is away.
+    /// [`Refused::NotFound`], or when the database is unavailable.
     pub async fn list(
         &self,
         account: AccountId,
@@ -301,7 +301,7 @@ impl Shares {
     /// From then on it opens nothing.
     ///
     /// # Errors
-    /// [`Refused::NotFound`], or when the database is away.
+    /// [`Refused::NotFound`], or when the database is unavailable.
     pub async fn revoke(
         &self,
         account: AccountId,
@@ -326,7 +326,7 @@ impl Shares {
     /// Revokes every link of an account, and says how many could still be opened.
     ///
     /// # Errors
-    /// When the database is away; then all stay open.
+    /// When the database is unavailable; then all stay open.
     pub async fn revoke_all(&self, account: AccountId) -> Result<i64, Fault> {
         let now = self.clock.now();
         self.db
@@ -337,7 +337,7 @@ impl Shares {
     /// What a link hands on, without taking it.
     ///
     /// # Errors
-    /// [`Refused::Ended`], or when the database is away.
+    /// [`Refused::Ended`], or when the database is unavailable.
     pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -362,7 +362,7 @@ impl Shares {
     /// Whether a token still opens its link.
     ///
     /// # Errors
-    /// [`Refused::Ended`], or when the database is away.
+    /// [`Refused::Ended`], or when the database is unavailable.
     pub async fn check(&self, token: &str) -> Result<(), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -410,7 +410,7 @@ impl Shares {
     /// Counts a download, if there is one left: of any number at once, no more than were allowed.
     ///
     /// # Errors
-    /// [`Refused::Ended`], or when the database is away.
+    /// [`Refused::Ended`], or when the database is unavailable.
     pub async fn count(&self, share: &Share) -> Result<(), Refused> {
         let (id, now) = (share.id, self.clock.now());
         let counted = self.db.write(move |tx| store::use_once(tx, id, now));

@@ -23,7 +23,7 @@ pub enum BadKeySet {
     NotJson,
     #[error("The keys must be a JWK set with a list of “keys”, or a single JWK with a “kty”")]
     NotKeys,
-    #[error("There is no key in the JWK set")]
+    #[error("The JWK set contains no keys")]
     Empty,
 }
 
@@ -87,7 +87,7 @@ impl KeySet {
             }
         };
         if let (Some(kid), true) = (kid, candidates.is_empty()) {
-            return Err(format!("None of the keys has the kid {}.", quoted(kid)));
+            return Err(format!("No key has the kid {}.", quoted(kid)));
         }
         // Keys of different types may share a name (RFC 7517, section 4.5).
         let of_type: Vec<_> = candidates
@@ -103,11 +103,11 @@ impl KeySet {
         match of_type.as_slice() {
             [only] => only.for_algorithm(algorithm),
             [] => Err(format!(
-                "No key that it could be is of the type that {algorithm:?} needs: {needed}."
+                "No possible key has the type that {algorithm:?} needs: {needed}."
             )),
             _ => Err(format!(
-                "Several keys are of the type that {algorithm:?} needs ({needed}), and it does \
-                 not tell which."
+                "Several keys have the type that {algorithm:?} needs ({needed}), and the token \
+                 does not name one."
             )),
         }
     }
@@ -135,13 +135,13 @@ impl ForeignKey {
     fn for_algorithm(&self, algorithm: Algorithm) -> Result<Found, String> {
         let called = match self.text("kid") {
             Some(kid) => format!("the key {}", quoted(kid)),
-            None => "the only key that fits".to_owned(),
+            None => "the only key of the right type".to_owned(),
         };
-        let wrong = |what: String| Err(format!("It would be {called}, but {what}."));
+        let wrong = |what: String| Err(format!("Possible key: {called}, but {what}."));
         if let Some(own) = self.0.get("alg")
             && own.as_str() != Some(&format!("{algorithm:?}"))
         {
-            return wrong(format!("that is for {own} alone"));
+            return wrong(format!("it is for {own} only"));
         }
         if let Some(usage) = self.0.get("use")
             && usage != "sig"
@@ -151,10 +151,10 @@ impl ForeignKey {
         if let Some(Value::Array(operations)) = self.0.get("key_ops")
             && !operations.iter().any(|operation| operation == "verify")
         {
-            return wrong("its key_ops have no \"verify\"".to_owned());
+            return wrong("its key_ops do not include \"verify\"".to_owned());
         }
         if let Some(least) = self.too_short_for(algorithm) {
-            return wrong(format!("it is shorter than the {least} bits that are safe"));
+            return wrong(format!("it is shorter than {least} bits, the safe minimum"));
         }
         let key = serde_json::from_value::<Jwk>(Value::Object(self.0.clone())).ok();
         match key.and_then(|key| DecodingKey::from_jwk(&key).ok()) {
@@ -250,14 +250,11 @@ mod tests {
 
         let named = json!([{"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "one"}]);
         let unknown = found(&named, Some("three"), Algorithm::EdDSA).unwrap_err();
-        assert_eq!(unknown, "None of the keys has the kid \"three\".");
+        assert_eq!(unknown, "No key has the kid \"three\".");
         let nameless = json!([{"kty": "OKP", "crv": "Ed25519", "x": x}]);
         assert!(found(&nameless, Some("three"), Algorithm::EdDSA).is_ok());
         let none = found(&nameless, None, Algorithm::RS256).unwrap_err();
-        assert_eq!(
-            none,
-            "No key that it could be is of the type that RS256 needs: RSA."
-        );
+        assert_eq!(none, "No possible key has the type that RS256 needs: RSA.");
     }
 
     #[test]
@@ -275,11 +272,11 @@ mod tests {
             assert_eq!(with(name, value), None, "{name}");
         }
         for (name, value, words) in [
-            ("alg", json!("HS512"), "for \"HS512\" alone"),
-            ("alg", json!("A128KW"), "for \"A128KW\" alone"),
+            ("alg", json!("HS512"), "for \"HS512\" only"),
+            ("alg", json!("A128KW"), "for \"A128KW\" only"),
             ("use", json!("enc"), "its use is \"enc\""),
-            ("key_ops", json!(["sign"]), "no \"verify\""),
-            ("k", json!("AAAA"), "shorter than the 256 bits"),
+            ("key_ops", json!(["sign"]), "do not include \"verify\""),
+            ("k", json!("AAAA"), "shorter than 256 bits"),
             ("k", json!("%"), "damaged"),
             ("k", json!(7), "damaged"),
         ] {

@@ -95,7 +95,7 @@ impl Tokens {
     /// With the keys from the database, after it was given those that the settings ask for.
     ///
     /// # Errors
-    /// When the database is away, or a key in it was sealed under another secret.
+    /// When the database is unavailable, or a key in it was sealed under another secret.
     pub async fn open(
         db: &Db,
         clock: Clock,
@@ -125,7 +125,7 @@ impl Tokens {
     /// database without a key takes any.
     ///
     /// # Errors
-    /// When it is not, or the database is away.
+    /// When it is not, or the database is unavailable.
     pub async fn check_secret(db: &Db, secret: &InstanceSecret) -> Result<(), Fault> {
         let seal = Seal::new(secret);
         db.read(move |db| store::load(db, &seal).map(drop)).await
@@ -134,7 +134,7 @@ impl Tokens {
     /// Reads the ring again, and makes its next key when it is time.
     ///
     /// # Errors
-    /// When the database is away, or a key in it was sealed under another secret.
+    /// When the database is unavailable, or a key in it was sealed under another secret.
     pub async fn keep_keys(&self, db: &Db) -> Result<(), Fault> {
         let (ring, now) = (self.ring(), self.clock.now());
         let is_due = ring.is_due(now);

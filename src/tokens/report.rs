@@ -1,7 +1,7 @@
-//! What is told about a token: kind, content, and a line for each check.
+//! The report on a token: kind, content, and a line for each check.
 //!
-//! Tokens are written by strangers. What is shown of one here can be put on a terminal or, once
-//! escaped, into HTML.
+//! The content of a token is untrusted. What is shown of it here is safe on a terminal and, once
+//! escaped, in HTML.
 
 use std::fmt::Write;
 
@@ -13,18 +13,18 @@ use crate::base::clock::{UnixSeconds, rfc3339};
 /// The last second that has a date with a year of four digits.
 const LAST_DATE: UnixSeconds = 253_402_300_799;
 
-/// Of JSON. A token that means harm grows a hundredfold when it is indented.
+/// Of JSON. A malicious token can grow a hundredfold when it is indented.
 const INDENTED_MAX_BYTES: usize = 64 * 1024;
 
-/// What a token says that it is.
+/// What a token claims to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Access,
     Link,
     Share,
-    /// A JWT that is none of ours.
+    /// A JWT of another issuer.
     Foreign,
-    /// Nothing can be read from it.
+    /// Not a JWT.
     Opaque,
 }
 
@@ -41,9 +41,9 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Access => "an access token",
-            Self::Link => "a link’s token",
-            Self::Share => "a share’s token",
-            Self::Foreign => "a JWT that is none of ours",
+            Self::Link => "a sign-in link’s token",
+            Self::Share => "a file link’s token",
+            Self::Foreign => "a JWT of another kind",
             Self::Opaque => "an opaque token",
         }
     }
@@ -78,22 +78,22 @@ pub struct Check {
 #[derive(Clone, Debug)]
 pub struct Report {
     pub kind: Kind,
-    /// As JSON, when it can be read.
+    /// As JSON, if it can be read.
     pub header: Option<String>,
-    /// As JSON, when they can be read.
+    /// As JSON, if they can be read.
     pub claims: Option<String>,
-    /// What stands there in place of claims, when it is text.
+    /// The content instead of claims, if it is text.
     pub text: Option<String>,
     pub checks: Vec<Check>,
 }
 
 impl Report {
-    /// When nothing failed.
+    /// True if no check failed.
     pub fn is_accepted(&self) -> bool {
         self.failed().is_empty()
     }
 
-    /// What was checked and failed.
+    /// The names of the checks that failed.
     pub fn failed(&self) -> Vec<&'static str> {
         let failed = |check: &&Check| check.outcome == Outcome::Failed;
         let failed = self.checks.iter().filter(failed);
@@ -124,7 +124,7 @@ pub fn moment(at: UnixSeconds) -> String {
     if (0..=LAST_DATE).contains(&at) {
         rfc3339(at)
     } else {
-        format!("The time {at}")
+        format!("Unix time {at}")
     }
 }
 
@@ -147,7 +147,8 @@ pub fn quoted(text: &str) -> String {
     shown(&Value::from(text))
 }
 
-/// With an escape for what a terminal would obey, HTML cannot write, or turns the text around.
+/// Escapes characters that control a terminal, that HTML cannot contain, or that change the
+/// direction of text.
 pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for c in text.chars() {
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!(moment(0), "1970-01-01T00:00:00Z");
         assert_eq!(moment(LAST_DATE), "9999-12-31T23:59:59Z");
         for strange in [-1, LAST_DATE + 1, i64::MAX, i64::MIN] {
-            assert_eq!(moment(strange), format!("The time {strange}"));
+            assert_eq!(moment(strange), format!("Unix time {strange}"));
         }
     }
 

@@ -58,12 +58,12 @@ pub struct ListedKey {
     pub ends_at: Option<UnixSeconds>,
 }
 
-/// What happens to the keys before.
+/// What happens to earlier keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// They are believed until what they signed has ended.
+    /// Their tokens stay valid until they expire.
     Retire,
-    /// Nothing that they signed is believed any more.
+    /// Their tokens are rejected at once.
     Revoke,
 }
 

@@ -75,7 +75,7 @@ pub async fn answer(
         .insert_header(disposition(&file.name, is_shown))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::CACHE_CONTROL, "private, no-cache"));
-    // Its tag is its checksum, which would say of a counted download what it is for free.
+    // The ETag is a checksum: it would identify the file without using up a counted download.
     if parts == Parts::AsAsked {
         answer
             .insert_header((header::ETAG, etag))

@@ -78,8 +78,8 @@ fn is_for_programs(request: &HttpRequest) -> bool {
     request.path().starts_with("/api/")
 }
 
-/// Whether no browser can have been made to send it: those say where it comes from, or ask for
-/// HTML as the answer to a form. For what takes no notice of cookies, which a program may keep.
+/// True if no cross-site page can have caused this request: browsers send `Sec-Fetch-Site` or
+/// `Origin`, or ask for HTML after a form post. Use it only where cookies grant nothing.
 pub fn is_program(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let says_where = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);

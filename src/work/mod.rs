@@ -109,18 +109,18 @@ pub struct Added {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Not there, or somebody else's.
-    #[error("there is no such item")]
+    /// Missing, or another account's.
+    #[error("no such item")]
     NoSuchItem,
-    /// As [`Refused::NoSuchItem`], of the one that another should stand before.
-    #[error("there is no such item to stand before")]
+    /// As [`Refused::NoSuchItem`], for the item before which another should be moved.
+    #[error("no such item to move before")]
     NoSuchPlace,
-    /// With what it is now.
-    #[error("the item has been changed")]
+    /// With the current version.
+    #[error("the item was changed in the meantime")]
     Stale(Box<Item>),
-    #[error("the account has {ITEMS_MAX} items")]
+    #[error("the account already has {ITEMS_MAX} items")]
     TooMany,
-    #[error("the key stands for another request")]
+    #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -154,7 +154,7 @@ impl Work {
     }
 
     /// # Errors
-    /// [`Refused::NoSuchItem`], or when the database is away.
+    /// [`Refused::NoSuchItem`], or when the database is unavailable.
     pub async fn load(&self, account: AccountId, id: ItemId) -> Result<Item, Refused> {
         self.db.read(move |db| load(db, account, id)).await
     }

@@ -381,7 +381,7 @@ fn a_form_from_another_site_changes_nothing() {
         let reply = ada.with(header, value).post("/logout", &[]);
         assert_eq!(
             (reply.status, reply.heading().as_str()),
-            (403, "This form was refused")
+            (403, "This form was not accepted")
         );
     }
     let plain = |origin: &str| {
@@ -453,7 +453,7 @@ fn a_form_that_hides_its_origin_is_told_what_hides_it() {
         let told = browser.post("/login", &fields);
         assert_eq!(
             (told.status, told.heading().as_str()),
-            (403, "This form was refused")
+            (403, "This form was not accepted")
         );
         for words in words {
             assert!(told.text("main").contains(words), "{words}: {}", told.body);
@@ -528,7 +528,7 @@ fn a_page_that_was_opened_at_another_address_is_told_the_right_one() {
         let page = from("http://192.0.2.77:8080", "text/html").post("/login", &fields);
         assert_eq!(
             (page.status, page.heading()),
-            (403, "This form was refused".to_owned())
+            (403, "This form was not accepted".to_owned())
         );
         assert!(page.text("main").contains(words), "{}", page.body);
         let way = page.attribute("main .actions a", "href").unwrap();

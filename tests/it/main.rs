@@ -14,6 +14,7 @@ mod accounts_api;
 mod admin;
 mod api;
 mod architecture;
+mod asvs;
 mod bad_input;
 mod chromium;
 mod clocks;

@@ -87,7 +87,7 @@ impl PersonName {
     }
 }
 
-/// What there is to do, in a line.
+/// The title of a work item, one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Title(String);
 

@@ -1,8 +1,8 @@
-//! What a token holds, and why it is or is not accepted: every check, also after one has failed.
+//! What a token contains, and why it is or is not accepted: every check, also after one failed.
 //!
-//! Nothing is decided here: tokens are accepted by [`super::checks`], and a test holds both
-//! together. What surprises: the claims of a token are shown whoever signed it, since anybody
-//! can read them; the token itself and its signature never are.
+//! Nothing is decided here: [`super::checks`] accepts tokens, and a test compares both. Note: the
+//! claims are shown whoever signed the token, because everyone can read them; the token itself
+//! and its signature are never shown.
 
 #[cfg(test)]
 mod tests;
@@ -31,14 +31,14 @@ pub fn as_pasted(text: &str) -> String {
     token.split_whitespace().collect()
 }
 
-/// Of a token that should be one of ours.
+/// Reports on a token that this server should have signed.
 pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     let Some(read) = Read::of(token) else {
         return opaque();
     };
     let mut report = read.report();
     report.note("Form", read.form());
-    let size = format!("{} bytes; up to {TOKEN_MAX_BYTES} are taken.", token.len());
+    let size = format!("{} bytes; the limit is {TOKEN_MAX_BYTES}.", token.len());
     report.note(
         "Size",
         match checks::size(token) {
@@ -55,14 +55,16 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
         "Key (kid)",
         match (key, fitting, read.header.get("kid")) {
             (Some(_), Some(_), _) => {
-                Ok("It is one of our keys, and for this algorithm.".to_owned())
+                Ok("One of this server’s keys, and for this algorithm.".to_owned())
             }
             (Some(_), None, _) => {
-                Err("It is one of our keys, but that signs by another algorithm.".to_owned())
+                Err("One of this server’s keys, but it signs with another algorithm.".to_owned())
             }
-            (None, _, None) => Err("It names no key; our tokens do.".to_owned()),
+            (None, _, None) => {
+                Err("The header has no kid; this server’s tokens have one.".to_owned())
+            }
             (None, _, Some(kid)) => Err(format!(
-                "None of our keys is called {}; those that have ended are forgotten.",
+                "This server has no key {}; expired keys are deleted.",
                 shown(kid)
             )),
         },
@@ -71,20 +73,20 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     report.note("Claims", read.our_claims(report.kind));
     for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
         match (read.claim(name), terms.issuer) {
-            (None, _) => report.skip(what, "It does not say."),
+            (None, _) => report.skip(what, "Not present."),
             (Some(said), None) => report.skip(
                 what,
                 format!(
-                    "It says {}; without base_url in the settings it is not known what the server calls itself.",
+                    "{}; not compared, because base_url is not set.",
                     shown(said)
                 ),
             ),
             (Some(said), Some(us)) => report.note(
                 what,
                 if said.as_str().is_some_and(|said| terms.is_us(said)) {
-                    Ok("That is this server.".to_owned())
+                    Ok("This server.".to_owned())
                 } else {
-                    Err(format!("It says {}; this server is {us}.", shown(said)))
+                    Err(format!("{}, but this server is {us}.", shown(said)))
                 },
             ),
         }
@@ -94,14 +96,14 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     if let (true, Some(key), Some(iat)) = (is_signed, fitting, read.claim("iat").and_then(seconds))
         && terms.is_too_new_for(key, iat)
     {
-        let why = "It was issued after its key had been retired: we did not sign it.";
+        let why = "Issued after its key had been retired, so this server did not sign it.";
         report.note("Key's time", Err(why.to_owned()));
     }
     report
 }
 
-/// Of anybody's token, by the keys that they publish. Who it is from, for and of what kind is
-/// not judged: that is for those who know what to expect.
+/// Reports on a token of another issuer, checked with the keys that it publishes. Issuer,
+/// audience and kind are not checked, because the expected values are unknown here.
 pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
     let Some(read) = Read::of(token) else {
         return opaque();
@@ -111,33 +113,35 @@ pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
     report.note("Algorithm (alg)", read.known_algorithm());
     report.note("Extensions (crit)", read.extensions());
     match read.header.get("typ") {
-        Some(typ) => report.skip("Kind (typ)", format!("It says {}: compare it.", shown(typ))),
-        None => report.skip("Kind (typ)", "It does not say."),
+        Some(typ) => report.skip(
+            "Kind (typ)",
+            format!("{}: compare it yourself.", shown(typ)),
+        ),
+        None => report.skip("Kind (typ)", "Not present."),
     }
     let found = read
         .algorithm()
         .map(|algorithm| keys.find(read.header_text("kid"), algorithm));
     match &found {
-        Some(Ok(found)) => report.note("Key (kid)", Ok(format!("It is {}.", found.called))),
+        Some(Ok(found)) => report.note("Key (kid)", Ok(format!("Checked with {}.", found.called))),
         Some(Err(why)) => report.note("Key (kid)", Err(why.clone())),
-        None => report.skip("Key (kid)", "Without an algorithm none can be chosen."),
+        None => report.skip("Key (kid)", "No key can be selected without an algorithm."),
     }
     let key = found.and_then(Result::ok).map(|found| found.key);
     read.note_signature(&mut report, key.as_ref());
     report.note(
         "Claims",
-        read.any_claims()
-            .map(|_| "They are a JSON object.".to_owned()),
+        read.any_claims().map(|_| "A JSON object.".to_owned()),
     );
     for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
         match read.claim(name) {
-            Some(said) => report.skip(what, format!("It says {}: compare it.", shown(said))),
-            None => report.skip(what, "It does not say."),
+            Some(said) => report.skip(what, format!("{}: compare it yourself.", shown(said))),
+            None => report.skip(what, "Not present."),
         }
     }
     read.note_times(&mut report, now, 0);
     if matches!(report.kind, Kind::Access | Kind::Link | Kind::Share) {
-        let why = "Only the server that issued it knows whether it has been ended, used up or \
+        let why = "Only the server that issued it knows whether it has ended, was used or was \
                    revoked.";
         report.skip("Session or link", why);
     }
@@ -155,19 +159,19 @@ fn opaque() -> Report {
     report.note(
         "Form",
         Err(
-            "It is not three parts of base64url with a JSON object in front, so nothing can be \
-             read from it. Refresh tokens and one-time links look so; neither is accepted as a JWT."
+            "Not three base64url parts that begin with a JSON object, so nothing can be read from \
+             it. Refresh tokens and one-time links look like this; neither is a JWT."
                 .to_owned(),
         ),
     );
     report
 }
 
-/// What could be read of a token that begins like a JWT.
+/// The readable parts of a token that begins like a JWT.
 struct Read<'a> {
     parts: Parts<'a>,
     header: Map<String, Value>,
-    /// `None` when that part is not base64url.
+    /// `None` if that part is not base64url.
     payload: Option<Vec<u8>>,
     claims: Option<Map<String, Value>>,
 }
@@ -215,13 +219,13 @@ impl<'a> Read<'a> {
 
     fn form(&self) -> Result<String, String> {
         if self.payload.is_none() {
-            Err("Its second part is not base64url.".to_owned())
+            Err("The second part is not base64url.".to_owned())
         } else if checks::decode(self.parts.signature).is_none() {
-            Err("Its third part is not base64url.".to_owned())
+            Err("The third part is not base64url.".to_owned())
         } else if self.algorithm().is_some() && self.parts.header().is_none() {
-            Err("A field of its header stands there twice, or is of the wrong type.".to_owned())
+            Err("A field of the header is duplicated, or has the wrong type.".to_owned())
         } else {
-            Ok("Three parts of base64url, the first a JSON object.".to_owned())
+            Ok("Three base64url parts, the first a JSON object.".to_owned())
         }
     }
 
@@ -229,31 +233,31 @@ impl<'a> Read<'a> {
         self.known_algorithm()?;
         let name = self.header_text("alg").unwrap_or_default();
         match SigningAlgorithm::parse(name) {
-            Some(_) => Ok(format!("{name} is one of ours.")),
-            None => Err(format!("{name} is none of ours.")),
+            Some(_) => Ok(format!("{name}, which this server uses.")),
+            None => Err(format!("{name}, which this server does not use.")),
         }
     }
 
     fn known_algorithm(&self) -> Result<String, String> {
         match self.header.get("alg") {
-            None => Err("It names none.".to_owned()),
+            None => Err("Not present.".to_owned()),
             // RFC 8725, section 3.2.
             Some(Value::String(name)) if name.eq_ignore_ascii_case("none") => {
-                Err("It says none: nobody has signed it.".to_owned())
+                Err("none: the token is not signed.".to_owned())
             }
             Some(name) => match self.algorithm() {
-                Some(algorithm) => Ok(format!("{algorithm:?} is known here.")),
-                None => Err(format!("{} is not known here.", shown(name))),
+                Some(algorithm) => Ok(format!("{algorithm:?} is supported.")),
+                None => Err(format!("{} is not supported.", shown(name))),
             },
         }
     }
 
     fn extensions(&self) -> Result<String, String> {
         match self.header.get("crit") {
-            // As the library reads it: nothing stands there.
-            None | Some(Value::Null) => Ok("There are no critical extensions.".to_owned()),
+            // As the library reads it: not present.
+            None | Some(Value::Null) => Ok("No critical extensions.".to_owned()),
             Some(crit) => Err(format!(
-                "It must not be taken by who does not understand {}.",
+                "Critical extensions that are not supported: {}.",
                 shown(crit)
             )),
         }
@@ -262,48 +266,44 @@ impl<'a> Read<'a> {
     fn our_kind(&self, kind: Kind) -> Result<String, String> {
         let ours = [AccessClaims::TYP, LinkClaims::TYP, ShareClaims::TYP].join(", ");
         match (kind, self.header.get("typ")) {
-            (Kind::Access | Kind::Link | Kind::Share, _) => Ok(format!(
-                "It is {}, and taken for nothing else.",
-                kind.words()
-            )),
-            (_, None) => Err(format!("It does not say. Ours do: {ours}.")),
+            (Kind::Access | Kind::Link | Kind::Share, _) => {
+                Ok(format!("Accepted only as {}.", kind.words()))
+            }
+            (_, None) => Err(format!("Not present. This server’s tokens have {ours}.")),
             (_, Some(typ)) => Err(format!(
-                "It says {}. Ours say {ours}, exactly so.",
+                "{}, but this server’s tokens have exactly {ours}.",
                 shown(typ)
             )),
         }
     }
 
-    /// Whether it fits.
+    /// True if the signature is valid.
     fn note_signature(&self, report: &mut Report, key: Option<&jsonwebtoken::DecodingKey>) -> bool {
         const WHAT: &str = "Signature";
         if self.payload.is_none() {
-            report.skip(
-                WHAT,
-                "It cannot be checked: what it should sign is not base64url.",
-            );
+            report.skip(WHAT, "Cannot be checked: the signed part is not base64url.");
             return false;
         }
         let (Some(key), Some(algorithm)) = (key, self.algorithm()) else {
-            report.skip(WHAT, "There is no key to check it with.");
+            report.skip(WHAT, "No key to check it with.");
             return false;
         };
         let fits = self.parts.is_signed_with(key, algorithm);
         report.note(
             WHAT,
             match fits {
-                Some(true) => Ok("It fits header, claims and key.".to_owned()),
-                Some(false) => Err("It does not fit: something was changed, or another key \
-                                    has signed."
-                    .to_owned()),
-                None => Err("It cannot be read.".to_owned()),
+                Some(true) => Ok("Valid for header, claims and key.".to_owned()),
+                Some(false) => {
+                    Err("Invalid: the token was changed, or signed with another key.".to_owned())
+                }
+                None => Err("Cannot be read.".to_owned()),
             },
         );
         fits == Some(true)
     }
 
     fn any_claims(&self) -> Result<&Map<String, Value>, String> {
-        let why = "They are not a JSON object, so it is no JWT (RFC 7519, section 7.2).";
+        let why = "Not a JSON object, so this is not a JWT (RFC 7519, section 7.2).";
         self.claims.as_ref().ok_or_else(|| why.to_owned())
     }
 
@@ -313,37 +313,36 @@ impl<'a> Read<'a> {
             Kind::Access => self.parts.claims::<AccessClaims>().map(drop),
             Kind::Link => self.parts.claims::<LinkClaims>().map(drop),
             Kind::Share => self.parts.claims::<ShareClaims>().map(drop),
-            Kind::Foreign | Kind::Opaque => return Ok("They are a JSON object.".to_owned()),
+            Kind::Foreign | Kind::Opaque => return Ok("A JSON object.".to_owned()),
         };
         match complete {
-            Ok(()) => Ok("All that such a token says is there.".to_owned()),
+            Ok(()) => Ok("All required claims are present.".to_owned()),
             Err(error) => {
                 let error = error.to_string();
                 let what = error.split(" at line ").next().unwrap_or_default();
                 Err(format!(
-                    "They are not what such a token says: {}.",
+                    "Not the claims of such a token: {}.",
                     printable(what)
                 ))
             }
         }
     }
 
-    /// RFC 7519, sections 4.1.4 to 4.1.6. `apart` is how far ahead the clock may have been that
-    /// dated the token.
+    /// RFC 7519, sections 4.1.4 to 4.1.6. `apart` is how far ahead the issuer's clock may be.
     fn note_times(&self, report: &mut Report, now: UnixSeconds, apart: i64) {
         for (what, name) in [
             ("Issued (iat)", "iat"),
-            ("Good from (nbf)", "nbf"),
-            ("Good until (exp)", "exp"),
+            ("Not valid before (nbf)", "nbf"),
+            ("Expires (exp)", "exp"),
         ] {
             let Some(said) = self.claim(name) else {
-                report.skip(what, "It does not say.");
+                report.skip(what, "Not present.");
                 continue;
             };
             let found = match (seconds(said), name) {
                 (None, _) => Err(format!("{} is not a time in seconds.", shown(said))),
                 (Some(end), "exp") if checks::has_passed(end, now) => Err(format!(
-                    "{} is past: it has expired {} seconds ago.",
+                    "{}: expired {} seconds ago.",
                     moment(end),
                     now.saturating_sub(end)
                 )),
@@ -353,7 +352,7 @@ impl<'a> Read<'a> {
                     end.saturating_sub(now)
                 )),
                 (Some(at), _) if at > now.saturating_add(apart) => Err(format!(
-                    "{} is still to come: in {} seconds.",
+                    "{} is in the future: in {} seconds.",
                     moment(at),
                     at.saturating_sub(now)
                 )),
@@ -363,10 +362,10 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// Tokens from when the settings let them live longer. What they let today is said to those
-    /// only who have such a token.
+    /// Finds tokens that were issued when the settings allowed a longer lifetime. Only people who
+    /// have a token of this server are told what the settings allow.
     fn note_life(&self, report: &mut Report, terms: &Terms<'_>, is_signed: bool) {
-        const WHAT: &str = "Life";
+        const WHAT: &str = "Lifetime";
         let life = match report.kind {
             Kind::Access => AccessClaims::lives(terms.lives),
             Kind::Link => LinkClaims::lives(terms.lives),
@@ -384,11 +383,11 @@ impl<'a> Read<'a> {
         let end = checks::longest_end(iat, life);
         let found = if checks::has_passed(end, terms.now) {
             Err(format!(
-                "By today’s settings such a token lives {life} seconds, and they are over."
+                "The settings now allow {life} seconds, and these are over."
             ))
         } else if exp > end {
             Ok(format!(
-                "It was made to live longer than today’s settings allow: it ends {}.",
+                "Issued for longer than the settings now allow: it ends at {}.",
                 moment(end)
             ))
         } else {
@@ -400,7 +399,7 @@ impl<'a> Read<'a> {
     }
 }
 
-/// A NumericDate (RFC 7519, section 2); parts of a second do not count.
+/// A NumericDate (RFC 7519, section 2); fractions of a second are ignored.
 fn seconds(said: &Value) -> Option<UnixSeconds> {
     said.as_i64()
         .or_else(|| Some(said.as_f64()?.floor() as i64))

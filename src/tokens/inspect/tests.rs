@@ -55,10 +55,10 @@ fn a_report_and_the_doors_agree_at_every_time() {
             let kinds = reports.each_ref().map(|report| report.kind);
             assert_eq!(kinds, [Kind::Access, Kind::Link, Kind::Share]);
             let expected: &[_] = match at {
-                -11 => &["Issued (iat)", "Good from (nbf)"],
+                -11 => &["Issued (iat)", "Not valid before (nbf)"],
                 -10..900 => &[],
-                900 => &["Good until (exp)", "Life"],
-                _ => &["Key (kid)", "Good until (exp)"],
+                900 => &["Expires (exp)", "Lifetime"],
+                _ => &["Key (kid)", "Expires (exp)"],
             };
             assert_eq!(failed(&reports[0]), expected, "{algorithm:?} at {at}");
         }
@@ -116,9 +116,12 @@ fn a_report_and_the_doors_agree_on_every_header_and_claim() {
         ["Audience (aud)"]
     );
     assert_eq!(claims("iat", Some(json!(NOW + 11))), ["Issued (iat)"]);
-    assert_eq!(claims("nbf", Some(json!(NOW + 11))), ["Good from (nbf)"]);
-    assert_eq!(claims("exp", Some(json!(NOW))), ["Good until (exp)"]);
-    assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Life"]);
+    assert_eq!(
+        claims("nbf", Some(json!(NOW + 11))),
+        ["Not valid before (nbf)"]
+    );
+    assert_eq!(claims("exp", Some(json!(NOW))), ["Expires (exp)"]);
+    assert_eq!(claims("iat", Some(json!(NOW - 900))), ["Lifetime"]);
     assert_eq!(claims("exp", Some(json!(NOW + 9000))), [""; 0]);
     let all_at_once = json!({"iss": "x", "aud": "x", "iat": NOW + 11, "nbf": NOW + 11, "exp": NOW});
     let all_at_once = forge(&tokens, &all_at_once, |h| h.crit = Some(Vec::new()));
@@ -130,8 +133,8 @@ fn a_report_and_the_doors_agree_on_every_header_and_claim() {
             "Issuer (iss)",
             "Audience (aud)",
             "Issued (iat)",
-            "Good from (nbf)",
-            "Good until (exp)",
+            "Not valid before (nbf)",
+            "Expires (exp)",
         ]
     );
 }
@@ -179,7 +182,7 @@ fn a_report_and_the_doors_agree_on_a_token_that_was_changed() {
         let signature = report.checks.iter().find(|check| check.what == "Signature");
         let signature = signature.unwrap();
         assert_eq!(signature.outcome, crate::tokens::Outcome::NotChecked);
-        assert!(signature.why.contains("cannot be checked"));
+        assert!(signature.why.contains("Cannot be checked"));
 
         let body = token.split('.').nth(1).unwrap();
         let signed_with = |header: String| {
@@ -305,11 +308,11 @@ fn times_of_others_are_judged_as_far_as_they_say_them() {
         assert_eq!(of(&good), [""; 0], "{good}");
     }
     for (name, said, what) in [
-        ("exp", json!(NOW), "Good until (exp)"),
-        ("exp", json!(i64::MIN), "Good until (exp)"),
-        ("exp", json!("tomorrow"), "Good until (exp)"),
-        ("exp", json!(null), "Good until (exp)"),
-        ("nbf", json!(NOW + 1), "Good from (nbf)"),
+        ("exp", json!(NOW), "Expires (exp)"),
+        ("exp", json!(i64::MIN), "Expires (exp)"),
+        ("exp", json!("tomorrow"), "Expires (exp)"),
+        ("exp", json!(null), "Expires (exp)"),
+        ("nbf", json!(NOW + 1), "Not valid before (nbf)"),
         ("iat", json!(1e300), "Issued (iat)"),
         ("iat", json!([]), "Issued (iat)"),
     ] {

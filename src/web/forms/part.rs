@@ -12,7 +12,7 @@ use crate::web::problem::Problem;
 const UNREADABLE: Problem =
     Problem::malformed("The form could not be read as multipart/form-data. Nothing was saved.");
 const BROKEN_OFF: Problem =
-    Problem::malformed("The form broke off before its end. Nothing was saved.");
+    Problem::malformed("The form ended before it was complete. Nothing was saved.");
 const WITHOUT_BOUNDARY: Problem = Problem::malformed(
     "The form is not divided by the boundary that its Content-Type names. Nothing was saved.",
 );

@@ -248,15 +248,15 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
              Nothing was saved"
         ),
         Refused::OverQuota(most) => format!(
-            "There is no room for “{name}”: the limit for all your files is {}. \
+            "“{name}” was not saved: the limit for all your files is {}. \
              Delete some of them first",
             for_reading(*most)
         ),
-        Refused::TooMany(most) => format!(
-            "There is no room for “{name}”: the limit is {most} files. Delete some of them first"
-        ),
+        Refused::TooMany(most) => {
+            format!("“{name}” was not saved: the limit is {most} files. Delete some of them first")
+        }
         Refused::TypeNotTaken(kind) => format!(
-            "“{name}” is of the type {kind}. Accepted types: {}",
+            "“{name}” has the type {kind}. Accepted types: {}",
             files.config().types.join(", ")
         ),
         Refused::ExtensionNotTaken(kind) => {
@@ -272,13 +272,13 @@ pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static s
 /// About the name of a file.
 pub fn extension_not_taken(kind: &str, files: &Files) -> String {
     format!(
-        "The extension of this name means the type {kind}. Accepted types: {}",
+        "The extension of this name stands for the type {kind}. Accepted types: {}",
         files.config().types.join(", ")
     )
 }
 
 pub fn too_many(most: usize) -> String {
-    format!("Choose {most} files or fewer at once: none of these was saved")
+    format!("Choose {most} files or fewer at once. None of these was saved")
 }
 
 pub fn too_large(name: &str, most: i64) -> String {

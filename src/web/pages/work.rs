@@ -1,7 +1,6 @@
-//! What there is to do: the list, and a page for each item.
+//! Work items: the list, and a page for each item.
 //!
-//! Every address carries which part of the list one looks at, so that each form leads back
-//! there.
+//! Every address names the part of the list that is shown, so that each form leads back to it.
 
 use askama::Template;
 

@@ -17,8 +17,8 @@ use crate::sessions::RECENT_MINUTES;
 type S = StatusCode;
 type Action = (&'static str, &'static str);
 
-pub const WEAK_PASSWORD: &str = "This password is easy to guess. Use a longer one, such as a few words \
-     that do not belong together";
+pub const WEAK_PASSWORD: &str =
+    "This password is easy to guess. Use a longer one, such as a few unrelated words";
 
 const HOME: Option<Action> = Some(("/", "Go to the start page"));
 const SIGN_IN: Option<Action> = Some(("/login", "Sign in"));
@@ -73,8 +73,8 @@ pub const NOT_FOUND: Problem = known(&Words {
 const METHOD_NOT_ALLOWED: Problem = known(&Words {
     status: S::METHOD_NOT_ALLOWED,
     code: "method_not_allowed",
-    title: "That cannot be done here",
-    text: "This address does not take that kind of request. Nothing was changed.",
+    title: "This page cannot do that",
+    text: "This address does not support the request's method. Nothing was changed.",
     action: HOME,
     header: None,
 });
@@ -135,7 +135,7 @@ pub const ONE_TIME_LINK_ENDED: Problem = known(&Words {
 pub const CROSS_SITE: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "cross_site",
-    title: "This form was refused",
+    title: "This form was not accepted",
     text: "It did not come from a page of this site, or the page had been open for too long. \
            Nothing was changed. Open the page again and send it from there.",
     action: HOME,
@@ -186,7 +186,7 @@ const TAKEN: Problem = known(&Words {
 pub const STALE: Problem = known(&Words {
     status: S::PRECONDITION_FAILED,
     code: "stale",
-    title: "It has changed meanwhile",
+    title: "This was changed in the meantime",
     text: "If-Match does not match the current version. Nothing was changed. \
            Read the current version, then send the change again.",
     action: HOME,
@@ -214,15 +214,15 @@ const FILE_TOO_LARGE: Problem = known(&Words {
     status: S::PAYLOAD_TOO_LARGE,
     code: "file_too_large",
     title: "The file is too large",
-    text: "It is larger than a file may be. Nothing was saved.",
+    text: "It exceeds the limit for a file. Nothing was saved.",
     action: FILES,
     header: None,
 });
 const OVER_QUOTA: Problem = known(&Words {
     status: S::CONFLICT,
     code: "over_quota",
-    title: "There is no room for this file",
-    text: "With it, your files would be over their quota. Nothing was saved. \
+    title: "There is no space for this file",
+    text: "Your files would exceed their quota. Nothing was saved. \
            Delete something, then try again.",
     action: FILES,
     header: None,
@@ -273,7 +273,7 @@ pub const SHARE_PASSWORD: Problem = known(&Words {
     // RFC 7617.
     header: Some((
         "www-authenticate",
-        "Basic realm=\"Password of the link\", charset=\"UTF-8\"",
+        "Basic realm=\"Link password\", charset=\"UTF-8\"",
     )),
 });
 const TRIES: Problem = known(&Words {
@@ -298,7 +298,7 @@ pub const KEY_REUSED: Problem = known(&Words {
 const MALFORMED: &Words = &Words {
     status: S::BAD_REQUEST,
     code: "malformed",
-    title: "That could not be read",
+    title: "The request could not be read",
     text: "The request could not be understood.",
     action: HOME,
     header: None,
@@ -331,7 +331,7 @@ pub const TOO_LARGE: Problem = known(&Words {
 const MEDIA_TYPE: &Words = &Words {
     status: S::UNSUPPORTED_MEDIA_TYPE,
     code: "unsupported_media_type",
-    title: "That could not be read",
+    title: "The request could not be read",
     text: "This address accepts forms as application/x-www-form-urlencoded. Nothing was saved.",
     action: HOME,
     header: None,

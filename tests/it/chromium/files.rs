@@ -180,7 +180,7 @@ fn what_is_too_large_or_too_much_is_told_before_it_is_sent() {
          document.querySelector('[type=file]').files = many.files",
     );
     chromium.click("button", "Upload");
-    let words = "Choose 100 files or fewer at once: none of these was saved";
+    let words = "Choose 100 files or fewer at once. None of these was saved";
     assert_eq!(told(), words);
     // What a browser hands over of a folder.
     chromium.evaluate(

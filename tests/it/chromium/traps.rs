@@ -74,7 +74,7 @@ fn a_form_of_another_site_is_refused_and_changes_nothing() {
                 chromium.press(button);
                 assert_eq!(
                     chromium.heading(),
-                    "This form was refused",
+                    "This form was not accepted",
                     "{button} of {other}, {referrer_policy}"
                 );
             }

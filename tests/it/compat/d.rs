@@ -270,7 +270,7 @@ fn a_browser_is_told_by_a_page_what_tutorial_d_cannot_take() {
         (
             Multipart::new().file("inputFile", "b.txt", vec![b'b'; 1_000_001]),
             413,
-            "larger",
+            "too large",
         ),
     ] {
         let (found, main) = page(&upload(&reader, &token, &form));

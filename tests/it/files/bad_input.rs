@@ -302,8 +302,8 @@ fn what_is_wrong_with_a_part_is_named() {
         only(&door, 0);
     }
     for (body, words) in [
-        (one("a.txt", "a").unfinished(), "broke off"),
-        (b"--another\r\n\r\n--another--\r\n", "broke off"),
+        (one("a.txt", "a").unfinished(), "ended before"),
+        (b"--another\r\n\r\n--another--\r\n", "ended before"),
     ] {
         let reply = ada.post_body(API, CONTENT_TYPE, body);
         refused(&reply, 400, "malformed");
@@ -339,7 +339,7 @@ fn only_the_types_of_the_setting_are_taken() {
     ] {
         let reply = ada.send_files(API, &one(name, "words"));
         let words = format!(
-            "“{name}”: The extension of this name means the type {kind}. \
+            "“{name}”: The extension of this name stands for the type {kind}. \
              Accepted types: image/*, text/plain"
         );
         field_refused(&door, &reply, "file", &words);
@@ -356,7 +356,7 @@ fn only_the_types_of_the_setting_are_taken() {
         ada.send_json("PATCH", &at(&id), &change)
     };
     let fields = refused(&rename("a.html"), 422, "invalid_fields");
-    let words = "The extension of this name means the type text/html. \
+    let words = "The extension of this name stands for the type text/html. \
                  Accepted types: image/*, text/plain";
     assert_eq!(fields, serde_json::json!({ "name": words }));
     let page = door.browser();
@@ -557,7 +557,7 @@ fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
     page.sign_in("ada", PASSWORD);
     let told = page.send_own_files("/files", &more);
     assert_eq!(told.status, 422);
-    let words = "Choose 100 files or fewer at once: none of these was saved";
+    let words = "Choose 100 files or fewer at once. None of these was saved";
     assert_eq!(told.errors(), [("file".to_owned(), words.to_owned())]);
     let made = ada.send_files(API, &hundred);
     assert_eq!(made.status, 201, "{}", made.body);

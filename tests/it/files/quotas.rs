@@ -114,7 +114,10 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
     assert!(page.text("main").contains("1 file, 4 bytes."));
     assert!(!page.body.contains("secret.txt") && !page.body.contains("Nobody's"));
     let list = house.root.get("/admin/accounts");
-    assert!(list.text("main p").contains("1 file, 4 bytes."));
+    assert!(
+        list.text("main p")
+            .contains("All accounts: 1 file, 4 bytes")
+    );
     for bad in ["-1", "x", "1.5", "1000000001"] {
         let again = house
             .root
