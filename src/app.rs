@@ -86,7 +86,7 @@ impl Ground {
             Some(secret) => secret.clone(),
             None => load_or_make_secret(&config, &location)?,
         };
-        let db = Db::open_renewed(location, accounts::renew_keys)?;
+        let db = Db::open_renewed(location, clock.clone(), accounts::renew_keys)?;
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
         let accounts = Accounts::new(
             db.clone(),
@@ -94,7 +94,7 @@ impl Ground {
             passwords.clone(),
             config.signup.reserved_names.clone(),
         );
-        let recovery = Recovery::new(db.clone(), clock.clone(), accounts.clone());
+        let recovery = Recovery::new(db.clone(), accounts.clone());
         Ok(Self {
             config,
             secret,
@@ -190,21 +190,11 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     )
     .await?;
     accounts.count_password_kinds().await?;
-    let administration = Administration::new(
-        db.clone(),
-        clock.clone(),
-        accounts.clone(),
-        sessions.clone(),
-    );
-    let sign_in = SignIn::new(
-        db.clone(),
-        clock.clone(),
-        accounts.clone(),
-        sessions.clone(),
-    );
-    let files = Files::open(db.clone(), clock.clone(), &config.files)?;
+    let administration = Administration::new(db.clone(), accounts.clone(), sessions.clone());
+    let sign_in = SignIn::new(db.clone(), accounts.clone(), sessions.clone());
+    let files = Files::open(db.clone(), &config.files)?;
     let shares = Shares::new(db.clone(), clock.clone(), passwords, tokens.clone());
-    let work = Work::new(db, clock.clone());
+    let work = Work::new(db);
     let web = Web::new(&secret, &base_url);
     Ok(State {
         config,
@@ -235,7 +225,7 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
     let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
     let db = ground.db.clone();
     let state = Data::new(compose(ground, base_url.clone()).await?);
-    let old = db.read(accounts::list_old_keys).await?.len();
+    let old = db.read(|db| accounts::list_old_keys(db)).await?.len();
     if old > 0 {
         tracing::warn!(
             accounts = old,

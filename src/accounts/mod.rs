@@ -19,7 +19,7 @@ use crate::base::names::{
 use crate::base::paging::{self, page};
 use crate::base::version::Version;
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
-use crate::storage::{AnyConnection, Db, SearchError};
+use crate::storage::{Db, SearchError, Tx};
 pub use proof::{Missing, NotProved, Proved};
 pub use store::{
     Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
@@ -286,8 +286,8 @@ impl Accounts {
     pub async fn add<E>(
         &self,
         prepared: Prepared,
-        before: impl FnOnce(&mut AnyConnection) -> Result<Role, E> + Send + 'static,
-        after: impl FnOnce(&mut AnyConnection, &Account) -> Result<(), E> + Send + 'static,
+        before: impl FnOnce(&mut Tx<'_>) -> Result<Role, E> + Send + 'static,
+        after: impl FnOnce(&mut Tx<'_>, &Account) -> Result<(), E> + Send + 'static,
     ) -> Result<Proved, E>
     where
         E: From<SignUpError> + Send + 'static,
@@ -394,7 +394,7 @@ impl Accounts {
     }
 
     pub async fn has_administrator(&self) -> Result<bool, Fault> {
-        self.db.read(store::has_administrator).await
+        self.db.read(|db| store::has_administrator(db)).await
     }
 
     /// Tells the hashing which kinds of hashes the accounts have, so that an unknown name takes the
@@ -409,13 +409,14 @@ impl Accounts {
 
     /// Returns how many hashes have no kind yet.
     pub async fn count_password_kinds(&self) -> Result<u64, Fault> {
-        let (kinds, without) = self.db.read(store::count_password_kinds).await?;
+        let counted = self.db.read(|db| store::count_password_kinds(db));
+        let (kinds, without) = counted.await?;
         self.passwords.set_mix(kinds);
         Ok(without)
     }
 
     async fn add_password_kinds(&self) -> Result<(), Fault> {
-        let add = |tx: &mut AnyConnection| store::add_password_kinds(tx, KINDS_AT_ONCE);
+        let add = |tx: &mut Tx<'_>| store::add_password_kinds(tx, KINDS_AT_ONCE);
         while self.db.write(add).await? > 0 {}
         Ok(())
     }

@@ -6,27 +6,24 @@
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
-use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::version::Expected;
 use crate::files;
 use crate::sessions::{self, EndReason, Ended, Sessions};
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{Db, Tx};
 
 #[derive(Clone)]
 pub struct Administration {
     db: Db,
-    clock: Clock,
     accounts: Accounts,
     sessions: Sessions,
 }
 
 impl Administration {
-    pub fn new(db: Db, clock: Clock, accounts: Accounts, sessions: Sessions) -> Self {
+    pub fn new(db: Db, accounts: Accounts, sessions: Sessions) -> Self {
         Self {
             db,
-            clock,
             accounts,
             sessions,
         }
@@ -58,10 +55,10 @@ impl Administration {
         changes: Changes,
         expected: Expected,
     ) -> Result<Account, Refused> {
-        let (clock, asked) = (self.clock.clone(), changes.clone());
+        let asked = changes.clone();
         let updated = self
             .db
-            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected, clock.now()))
+            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected))
             .await;
         match updated {
             Ok((account, ended)) => {
@@ -85,10 +82,9 @@ impl Administration {
     /// # Errors
     /// [`Refused`]; then nothing has changed.
     pub async fn delete(&self, id: AccountId, expected: Expected) -> Result<(), Refused> {
-        let clock = self.clock.clone();
         let ended = self
             .db
-            .write_on_full_disk(move |tx| delete(tx, id, &expected, clock.now()))
+            .write_on_full_disk(move |tx| delete(tx, id, &expected))
             .await?;
         self.sessions.hear(ended);
         Ok(())
@@ -100,18 +96,18 @@ impl Administration {
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
 pub fn update(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     id: AccountId,
     changes: &Changes,
     expected: &Expected,
-    now: UnixSeconds,
 ) -> Result<(Account, Ended), Refused> {
+    let now = tx.now();
     let (before, after) = accounts::update(tx, id, changes, expected, now)?;
     let trusted = |account: &Account| (account.role, account.state, account.groups.clone());
     let ended = if trusted(&before) == trusted(&after) {
         Ended::nothing()
     } else {
-        sessions::end_all(tx, id, None, now, EndReason::Account)?
+        sessions::end_all(tx, id, None, EndReason::Account)?
     };
     Ok((after, ended))
 }
@@ -120,15 +116,11 @@ pub fn update(
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
-pub fn delete(
-    tx: &mut AnyConnection,
-    id: AccountId,
-    expected: &Expected,
-    now: UnixSeconds,
-) -> Result<Ended, Refused> {
+pub fn delete(tx: &mut Tx<'_>, id: AccountId, expected: &Expected) -> Result<Ended, Refused> {
+    let now = tx.now();
     accounts::delete(tx, id, expected, now)?;
     files::delete_all(tx, id, now)?;
-    sessions::end_all(tx, id, None, now, EndReason::Account).map_err(Refused::Fault)
+    sessions::end_all(tx, id, None, EndReason::Account).map_err(Refused::Fault)
 }
 
 impl From<Refused> for Fault {

@@ -11,7 +11,7 @@ use crate::accounts::{
 };
 use crate::administration;
 use crate::app::Ground;
-use crate::base::clock::{Clock, UnixSeconds, rfc3339};
+use crate::base::clock::{Clock, rfc3339};
 use crate::base::fault::Fault;
 use crate::base::names::{
     Email, Groups, Login, NewPassword, PersonName, Refusal, Username, within_sentence,
@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
 use crate::shares;
-use crate::storage::AnyConnection;
+use crate::storage::Tx;
 use crate::tokens::Tokens;
 
 /// Accounts that are read at once.
@@ -195,18 +195,10 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 hash.map_err(|error| words(SignUpError::Password(error)))
             })?;
             let id = account.id;
-            change(
-                &ground,
-                &account,
-                "has a new password now",
-                move |tx, now| {
-                    accounts::set_password(tx, id, &hash)?;
-                    Ok(
-                        sessions::end_all(tx, id, None, now, EndReason::PasswordChanged)
-                            .map(drop)?,
-                    )
-                },
-            )?;
+            change(&ground, &account, "has a new password now", move |tx| {
+                accounts::set_password(tx, id, &hash)?;
+                Ok(sessions::end_all(tx, id, None, EndReason::PasswordChanged).map(drop)?)
+            })?;
         }
         Command::Rename {
             who,
@@ -271,28 +263,24 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 return Err(Fault::new("nothing was deleted"));
             }
             let id = account.id;
-            change(&ground, &account, "is deleted", move |tx, now| {
-                administration::delete(tx, id, &Expected::Any, now).map(drop)
+            change(&ground, &account, "is deleted", move |tx| {
+                administration::delete(tx, id, &Expected::Any).map(drop)
             })?;
         }
         Command::SignOut { who: None, .. } => sign_all_out(&ground)?,
         Command::SignOut { who: Some(who), .. } => {
             let account = find(&ground, &who)?;
             let id = account.id;
-            change(
-                &ground,
-                &account,
-                "is signed out everywhere",
-                move |tx, now| {
-                    Ok(sessions::end_all(tx, id, None, now, EndReason::Account).map(drop)?)
-                },
-            )?;
+            change(&ground, &account, "is signed out everywhere", move |tx| {
+                Ok(sessions::end_all(tx, id, None, EndReason::Account).map(drop)?)
+            })?;
         }
         Command::RevokeLinks { who } => {
             let account = find(&ground, &who)?;
             let id = account.id;
             let done = "has no open links to files now";
-            change(&ground, &account, done, move |tx, now| {
+            change(&ground, &account, done, move |tx| {
+                let now = tx.now();
                 Ok(shares::revoke_all(tx, id, now).map(drop)?)
             })?;
         }
@@ -330,17 +318,17 @@ fn renamed<T>(
 fn update(ground: &Ground, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {
     let account = find(ground, who)?;
     let id = account.id;
-    change(ground, &account, done, move |tx, now| {
-        administration::update(tx, id, &changes, &Expected::Any, now).map(drop)
+    change(ground, &account, done, move |tx| {
+        administration::update(tx, id, &changes, &Expected::Any).map(drop)
     })
 }
 
 /// Prints what it has changed.
 fn rename(ground: &Ground, who: &str, changes: Changes) -> Result<(), Fault> {
     let before = find(ground, who)?;
-    let (now, id) = (ground.clock.now(), before.id);
+    let id = before.id;
     let renamed = ground.db.write_on_full_disk(move |tx| {
-        administration::update(tx, id, &changes, &Expected::Any, now).map(|(after, _)| after)
+        administration::update(tx, id, &changes, &Expected::Any).map(|(after, _)| after)
     });
     let after = wait(async { Ok(renamed.await?) })?;
     let mut is_changed = false;
@@ -376,13 +364,12 @@ fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
 }
 
 fn sign_all_out(ground: &Ground) -> Result<(), Fault> {
-    let now = ground.clock.now();
     let ended = wait(async {
         let mut ended = 0;
         loop {
             let some = ground
                 .db
-                .write_on_full_disk(move |tx| sessions::end_everywhere(tx, now))
+                .write_on_full_disk(|tx| sessions::end_everywhere(tx))
                 .await?;
             ended += some;
             // People may go on signing in: the last batch is one that is not full.
@@ -403,17 +390,15 @@ fn change(
     ground: &Ground,
     account: &Account,
     done: &str,
-    change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<(), Refused> + Send + 'static,
+    change: impl FnOnce(&mut Tx<'_>) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
-    let (now, id) = (ground.clock.now(), account.id);
-    wait(async {
-        Ok(ground
-            .db
-            .write_on_full_disk(move |tx| change(tx, now))
-            .await?)
-    })?;
+    let id = account.id;
+    wait(async { Ok(ground.db.write_on_full_disk(change).await?) })?;
     say(format_args!("{} {done}.", account.greeting()));
-    let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
+    let open = wait(ground.db.read(move |db| {
+        let now = db.now();
+        shares::count_open(db, id, now)
+    }))?;
     if open > 0 {
         say(format_args!(
             "Open links to files of this account: {open}. They work while the account is active; \

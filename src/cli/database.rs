@@ -13,7 +13,7 @@ use crate::storage::{self, Db, Location};
 pub fn migrate(config: Config) -> Result<(), Fault> {
     let ground = Ground::prepare(config, Clock::System)?;
     say("The database is up to date.");
-    for old in wait(ground.db.read(accounts::list_old_keys))? {
+    for old in wait(ground.db.read(|db| accounts::list_old_keys(db)))? {
         say(old_key(&old));
     }
     Ok(())

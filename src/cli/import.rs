@@ -87,7 +87,7 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         // Passwords under another secret than the server's could never be verified.
         wait(Tokens::check_secret(&ground.db, &ground.secret))?;
         let summary = take(&ground.db, Some(&ground), &mut source, &rules)?;
-        let (kinds, _) = wait(ground.db.read(accounts::count_password_kinds))?;
+        let (kinds, _) = wait(ground.db.read(|db| accounts::count_password_kinds(db)))?;
         weak = passwords::weak_hashes(&kinds, cost);
         summary
     };

@@ -26,14 +26,14 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
         db, clock, secret, ..
     } = Ground::prepare(config, Clock::System)?;
     match command {
-        Command::List => list(&wait(Tokens::list_keys(&db, &clock, &secret))?),
+        Command::List => list(&wait(Tokens::list_keys(&db, &secret))?),
         Command::Rotate { revoke } => {
             let before = if revoke {
                 Before::Revoke
             } else {
                 Before::Retire
             };
-            let known = wait(Tokens::rotate_keys(&db, &clock, &secret, before))?;
+            let known = wait(Tokens::rotate_keys(&db, &secret, before))?;
             let now = clock.now();
             let waiting = known
                 .iter()

@@ -18,7 +18,7 @@ use crate::base::names::{Description, FileName};
 use crate::blobs::{BlobError, Writer};
 use crate::idempotency::{self, Claim, Once};
 use crate::scanner::{Scan, Verdict};
-use crate::storage::AnyConnection;
+use crate::storage::{AnyConnection, Tx};
 
 const RENEWED_AFTER_SECONDS: u64 = 60;
 /// Handed on at once; more than is looked at to see what it is.
@@ -111,7 +111,7 @@ impl Files {
             .db
             .write(move |tx| {
                 lock(tx, account)?;
-                let now = files.clock.now();
+                let now = tx.now();
                 let is_again = match &key {
                     Some(once) => idempotency::look(tx, account, once, now)? != Claim::First,
                     None => false,
@@ -172,7 +172,7 @@ impl Files {
     /// how many.
     fn hold(
         &self,
-        tx: &mut AnyConnection,
+        tx: &mut Tx<'_>,
         account: AccountId,
         id: FileId,
         (bytes, bytes_max): (i64, i64),
@@ -192,7 +192,7 @@ impl Files {
         if !self.blobs.has_room(self.config.keep_free_bytes + more)? {
             return Err(Refused::StoreFull);
         }
-        let now = self.clock.now();
+        let now = tx.now();
         store::hold(tx, id, held)?;
         // What came in whole before it, with the same form, waits for it.
         store::renew_arriving(tx, account, now, now + LEASE_SECONDS)?;
@@ -210,7 +210,6 @@ impl Files {
         description: Option<Description>,
         once: Option<Once>,
     ) -> Result<Kept, Refused> {
-        let clock = self.clock.clone();
         let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
         let lying = strays.iter().filter(|stray| !stray.is_kept);
         let blobs: Vec<_> = lying.map(|stray| (stray.id, stray.bytes)).collect();
@@ -220,7 +219,7 @@ impl Files {
             .write(move |tx| {
                 let mut strays = strays;
                 lock(tx, account)?;
-                let now = clock.now();
+                let now = tx.now();
                 let ids: Vec<_> = strays.iter().map(|stray| stray.id.to_string()).collect();
                 let claim = match &once {
                     Some(once) => idempotency::claim(tx, account, once, &ids.join(" "), now)?,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::accounts;
-use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
@@ -31,7 +31,7 @@ use crate::base::paging::{self, page};
 use crate::base::version::{Expected, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
-use crate::storage::{AnyConnection, Db, SearchError};
+use crate::storage::{AnyConnection, Db, SearchError, Tx};
 pub use arrival::{Arrived, Coming, Kept, Upload};
 use decoder::Decoder;
 use picturing::Picturing;
@@ -199,7 +199,6 @@ impl From<BlobError> for Refused {
 #[derive(Clone)]
 pub struct Files {
     db: Db,
-    clock: Clock,
     blobs: Blobs,
     config: Arc<FilesConfig>,
     /// When a thumbnail is due.
@@ -213,11 +212,10 @@ impl Files {
     ///
     /// # Errors
     /// When the store cannot be opened.
-    pub fn open(db: Db, clock: Clock, config: &FilesConfig) -> Result<Self, Fault> {
+    pub fn open(db: Db, config: &FilesConfig) -> Result<Self, Fault> {
         let blobs = Blobs::open(&config.store)?;
         let picturing = Picturing {
             db: db.clone(),
-            clock: clock.clone(),
             blobs: blobs.clone(),
             decoder: match &config.program {
                 Some(program) => Decoder::Child(program.clone()),
@@ -226,7 +224,6 @@ impl Files {
         };
         Ok(Self {
             db,
-            clock,
             blobs,
             config: Arc::new(config.clone()),
             pictured: Arc::default(),
@@ -240,7 +237,7 @@ impl Files {
     /// # Errors
     /// When the database or the store is unavailable; the rest is deleted all the same.
     pub async fn sweep(&self) -> Result<(), Fault> {
-        sweep::sweep(&self.db, &self.clock, &self.blobs).await
+        sweep::sweep(&self.db, &self.blobs).await
     }
 
     /// Makes the thumbnails that are due, one after the other.
@@ -269,9 +266,8 @@ impl Files {
         limit: usize,
     ) -> Result<(Vec<File>, Option<Cursor>), SearchError> {
         let (sort, is_narrow) = (search.sort, !search.text.is_empty());
-        let list = move |db: &mut AnyConnection| {
-            store::list(db, account, &search, after.as_ref(), limit + 1)
-        };
+        let list =
+            move |db: &mut Tx<'_>| store::list(db, account, &search, after.as_ref(), limit + 1);
         let found = if is_narrow {
             self.db.search(list).await?
         } else {
@@ -286,7 +282,7 @@ impl Files {
 
     /// Of all accounts together: how many files, and how many bytes.
     pub async fn totals(&self) -> Result<(i64, i64), Fault> {
-        self.db.read(store::totals).await
+        self.db.read(|db| store::totals(db)).await
     }
 
     /// Whether the store is known not to respond; uploads and downloads are refused until it does.
@@ -334,7 +330,7 @@ impl Files {
         expected: Expected,
         change: Change,
     ) -> Result<File, Refused> {
-        let (clock, types) = (self.clock.clone(), self.config.types.clone());
+        let types = self.config.types.clone();
         self.db
             .write(move |tx| {
                 let mut file = load_for_change(tx, account, id, &expected)?;
@@ -353,7 +349,7 @@ impl Files {
                 }
                 if before != (file.name.clone(), file.description.clone()) {
                     file.version += 1;
-                    file.updated_at = clock.now();
+                    file.updated_at = tx.now();
                     store::update(tx, &file)?;
                 }
                 Ok(file)
@@ -369,13 +365,13 @@ impl Files {
         id: FileId,
         expected: Expected,
     ) -> Result<(), Refused> {
-        let clock = self.clock.clone();
         let bytes = self
             .db
             .write_on_full_disk(move |tx| {
                 let file = load_for_change(tx, account, id, &expected)?;
                 store::delete(tx, &file)?;
-                store::set_stray(tx, &file, clock.now() + LEAVING_SECONDS)?;
+                let ends_at = tx.now() + LEAVING_SECONDS;
+                store::set_stray(tx, &file, ends_at)?;
                 Ok::<_, Refused>(file.bytes)
             })
             .await?;

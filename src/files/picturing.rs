@@ -7,7 +7,6 @@
 
 use super::decoder::{Decoder, Failed};
 use super::store;
-use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::blobs::Blobs;
@@ -29,7 +28,6 @@ pub struct Due {
 
 pub struct Picturing {
     pub db: Db,
-    pub clock: Clock,
     pub blobs: Blobs,
     pub decoder: Decoder,
 }
@@ -38,8 +36,8 @@ impl Picturing {
     /// Makes the thumbnail that is due first, of the account after `last` that has one; returns
     /// whose it was.
     pub async fn make_next(&self, last: Option<AccountId>) -> Result<Option<AccountId>, Fault> {
-        let now = self.clock.now();
         let taken = self.db.write(move |tx| {
+            let now = tx.now();
             let Some(due) = store::next_due(tx, last, now)? else {
                 return Ok::<_, Fault>(None);
             };
@@ -70,10 +68,10 @@ impl Picturing {
             // That was not an attempt.
             Err(Failed::NotTried(fault)) => {
                 tracing::warn!(%fault, "a thumbnail is made later");
-                let ends_at = now + AGAIN_SECONDS;
-                let left = self
-                    .db
-                    .write(move |tx| store::take_due(tx, file, attempts, ends_at));
+                let left = self.db.write(move |tx| {
+                    let ends_at = tx.now() + AGAIN_SECONDS;
+                    store::take_due(tx, file, attempts, ends_at)
+                });
                 left.await?;
             }
         }

@@ -105,10 +105,10 @@ impl Stray {
             return files.drop_bytes(id, self.bytes).await;
         }
         // Twice: now, and once nothing can be on its way any more.
-        let ends_at = files.clock.now() + LEASE_SECONDS;
-        let left = files
-            .db
-            .write_on_full_disk(move |tx| store::leave_stray(tx, id, ends_at));
+        let left = files.db.write_on_full_disk(move |tx| {
+            let ends_at = tx.now() + LEASE_SECONDS;
+            store::leave_stray(tx, id, ends_at)
+        });
         left.await?;
         files.blobs.delete(id, self.bytes).await
     }

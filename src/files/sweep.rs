@@ -1,7 +1,6 @@
 //! Clears away what is stray in the store.
 
 use super::{LEAVING_SECONDS, store};
-use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 use crate::blobs::Blobs;
@@ -21,18 +20,17 @@ pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Resul
 /// # Errors
 /// When the database or the store is away.
 pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
-    db.write(store::set_all_stray).await?;
-    sweep(db, &Clock::System, blobs).await
+    db.write(|tx| store::set_all_stray(tx)).await?;
+    sweep(db, blobs).await
 }
 
 /// Deletes what was on its way in or out, and whose time is over.
-pub async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
+pub async fn sweep(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
     let mut failed = None;
     loop {
-        let now = clock.now();
         // They are taken over first: an upload that comes back to life must not count on them.
         let strays = db.write_on_full_disk(move |tx| {
-            let mut taken = Vec::new();
+            let (now, mut taken) = (tx.now(), Vec::new());
             for (id, bytes) in store::strays(tx, now, SWEPT_AT_ONCE)? {
                 if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {
                     taken.push((id, bytes));

@@ -7,11 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::Role;
 use crate::accounts::{self, Accounts, Changes, NewAccount, Proved, Refused, SignUpError};
-use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::version::Expected;
 use crate::sessions::{EndReason, Identity, Sessions};
-use crate::storage::{self, AnyConnection, Db};
+use crate::storage::{self, Db, Tx};
 
 /// The link that makes the first administrator, printed at the start.
 pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
@@ -48,17 +47,12 @@ impl From<Fault> for LinkError {
 #[derive(Clone)]
 pub struct Recovery {
     db: Db,
-    clock: Clock,
     accounts: Accounts,
 }
 
 impl Recovery {
-    pub fn new(db: Db, clock: Clock, accounts: Accounts) -> Self {
-        Self {
-            db,
-            clock,
-            accounts,
-        }
+    pub fn new(db: Db, accounts: Accounts) -> Self {
+        Self { db, accounts }
     }
 
     /// A token that makes whoever uses it the administrator; `None` when there is one.
@@ -67,10 +61,11 @@ impl Recovery {
             return Ok(None);
         }
         let token = crate::base::random::token();
-        let (hash, now) = (hash(token.expose_secret()), self.clock.now());
-        let ends_at = now + FIRST_ADMINISTRATOR_HOURS * 3600;
+        let hash = hash(token.expose_secret());
         self.db
             .write(move |tx| {
+                let now = tx.now();
+                let ends_at = now + FIRST_ADMINISTRATOR_HOURS * 3600;
                 store::forget(tx, now)?;
                 store::insert(tx, &hash, Purpose::FirstAdministrator, ends_at)
             })
@@ -80,9 +75,12 @@ impl Recovery {
 
     /// Whether a link would do; it is not used up by looking.
     pub async fn is_good(&self, purpose: Purpose, token: &str) -> Result<bool, Fault> {
-        let (hash, now) = (hash(token), self.clock.now());
+        let hash = hash(token);
         self.db
-            .read(move |db| store::is_good(db, &hash, purpose, now))
+            .read(move |db| {
+                let now = db.now();
+                store::is_good(db, &hash, purpose, now)
+            })
             .await
     }
 
@@ -96,11 +94,11 @@ impl Recovery {
         new: NewAccount,
     ) -> Result<Proved, LinkError> {
         let prepared = self.accounts.prepare(new).await?;
-        let (hash, now) = (hash(token), self.clock.now());
+        let hash = hash(token);
         self.accounts
             .add(
                 prepared,
-                move |tx| use_up_first_administrator(tx, &hash, now),
+                move |tx| use_up_first_administrator(tx, &hash),
                 |_, _| Ok(()),
             )
             .await
@@ -120,11 +118,12 @@ impl Recovery {
         let hash = hash(token);
         // What they hold does not say what they are now.
         sessions
-            .revoke(id, None, EndReason::Account, move |tx, now| {
+            .revoke(id, None, EndReason::Account, move |tx| {
                 let changes = Changes {
-                    role: Some(use_up_first_administrator(tx, &hash, now)?),
+                    role: Some(use_up_first_administrator(tx, &hash)?),
                     ..Changes::default()
                 };
+                let now = tx.now();
                 match accounts::update(tx, id, &changes, &Expected::Any, now) {
                     Ok(_) => Ok(Proved::by_session(tx, id, &amr)?),
                     Err(Refused::Fault(fault)) => Err(fault.into()),
@@ -136,13 +135,10 @@ impl Recovery {
 }
 
 /// An administrator may have come by another way since the link was printed.
-fn use_up_first_administrator(
-    tx: &mut AnyConnection,
-    hash: &[u8],
-    now: UnixSeconds,
-) -> Result<Role, LinkError> {
+fn use_up_first_administrator(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Role, LinkError> {
     // Two links at once would each wait for the other's row.
     storage::one_at_a_time(tx)?;
+    let now = tx.now();
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
         && !accounts::has_administrator(tx)?
     {

@@ -5,7 +5,7 @@ use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
-use crate::storage::AnyConnection;
+use crate::storage::Tx;
 
 /// Whoever else writes has to wait for each time.
 pub const ENDED_AT_ONCE: usize = 500;
@@ -56,14 +56,14 @@ impl Ended {
 
 /// Ends every session of an account but `keep`, and every link to it, in the caller's transaction.
 pub fn end_all(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     account: AccountId,
     keep: Option<SessionId>,
-    now: UnixSeconds,
     why: EndReason,
 ) -> Result<Ended, Fault> {
     // Before anything is read: nobody starts a session meanwhile that would not be in the list.
     accounts::lock(tx, account)?;
+    let now = tx.now();
     let mut sessions = store::living(tx, account)?;
     sessions.retain(|id| Some(*id) != keep);
     store::end_all(tx, account, keep, now, why)?;
@@ -71,10 +71,10 @@ pub fn end_all(
     Ok(Ended { sessions, at: now })
 }
 
-/// Ends some of all sessions that were started until `now`, and of all links; says how many. None
-/// are left when it says 0.
-pub fn end_everywhere(tx: &mut AnyConnection, now: UnixSeconds) -> Result<usize, Fault> {
+/// Ends some of all sessions and links, and returns how many. None are left when it returns 0.
+pub fn end_everywhere(tx: &mut Tx<'_>) -> Result<usize, Fault> {
     const MOST: i64 = ENDED_AT_ONCE as i64;
+    let now = tx.now();
     Ok(store::end_some(tx, now, EndReason::Account, MOST)?
         + links::forget(tx, UnixSeconds::MAX, MOST)?)
 }
@@ -86,11 +86,10 @@ impl Sessions {
     /// # Errors
     /// When the database is away; then the session goes on.
     pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
-        let clock = self.clock.clone();
         let at = self
             .db
             .write_on_full_disk(move |tx| {
-                let now = clock.now();
+                let now = tx.now();
                 store::end(tx, id, now, why).map(|()| now)
             })
             .await?;
@@ -108,7 +107,7 @@ impl Sessions {
         keep: Option<SessionId>,
         why: EndReason,
     ) -> Result<(), Fault> {
-        self.revoke(account, keep, why, |_, _| Ok(())).await
+        self.revoke(account, keep, why, |_| Ok(())).await
     }
 
     /// Makes a change to an account after which none of its sessions may go on, but for `keep`:
@@ -121,19 +120,17 @@ impl Sessions {
         account: AccountId,
         keep: Option<SessionId>,
         why: EndReason,
-        change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<T, E> + Send + 'static,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        let clock = self.clock.clone();
         let (changed, ended) = self
             .db
             .write_on_full_disk(move |tx| -> Result<_, E> {
-                let now = clock.now();
-                let changed = change(tx, now)?;
-                Ok((changed, end_all(tx, account, keep, now, why)?))
+                let changed = change(tx)?;
+                Ok((changed, end_all(tx, account, keep, why)?))
             })
             .await?;
         self.hear(ended);

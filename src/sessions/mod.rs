@@ -225,13 +225,11 @@ impl Sessions {
         before: Option<SessionId>,
         row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Row + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
-        let clock = self.clock.clone();
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
-                // Read here, where nobody has to wait any more.
-                let now = clock.now();
+                let now = tx.now();
                 let row = row_at(now, account.id, authentication(&proved, now));
                 let ended = replace(tx, &row, before)?;
                 Ok((account, row, ended))
@@ -273,9 +271,9 @@ impl Sessions {
     /// [`NotSignedIn`].
     pub async fn load_owner(&self, sid: &str) -> Result<Account, NotSignedIn> {
         let id = SessionId::parse(sid).ok_or(Refused::Malformed)?;
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let row = store::find(db, id)?.filter(|row| row.lives_at(now));
                 let row = row.ok_or(NotSignedIn::Ended)?;
                 active(db, row.account_id)?.ok_or(NotSignedIn::Ended)
@@ -290,9 +288,9 @@ impl Sessions {
         else {
             return Err(Refused::Malformed.into());
         };
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let row = store::find(db, session)?;
                 let row = row.filter(|row| row.account_id == account && row.lives_at(now));
                 let row = row.ok_or(NotSignedIn::Ended)?;
@@ -317,10 +315,12 @@ impl Sessions {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<Cursor>), Fault> {
-        let now = self.clock.now();
         let found = self
             .db
-            .read(move |db| store::list(db, account, now, after, limit + 1))
+            .read(move |db| {
+                let now = db.now();
+                store::list(db, account, now, after, limit + 1)
+            })
             .await?;
         Ok(page(found, limit, |last| Cursor {
             value: last.created_at,

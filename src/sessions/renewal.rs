@@ -34,11 +34,7 @@ impl Sessions {
     /// [`NotSignedIn`].
     pub async fn renew(&self, refresh: &str) -> Result<Grant, NotSignedIn> {
         let presented = Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
-        let (clock, keys, config) = (
-            self.clock.clone(),
-            self.refresh.clone(),
-            self.config.clone(),
-        );
+        let (keys, config) = (self.refresh.clone(), self.config.clone());
         let id = presented.session;
         // A forgery is told by reading: it never waits for a turn to write.
         let known = self.db.read(move |db| store::find(db, id)).await?;
@@ -50,7 +46,7 @@ impl Sessions {
                 let Some(account) = accounts::lock_active(tx, account)? else {
                     return Ok(Renewal::Ended);
                 };
-                let now = clock.now();
+                let now = tx.now();
                 // The seed is drawn anew when the password is given: whoever was not told of it
                 // does not come along.
                 let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
@@ -96,7 +92,7 @@ impl Sessions {
     /// # Errors
     /// [`NotSignedIn`].
     pub async fn issue_again(&self, identity: &Identity, why: Again) -> Result<Grant, NotSignedIn> {
-        let (clock, id, account) = (self.clock.clone(), identity.session, identity.account);
+        let (id, account) = (identity.session, identity.account);
         let (account, row) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
@@ -105,7 +101,7 @@ impl Sessions {
                     Again::Renamed => accounts::lock_active(tx, account)?,
                 };
                 let account = account.ok_or(NotSignedIn::Ended)?;
-                let now = clock.now();
+                let now = tx.now();
                 let row = store::lock(tx, id)?;
                 let row = row.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
@@ -133,18 +129,17 @@ impl Sessions {
         proved: Proved,
         new: PasswordHash,
     ) -> Result<Grant, NotSignedIn> {
-        let (clock, config) = (self.clock.clone(), self.config.clone());
-        let id = identity.session;
+        let (config, id) = (self.config.clone(), identity.session);
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
-                let now = clock.now();
+                let now = tx.now();
                 let before = store::lock(tx, id)?;
                 let before = before.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let before = before.ok_or(NotSignedIn::Ended)?;
                 accounts::set_password(tx, account.id, &new)?;
-                let ended = end_all(tx, account.id, None, now, EndReason::PasswordChanged)?;
+                let ended = end_all(tx, account.id, None, EndReason::PasswordChanged)?;
                 let (who, stay) = ((before.kind, before.client), before.stay);
                 let row = Row::new(
                     account.id,

@@ -209,18 +209,7 @@ impl Shares {
             Some(password) => Some(self.passwords.hash(password).await??),
             None => None,
         };
-        let now = self.clock.now();
-        let share = Share {
-            id: ShareId::new(),
-            file,
-            account,
-            downloads: 0,
-            downloads_max: new.downloads,
-            last_used_at: None,
-            created_at: now,
-            ends_at: now + new.minutes * 60,
-            password_hash,
-        };
+        let (minutes, downloads_max) = (new.minutes, new.downloads);
         let (share, replayed) = self
             .db
             .write(move |tx| {
@@ -228,6 +217,18 @@ impl Shares {
                     return Err(Refused::NotFound);
                 }
                 owned(tx, account, file)?;
+                let now = tx.now();
+                let share = Share {
+                    id: ShareId::new(),
+                    file,
+                    account,
+                    downloads: 0,
+                    downloads_max,
+                    last_used_at: None,
+                    created_at: now,
+                    ends_at: now + minutes * 60,
+                    password_hash,
+                };
                 if let Some(once) = &once {
                     match idempotency::claim(tx, account, once, &share.id.to_string(), now)? {
                         Claim::First => {}
@@ -319,8 +320,12 @@ impl Shares {
 
     /// How many links of an account can be opened, as far as the account is active.
     pub async fn count_open(&self, account: AccountId) -> Result<i64, Fault> {
-        let now = self.clock.now();
-        self.db.read(move |db| count_open(db, account, now)).await
+        self.db
+            .read(move |db| {
+                let now = db.now();
+                count_open(db, account, now)
+            })
+            .await
     }
 
     /// Revokes every link of an account, and says how many could still be opened.
@@ -328,9 +333,11 @@ impl Shares {
     /// # Errors
     /// When the database is away; then all stay open.
     pub async fn revoke_all(&self, account: AccountId) -> Result<i64, Fault> {
-        let now = self.clock.now();
         self.db
-            .write_on_full_disk(move |tx| revoke_all(tx, account, now))
+            .write_on_full_disk(move |tx| {
+                let now = tx.now();
+                revoke_all(tx, account, now)
+            })
             .await
     }
 
@@ -344,9 +351,9 @@ impl Shares {
         if claims.path != path(id) {
             return Err(Refused::Ended);
         }
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let share = store::find(db, id)?.filter(|share| {
                     share.account.to_string() == claims.sub && share.standing(now) == Standing::Open
                 });
@@ -412,8 +419,11 @@ impl Shares {
     /// # Errors
     /// [`Refused::Ended`], or when the database is away.
     pub async fn count(&self, share: &Share) -> Result<(), Refused> {
-        let (id, now) = (share.id, self.clock.now());
-        let counted = self.db.write(move |tx| store::use_once(tx, id, now));
+        let id = share.id;
+        let counted = self.db.write(move |tx| {
+            let now = tx.now();
+            store::use_once(tx, id, now)
+        });
         counted.await?.then_some(()).ok_or(Refused::Ended)
     }
 }

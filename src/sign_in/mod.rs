@@ -4,7 +4,6 @@ use crate::access::Role;
 use crate::accounts::{
     self, Account, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError, State,
 };
-use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password};
@@ -13,7 +12,7 @@ use crate::passwords::HashError;
 use crate::sessions::{
     Again, Client, ClientKind, Grant, Identity, Maker, NotSignedIn, Sessions, Stay,
 };
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{Db, Tx};
 
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +37,14 @@ pub struct SignedUp {
 #[derive(Clone)]
 pub struct SignIn {
     db: Db,
-    clock: Clock,
     accounts: Accounts,
     sessions: Sessions,
 }
 
 impl SignIn {
-    pub fn new(db: Db, clock: Clock, accounts: Accounts, sessions: Sessions) -> Self {
+    pub fn new(db: Db, accounts: Accounts, sessions: Sessions) -> Self {
         Self {
             db,
-            clock,
             accounts,
             sessions,
         }
@@ -166,14 +163,14 @@ impl SignIn {
     ) -> Result<SignedUp, SignUpError> {
         let prepared = self.accounts.prepare_sign_up(new.clone()).await?;
         let claimed = once.clone();
-        let claim = move |tx: &mut AnyConnection, account: &Account| {
+        let claim = move |tx: &mut Tx<'_>, account: &Account| {
             if let Some(once) = claimed {
                 let (id, made) = (account.id, account.id.to_string());
                 idempotency::claim(tx, id, &once, &made, account.created_at)?;
             }
             Ok(())
         };
-        let role = |_: &mut AnyConnection| Ok(Role::Member);
+        let role = |_: &mut Tx<'_>| Ok(Role::Member);
         let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, once) {
             (Err(taken @ SignUpError::Taken(_)), Some(once)) => {
                 let made = self.find_made_before(new, once).await?;
@@ -192,11 +189,7 @@ impl SignIn {
         once: Once,
     ) -> Result<Option<Account>, SignUpError> {
         let password = new.password.password().clone();
-        let now = self.clock.now();
-        let found = self
-            .db
-            .read(move |db| find_made_by(db, new, &once, now))
-            .await?;
+        let found = self.db.read(move |db| find_made_by(db, new, &once)).await?;
         match self.accounts.check(found, &password).await {
             Ok(found) => Ok(Some(found.account)),
             Err(NotProved::Refused) => Ok(None),
@@ -230,10 +223,9 @@ impl SignIn {
 
 /// Who holds a name of `new`, if the same request has made that account and it is active.
 fn find_made_by(
-    db: &mut AnyConnection,
+    db: &mut Tx<'_>,
     new: NewAccount,
     once: &Once,
-    now: UnixSeconds,
 ) -> Result<Option<Credentials>, Fault> {
     let names = [
         new.username.map(Login::Username),
@@ -241,6 +233,7 @@ fn find_made_by(
     ];
     for name in names.into_iter().flatten() {
         if let Some(holder) = accounts::find_credentials(db, &name)? {
+            let now = db.now();
             let claim = idempotency::look(db, holder.account.id, once, now)?;
             if matches!(claim, Claim::Again(_)) && holder.account.state == State::Active {
                 return Ok(Some(holder));

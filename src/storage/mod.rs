@@ -13,6 +13,7 @@ mod pool;
 pub mod schema;
 mod search;
 
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::{Fault, Kind};
 use crate::config::{Config, Pooler};
 pub use dialect::{has_word, may_have_letters, one_at_a_time, places, terms_from};
@@ -39,6 +41,43 @@ pub enum AnyConnection {
     Sqlite(diesel::SqliteConnection),
     #[cfg(feature = "postgres")]
     Postgres(diesel::PgConnection),
+}
+
+/// A connection for one closure, and the time. In [`Db::write`], the closure is one transaction.
+pub struct Tx<'a> {
+    connection: &'a mut AnyConnection,
+    clock: &'a Clock,
+    now: Option<UnixSeconds>,
+}
+
+impl<'a> Tx<'a> {
+    fn new(connection: &'a mut AnyConnection, clock: &'a Clock) -> Self {
+        Self {
+            connection,
+            clock,
+            now: None,
+        }
+    }
+
+    /// The time of the transaction: read at the first call, and the same until the end. Call it
+    /// after the transaction has taken its locks: it may have waited for them.
+    pub fn now(&mut self) -> UnixSeconds {
+        *self.now.get_or_insert_with(|| self.clock.now())
+    }
+}
+
+impl Deref for Tx<'_> {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        self.connection
+    }
+}
+
+impl DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        self.connection
+    }
 }
 
 /// What a query put together piece by piece is boxed for.
@@ -131,29 +170,31 @@ impl Location {
 pub struct Db {
     pool: Arc<Pool>,
     searches: Arc<Semaphore>,
+    clock: Clock,
 }
 
 impl Db {
-    /// Connects, brings the schema up to date, and opens the pool.
+    /// Connects, brings the schema up to date, and opens the pool. Its time is the system's.
     ///
     /// # Errors
     /// When the database cannot be reached, is no database, or a migration fails.
     pub fn open(location: Location) -> Result<Self, Fault> {
-        Self::open_renewed(location, |_| Ok(()))
+        Self::open_renewed(location, Clock::System, |_| Ok(()))
     }
 
-    /// As [`Db::open`]; in the transaction of the migrations, `renew` also brings rows up to date
+    /// As [`Db::open`], with this clock; in the transaction of the migrations, `renew` also brings rows up to date
     /// that SQL alone cannot. It runs at each start.
     ///
     /// # Errors
     /// As [`Db::open`], and what `renew` returns; then nothing has changed.
     pub fn open_renewed(
         location: Location,
+        clock: Clock,
         renew: impl FnOnce(&mut AnyConnection) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
         let mut connection = connect(&location)?;
         migrate::run(&mut connection, renew)?;
-        Ok(Self::with_pool(location, connection))
+        Ok(Self::with_pool(location, clock, connection))
     }
 
     /// Connects and changes nothing; with the number of migrations that are still to come,
@@ -164,13 +205,17 @@ impl Db {
     pub fn look(location: Location) -> Result<(Self, usize), Fault> {
         let mut connection = connect(&location)?;
         let pending = migrate::pending(&mut connection)?;
-        Ok((Self::with_pool(location, connection), pending))
+        Ok((
+            Self::with_pool(location, Clock::System, connection),
+            pending,
+        ))
     }
 
-    fn with_pool(location: Location, first: AnyConnection) -> Self {
+    fn with_pool(location: Location, clock: Clock, first: AnyConnection) -> Self {
         Self {
             pool: Arc::new(Pool::new(location, first)),
             searches: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)),
+            clock,
         }
     }
 
@@ -180,13 +225,13 @@ impl Db {
     /// What `work` returns, or a fault when no connection can be had, or it does not answer.
     pub async fn read<T, E>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.pool.run(Access::Read, work).await
+        self.run(Access::Read, work).await
     }
 
     /// Runs `work` in one transaction that has the right to write from its beginning. It is
@@ -197,13 +242,13 @@ impl Db {
     /// says whether the change may have been made all the same.
     pub async fn write<T, E>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.pool.run(Access::Write, work).await
+        self.run(Access::Write, work).await
     }
 
     /// As [`Db::write`], also when the disk is full: for what ends sessions or frees space.
@@ -212,13 +257,27 @@ impl Db {
     /// As [`Db::write`].
     pub async fn write_on_full_disk<T, E>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.pool.run(Access::WriteOnFullDisk, work).await
+        self.run(Access::WriteOnFullDisk, work).await
+    }
+
+    async fn run<T, E>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let clock = self.clock.clone();
+        let work = move |connection: &mut AnyConnection| work(&mut Tx::new(connection, &clock));
+        self.pool.run(access, work).await
     }
 
     /// Why nothing can be asked of the database now; `None` while it works.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{AnyConnection, Db, dialect};
+use super::{Db, Tx, dialect};
 use crate::base::fault::Fault;
 
 /// Of the connections of the pool and the threads that use them; both have more.
@@ -31,7 +31,7 @@ impl Db {
     /// [`SearchError::TooSlow`], what `work` returns, or a fault when no connection can be had.
     pub async fn search<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, SearchError> {
         let searches = self.searches.clone();
         let search = async {
@@ -39,8 +39,11 @@ impl Db {
                 .acquire_owned()
                 .await
                 .map_err(|closed| Fault::caused("wait for other searches", closed))?;
-            self.read(move |connection| {
-                let found = dialect::within(connection, STOPPED_WITHIN, work);
+            self.read(move |tx| {
+                let clock = tx.clock;
+                let found = dialect::within(tx, STOPPED_WITHIN, |connection| {
+                    work(&mut Tx::new(connection, clock))
+                });
                 drop(turn);
                 found
             })

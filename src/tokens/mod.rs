@@ -103,11 +103,8 @@ impl Tokens {
         issuer: &str,
         config: &TokensConfig,
     ) -> Result<Self, Fault> {
-        let (now, asked) = (clock.now(), config.clone());
-        let seal = Seal::new(secret);
-        let ring = db
-            .write(move |tx| ring::adopt(tx, &seal, &asked, now))
-            .await?;
+        let (seal, asked) = (Seal::new(secret), config.clone());
+        let ring = db.write(move |tx| ring::adopt(tx, &seal, &asked)).await?;
         Ok(Self {
             issuer: issuer.into(),
             clock,
@@ -136,8 +133,8 @@ impl Tokens {
     /// # Errors
     /// When the database is away, or a key in it was sealed under another secret.
     pub async fn keep_keys(&self, db: &Db) -> Result<(), Fault> {
-        let (ring, now) = (self.ring(), self.clock.now());
-        let is_due = ring.is_due(now);
+        let ring = self.ring();
+        let is_due = ring.is_due(self.clock.now());
         let same = db
             .read(move |db| Ok::<_, Fault>(ring.is(&store::list(db)?)))
             .await?;
@@ -145,9 +142,7 @@ impl Tokens {
             return Ok(());
         }
         let keys = self.keys.clone();
-        let ring = db
-            .write(move |tx| ring::keep_up(tx, &keys.seal, now))
-            .await?;
+        let ring = db.write(move |tx| ring::keep_up(tx, &keys.seal)).await?;
         *self
             .keys
             .ring
@@ -161,13 +156,9 @@ impl Tokens {
     ///
     /// # Errors
     /// When there is none yet, or as [`Tokens::keep_keys`].
-    pub async fn list_keys(
-        db: &Db,
-        clock: &Clock,
-        secret: &InstanceSecret,
-    ) -> Result<Vec<ListedKey>, Fault> {
-        let (seal, now) = (Seal::new(secret), clock.now());
-        db.read(move |db| Ok(Ring::load(db, &seal)?.list(now)))
+    pub async fn list_keys(db: &Db, secret: &InstanceSecret) -> Result<Vec<ListedKey>, Fault> {
+        let seal = Seal::new(secret);
+        db.read(move |db| Ok(Ring::load(db, &seal)?.list(db.now())))
             .await
     }
 
@@ -178,19 +169,19 @@ impl Tokens {
     /// As [`Tokens::list_keys`].
     pub async fn inspect_by(
         db: &Db,
-        clock: &Clock,
         secret: &InstanceSecret,
         issuer: Option<&str>,
         config: &TokensConfig,
         token: &str,
     ) -> Result<Report, Fault> {
         let seal = Seal::new(secret);
-        let ring = db.read(move |db| Ring::load(db, &seal)).await?;
+        let read = db.read(move |db| Ok::<_, Fault>((Ring::load(db, &seal)?, db.now())));
+        let (ring, now) = read.await?;
         let terms = Terms {
             ring: &ring,
             issuer,
             lives: &Lives::of(config),
-            now: clock.now(),
+            now,
         };
         Ok(inspect::by_our_keys(token, &terms))
     }
@@ -201,12 +192,11 @@ impl Tokens {
     /// When the key is a secret that others share, or as [`Tokens::list_keys`].
     pub async fn rotate_keys(
         db: &Db,
-        clock: &Clock,
         secret: &InstanceSecret,
         before: Before,
     ) -> Result<Vec<ListedKey>, Fault> {
-        let (seal, now) = (Seal::new(secret), clock.now());
-        db.write(move |tx| Ok(ring::rotate(tx, &seal, before, now)?.list(now)))
+        let seal = Seal::new(secret);
+        db.write(move |tx| Ok(ring::rotate(tx, &seal, before)?.list(tx.now())))
             .await
     }
 

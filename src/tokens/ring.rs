@@ -19,7 +19,7 @@ use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::config::{SigningAlgorithm, TokensConfig};
-use crate::storage::{self, AnyConnection};
+use crate::storage::{self, AnyConnection, Tx};
 
 /// How long a key signs.
 pub const KEY_DAYS: i64 = 90;
@@ -191,13 +191,9 @@ impl Ring {
 
 /// Makes what the settings ask for: the first key, a key of another algorithm, a shared secret.
 /// It signs at once; what was going to be next is taken away.
-pub fn adopt(
-    tx: &mut AnyConnection,
-    seal: &Seal,
-    config: &TokensConfig,
-    now: UnixSeconds,
-) -> Result<Ring, Fault> {
+pub fn adopt(tx: &mut Tx<'_>, seal: &Seal, config: &TokensConfig) -> Result<Ring, Fault> {
     storage::one_at_a_time(tx)?;
+    let now = tx.now();
     let keys = store::load(tx, seal)?;
     let ring = Ring::of(keys).ok();
     let fits = ring.as_ref().is_some_and(|ring| {
@@ -238,12 +234,13 @@ pub fn adopt(
         };
         store::insert(tx, seal, &new)?;
     }
-    keep_up(tx, seal, now)
+    keep_up(tx, seal)
 }
 
 /// Forgets the keys whose last token has ended, and sees to it that there is a next one.
-pub fn keep_up(tx: &mut AnyConnection, seal: &Seal, now: UnixSeconds) -> Result<Ring, Fault> {
+pub fn keep_up(tx: &mut Tx<'_>, seal: &Seal) -> Result<Ring, Fault> {
     storage::one_at_a_time(tx)?;
+    let now = tx.now();
     let ring = Ring::load(tx, seal)?;
     if !ring.is_due(now) {
         return Ok(ring);
@@ -267,13 +264,9 @@ pub fn keep_up(tx: &mut AnyConnection, seal: &Seal, now: UnixSeconds) -> Result<
 ///
 /// # Errors
 /// When there is nothing to change: no key yet, or a secret that others share.
-pub fn rotate(
-    tx: &mut AnyConnection,
-    seal: &Seal,
-    before: Before,
-    now: UnixSeconds,
-) -> Result<Ring, Fault> {
-    let ring = keep_up(tx, seal, now)?;
+pub fn rotate(tx: &mut Tx<'_>, seal: &Seal, before: Before) -> Result<Ring, Fault> {
+    let ring = keep_up(tx, seal)?;
+    let now = tx.now();
     let Some(next) = ring.keys.get(ring.active_at(now) + 1) else {
         return Err(Fault::new(
             "the key is a secret that others share: change tokens.hmac_secret here and there, \
@@ -290,7 +283,7 @@ pub fn rotate(
             store::delete(tx, key.key.id())?;
         }
     }
-    keep_up(tx, seal, now)
+    keep_up(tx, seal)
 }
 
 fn is_key(secret: &SecretString, key: &RingKey) -> bool {

@@ -9,7 +9,7 @@ mod store;
 use std::fmt;
 
 use crate::accounts;
-use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ItemId};
 use crate::base::names::Title;
@@ -129,12 +129,11 @@ pub enum Refused {
 #[derive(Clone)]
 pub struct Work {
     db: Db,
-    clock: Clock,
 }
 
 impl Work {
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db) -> Self {
+        Self { db }
     }
 
     /// An account's items in their order, and where the next page begins.
@@ -190,11 +189,10 @@ impl Work {
         title: Title,
         once: Option<Once>,
     ) -> Result<Added, Refused> {
-        let clock = self.clock.clone();
         self.db
             .write(move |tx| {
                 lock(tx, account)?;
-                let (id, now) = (ItemId::new(), clock.now());
+                let (id, now) = (ItemId::new(), tx.now());
                 let claim = match &once {
                     Some(once) => idempotency::claim(tx, account, once, &id.to_string(), now)?,
                     None => Claim::First,
@@ -244,11 +242,10 @@ impl Work {
         expected: Expected,
         change: Change,
     ) -> Result<Item, Refused> {
-        let clock = self.clock.clone();
         self.db
             .write(move |tx| {
                 let mut item = load_for_change(tx, account, id, &expected)?;
-                let now = clock.now();
+                let now = tx.now();
                 let (title, done_at) = (item.title.clone(), item.done_at);
                 if let Some(title) = change.title {
                     item.title = title.as_str().to_owned();

@@ -62,7 +62,7 @@ fn fingerprints(door: &Door) -> Vec<Vec<u8>> {
     let found = db.read(|db| {
         let found = idempotency_keys::table
             .select(idempotency_keys::fingerprint)
-            .load(db)?;
+            .load(&mut **db)?;
         Ok::<_, Fault>(found)
     });
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -87,9 +87,9 @@ impl Sessions {
     /// [`NotSignedIn`].
     pub async fn read_link(&self, token: &str) -> Result<LinkReader, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let account = still_good(db, &claims, now)?;
                 Ok(LinkReader { account, claims })
             })
@@ -108,13 +108,13 @@ impl Sessions {
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
-        let (clock, config) = (self.clock.clone(), self.config.clone());
+        let config = self.config.clone();
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let id = AccountId::parse(&claims.sub).ok_or(Refused::Malformed)?;
                 accounts::lock_active(tx, id)?.ok_or(NotSignedIn::Ended)?;
-                let now = clock.now();
+                let now = tx.now();
                 let account = still_good(tx, &claims, now)?;
                 if !store::use_up(tx, &claims.jti, now)? {
                     return Err(NotSignedIn::Ended);
