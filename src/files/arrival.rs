@@ -16,7 +16,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
 use crate::blobs::{BlobError, Writer};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::scanner::{Scan, Verdict};
 use crate::storage::{AnyConnection, Tx};
 
@@ -35,7 +35,7 @@ pub struct Coming {
     /// No more will come than this, as far as its sender has said.
     pub bytes_max: Option<i64>,
     /// The key of its request; what else it was made with does not count here.
-    pub key: Option<Once>,
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A file that is coming in.
@@ -113,7 +113,7 @@ impl Files {
                 lock(tx, account)?;
                 let now = tx.now();
                 let is_again = match &key {
-                    Some(once) => idempotency::look(tx, account, once, now)? != Claim::First,
+                    Some(key) => idempotency::look(tx, account, key, now)? != Claim::New,
                     None => false,
                 };
                 if is_again {
@@ -208,7 +208,7 @@ impl Files {
         account: AccountId,
         mut arrived: Vec<Arrived>,
         description: Option<Description>,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Kept, Refused> {
         let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
         let lying = strays.iter().filter(|stray| !stray.is_kept);
@@ -221,23 +221,23 @@ impl Files {
                 lock(tx, account)?;
                 let now = tx.now();
                 let ids: Vec<_> = strays.iter().map(|stray| stray.id.to_string()).collect();
-                let claim = match &once {
-                    Some(once) => idempotency::claim(tx, account, once, &ids.join(" "), now)?,
-                    None => Claim::First,
+                let claim = match &key {
+                    Some(key) => idempotency::claim(tx, account, key, &ids.join(" "), now)?,
+                    None => Claim::New,
                 };
                 match claim {
                     // Of what was heard again, the first has been forgotten meanwhile.
-                    Claim::First if arrived.iter().any(|one| one.is_again) => {
+                    Claim::New if arrived.iter().any(|one| one.is_again) => {
                         return Err(too_late());
                     }
-                    Claim::First => {}
-                    Claim::Again(made) => {
+                    Claim::New => {}
+                    Claim::Replay(made) => {
                         let ids = made.split(' ').filter_map(FileId::parse);
                         let made: Result<_, _> =
                             ids.map(|id| super::load(tx, account, id)).collect();
                         return Ok((made?, true));
                     }
-                    Claim::Reused => return Err(Refused::KeyReused),
+                    Claim::Mismatch => return Err(Refused::KeyReused),
                 }
                 let mut kept = Vec::new();
                 for (one, stray) in arrived.iter().zip(&strays) {

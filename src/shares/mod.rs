@@ -16,7 +16,7 @@ use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::names::{PASSWORD_MAX, Password, Refusal};
 use crate::base::paging::{self, page};
 use crate::files::{self, File};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::passwords::{Busy, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
@@ -203,7 +203,7 @@ impl Shares {
         account: AccountId,
         file: FileId,
         new: NewShare,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<(Share, bool), Refused> {
         let password_hash = match &new.password {
             Some(password) => Some(self.passwords.hash(password).await??),
@@ -229,15 +229,15 @@ impl Shares {
                     ends_at: now + minutes * 60,
                     password_hash,
                 };
-                if let Some(once) = &once {
-                    match idempotency::claim(tx, account, once, &share.id.to_string(), now)? {
-                        Claim::First => {}
-                        Claim::Again(made) => {
+                if let Some(key) = &key {
+                    match idempotency::claim(tx, account, key, &share.id.to_string(), now)? {
+                        Claim::New => {}
+                        Claim::Replay(made) => {
                             let made = ShareId::parse(&made).ok_or(Refused::NotFound)?;
                             let made = store::find(tx, made)?.ok_or(Refused::NotFound)?;
                             return Ok((made, true));
                         }
-                        Claim::Reused => return Err(Refused::KeyReused),
+                        Claim::Mismatch => return Err(Refused::KeyReused),
                     }
                 }
                 store::forget(tx, file, now - KEPT_DAYS * 86_400)?;

@@ -7,7 +7,7 @@ use crate::accounts::{
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::passwords::HashError;
 use crate::sessions::{
     Again, Client, ClientKind, Grant, Identity, Maker, NotSignedIn, Sessions, Stay,
@@ -151,29 +151,28 @@ impl SignIn {
         Ok(self.let_in(proved, client, before).await?)
     }
 
-    /// Makes an account, and no session; with `once`, for the same request the same account
-    /// again.
+    /// Makes an account, and no session. With a `key`, a repeated request gets the same account.
     ///
     /// # Errors
     /// [`SignUpError`].
     pub async fn sign_up_once(
         &self,
         new: NewAccount,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<SignedUp, SignUpError> {
         let prepared = self.accounts.prepare_sign_up(new.clone()).await?;
-        let claimed = once.clone();
+        let claimed = key.clone();
         let claim = move |tx: &mut Tx<'_>, account: &Account| {
-            if let Some(once) = claimed {
+            if let Some(key) = claimed {
                 let (id, made) = (account.id, account.id.to_string());
-                idempotency::claim(tx, id, &once, &made, account.created_at)?;
+                idempotency::claim(tx, id, &key, &made, account.created_at)?;
             }
             Ok(())
         };
         let role = |_: &mut Tx<'_>| Ok(Role::Member);
-        let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, once) {
-            (Err(taken @ SignUpError::Taken(_)), Some(once)) => {
-                let made = self.find_made_before(new, once).await?;
+        let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, key) {
+            (Err(taken @ SignUpError::Taken(_)), Some(key)) => {
+                let made = self.find_made_before(new, key).await?;
                 (made.ok_or(taken)?, true)
             }
             (added, _) => (added?.into_account(), false),
@@ -186,10 +185,10 @@ impl SignIn {
     async fn find_made_before(
         &self,
         new: NewAccount,
-        once: Once,
+        key: IdempotencyKey,
     ) -> Result<Option<Account>, SignUpError> {
         let password = new.password.password().clone();
-        let found = self.db.read(move |db| find_made_by(db, new, &once)).await?;
+        let found = self.db.read(move |db| find_made_by(db, new, &key)).await?;
         match self.accounts.check(found, &password).await {
             Ok(found) => Ok(Some(found.account)),
             Err(NotProved::Refused) => Ok(None),
@@ -225,7 +224,7 @@ impl SignIn {
 fn find_made_by(
     db: &mut Tx<'_>,
     new: NewAccount,
-    once: &Once,
+    key: &IdempotencyKey,
 ) -> Result<Option<Credentials>, Fault> {
     let names = [
         new.username.map(Login::Username),
@@ -234,8 +233,8 @@ fn find_made_by(
     for name in names.into_iter().flatten() {
         if let Some(holder) = accounts::find_credentials(db, &name)? {
             let now = db.now();
-            let claim = idempotency::look(db, holder.account.id, once, now)?;
-            if matches!(claim, Claim::Again(_)) && holder.account.state == State::Active {
+            let claim = idempotency::look(db, holder.account.id, key, now)?;
+            if matches!(claim, Claim::Replay(_)) && holder.account.state == State::Active {
                 return Ok(Some(holder));
             }
         }

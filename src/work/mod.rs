@@ -15,7 +15,7 @@ use crate::base::ids::{AccountId, ItemId};
 use crate::base::names::Title;
 use crate::base::paging::page;
 use crate::base::version::{Expected, Version};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::storage::{AnyConnection, Db};
 
 /// For each account.
@@ -178,7 +178,7 @@ impl Work {
             .await
     }
 
-    /// Adds an item at the end; with `once`, the same item again for the same request.
+    /// Adds an item at the end; with a `key`, a repeated request gets the same item.
     ///
     /// # Errors
     /// [`Refused`]; [`Refused::NoSuchItem`] when the same request has made one that was deleted
@@ -187,19 +187,19 @@ impl Work {
         &self,
         account: AccountId,
         title: Title,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Added, Refused> {
         self.db
             .write(move |tx| {
                 lock(tx, account)?;
                 let (id, now) = (ItemId::new(), tx.now());
-                let claim = match &once {
-                    Some(once) => idempotency::claim(tx, account, once, &id.to_string(), now)?,
-                    None => Claim::First,
+                let claim = match &key {
+                    Some(key) => idempotency::claim(tx, account, key, &id.to_string(), now)?,
+                    None => Claim::New,
                 };
                 match claim {
-                    Claim::First => {}
-                    Claim::Again(made) => {
+                    Claim::New => {}
+                    Claim::Replay(made) => {
                         let made = ItemId::parse(&made).ok_or(Refused::NoSuchItem)?;
                         let item = load(tx, account, made)?;
                         return Ok(Added {
@@ -207,7 +207,7 @@ impl Work {
                             replayed: true,
                         });
                     }
-                    Claim::Reused => return Err(Refused::KeyReused),
+                    Claim::Mismatch => return Err(Refused::KeyReused),
                 }
                 if store::count(tx, account, None, i64::MAX)? >= ITEMS_MAX {
                     return Err(Refused::TooMany);

@@ -16,7 +16,7 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Description, FileName};
 use crate::base::size::for_reading;
 use crate::files::{Arrived, Coming, Files, Refused};
-use crate::idempotency::Once;
+use crate::idempotency::IdempotencyKey;
 use crate::web::origin;
 use crate::web::problem::{Problem, TOO_LARGE, TOO_SLOW};
 
@@ -65,7 +65,7 @@ pub struct Expected {
     pub field: &'static str,
     pub right: Right,
     /// See [`Coming::key`].
-    pub key: Option<Once>,
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What came, as far as it was read.
