@@ -62,7 +62,7 @@ impl Administration {
             .await;
         match updated {
             Ok((account, ended)) => {
-                self.sessions.hear(ended);
+                self.sessions.announce(ended);
                 Ok(account)
             }
             // Asked in a transaction of its own: what was refused has ended the first one.
@@ -86,7 +86,7 @@ impl Administration {
             .db
             .write_on_full_disk(move |tx| delete(tx, id, &expected))
             .await?;
-        self.sessions.hear(ended);
+        self.sessions.announce(ended);
         Ok(())
     }
 }
@@ -105,7 +105,7 @@ pub fn update(
     let (before, after) = accounts::update(tx, id, changes, expected, now)?;
     let trusted = |account: &Account| (account.role, account.state, account.groups.clone());
     let ended = if trusted(&before) == trusted(&after) {
-        Ended::nothing()
+        Ended::none()
     } else {
         sessions::end_all(tx, id, None, EndReason::Account)?
     };

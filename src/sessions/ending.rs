@@ -46,7 +46,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub fn nothing() -> Self {
+    pub fn none() -> Self {
         Self {
             sessions: Vec::new(),
             at: 0,
@@ -93,7 +93,7 @@ impl Sessions {
                 store::end(tx, id, now, why).map(|()| now)
             })
             .await?;
-        self.live.end(id, at);
+        self.cache.end(id, at);
         Ok(())
     }
 
@@ -133,14 +133,14 @@ impl Sessions {
                 Ok((changed, end_all(tx, account, keep, why)?))
             })
             .await?;
-        self.hear(ended);
+        self.announce(ended);
         Ok(changed)
     }
 
     /// What a transaction that is committed has ended: felt here by the very next request.
-    pub fn hear(&self, ended: Ended) {
+    pub fn announce(&self, ended: Ended) {
         for id in ended.sessions {
-            self.live.end(id, ended.at);
+            self.cache.end(id, ended.at);
         }
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! A session is proved by two tokens. The access token is short-lived and checked without the
 //! database while it is known here; the refresh token renews it and changes at each use. Ending
-//! the row ends both at once, on this server and, by `live`, on every other one.
+//! the row ends both at once, on this server and, by `cache`, on every other one.
 
+mod cache;
 mod client;
 mod ending;
 mod links;
-mod live;
 mod refresh;
 mod renewal;
 mod store;
@@ -26,17 +26,17 @@ use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
+pub use cache::LOOK_EVERY;
+use cache::SessionCache;
 pub use client::Client;
 pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
 pub use links::forget as forget_links;
-pub use links::{LinkReader, Maker};
-pub use live::LOOK_EVERY;
-use live::Live;
+pub use links::{LinkOrigin, LinkReader};
 #[cfg(fuzzing)]
 pub use refresh::Presented;
 use refresh::Refresh;
-pub use renewal::Again;
-use store::Row;
+pub use renewal::ReissueReason;
+use store::Session;
 pub use store::forget;
 
 /// For those who do not ask to stay signed in.
@@ -50,9 +50,9 @@ const HOUR: i64 = 3600;
 
 /// Whether a session outlives the browser's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stay {
+pub enum Persistence {
     ThisVisit,
-    SignedIn,
+    Remembered,
 }
 
 /// Who holds the tokens of a session. Each kind has room of its own, so that a program that signs
@@ -107,7 +107,7 @@ impl Identity {
 pub struct Grant {
     pub access: SecretString,
     pub refresh: SecretString,
-    pub stay: Stay,
+    pub stay: Persistence,
     pub session_ends: UnixSeconds,
     pub identity: Arc<Identity>,
 }
@@ -146,7 +146,7 @@ pub struct Sessions {
     tokens: Tokens,
     refresh: Refresh,
     config: SessionsConfig,
-    live: Arc<Live>,
+    cache: Arc<SessionCache>,
 }
 
 impl Sessions {
@@ -158,23 +158,23 @@ impl Sessions {
         secret: &InstanceSecret,
         config: SessionsConfig,
     ) -> Result<Self, Fault> {
-        let live = Live::open(db.clone(), &clock, &tokens).await?;
+        let cache = SessionCache::open(db.clone(), &clock, &tokens).await?;
         Ok(Self {
             db,
             clock,
             tokens,
             refresh: Refresh::new(secret),
             config,
-            live,
+            cache,
         })
     }
 
     /// Reads which sessions have ended on any server, and the signing keys. Without either for
     /// five seconds, no request is let in.
     pub async fn follow(&self) -> Result<(), Fault> {
-        let keys = tokio::time::timeout(live::BLIND_AFTER, self.tokens.keep_keys(&self.db)).await;
+        let keys = tokio::time::timeout(cache::BLIND_AFTER, self.tokens.keep_keys(&self.db)).await;
         keys.unwrap_or_else(|_| Err(Fault::new("the database does not answer")))?;
-        self.live.look(self.clock.now()).await
+        self.cache.look(self.clock.now()).await
     }
 
     /// Starts a session for the owner of a proved account, and ends the one that the same browser
@@ -186,12 +186,12 @@ impl Sessions {
         &self,
         proved: Proved,
         (kind, client): (ClientKind, Client),
-        stay: Stay,
+        stay: Persistence,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
         let row_at = move |now, account, proved| {
-            Row::new(account, (kind, client), stay, now, proved, &config)
+            Session::new(account, (kind, client), stay, now, proved, &config)
         };
         self.begin(proved, before, row_at).await
     }
@@ -210,10 +210,10 @@ impl Sessions {
         let row_at = move |now, account, proved| {
             let ends_at = now + seconds;
             let who = (ClientKind::Program, client);
-            Row {
+            Session {
                 ends_at,
                 idle_ends_at: ends_at,
-                ..Row::new(account, who, Stay::ThisVisit, now, proved, &config)
+                ..Session::new(account, who, Persistence::ThisVisit, now, proved, &config)
             }
         };
         self.begin(proved, None, row_at).await
@@ -223,7 +223,7 @@ impl Sessions {
         &self,
         proved: Proved,
         before: Option<SessionId>,
-        row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Row + Send + 'static,
+        row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Session + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
         let started = self
             .db
@@ -238,8 +238,8 @@ impl Sessions {
         Ok(self.started(started)?)
     }
 
-    fn started(&self, (account, row, ended): (Account, Row, Ended)) -> Result<Grant, Fault> {
-        self.hear(ended);
+    fn started(&self, (account, row, ended): (Account, Session, Ended)) -> Result<Grant, Fault> {
+        self.announce(ended);
         self.grant(&account, row)
     }
 
@@ -248,17 +248,17 @@ impl Sessions {
     /// # Errors
     /// [`NotSignedIn`]; also when it cannot be known whether the session still lives.
     pub async fn identify(&self, access: &str) -> Result<Arc<Identity>, NotSignedIn> {
-        let (key, version) = (live::Key::of(access), self.tokens.keys_version());
-        let identity = match self.live.find(&key, version) {
+        let (key, version) = (cache::Key::of(access), self.tokens.keys_version());
+        let identity = match self.cache.find(&key, version) {
             Some(identity) => identity,
             // Boxed, so that the way of a known token stays small.
             None => self
-                .live
+                .cache
                 .keep(key, version, Arc::new(Box::pin(self.load(access)).await?)),
         };
         // Of a token that is known, too: it may have expired, and its session ended.
         self.tokens.check_times(&identity.claims)?;
-        if self.live.has_ended(identity.session)? {
+        if self.cache.has_ended(identity.session)? {
             return Err(NotSignedIn::Ended);
         }
         Ok(identity)
@@ -334,7 +334,7 @@ impl Sessions {
         let row = self.db.read(move |db| store::find(db, id)).await?;
         Ok(row
             .filter(|row| row.account_id == account && row.lives_at(now))
-            .map(Row::listed))
+            .map(Session::listed))
     }
 
     /// When a session of this account last ended because a token of it was used twice.
@@ -344,7 +344,7 @@ impl Sessions {
             .await
     }
 
-    fn grant(&self, account: &Account, row: Row) -> Result<Grant, Fault> {
+    fn grant(&self, account: &Account, row: Session) -> Result<Grant, Fault> {
         let subject = Subject {
             account: account.id,
             username: account.username.as_deref(),
@@ -385,7 +385,11 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
 
 /// Starts a session, and ends the one that the same browser had, and the oldest of its kind when
 /// an account has too many.
-fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<Ended, Fault> {
+fn replace(
+    tx: &mut AnyConnection,
+    new: &Session,
+    before: Option<SessionId>,
+) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
     let (account, kind, now) = (new.account_id, new.kind, new.created_at);
     let mut sessions = store::living_beyond(tx, account, kind, SESSIONS_MAX, now)?;
@@ -406,7 +410,7 @@ fn active(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Faul
     Ok(accounts::find(db, id)?.filter(|account| account.state == State::Active))
 }
 
-fn identity(claims: AccessClaims, row: Row) -> Result<Identity, NotSignedIn> {
+fn identity(claims: AccessClaims, row: Session) -> Result<Identity, NotSignedIn> {
     let role = claims.roles.first().and_then(|role| Role::parse(role));
     Ok(Identity {
         account: row.account_id,

@@ -1,7 +1,7 @@
 //! New tokens for a session that goes on, or for the one in its place.
 
 use super::refresh::{Age, Presented};
-use super::store::{self, Row};
+use super::store::{self, Session};
 use super::{
     EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, authentication, end_all, idle_end,
 };
@@ -11,7 +11,7 @@ use crate::passwords::PasswordHash;
 
 /// Why a session is given new tokens before their time.
 #[derive(Clone, Debug)]
-pub enum Again {
+pub enum ReissueReason {
     /// The password was given again.
     Proved(Box<Proved>),
     /// The account has another name.
@@ -19,7 +19,7 @@ pub enum Again {
 }
 
 enum Renewal {
-    Good(Box<(Account, Row)>),
+    Good(Box<(Account, Session)>),
     Ended,
     /// And ended for it, at this time.
     Reused(UnixSeconds),
@@ -78,7 +78,7 @@ impl Sessions {
             Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
             Renewal::Ended => Err(NotSignedIn::Ended),
             Renewal::Reused(at) => {
-                self.live.end(id, at);
+                self.cache.end(id, at);
                 tracing::warn!(session = %id, "a refresh token was used twice: its session is ended");
                 Err(NotSignedIn::Ended)
             }
@@ -91,21 +91,25 @@ impl Sessions {
     ///
     /// # Errors
     /// [`NotSignedIn`].
-    pub async fn issue_again(&self, identity: &Identity, why: Again) -> Result<Grant, NotSignedIn> {
+    pub async fn issue_again(
+        &self,
+        identity: &Identity,
+        why: ReissueReason,
+    ) -> Result<Grant, NotSignedIn> {
         let (id, account) = (identity.session, identity.account);
         let (account, row) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = match &why {
-                    Again::Proved(proved) => accounts::confirm(tx, proved)?,
-                    Again::Renamed => accounts::lock_active(tx, account)?,
+                    ReissueReason::Proved(proved) => accounts::confirm(tx, proved)?,
+                    ReissueReason::Renamed => accounts::lock_active(tx, account)?,
                 };
                 let account = account.ok_or(NotSignedIn::Ended)?;
                 let now = tx.now();
                 let row = store::lock(tx, id)?;
                 let row = row.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
-                if let Again::Proved(proved) = why {
+                if let ReissueReason::Proved(proved) = why {
                     row.proved = authentication(&proved, now);
                 }
                 row.refresh_seed = crate::base::random::bytes();
@@ -141,7 +145,7 @@ impl Sessions {
                 accounts::set_password(tx, account.id, &new)?;
                 let ended = end_all(tx, account.id, None, EndReason::PasswordChanged)?;
                 let (who, stay) = ((before.kind, before.client), before.stay);
-                let row = Row::new(
+                let row = Session::new(
                     account.id,
                     who,
                     stay,

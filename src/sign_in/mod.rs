@@ -10,7 +10,8 @@ use crate::base::names::{Login, NewPassword, Password};
 use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::passwords::HashError;
 use crate::sessions::{
-    Again, Client, ClientKind, Grant, Identity, Maker, NotSignedIn, Sessions, Stay,
+    Client, ClientKind, Grant, Identity, LinkOrigin, NotSignedIn, Persistence, ReissueReason,
+    Sessions,
 };
 use crate::storage::{Db, Tx};
 
@@ -59,7 +60,7 @@ impl SignIn {
         &self,
         proved: Proved,
         who: (ClientKind, Client),
-        stay: Stay,
+        stay: Persistence,
         before: Option<SessionId>,
     ) -> Result<Grant, NotProved> {
         let started = self.sessions.start(proved, who, stay, before).await;
@@ -85,7 +86,7 @@ impl SignIn {
     /// # Errors
     /// As [`SignIn::start_session`].
     pub async fn issue_link(&self, proved: Proved, path: &str) -> Result<String, NotProved> {
-        let from = Maker::Proved(Box::new(proved));
+        let from = LinkOrigin::Proved(Box::new(proved));
         let made = self.sessions.issue_link(from, path).await;
         made.map(|(token, _)| token).map_err(not_proved)
     }
@@ -103,7 +104,7 @@ impl SignIn {
             .accounts
             .prove_again(identity.account, password)
             .await?;
-        let again = Again::Proved(Box::new(proved));
+        let again = ReissueReason::Proved(Box::new(proved));
         let issued = self.sessions.issue_again(identity, again).await;
         issued.map_err(not_proved)
     }
@@ -208,7 +209,9 @@ impl SignIn {
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
         let who = (ClientKind::Browser, client);
-        let started = self.sessions.start(proved, who, Stay::ThisVisit, before);
+        let started = self
+            .sessions
+            .start(proved, who, Persistence::ThisVisit, before);
         started.await.map_err(|why| match why {
             // The account has been made.
             NotSignedIn::Fault(fault) if fault.kind() != Kind::Ours => {

@@ -6,8 +6,8 @@
 mod store;
 
 use super::{
-    Client, ClientKind, Grant, Identity, NotSignedIn, Sessions, Stay, active, authentication,
-    replace,
+    Client, ClientKind, Grant, Identity, NotSignedIn, Persistence, Sessions, active,
+    authentication, replace,
 };
 use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
@@ -23,7 +23,7 @@ pub struct LinkReader {
 }
 
 /// What a link is made from, and ends with.
-pub enum Maker<'a> {
+pub enum LinkOrigin<'a> {
     Proved(Box<Proved>),
     Session(&'a Identity),
 }
@@ -41,16 +41,16 @@ impl Sessions {
     /// [`NotSignedIn`]: what it is made from has ended meanwhile.
     pub async fn issue_link(
         &self,
-        from: Maker<'_>,
+        from: LinkOrigin<'_>,
         path: &str,
     ) -> Result<(String, LinkClaims), NotSignedIn> {
         let id = TokenId::new();
         let (account, session, proved, authentication) = match from {
-            Maker::Proved(proved) => {
+            LinkOrigin::Proved(proved) => {
                 let authentication = authentication(&proved, self.clock.now());
                 (proved.account().id, None, Some(proved), authentication)
             }
-            Maker::Session(who) => {
+            LinkOrigin::Session(who) => {
                 let authentication = who.claims.authentication();
                 (who.account, Some(who.session), None, authentication)
             }
@@ -68,7 +68,7 @@ impl Sessions {
                     let lives = super::store::find(tx, id)?.filter(|row| row.lives_at(now));
                     lives.ok_or(NotSignedIn::Ended)?;
                 }
-                let row = store::Row {
+                let row = store::Link {
                     id,
                     account,
                     session,
@@ -121,10 +121,10 @@ impl Sessions {
                 }
                 // It proves no more than its maker did, and when: not later than now, whoever
                 // else can sign (HS256).
-                let row = super::Row::new(
+                let row = super::Session::new(
                     account.id,
                     (ClientKind::Browser, client),
-                    Stay::ThisVisit,
+                    Persistence::ThisVisit,
                     now,
                     Authentication {
                         auth_time: claims.auth_time.min(now),

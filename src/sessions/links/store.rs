@@ -9,14 +9,14 @@ use crate::storage::AnyConnection;
 use crate::storage::schema::links;
 
 /// A link's row.
-pub struct Row {
+pub struct Link {
     pub id: TokenId,
     pub account: AccountId,
     pub session: Option<SessionId>,
     pub ends_at: UnixSeconds,
 }
 
-pub fn insert(tx: &mut AnyConnection, link: &Row) -> Result<(), Fault> {
+pub fn insert(tx: &mut AnyConnection, link: &Link) -> Result<(), Fault> {
     diesel::insert_into(links::table)
         .values((
             links::id.eq(link.id.to_string()),
@@ -29,7 +29,7 @@ pub fn insert(tx: &mut AnyConnection, link: &Row) -> Result<(), Fault> {
 }
 
 /// A link that was not used up.
-pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Row>, Fault> {
+pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Link>, Fault> {
     let found: Option<(String, String, Option<String>, i64)> = links::table
         .select((
             links::id,
@@ -42,7 +42,7 @@ pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Row>, Fault> {
         .first(db)
         .optional()?;
     let row = |(id, account, session, ends_at): (String, String, Option<String>, i64)| {
-        Some(Row {
+        Some(Link {
             id: TokenId::parse(&id)?,
             account: AccountId::parse(&account)?,
             session: match session {

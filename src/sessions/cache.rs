@@ -26,10 +26,10 @@ const OVERLAP_SECONDS: i64 = 60;
 /// Some 2 kB each.
 const TOKENS_KEPT: usize = 2_000;
 
-pub struct Live {
+pub struct SessionCache {
     /// With the version of the key ring by which each was verified.
     verified: quick_cache::sync::Cache<Key, (u64, Arc<Identity>)>,
-    ended: RwLock<Ended>,
+    ended: RwLock<EndedSessions>,
     access_seconds: i64,
     db: Db,
 }
@@ -45,21 +45,21 @@ impl Key {
     }
 }
 
-struct Ended {
+struct EndedSessions {
     at: HashMap<SessionId, UnixSeconds>,
     /// When the table was last read, by the clock and by what cannot be set.
     read_at: UnixSeconds,
     read: Stopwatch,
 }
 
-impl Live {
+impl SessionCache {
     /// Reads what has ended lately.
     pub async fn open(db: Db, clock: &Clock, tokens: &Tokens) -> Result<Arc<Self>, Fault> {
         let access_seconds = tokens.access_seconds();
         let never = clock.now() - access_seconds;
-        let live = Arc::new(Self {
+        let cache = Arc::new(Self {
             verified: quick_cache::sync::Cache::new(TOKENS_KEPT),
-            ended: RwLock::new(Ended {
+            ended: RwLock::new(EndedSessions {
                 at: HashMap::new(),
                 read_at: never,
                 read: Stopwatch::start(),
@@ -67,8 +67,8 @@ impl Live {
             access_seconds,
             db,
         });
-        live.look(clock.now()).await?;
-        Ok(live)
+        cache.look(clock.now()).await?;
+        Ok(cache)
     }
 
     /// Who holds the token, if it was verified by this version of the key ring.
