@@ -7,7 +7,7 @@ use crate::app::Ground;
 use crate::base::clock::{Clock, rfc3339};
 use crate::base::fault::Fault;
 use crate::config::Config;
-use crate::tokens::{Before, KeyState, ListedKey, Tokens};
+use crate::tokens::{KeyState, ListedKey, PreviousKeys, Tokens};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -28,12 +28,12 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
     match command {
         Command::List => list(&wait(Tokens::list_keys(&db, &secret))?),
         Command::Rotate { revoke } => {
-            let before = if revoke {
-                Before::Revoke
+            let previous = if revoke {
+                PreviousKeys::Revoke
             } else {
-                Before::Retire
+                PreviousKeys::Retire
             };
-            let known = wait(Tokens::rotate_keys(&db, &secret, before))?;
+            let known = wait(Tokens::rotate_keys(&db, &secret, previous))?;
             let now = clock.now();
             let waiting = known
                 .iter()

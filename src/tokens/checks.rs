@@ -1,4 +1,4 @@
-//! The checks that a token of ours has to pass, each written once: [`Terms::verify`] stops at
+//! The checks that a token of ours has to pass, each written once: [`Verifier::verify`] stops at
 //! the first that fails, [`super::inspect`] goes through all of them.
 
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use serde::de::DeserializeOwned;
 
-use super::claims::{Lives, Purpose, Times};
+use super::claims::{Lifetimes, Times, TokenKind};
 use super::key::SigningKey;
 use super::ring::Ring;
 use super::{Refused, TOKEN_MAX_BYTES};
@@ -16,18 +16,18 @@ use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::ids::KeyId;
 
 /// What a token is judged by.
-pub struct Terms<'a> {
+pub struct Verifier<'a> {
     pub ring: &'a Ring,
     /// What we call ourselves; `None` where that cannot be known, and then it is not checked.
     pub issuer: Option<&'a str>,
-    pub lives: &'a Lives,
+    pub lifetimes: &'a Lifetimes,
     pub now: UnixSeconds,
 }
 
-impl Terms<'_> {
+impl Verifier<'_> {
     /// # Errors
     /// Why it is not accepted.
-    pub fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
+    pub fn verify<C: TokenKind>(&self, token: &str) -> Result<C, Refused> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;
         let header = parts.header().ok_or(Refused::Malformed)?;
@@ -52,7 +52,7 @@ impl Terms<'_> {
         if !self.is_us(iss) || !self.is_us(aud) {
             return Err(Refused::Parties);
         }
-        times(claims.times(), C::lives(self.lives), self.now)?;
+        times(claims.times(), C::lifetime(self.lifetimes), self.now)?;
         if self.is_too_new_for(key, claims.times().iat) {
             return Err(Refused::Key);
         }

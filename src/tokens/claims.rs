@@ -1,4 +1,4 @@
-//! What tokens say: one claims type a purpose.
+//! The claims of tokens: one type for each kind.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -82,24 +82,24 @@ pub struct ShareClaims {
     pub path: String,
 }
 
-/// A purpose of a token: tokens of one are never taken for another's.
-pub trait Purpose: Serialize + DeserializeOwned {
+/// A kind of token. A token of one kind is never accepted as one of another.
+pub trait TokenKind: Serialize + DeserializeOwned {
     /// The header's `typ` (RFC 8725, section 3.11), compared exactly.
     const TYP: &str;
     fn parties(&self) -> (&str, &str);
     fn times(&self) -> Times;
-    fn lives(lives: &Lives) -> i64;
+    fn lifetime(lifetimes: &Lifetimes) -> i64;
 }
 
-/// How long a token of each purpose lives at most, in seconds.
+/// The longest lifetime of a token of each kind, in seconds.
 #[derive(Clone, Copy)]
-pub struct Lives {
+pub struct Lifetimes {
     pub access: i64,
     pub link: i64,
     pub share: i64,
 }
 
-impl Lives {
+impl Lifetimes {
     /// As the settings say today.
     pub fn of(config: &TokensConfig) -> Self {
         Self {
@@ -121,9 +121,9 @@ pub struct Times {
     pub exp: UnixSeconds,
 }
 
-macro_rules! purpose {
-    ($claims:ty, $typ:literal, $lives:ident) => {
-        impl Purpose for $claims {
+macro_rules! token_kind {
+    ($claims:ty, $typ:literal, $field:ident) => {
+        impl TokenKind for $claims {
             const TYP: &str = $typ;
             fn parties(&self) -> (&str, &str) {
                 (&self.iss, &self.aud)
@@ -135,13 +135,13 @@ macro_rules! purpose {
                     exp: self.exp,
                 }
             }
-            fn lives(lives: &Lives) -> i64 {
-                lives.$lives
+            fn lifetime(lifetimes: &Lifetimes) -> i64 {
+                lifetimes.$field
             }
         }
     };
 }
 
-purpose!(AccessClaims, "at+jwt", access);
-purpose!(LinkClaims, "link+jwt", link);
-purpose!(ShareClaims, "share+jwt", share);
+token_kind!(AccessClaims, "at+jwt", access);
+token_kind!(LinkClaims, "link+jwt", link);
+token_kind!(ShareClaims, "share+jwt", share);

@@ -1,4 +1,4 @@
-//! Signed tokens (JWT): their claims, one type a purpose, and the one way each is verified.
+//! Signed tokens (JWT): their claims, one type for each kind, and the one way each is verified.
 //!
 //! Follows RFC 8725. The algorithm and the key are ours, chosen by our `kid`; a token's header
 //! chooses nothing. Every time is checked against our own clock without leeway, so nothing
@@ -30,17 +30,17 @@ use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::base::secret::InstanceSecret;
 use crate::config::TokensConfig;
 use crate::storage::Db;
-use checks::Terms;
+use checks::Verifier;
 pub use claims::{AccessClaims, Authentication, LinkClaims, ShareClaims};
-use claims::{Lives, Purpose};
+use claims::{Lifetimes, TokenKind};
 use compat::CompatKey;
 pub use compat::{CompatClaims, Tutorial};
 pub use inspect::{as_pasted, by_key_set};
-use key::Seal;
+use key::KeyEncryption;
 pub use key_set::{BadKeySet, KEY_SET_MAX_BYTES, KeySet};
 pub use report::{Check, Kind, Outcome, Report};
 use ring::Ring;
-pub use ring::{Before, KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PublicKeys};
+pub use ring::{KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PreviousKeys, PublicKeys};
 
 /// So that a cookie with a token stays within the 4096 bytes that browsers keep.
 pub const TOKEN_MAX_BYTES: usize = 3800;
@@ -79,13 +79,13 @@ pub struct Subject<'a> {
 pub struct Tokens {
     issuer: Arc<str>,
     clock: Clock,
-    lives: Lives,
+    lifetimes: Lifetimes,
     keys: Arc<Keys>,
 }
 
 /// The ring as it was last read.
 struct Keys {
-    seal: Seal,
+    encryption: KeyEncryption,
     compat: CompatKey,
     ring: RwLock<Arc<Ring>>,
     version: AtomicU64,
@@ -103,14 +103,16 @@ impl Tokens {
         issuer: &str,
         config: &TokensConfig,
     ) -> Result<Self, Fault> {
-        let (seal, asked) = (Seal::new(secret), config.clone());
-        let ring = db.write(move |tx| ring::adopt(tx, &seal, &asked)).await?;
+        let (encryption, asked) = (KeyEncryption::new(secret), config.clone());
+        let ring = db
+            .write(move |tx| ring::adopt(tx, &encryption, &asked))
+            .await?;
         Ok(Self {
             issuer: issuer.into(),
             clock,
-            lives: Lives::of(config),
+            lifetimes: Lifetimes::of(config),
             keys: Arc::new(Keys {
-                seal: Seal::new(secret),
+                encryption: KeyEncryption::new(secret),
                 compat: CompatKey::new(secret),
                 ring: RwLock::new(Arc::new(ring)),
                 version: AtomicU64::new(0),
@@ -124,8 +126,9 @@ impl Tokens {
     /// # Errors
     /// When it is not, or the database is away.
     pub async fn check_secret(db: &Db, secret: &InstanceSecret) -> Result<(), Fault> {
-        let seal = Seal::new(secret);
-        db.read(move |db| store::load(db, &seal).map(drop)).await
+        let encryption = KeyEncryption::new(secret);
+        db.read(move |db| store::load(db, &encryption).map(drop))
+            .await
     }
 
     /// Reads the ring again, and makes its next key when it is time.
@@ -142,7 +145,9 @@ impl Tokens {
             return Ok(());
         }
         let keys = self.keys.clone();
-        let ring = db.write(move |tx| ring::keep_up(tx, &keys.seal)).await?;
+        let ring = db
+            .write(move |tx| ring::keep_up(tx, &keys.encryption))
+            .await?;
         *self
             .keys
             .ring
@@ -157,8 +162,8 @@ impl Tokens {
     /// # Errors
     /// When there is none yet, or as [`Tokens::keep_keys`].
     pub async fn list_keys(db: &Db, secret: &InstanceSecret) -> Result<Vec<ListedKey>, Fault> {
-        let seal = Seal::new(secret);
-        db.read(move |db| Ok(Ring::load(db, &seal)?.list(db.now())))
+        let encryption = KeyEncryption::new(secret);
+        db.read(move |db| Ok(Ring::load(db, &encryption)?.list(db.now())))
             .await
     }
 
@@ -174,16 +179,16 @@ impl Tokens {
         config: &TokensConfig,
         token: &str,
     ) -> Result<Report, Fault> {
-        let seal = Seal::new(secret);
-        let read = db.read(move |db| Ok::<_, Fault>((Ring::load(db, &seal)?, db.now())));
+        let encryption = KeyEncryption::new(secret);
+        let read = db.read(move |db| Ok::<_, Fault>((Ring::load(db, &encryption)?, db.now())));
         let (ring, now) = read.await?;
-        let terms = Terms {
+        let verifier = Verifier {
             ring: &ring,
             issuer,
-            lives: &Lives::of(config),
+            lifetimes: &Lifetimes::of(config),
             now,
         };
-        Ok(inspect::by_our_keys(token, &terms))
+        Ok(inspect::by_our_keys(token, &verifier))
     }
 
     /// Lets the next key sign, in place of the active one.
@@ -193,10 +198,10 @@ impl Tokens {
     pub async fn rotate_keys(
         db: &Db,
         secret: &InstanceSecret,
-        before: Before,
+        previous: PreviousKeys,
     ) -> Result<Vec<ListedKey>, Fault> {
-        let seal = Seal::new(secret);
-        db.write(move |tx| Ok(ring::rotate(tx, &seal, before)?.list(tx.now())))
+        let encryption = KeyEncryption::new(secret);
+        db.write(move |tx| Ok(ring::rotate(tx, &encryption, previous)?.list(tx.now())))
             .await
     }
 
@@ -219,7 +224,7 @@ impl Tokens {
 
     /// How long an access token lives at most, in seconds.
     pub fn access_seconds(&self) -> i64 {
-        self.lives.access
+        self.lifetimes.access
     }
 
     /// An access token and what it says. It ends with its session at the latest.
@@ -242,7 +247,7 @@ impl Tokens {
             jti: TokenId::new().to_string(),
             iat: now,
             nbf: now,
-            exp: session_ends.min(now + self.lives.access),
+            exp: session_ends.min(now + self.lifetimes.access),
             auth_time: proved.auth_time,
             amr: proved.amr.clone(),
             username: subject.username.map(str::to_owned),
@@ -273,7 +278,7 @@ impl Tokens {
             jti: id.to_string(),
             iat: now,
             nbf: now,
-            exp: now + self.lives.link,
+            exp: now + self.lifetimes.link,
             auth_time: proved.auth_time,
             amr: proved.amr.clone(),
             path: path.to_owned(),
@@ -299,7 +304,7 @@ impl Tokens {
             jti: TokenId::new().to_string(),
             iat: now,
             nbf: now,
-            exp: now + seconds.min(self.lives.share),
+            exp: now + seconds.min(self.lifetimes.share),
             path: path.to_owned(),
         };
         Ok((self.sign(&claims)?, claims))
@@ -323,7 +328,7 @@ impl Tokens {
         self.verify(token)
     }
 
-    fn sign<C: Purpose>(&self, claims: &C) -> Result<String, Fault> {
+    fn sign<C: TokenKind>(&self, claims: &C) -> Result<String, Fault> {
         let ring = self.ring();
         let key = ring.active(self.clock.now());
         let mut header = Header::new(key.jwt_algorithm());
@@ -340,21 +345,21 @@ impl Tokens {
         Ok(token)
     }
 
-    fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
-        self.terms(&self.ring()).verify(token)
+    fn verify<C: TokenKind>(&self, token: &str) -> Result<C, Refused> {
+        self.verifier(&self.ring()).verify(token)
     }
 
     /// What a token holds, and why it is or is not accepted. Whether its session still lives is
     /// left to ask.
     pub fn inspect(&self, token: &str) -> Report {
-        inspect::by_our_keys(token, &self.terms(&self.ring()))
+        inspect::by_our_keys(token, &self.verifier(&self.ring()))
     }
 
-    fn terms<'a>(&'a self, ring: &'a Ring) -> Terms<'a> {
-        Terms {
+    fn verifier<'a>(&'a self, ring: &'a Ring) -> Verifier<'a> {
+        Verifier {
             ring,
             issuer: Some(&self.issuer),
-            lives: &self.lives,
+            lifetimes: &self.lifetimes,
             now: self.clock.now(),
         }
     }
@@ -363,7 +368,11 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Refused::Early`] or [`Refused::Expired`].
-    pub fn check_times<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
-        checks::times(claims.times(), C::lives(&self.lives), self.clock.now())
+    pub fn check_times<C: TokenKind>(&self, claims: &C) -> Result<(), Refused> {
+        checks::times(
+            claims.times(),
+            C::lifetime(&self.lifetimes),
+            self.clock.now(),
+        )
     }
 }

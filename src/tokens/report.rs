@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
+use super::claims::{AccessClaims, LinkClaims, ShareClaims, TokenKind};
 use crate::base::clock::{UnixSeconds, rfc3339};
 
 /// The last second that has a date with a year of four digits.

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::claims::LONGEST_SECONDS;
-use super::key::{RingKey, Seal, SigningKey};
+use super::key::{KeyEncryption, RingKey, SigningKey};
 use super::store;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -58,9 +58,9 @@ pub struct ListedKey {
     pub ends_at: Option<UnixSeconds>,
 }
 
-/// What happens to the keys before.
+/// What happens to the keys that signed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum PreviousKeys {
     /// They are believed until what they signed has ended.
     Retire,
     /// Nothing that they signed is believed any more.
@@ -84,8 +84,8 @@ pub struct Ring {
 impl Ring {
     /// # Errors
     /// When there is no key in the database.
-    pub fn load(db: &mut AnyConnection, seal: &Seal) -> Result<Self, Fault> {
-        Self::of(store::load(db, seal)?)
+    pub fn load(db: &mut AnyConnection, encryption: &KeyEncryption) -> Result<Self, Fault> {
+        Self::of(store::load(db, encryption)?)
     }
 
     /// Of keys in the order of their `active_at`.
@@ -191,10 +191,14 @@ impl Ring {
 
 /// Makes what the settings ask for: the first key, a key of another algorithm, a shared secret.
 /// It signs at once; what was going to be next is taken away.
-pub fn adopt(tx: &mut Tx<'_>, seal: &Seal, config: &TokensConfig) -> Result<Ring, Fault> {
+pub fn adopt(
+    tx: &mut Tx<'_>,
+    encryption: &KeyEncryption,
+    config: &TokensConfig,
+) -> Result<Ring, Fault> {
     storage::one_at_a_time(tx)?;
     let now = tx.now();
-    let keys = store::load(tx, seal)?;
+    let keys = store::load(tx, encryption)?;
     let ring = Ring::of(keys).ok();
     let fits = ring.as_ref().is_some_and(|ring| {
         let active = &ring.keys[ring.active_at(now)];
@@ -232,16 +236,16 @@ pub fn adopt(tx: &mut Tx<'_>, seal: &Seal, config: &TokensConfig) -> Result<Ring
             (SigningAlgorithm::Hs256, Some(secret)) => shared(secret, now)?,
             (algorithm, _) => made(algorithm, now, now)?,
         };
-        store::insert(tx, seal, &new)?;
+        store::insert(tx, encryption, &new)?;
     }
-    keep_up(tx, seal)
+    keep_up(tx, encryption)
 }
 
 /// Forgets the keys whose last token has ended, and sees to it that there is a next one.
-pub fn keep_up(tx: &mut Tx<'_>, seal: &Seal) -> Result<Ring, Fault> {
+pub fn keep_up(tx: &mut Tx<'_>, encryption: &KeyEncryption) -> Result<Ring, Fault> {
     storage::one_at_a_time(tx)?;
     let now = tx.now();
-    let ring = Ring::load(tx, seal)?;
+    let ring = Ring::load(tx, encryption)?;
     if !ring.is_due(now) {
         return Ok(ring);
     }
@@ -254,18 +258,22 @@ pub fn keep_up(tx: &mut Tx<'_>, seal: &Seal) -> Result<Ring, Fault> {
         let active = &ring.keys[ring.active_at(now)];
         let due = active.active_at + KEY_DAYS * DAY;
         let next = made(active.key.algorithm(), now, due.max(now + AHEAD_SECONDS))?;
-        store::insert(tx, seal, &next)?;
+        store::insert(tx, encryption, &next)?;
     }
-    Ring::load(tx, seal)
+    Ring::load(tx, encryption)
 }
 
 /// Lets the next key sign: now, or as soon as it has been published for long enough. With
-/// [`Before::Revoke`] now in any case, and the others are forgotten.
+/// [`PreviousKeys::Revoke`] now in any case, and the others are forgotten.
 ///
 /// # Errors
 /// When there is nothing to change: no key yet, or a secret that others share.
-pub fn rotate(tx: &mut Tx<'_>, seal: &Seal, before: Before) -> Result<Ring, Fault> {
-    let ring = keep_up(tx, seal)?;
+pub fn rotate(
+    tx: &mut Tx<'_>,
+    encryption: &KeyEncryption,
+    previous: PreviousKeys,
+) -> Result<Ring, Fault> {
+    let ring = keep_up(tx, encryption)?;
     let now = tx.now();
     let Some(next) = ring.keys.get(ring.active_at(now) + 1) else {
         return Err(Fault::new(
@@ -273,17 +281,17 @@ pub fn rotate(tx: &mut Tx<'_>, seal: &Seal, before: Before) -> Result<Ring, Faul
              and start the server again",
         ));
     };
-    let active_at = match before {
-        Before::Retire => now.max(next.created_at + AHEAD_SECONDS),
-        Before::Revoke => now,
+    let active_at = match previous {
+        PreviousKeys::Retire => now.max(next.created_at + AHEAD_SECONDS),
+        PreviousKeys::Revoke => now,
     };
     store::set_active_at(tx, next.key.id(), active_at)?;
-    if before == Before::Revoke {
+    if previous == PreviousKeys::Revoke {
         for key in ring.keys.iter().filter(|key| key.key.id() != next.key.id()) {
             store::delete(tx, key.key.id())?;
         }
     }
-    keep_up(tx, seal)
+    keep_up(tx, encryption)
 }
 
 fn is_key(secret: &SecretString, key: &RingKey) -> bool {

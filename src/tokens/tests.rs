@@ -26,12 +26,12 @@ pub(super) fn tokens_by(
         issuer: "http://door.test".into(),
         clock: Clock::Fixed(time.clone()),
         keys: Arc::new(Keys {
-            seal: Seal::new(&InstanceSecret::generate()),
+            encryption: KeyEncryption::new(&InstanceSecret::generate()),
             compat: CompatKey::new(&InstanceSecret::generate()),
             ring: RwLock::new(Arc::new(ring::tests::ring(algorithm, active_at))),
             version: AtomicU64::new(0),
         }),
-        lives: Lives {
+        lifetimes: Lifetimes {
             access: 900,
             link: 150,
             share: LONGEST_SECONDS,

@@ -11,8 +11,8 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::TOKEN_MAX_BYTES;
-use super::checks::{self, Parts, Terms};
-use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
+use super::checks::{self, Parts, Verifier};
+use super::claims::{AccessClaims, LinkClaims, ShareClaims, TokenKind};
 use super::key_set::KeySet;
 use super::report::{Kind, Report, indented, moment, printable, shown};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
@@ -32,7 +32,7 @@ pub fn as_pasted(text: &str) -> String {
 }
 
 /// Of a token that should be one of ours.
-pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
+pub fn by_our_keys(token: &str, verifier: &Verifier<'_>) -> Report {
     let Some(read) = Read::of(token) else {
         return opaque();
     };
@@ -49,7 +49,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     report.note("Algorithm (alg)", read.our_algorithm());
     report.note("Extensions (crit)", read.extensions());
     report.note("Kind (typ)", read.our_kind(report.kind));
-    let key = terms.find_key(read.header_text("kid"));
+    let key = verifier.find_key(read.header_text("kid"));
     let fitting = key.filter(|key| read.algorithm() == Some(key.jwt_algorithm()));
     report.note(
         "Key (kid)",
@@ -70,7 +70,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     let is_signed = read.note_signature(&mut report, fitting.map(|key| key.verifying()));
     report.note("Claims", read.our_claims(report.kind));
     for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
-        match (read.claim(name), terms.issuer) {
+        match (read.claim(name), verifier.issuer) {
             (None, _) => report.skip(what, "It does not say."),
             (Some(said), None) => report.skip(
                 what,
@@ -81,7 +81,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
             ),
             (Some(said), Some(us)) => report.note(
                 what,
-                if said.as_str().is_some_and(|said| terms.is_us(said)) {
+                if said.as_str().is_some_and(|said| verifier.is_us(said)) {
                     Ok("That is this server.".to_owned())
                 } else {
                     Err(format!("It says {}; this server is {us}.", shown(said)))
@@ -89,10 +89,10 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
             ),
         }
     }
-    read.note_times(&mut report, terms.now, CLOCKS_APART_SECONDS);
-    read.note_life(&mut report, terms, is_signed);
+    read.note_times(&mut report, verifier.now, CLOCKS_APART_SECONDS);
+    read.note_life(&mut report, verifier, is_signed);
     if let (true, Some(key), Some(iat)) = (is_signed, fitting, read.claim("iat").and_then(seconds))
-        && terms.is_too_new_for(key, iat)
+        && verifier.is_too_new_for(key, iat)
     {
         let why = "It was issued after its key had been retired: we did not sign it.";
         report.note("Key's time", Err(why.to_owned()));
@@ -365,12 +365,12 @@ impl<'a> Read<'a> {
 
     /// Tokens from when the settings let them live longer. What they let today is said to those
     /// only who have such a token.
-    fn note_life(&self, report: &mut Report, terms: &Terms<'_>, is_signed: bool) {
+    fn note_life(&self, report: &mut Report, verifier: &Verifier<'_>, is_signed: bool) {
         const WHAT: &str = "Life";
         let life = match report.kind {
-            Kind::Access => AccessClaims::lives(terms.lives),
-            Kind::Link => LinkClaims::lives(terms.lives),
-            Kind::Share => ShareClaims::lives(terms.lives),
+            Kind::Access => AccessClaims::lifetime(verifier.lifetimes),
+            Kind::Link => LinkClaims::lifetime(verifier.lifetimes),
+            Kind::Share => ShareClaims::lifetime(verifier.lifetimes),
             Kind::Foreign | Kind::Opaque => return,
         };
         let times = (
@@ -382,7 +382,7 @@ impl<'a> Read<'a> {
             return;
         };
         let end = checks::longest_end(iat, life);
-        let found = if checks::has_passed(end, terms.now) {
+        let found = if checks::has_passed(end, verifier.now) {
             Err(format!(
                 "By today’s settings such a token lives {life} seconds, and they are over."
             ))
