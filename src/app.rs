@@ -9,9 +9,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use actix_web::HttpServer;
-use actix_web::dev::Server;
 use actix_web::web::Data;
+use actix_web::{HttpServer, dev};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 
@@ -58,9 +57,9 @@ const DRAFT_SECONDS: i64 = 60;
 /// instead of a connection that is cut off.
 const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the settings lead to before anything is served: the data folder, the secret, the
-/// database, and whoever needs no more than those.
-pub struct Ground {
+/// What a command or a server starts from: settings, secret and database, and the rooms that need
+/// nothing else.
+pub struct Services {
     pub config: Config,
     pub secret: InstanceSecret,
     pub db: Db,
@@ -70,7 +69,7 @@ pub struct Ground {
     pub recovery: Recovery,
 }
 
-impl Ground {
+impl Services {
     /// Makes what is missing: folder, secret, database, schema.
     ///
     /// # Errors
@@ -107,9 +106,9 @@ impl Ground {
     }
 }
 
-/// A server that has its address and serves once it is awaited.
-pub struct Ready {
-    pub server: Server,
+/// A server with its address; it serves when `http` is awaited.
+pub struct Server {
+    pub http: dev::Server,
     /// Where it really listens, whatever its base URL says.
     pub listening: String,
     pub drain: Drain,
@@ -163,8 +162,8 @@ async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration
 ///
 /// # Errors
 /// When the database is away, or the signing key cannot be read.
-pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> {
-    let Ground {
+pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fault> {
+    let Services {
         config,
         secret,
         db,
@@ -172,7 +171,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         passwords,
         accounts,
         recovery,
-    } = ground;
+    } = services;
     let tokens = Tokens::open(
         &db,
         clock.clone(),
@@ -218,13 +217,13 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
 ///
 /// # Errors
 /// As [`compose`].
-pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault> {
+pub async fn start(services: Services, listening: Listening) -> Result<Server, Fault> {
     let socket = |error| Fault::caused("the socket", error);
-    let base_url = ground.config.base_url.clone();
+    let base_url = services.config.base_url.clone();
     let base_url = base_url.or_else(|| listening.base_url());
     let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
-    let db = ground.db.clone();
-    let state = Data::new(compose(ground, base_url.clone()).await?);
+    let db = services.db.clone();
+    let state = Data::new(compose(services, base_url.clone()).await?);
     let old = db.read(|db| accounts::list_old_keys(db)).await?.len();
     if old > 0 {
         tracing::warn!(
@@ -263,8 +262,8 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
     if let Some(listener) = listening.unix {
         server = server.listen_uds(listener).map_err(socket)?;
     }
-    Ok(Ready {
-        server: server.run(),
+    Ok(Server {
+        http: server.run(),
         listening: described,
         drain: Drain {
             stopping,

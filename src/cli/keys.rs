@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{say, wait};
-use crate::app::Ground;
+use crate::app::Services;
 use crate::base::clock::{Clock, rfc3339};
 use crate::base::fault::Fault;
 use crate::config::Config;
@@ -22,9 +22,9 @@ pub enum Command {
 }
 
 pub fn run(command: Command, config: Config) -> Result<(), Fault> {
-    let Ground {
+    let Services {
         db, clock, secret, ..
-    } = Ground::prepare(config, Clock::System)?;
+    } = Services::prepare(config, Clock::System)?;
     match command {
         Command::List => list(&wait(Tokens::list_keys(&db, &secret))?),
         Command::Rotate { revoke } => {
