@@ -7,15 +7,15 @@
 //! Nothing here can reach another account's files. Quotas are kept by counting, in the
 //! transaction that adds or takes away; nothing adds a shelf up.
 
-mod arrival;
 pub mod decoder;
 pub mod media;
-mod picturing;
+mod slots;
 mod store;
 mod stray;
 mod sweep;
 mod thumbnail;
-mod turns;
+mod thumbnail_job;
+mod upload;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,12 +32,12 @@ use crate::base::version::{Expected, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db, SearchError, Tx};
-pub use arrival::{Arrived, Coming, Kept, Upload};
 use decoder::Decoder;
-use picturing::Picturing;
+use slots::UploadSlots;
 pub use store::{delete_all, find};
 pub use sweep::clear;
-use turns::Turns;
+use thumbnail_job::ThumbnailJob;
+pub use upload::{IncomingFile, ReceivedFile, StoredFiles, Upload};
 
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
@@ -71,13 +71,13 @@ impl File {
 
 /// How much an account has, and may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shelf {
+pub struct Usage {
     pub files: i64,
     pub bytes: i64,
     pub quota: Quota,
 }
 
-impl Shelf {
+impl Usage {
     pub fn files_max(&self, defaults: &FilesConfig) -> i64 {
         self.quota.files.unwrap_or(defaults.quota_files)
     }
@@ -202,9 +202,9 @@ pub struct Files {
     blobs: Blobs,
     config: Arc<FilesConfig>,
     /// When a thumbnail is due.
-    pictured: Arc<Notify>,
-    picturing: Arc<Picturing>,
-    turns: Turns,
+    thumbnail_due: Arc<Notify>,
+    thumbnail_job: Arc<ThumbnailJob>,
+    slots: UploadSlots,
 }
 
 impl Files {
@@ -214,7 +214,7 @@ impl Files {
     /// When the store cannot be opened.
     pub fn open(db: Db, config: &FilesConfig) -> Result<Self, Fault> {
         let blobs = Blobs::open(&config.store)?;
-        let picturing = Picturing {
+        let thumbnail_job = ThumbnailJob {
             db: db.clone(),
             blobs: blobs.clone(),
             decoder: match &config.program {
@@ -226,9 +226,9 @@ impl Files {
             db,
             blobs,
             config: Arc::new(config.clone()),
-            pictured: Arc::default(),
-            picturing: Arc::new(picturing),
-            turns: Turns::new(),
+            thumbnail_due: Arc::default(),
+            thumbnail_job: Arc::new(thumbnail_job),
+            slots: UploadSlots::new(),
         })
     }
 
@@ -243,7 +243,7 @@ impl Files {
     /// Makes the thumbnails that are due, one after the other.
     pub async fn make_thumbnails(&self) -> Result<(), Fault> {
         let mut last = None;
-        while let Some(account) = self.picturing.make_next(last).await? {
+        while let Some(account) = self.thumbnail_job.make_next(last).await? {
             last = Some(account);
         }
         Ok(())
@@ -251,7 +251,7 @@ impl Files {
 
     /// Notified when a thumbnail is due.
     pub fn thumbnail_due(&self) -> Arc<Notify> {
-        self.pictured.clone()
+        self.thumbnail_due.clone()
     }
 
     /// An account's files, and where the next page begins.
@@ -276,8 +276,8 @@ impl Files {
         Ok(page(found, limit, |last| behind(last, sort)))
     }
 
-    pub async fn shelf(&self, account: AccountId) -> Result<Shelf, Fault> {
-        self.db.read(move |db| store::shelf(db, account)).await
+    pub async fn usage(&self, account: AccountId) -> Result<Usage, Fault> {
+        self.db.read(move |db| store::usage(db, account)).await
     }
 
     /// Of all accounts together: how many files, and how many bytes.
@@ -392,17 +392,17 @@ impl Files {
         account: AccountId,
         files: Option<Option<i64>>,
         bytes: Option<Option<i64>>,
-    ) -> Result<Shelf, Refused> {
+    ) -> Result<Usage, Refused> {
         self.db
             .write(move |tx| {
                 if !accounts::lock(tx, account)? {
                     return Err(Refused::NoSuchFile);
                 }
-                let mut shelf = store::shelf(tx, account)?;
-                shelf.quota.files = files.unwrap_or(shelf.quota.files);
-                shelf.quota.bytes = bytes.unwrap_or(shelf.quota.bytes);
-                store::set_quota(tx, account, shelf.quota)?;
-                Ok(shelf)
+                let mut usage = store::usage(tx, account)?;
+                usage.quota.files = files.unwrap_or(usage.quota.files);
+                usage.quota.bytes = bytes.unwrap_or(usage.quota.bytes);
+                store::set_quota(tx, account, usage.quota)?;
+                Ok(usage)
             })
             .await
     }

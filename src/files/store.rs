@@ -4,8 +4,8 @@
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::picturing::Due;
-use super::{Cursor, File, Quota, Refused, Search, Shelf, Sort};
+use super::thumbnail_job::Due;
+use super::{Cursor, File, Quota, Refused, Search, Sort, Usage};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
@@ -253,7 +253,7 @@ pub fn delete_all(
 ) -> Result<(), Fault> {
     insert_strays(tx, owned(account).into_boxed(), now)?;
     diesel::delete(owned(account)).execute(tx)?;
-    let all = shelf(tx, account)?;
+    let all = usage(tx, account)?;
     add_total(tx, account, -all.files, -all.bytes)?;
     diesel::delete(shelves::table.find(account.to_string())).execute(tx)?;
     Ok(())
@@ -262,7 +262,7 @@ pub fn delete_all(
 // Shelves
 
 /// What an account has, and its own quota if it has one.
-pub fn shelf(db: &mut AnyConnection, account: AccountId) -> Result<Shelf, Fault> {
+pub fn usage(db: &mut AnyConnection, account: AccountId) -> Result<Usage, Fault> {
     let row: Option<(i64, i64, Option<i64>, Option<i64>)> = shelves::table
         .find(account.to_string())
         .select((
@@ -274,7 +274,7 @@ pub fn shelf(db: &mut AnyConnection, account: AccountId) -> Result<Shelf, Fault>
         .first(db)
         .optional()?;
     let (files, bytes, files_max, bytes_max) = row.unwrap_or_default();
-    Ok(Shelf {
+    Ok(Usage {
         files,
         bytes,
         quota: Quota {

@@ -13,7 +13,7 @@ use crate::base::ids::AccountId;
 use crate::base::names::{Groups, Refusal};
 use crate::base::size;
 use crate::base::version::Expected;
-use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
+use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Usage};
 use crate::sessions::EndReason;
 use crate::web::forms::{Field, FieldError, Form, summary};
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -112,7 +112,7 @@ struct OneAccount {
     fields: NameFields,
     role: Role,
     groups: Field,
-    shelf: Shelf,
+    shelf: Usage,
     /// As the settings say.
     usual: (i64, String),
     files_max: Field,
@@ -122,7 +122,7 @@ struct OneAccount {
 
 impl OneAccount {
     async fn of(page: &Page, account: Account) -> Result<Self, Problem> {
-        let shelf = page.files.shelf(account.id).await?;
+        let shelf = page.files.usage(account.id).await?;
         let settings = page.files.config();
         let number = |most: Option<i64>, places| {
             Field::kept(&most.map_or_else(String::new, |most| decimal(most, places)))

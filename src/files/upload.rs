@@ -8,8 +8,8 @@ use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
+use super::slots::UploadSlot;
 use super::stray::{LEASE_SECONDS, Stray};
-use super::turns::Turn;
 use super::{File, Files, Refused, lock, media, store, thumbnail};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::Fault;
@@ -28,7 +28,7 @@ const HELD_MIN_BYTES: i64 = 1_000_000;
 const HELD_MAX_BYTES: i64 = 64_000_000;
 
 /// What is known of a file before it comes.
-pub struct Coming {
+pub struct IncomingFile {
     pub name: FileName,
     /// If it has one, and came before its file.
     pub description: Option<Description>,
@@ -58,11 +58,11 @@ pub struct Upload {
     /// Goes on by itself: what it puts in place late must not outlive the clearing up.
     finishing: Option<JoinHandle<Result<(), BlobError>>>,
     scan: Option<Scan>,
-    _turn: Turn,
+    _slot: UploadSlot,
 }
 
 /// One that has come in whole: it lies in the store, and is nobody's yet.
-pub struct Arrived {
+pub struct ReceivedFile {
     stray: Stray,
     pub name: FileName,
     pub media_type: &'static str,
@@ -73,7 +73,7 @@ pub struct Arrived {
 
 /// Files that are there, from this request or from the same one before.
 #[derive(Debug)]
-pub struct Kept {
+pub struct StoredFiles {
     pub files: Vec<File>,
     pub replayed: bool,
 }
@@ -86,21 +86,21 @@ impl Files {
     pub async fn receive(
         &self,
         account: AccountId,
-        coming: Coming,
-        last: Option<&mut Arrived>,
+        incoming: IncomingFile,
+        last: Option<&mut ReceivedFile>,
     ) -> Result<Upload, Refused> {
         if self.is_store_silent() {
             let silent = Fault::away("the store", "it does not respond");
             return Err(Refused::Fault(silent));
         }
         // Before anything of it is read.
-        let turn = self.turns.take(account).await?;
-        let Coming {
+        let slot = self.slots.take(account).await?;
+        let IncomingFile {
             name,
             description,
             bytes_max,
             key,
-        } = coming;
+        } = incoming;
         let last = last.map(|last| {
             last.stray.bytes = last.bytes;
             (last.stray.id, last.bytes)
@@ -144,7 +144,7 @@ impl Files {
             writer: None,
             finishing: None,
             scan: None,
-            _turn: turn,
+            _slot: slot,
         })
     }
 
@@ -159,10 +159,10 @@ impl Files {
         {
             return Err(Refused::DescriptionTaken);
         }
-        let shelf = store::shelf(tx, account)?;
+        let usage = store::usage(tx, account)?;
         let (arriving, _) = store::arriving(tx, account)?;
-        let most = shelf.files_max(&self.config);
-        if shelf.files + arriving >= most {
+        let most = usage.files_max(&self.config);
+        if usage.files + arriving >= most {
             return Err(Refused::TooMany(most));
         }
         Ok(())
@@ -177,11 +177,11 @@ impl Files {
         id: FileId,
         (bytes, bytes_max): (i64, i64),
     ) -> Result<i64, Refused> {
-        let shelf = store::shelf(tx, account)?;
+        let usage = store::usage(tx, account)?;
         let (_, arriving) = store::arriving(tx, account)?;
         let own = store::held(tx, id, account)?.ok_or_else(too_late)?;
-        let most = shelf.bytes_max(&self.config);
-        let free = most - shelf.bytes - (arriving - own);
+        let most = usage.bytes_max(&self.config);
+        let free = most - usage.bytes - (arriving - own);
         if bytes > free {
             return Err(Refused::OverQuota(most));
         }
@@ -206,11 +206,11 @@ impl Files {
     pub async fn keep(
         &self,
         account: AccountId,
-        mut arrived: Vec<Arrived>,
+        mut received: Vec<ReceivedFile>,
         description: Option<Description>,
         key: Option<IdempotencyKey>,
-    ) -> Result<Kept, Refused> {
-        let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
+    ) -> Result<StoredFiles, Refused> {
+        let strays: Vec<_> = received.iter_mut().map(|one| one.stray.take()).collect();
         let lying = strays.iter().filter(|stray| !stray.is_kept);
         let blobs: Vec<_> = lying.map(|stray| (stray.id, stray.bytes)).collect();
         let files = self.clone();
@@ -227,7 +227,7 @@ impl Files {
                 };
                 match claim {
                     // Of what was heard again, the first has been forgotten meanwhile.
-                    Claim::New if arrived.iter().any(|one| one.is_again) => {
+                    Claim::New if received.iter().any(|one| one.is_again) => {
                         return Err(too_late());
                     }
                     Claim::New => {}
@@ -240,7 +240,7 @@ impl Files {
                     Claim::Mismatch => return Err(Refused::KeyReused),
                 }
                 let mut kept = Vec::new();
-                for (one, stray) in arrived.iter().zip(&strays) {
+                for (one, stray) in received.iter().zip(&strays) {
                     if !store::forget_arriving(tx, stray.id, account)? {
                         return Err(too_late());
                     }
@@ -264,13 +264,13 @@ impl Files {
                     }
                     kept.push(file);
                 }
-                let shelf = store::shelf(tx, account)?;
-                let most = shelf.files_max(&files.config);
-                if shelf.files > most {
+                let usage = store::usage(tx, account)?;
+                let most = usage.files_max(&files.config);
+                if usage.files > most {
                     return Err(Refused::TooMany(most));
                 }
-                let most = shelf.bytes_max(&files.config);
-                if shelf.bytes > most {
+                let most = usage.bytes_max(&files.config);
+                if usage.bytes > most {
                     return Err(Refused::OverQuota(most));
                 }
                 // Here already: whoever waits for the answer may be gone by then. Should the
@@ -290,8 +290,8 @@ impl Files {
             }
         }
         let (kept, replayed) = kept?;
-        self.pictured.notify_one();
-        Ok(Kept {
+        self.thumbnail_due.notify_one();
+        Ok(StoredFiles {
             files: kept,
             replayed,
         })
@@ -299,8 +299,8 @@ impl Files {
 
     /// Takes away what came in whole and will not be kept, before anybody is told so: its part of
     /// the quota is free then.
-    pub async fn give_up(&self, arrived: Vec<Arrived>) {
-        for mut one in arrived {
+    pub async fn give_up(&self, received: Vec<ReceivedFile>) {
+        for mut one in received {
             one.stray.clear_up(None, None).await;
         }
     }
@@ -403,7 +403,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`Refused`]; then it is to be given up.
-    pub async fn finish(&mut self) -> Result<Arrived, Refused> {
+    pub async fn finish(&mut self) -> Result<ReceivedFile, Refused> {
         // An empty file is stored, too.
         if !self.pending.is_empty() || self.bytes == 0 {
             self.pass_all_on().await?;
@@ -424,7 +424,7 @@ impl Upload {
         let sha256 = self.hash.clone().finish();
         let sha256 = sha256.as_ref().try_into();
         let sha256 = sha256.map_err(|error| Fault::caused("a digest", error))?;
-        Ok(Arrived {
+        Ok(ReceivedFile {
             name: self.name.clone(),
             bytes: self.bytes,
             media_type,

@@ -26,13 +26,13 @@ pub struct Due {
     pub attempts: i64,
 }
 
-pub struct Picturing {
+pub struct ThumbnailJob {
     pub db: Db,
     pub blobs: Blobs,
     pub decoder: Decoder,
 }
 
-impl Picturing {
+impl ThumbnailJob {
     /// Makes the thumbnail that is due first, of the account after `last` that has one; returns
     /// whose it was.
     pub async fn make_next(&self, last: Option<AccountId>) -> Result<Option<AccountId>, Fault> {
