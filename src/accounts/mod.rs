@@ -39,18 +39,18 @@ pub struct Account {
     pub role: Role,
     pub groups: Groups,
     pub created_at: UnixSeconds,
-    pub state: State,
+    pub state: AccountState,
     pub version: Version,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum AccountState {
     Active,
     /// Nobody can sign in to it.
     Disabled,
 }
 
-impl State {
+impl AccountState {
     pub const ALL: [Self; 2] = [Self::Active, Self::Disabled];
 
     pub fn as_str(self) -> &'static str {
@@ -134,7 +134,7 @@ pub struct Changes {
     pub name: Option<Option<PersonName>>,
     pub role: Option<Role>,
     pub groups: Option<Groups>,
-    pub state: Option<State>,
+    pub state: Option<AccountState>,
 }
 
 /// Which accounts are listed.
@@ -143,7 +143,7 @@ pub struct Search {
     /// A part of a username or an address, without regard to case.
     pub text: String,
     pub role: Option<Role>,
-    pub state: Option<State>,
+    pub state: Option<AccountState>,
     pub group: Option<String>,
 }
 
@@ -298,7 +298,7 @@ impl Accounts {
             .write(move |tx| {
                 let role = before(tx).map_err(NotAdded::Refused)?;
                 let id = AccountId::new();
-                let account = store::insert(tx, id, &prepared, role, State::Active)?;
+                let account = store::insert(tx, id, &prepared, role, AccountState::Active)?;
                 after(tx, &account).map_err(NotAdded::Refused)?;
                 let hash = prepared.hash;
                 Ok(Proved::by_password(Credentials { account, hash }))

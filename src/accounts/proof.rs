@@ -1,6 +1,6 @@
 //! Proving that an account is one's own, before a session or a link is made for it.
 
-use super::{Account, Accounts, Credentials, State, store};
+use super::{Account, AccountState, Accounts, Credentials, store};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Login, Password, folded};
@@ -102,7 +102,7 @@ impl Accounts {
         };
         let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
         let verdict = self.passwords.verify(password, Some(stored)).await?;
-        let found = found.filter(|found| found.account.state == State::Active);
+        let found = found.filter(|found| found.account.state == AccountState::Active);
         let (Verdict::Right | Verdict::RightButOld, Some(mut found)) = (&verdict, found) else {
             return Err(NotProved::Refused);
         };

@@ -7,15 +7,15 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::{
-    Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved, Refused, Search,
-    State,
+    Account, AccountState, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved,
+    Refused, Search,
 };
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Groups, Login, PersonName, Username, caseless, folded};
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::passwords::{Kind, PasswordHash};
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, Backend, containing, is_taken};
@@ -50,9 +50,9 @@ impl Row {
                 .ok_or_else(|| Fault::new("an account with an unknown role"))?,
             created_at: self.created_at,
             state: if self.disabled_at.is_some() {
-                State::Disabled
+                AccountState::Disabled
             } else {
-                State::Active
+                AccountState::Active
             },
             groups: Groups::parse(&self.groups)
                 .map_err(|_| Fault::new("an account with damaged groups"))?,
@@ -66,7 +66,7 @@ pub fn insert<E>(
     id: AccountId,
     prepared: &Prepared,
     role: Role,
-    state: State,
+    state: AccountState,
 ) -> Result<Account, NotAdded<E>> {
     let new = prepared;
     let account = Account {
@@ -93,7 +93,7 @@ pub fn insert<E>(
             accounts::password_kind.eq(kind_text(&new.hash)),
             accounts::role.eq(role.as_str()),
             accounts::created_at.eq(new.created_at),
-            accounts::disabled_at.eq((state == State::Disabled).then_some(new.created_at)),
+            accounts::disabled_at.eq((state == AccountState::Disabled).then_some(new.created_at)),
         ))
         .execute(tx)
         .map(|_| account)
@@ -113,7 +113,7 @@ pub fn import(
     id: AccountId,
     prepared: &Prepared,
     role: Role,
-    state: State,
+    state: AccountState,
 ) -> Result<bool, Fault> {
     match insert::<Infallible>(tx, id, prepared, role, state) {
         Ok(_) => Ok(true),
@@ -261,7 +261,7 @@ fn lock_credentials(tx: &mut AnyConnection, id: AccountId) -> Result<Option<Cred
         return Ok(None);
     }
     let found = find_credentials_of(tx, id)?;
-    Ok(found.filter(|found| found.account.state == State::Active))
+    Ok(found.filter(|found| found.account.state == AccountState::Active))
 }
 
 /// The accounts that a search finds, the oldest first.
@@ -339,7 +339,7 @@ fn terms(db: &mut AnyConnection, search: &Search) -> Result<Option<Vec<Vec<Strin
             let roles = Role::ALL
                 .into_iter()
                 .filter(|one| role.is_none_or(|role| role == *one));
-            let disabled = u8::from(state == State::Disabled);
+            let disabled = u8::from(state == AccountState::Disabled);
             all.push(
                 roles
                     .map(|role| format!("\u{2}{}{disabled}", letter(role)))
@@ -381,8 +381,8 @@ fn filtered(
         query = query.filter(storage::has_word(db, "groups", group.clone()));
     }
     match search.state {
-        Some(State::Active) => query = query.filter(accounts::disabled_at.is_null()),
-        Some(State::Disabled) => query = query.filter(accounts::disabled_at.is_not_null()),
+        Some(AccountState::Active) => query = query.filter(accounts::disabled_at.is_null()),
+        Some(AccountState::Disabled) => query = query.filter(accounts::disabled_at.is_not_null()),
         None => {}
     }
     if let Some(after) = after {
@@ -429,7 +429,7 @@ pub fn update(
     tx: &mut AnyConnection,
     id: AccountId,
     changes: &Changes,
-    expected: &Expected,
+    expected: &ExpectedVersion,
     now: UnixSeconds,
 ) -> Result<(Account, Account), Refused> {
     let before = load_expected(tx, id, expected)?;
@@ -474,7 +474,7 @@ pub fn update(
             .map_err(taken)?;
         renew_keys(tx)?;
     }
-    let disabled_at = (after.state == State::Disabled).then_some(now);
+    let disabled_at = (after.state == AccountState::Disabled).then_some(now);
     diesel::update(row)
         .set((
             accounts::username.eq(&after.username),
@@ -503,7 +503,7 @@ fn taken(error: diesel::result::Error) -> Refused {
 fn load_expected(
     tx: &mut AnyConnection,
     id: AccountId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Account, Refused> {
     // Two administrators who demote each other at once must not both succeed.
     storage::one_at_a_time(tx)?;
@@ -517,7 +517,7 @@ fn load_expected(
 
 /// After a change to an account that was `before`.
 fn keep_an_administrator(tx: &mut AnyConnection, before: &Account) -> Result<(), Refused> {
-    let managed = before.role == Role::Administrator && before.state == State::Active;
+    let managed = before.role == Role::Administrator && before.state == AccountState::Active;
     if managed && !has_administrator(tx)? {
         return Err(Refused::LastAdministrator);
     }
@@ -533,7 +533,7 @@ fn keep_an_administrator(tx: &mut AnyConnection, before: &Account) -> Result<(),
 pub fn delete(
     tx: &mut AnyConnection,
     id: AccountId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
     now: UnixSeconds,
 ) -> Result<(), Refused> {
     let before = load_expected(tx, id, expected)?;

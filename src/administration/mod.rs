@@ -8,7 +8,7 @@ use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::files;
 use crate::sessions::{self, EndReason, Ended, Sessions};
 use crate::storage::{Db, Tx};
@@ -39,7 +39,7 @@ impl Administration {
         role: Role,
         id: AccountId,
         changes: Changes,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<Account, Refused> {
         if role != Role::Administrator {
             self.accounts.admit_own(id, &changes).await?;
@@ -53,7 +53,7 @@ impl Administration {
         &self,
         id: AccountId,
         changes: Changes,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<Account, Refused> {
         let asked = changes.clone();
         let updated = self
@@ -81,7 +81,7 @@ impl Administration {
 
     /// # Errors
     /// [`Refused`]; then nothing has changed.
-    pub async fn delete(&self, id: AccountId, expected: Expected) -> Result<(), Refused> {
+    pub async fn delete(&self, id: AccountId, expected: ExpectedVersion) -> Result<(), Refused> {
         let ended = self
             .db
             .write_on_full_disk(move |tx| delete(tx, id, &expected))
@@ -99,7 +99,7 @@ pub fn update(
     tx: &mut Tx<'_>,
     id: AccountId,
     changes: &Changes,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<(Account, Ended), Refused> {
     let now = tx.now();
     let (before, after) = accounts::update(tx, id, changes, expected, now)?;
@@ -116,7 +116,11 @@ pub fn update(
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
-pub fn delete(tx: &mut Tx<'_>, id: AccountId, expected: &Expected) -> Result<Ended, Refused> {
+pub fn delete(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    expected: &ExpectedVersion,
+) -> Result<Ended, Refused> {
     let now = tx.now();
     accounts::delete(tx, id, expected, now)?;
     files::delete_all(tx, id, now)?;

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Subcommand};
 use super::{confirmed, say, wait};
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, Changes, Conflict, NewAccount, Refused, Search, SignUpError, State,
+    self, Account, AccountState, Changes, Conflict, NewAccount, Refused, Search, SignUpError,
 };
 use crate::administration;
 use crate::app::Services;
@@ -16,7 +16,7 @@ use crate::base::fault::Fault;
 use crate::base::names::{
     Email, Groups, Login, NewPassword, PersonName, Refusal, Username, within_sentence,
 };
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::config::Config;
 use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
@@ -240,14 +240,14 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
         }
         Command::Disable { who } => {
             let changes = Changes {
-                state: Some(State::Disabled),
+                state: Some(AccountState::Disabled),
                 ..Changes::default()
             };
             update(&services, &who, changes, "is disabled now")?;
         }
         Command::Enable { who } => {
             let changes = Changes {
-                state: Some(State::Active),
+                state: Some(AccountState::Active),
                 ..Changes::default()
             };
             update(&services, &who, changes, "is active now")?;
@@ -264,7 +264,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             }
             let id = account.id;
             change(&services, &account, "is deleted", move |tx| {
-                administration::delete(tx, id, &Expected::Any).map(drop)
+                administration::delete(tx, id, &ExpectedVersion::Any).map(drop)
             })?;
         }
         Command::SignOut { who: None, .. } => sign_all_out(&services)?,
@@ -319,7 +319,7 @@ fn update(services: &Services, who: &str, changes: Changes, done: &str) -> Resul
     let account = find(services, who)?;
     let id = account.id;
     change(services, &account, done, move |tx| {
-        administration::update(tx, id, &changes, &Expected::Any).map(drop)
+        administration::update(tx, id, &changes, &ExpectedVersion::Any).map(drop)
     })
 }
 
@@ -328,7 +328,7 @@ fn rename(services: &Services, who: &str, changes: Changes) -> Result<(), Fault>
     let before = find(services, who)?;
     let id = before.id;
     let renamed = services.db.write_on_full_disk(move |tx| {
-        administration::update(tx, id, &changes, &Expected::Any).map(|(after, _)| after)
+        administration::update(tx, id, &changes, &ExpectedVersion::Any).map(|(after, _)| after)
     });
     let after = wait(async { Ok(renamed.await?) })?;
     let mut is_changed = false;

@@ -28,7 +28,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
 use crate::base::paging::{self, page};
-use crate::base::version::{Expected, Version};
+use crate::base::version::{ExpectedVersion, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db, SearchError, Tx};
@@ -327,7 +327,7 @@ impl Files {
         &self,
         account: AccountId,
         id: FileId,
-        expected: Expected,
+        expected: ExpectedVersion,
         change: Change,
     ) -> Result<File, Refused> {
         let types = self.config.types.clone();
@@ -363,7 +363,7 @@ impl Files {
         &self,
         account: AccountId,
         id: FileId,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<(), Refused> {
         let bytes = self
             .db
@@ -428,7 +428,7 @@ fn load_for_change(
     tx: &mut AnyConnection,
     account: AccountId,
     id: FileId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<File, Refused> {
     lock(tx, account)?;
     let file = load(tx, account, id)?;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::access::Role;
 use crate::accounts::{self, Accounts, Changes, NewAccount, Proved, Refused, SignUpError};
 use crate::base::fault::Fault;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::sessions::{EndReason, Identity, Sessions};
 use crate::storage::{self, Db, Tx};
 
@@ -124,7 +124,7 @@ impl Recovery {
                     ..Changes::default()
                 };
                 let now = tx.now();
-                match accounts::update(tx, id, &changes, &Expected::Any, now) {
+                match accounts::update(tx, id, &changes, &ExpectedVersion::Any, now) {
                     Ok(_) => Ok(Proved::by_session(tx, id, &amr)?),
                     Err(Refused::Fault(fault)) => Err(fault.into()),
                     Err(_) => Err(LinkError::Ended),

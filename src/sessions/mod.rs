@@ -17,7 +17,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Proved, State};
+use crate::accounts::{self, Account, AccountState, Proved};
 use crate::base::clock::{CLOCKS_APART_SECONDS, Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
@@ -407,7 +407,7 @@ fn replace(
 
 /// An account that may be signed in to.
 fn active(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
-    Ok(accounts::find(db, id)?.filter(|account| account.state == State::Active))
+    Ok(accounts::find(db, id)?.filter(|account| account.state == AccountState::Active))
 }
 
 fn identity(claims: AccessClaims, row: Session) -> Result<Identity, NotSignedIn> {

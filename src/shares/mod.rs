@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
-use crate::accounts::{self, State};
+use crate::accounts::{self, AccountState};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
@@ -360,7 +360,7 @@ impl Shares {
                 let share = share.ok_or(Refused::Ended)?;
                 let file = files::find(db, share.file)?.ok_or(Refused::Ended)?;
                 let owner = accounts::find(db, share.account)?;
-                let is_active = owner.is_some_and(|owner| owner.state == State::Active);
+                let is_active = owner.is_some_and(|owner| owner.state == AccountState::Active);
                 is_active.then_some((share, file)).ok_or(Refused::Ended)
             })
             .await

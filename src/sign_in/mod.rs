@@ -2,7 +2,7 @@
 
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError, State,
+    self, Account, AccountState, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError,
 };
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
@@ -237,7 +237,7 @@ fn find_made_by(
         if let Some(holder) = accounts::find_credentials(db, &name)? {
             let now = db.now();
             let claim = idempotency::look(db, holder.account.id, key, now)?;
-            if matches!(claim, Claim::Replay(_)) && holder.account.state == State::Active {
+            if matches!(claim, Claim::Replay(_)) && holder.account.state == AccountState::Active {
                 return Ok(Some(holder));
             }
         }

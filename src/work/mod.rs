@@ -14,7 +14,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ItemId};
 use crate::base::names::Title;
 use crate::base::paging::page;
-use crate::base::version::{Expected, Version};
+use crate::base::version::{ExpectedVersion, Version};
 use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::storage::{AnyConnection, Db};
 
@@ -239,7 +239,7 @@ impl Work {
         &self,
         account: AccountId,
         id: ItemId,
-        expected: Expected,
+        expected: ExpectedVersion,
         change: Change,
     ) -> Result<Item, Refused> {
         self.db
@@ -276,7 +276,7 @@ impl Work {
         &self,
         account: AccountId,
         id: ItemId,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<(), Refused> {
         self.db
             .write_on_full_disk(move |tx| {
@@ -304,7 +304,7 @@ fn load_for_change(
     tx: &mut AnyConnection,
     account: AccountId,
     id: ItemId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Item, Refused> {
     lock(tx, account)?;
     let item = load(tx, account, id)?;
