@@ -44,7 +44,7 @@ const WEB_FLOORS: &[&str] = &[
     "prepared",
     "assets",
     "stopping",
-    "unread",
+    "body_drain",
     "client",
     "cookies",
     "origin",
