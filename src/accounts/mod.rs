@@ -5,6 +5,7 @@
 //! it was.
 
 mod proof;
+mod search;
 mod store;
 
 use std::sync::Arc;
@@ -16,11 +17,13 @@ use crate::base::ids::AccountId;
 use crate::base::names::{
     Email, Groups, Login, NewPassword, PersonName, Refusal, ReservedNames, Username, personal,
 };
-use crate::base::paging::{self, page};
+use crate::base::paging::page;
 use crate::base::version::Version;
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
 use crate::storage::{Db, SearchError, Tx};
 pub use proof::{Missing, NotProved, Proved};
+use search::cursor;
+pub use search::{Cursor, Search};
 pub use store::{
     Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
     find_holders, forget, has_administrator, import, list_old_keys, lock, lock_active, renew_keys,
@@ -135,26 +138,6 @@ pub struct Changes {
     pub role: Option<Role>,
     pub groups: Option<Groups>,
     pub state: Option<AccountState>,
-}
-
-/// Which accounts are listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Search {
-    /// A part of a username or an address, without regard to case.
-    pub text: String,
-    pub role: Option<Role>,
-    pub state: Option<AccountState>,
-    pub group: Option<String>,
-}
-
-/// The accounts behind this one, when they are listed from the oldest.
-pub type Cursor = paging::Cursor<UnixSeconds, AccountId>;
-
-fn cursor(account: &Account) -> Cursor {
-    Cursor {
-        value: account.created_at,
-        id: account.id,
-    }
 }
 
 /// Why an account was not changed.
@@ -359,7 +342,7 @@ impl Accounts {
         self.db.read(move |db| store::find(db, id)).await
     }
 
-    /// The accounts that are searched for, the oldest first, and where the next page begins.
+    /// The accounts that match a search, oldest first, and the cursor of the next page.
     ///
     /// # Errors
     /// [`SearchError`].

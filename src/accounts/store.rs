@@ -6,6 +6,7 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::search::{INDEX, terms};
 use super::{
     Account, AccountState, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved,
     Refused, Search,
@@ -19,11 +20,6 @@ use crate::base::version::ExpectedVersion;
 use crate::passwords::{Kind, PasswordHash};
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, Backend, containing, is_taken};
-
-/// Of trigrams, where the database has it.
-const INDEX: &str = "account_search";
-/// So many trigrams begin with a text of one or two characters only if many names have it.
-const MANY_TERMS: usize = 64;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts)]
@@ -298,60 +294,6 @@ pub fn search(
         }
     }
     Ok(found)
-}
-
-/// What an account that is searched for has in the index: one of each list. `None` when all
-/// accounts, or so many that reading them in order finds enough soon, can be meant.
-fn terms(db: &mut AnyConnection, search: &Search) -> Result<Option<Vec<Vec<String>>>, Fault> {
-    let mut all: Vec<Vec<String>> = Vec::new();
-    let (key, shown) = (caseless(&search.text), folded(&search.text));
-    let (of_key, of_shown) = (storage::trigrams(&key), storage::trigrams(&shown));
-    if !of_key.is_empty() && !of_shown.is_empty() {
-        // Either text is meant: what has all terms of one has one of each pair.
-        let pairs = of_key.into_iter().zip(of_shown);
-        all.extend(pairs.map(|(key, shown)| {
-            if key == shown {
-                vec![key]
-            } else {
-                vec![key, shown]
-            }
-        }));
-    } else if !key.is_empty() {
-        let mut terms = Vec::new();
-        let mut starts = [&key, &shown]
-            .map(|text| text.chars().take(3).collect::<String>())
-            .to_vec();
-        starts.dedup();
-        for start in starts {
-            let found = storage::terms_from(db, INDEX, &start, MANY_TERMS)?;
-            terms.extend(found.unwrap_or_default());
-        }
-        if terms.len() < MANY_TERMS {
-            all.push(terms);
-        }
-    }
-    // As the migration that makes the index writes them.
-    let letter = |role: Role| &role.as_str()[..1];
-    match (search.role, search.state) {
-        (None, None) => {}
-        (Some(role), None) => all.push(vec![format!("\u{1}\u{2}{}", letter(role))]),
-        (role, Some(state)) => {
-            let roles = Role::ALL
-                .into_iter()
-                .filter(|one| role.is_none_or(|role| role == *one));
-            let disabled = u8::from(state == AccountState::Disabled);
-            all.push(
-                roles
-                    .map(|role| format!("\u{2}{}{disabled}", letter(role)))
-                    .collect(),
-            );
-        }
-    }
-    if let Some(group) = &search.group {
-        let whole = storage::trigrams(&format!("\u{3}{group}\u{3}"));
-        all.extend(whole.into_iter().map(|one| vec![one]));
-    }
-    Ok((!all.is_empty()).then_some(all))
 }
 
 fn filtered(
