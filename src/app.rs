@@ -71,9 +71,6 @@ pub struct Services {
 
 impl Services {
     /// Makes what is missing: folder, secret, database, schema.
-    ///
-    /// # Errors
-    /// When one of them cannot be made or is damaged.
     pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
         let location = Location::of(&config)?;
         make_data_dir(&config)?;
@@ -159,9 +156,6 @@ async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration
 }
 
 /// Composes the rooms, and the web around them; nothing is served yet.
-///
-/// # Errors
-/// When the database is away, or the signing key cannot be read.
 pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fault> {
     let Services {
         config,
@@ -214,9 +208,6 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
 }
 
 /// Composes the server around sockets that listen already, and starts its workers.
-///
-/// # Errors
-/// As [`compose`].
 pub async fn start(services: Services, listening: Listening) -> Result<Server, Fault> {
     let socket = |error| Fault::caused("the socket", error);
     let base_url = services.config.base_url.clone();
@@ -360,9 +351,6 @@ fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceS
 
 /// Makes the file of the secret, 0600, unless there is one, or the secret is a setting. Of two
 /// servers at once, one makes it: it is written elsewhere and put in place whole.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn make_missing_secret(config: &Config) -> Result<(), Fault> {
     if config.secret.is_some() {
         return Ok(());

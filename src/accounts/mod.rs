@@ -200,9 +200,6 @@ impl Accounts {
     }
 
     /// As [`Accounts::prepare`], for somebody who signs up.
-    ///
-    /// # Errors
-    /// [`SignUpError::Reserved`], or [`SignUpError::Password`].
     pub async fn prepare_sign_up(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
         if let Some(username) = &new.username {
             let checked = self.reserved.check(username);
@@ -212,9 +209,6 @@ impl Accounts {
     }
 
     /// Makes an account for somebody else, as an administrator may: with any name.
-    ///
-    /// # Errors
-    /// As [`Accounts::sign_up`].
     pub async fn make(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
         let made = self.add(prepared, move |_| Ok(role), |_, _| Ok(()));
@@ -246,9 +240,6 @@ impl Accounts {
     }
 
     /// Hashes the password: the slow part, outside of any transaction.
-    ///
-    /// # Errors
-    /// [`SignUpError::Password`].
     pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
         let personal = personal(new.username.as_ref(), new.email.as_ref(), new.name.as_ref());
         let hash = self.passwords.hash_strong(&new.password, personal).await?;
@@ -316,9 +307,6 @@ impl Accounts {
     }
 
     /// Hashes a password that takes the place of another.
-    ///
-    /// # Errors
-    /// As [`Accounts::prepare`].
     pub async fn prepare_password(
         &self,
         account: &Account,
@@ -343,9 +331,6 @@ impl Accounts {
     }
 
     /// The accounts that match a search, oldest first, and the cursor of the next page.
-    ///
-    /// # Errors
-    /// [`SearchError`].
     pub async fn search(
         &self,
         search: Search,

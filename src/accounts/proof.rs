@@ -89,9 +89,6 @@ impl Proved {
 impl Accounts {
     /// Proves an account by name and password. An unknown name takes the time that an account
     /// takes, whatever kinds of hashes the accounts have.
-    ///
-    /// # Errors
-    /// [`NotProved`].
     pub async fn prove(&self, login: &str, password: &Password) -> Result<Proved, NotProved> {
         let parsed = Login::parse(login);
         let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
@@ -113,9 +110,6 @@ impl Accounts {
     }
 
     /// Proves an account again by its password, for the owner of a session.
-    ///
-    /// # Errors
-    /// [`NotProved`].
     pub async fn prove_again(
         &self,
         id: AccountId,
@@ -126,9 +120,6 @@ impl Accounts {
     }
 
     /// The credentials, if the password is theirs. Takes as long without credentials.
-    ///
-    /// # Errors
-    /// [`NotProved`].
     pub async fn check(
         &self,
         found: Option<Credentials>,

@@ -469,9 +469,6 @@ fn keep_an_administrator(tx: &mut AnyConnection, before: &Account) -> Result<(),
 /// Takes away all that is known of somebody; their names are free again at once. The bare row
 /// stays until [`forget`], so that every server hears that its sessions have ended. Whoever
 /// calls this ends them.
-///
-/// # Errors
-/// [`Refused`].
 pub fn delete(
     tx: &mut AnyConnection,
     id: AccountId,

@@ -41,9 +41,6 @@ impl From<TcpListener> for Listening {
 
 impl Listening {
     /// Listens on every address of a name that this machine has, or on a Unix socket.
-    ///
-    /// # Errors
-    /// When it cannot, with what can be done about it.
     pub fn start(listen: &Listen) -> Result<Self, Fault> {
         match listen {
             Listen::Tcp { host, port } => {
@@ -87,9 +84,6 @@ impl Listening {
 }
 
 /// Every address of a name, each once.
-///
-/// # Errors
-/// When the name is not known.
 pub fn resolved(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
     let found = (host, port).to_socket_addrs();
     let found = found

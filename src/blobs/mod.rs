@@ -78,8 +78,6 @@ impl Blobs {
         }
     }
 
-    /// # Errors
-    /// [`BlobError`].
     pub async fn write(&self, id: FileId) -> Result<Writer, BlobError> {
         Ok(match self {
             Self::Folder(folder) => Writer::Folder(folder.write(id).await?),
@@ -89,9 +87,6 @@ impl Blobs {
     }
 
     /// A part of what is there, in pieces.
-    ///
-    /// # Errors
-    /// When the store is away, or has lost it.
     pub async fn read(&self, id: FileId, range: Range<u64>) -> Result<Content, Fault> {
         if range.is_empty() {
             return Ok(stream::empty().boxed());
@@ -104,9 +99,6 @@ impl Blobs {
     }
 
     /// Whether so many bytes of its disk are free, as far as the store has one of its own.
-    ///
-    /// # Errors
-    /// When the store is away.
     pub fn has_room(&self, bytes: i64) -> Result<bool, Fault> {
         match self {
             Self::Folder(folder) => {
@@ -120,9 +112,6 @@ impl Blobs {
 
     /// Takes away what was written, which is no more than so many bytes, finished or not. What is
     /// not there is gone already.
-    ///
-    /// # Errors
-    /// When the store is away.
     #[cfg_attr(not(feature = "s3"), expect(unused_variables))]
     pub async fn delete(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
         match self {
@@ -145,9 +134,6 @@ impl Blobs {
     }
 
     /// Whether the store answers.
-    ///
-    /// # Errors
-    /// When it does not.
     pub async fn check(&self) -> Result<(), Fault> {
         let store: &dyn ObjectStore = match self {
             Self::Folder(folder) => folder.store(),
@@ -163,9 +149,6 @@ impl Blobs {
 
 impl Writer {
     /// Waits while the store has enough to do.
-    ///
-    /// # Errors
-    /// [`BlobError`].
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
         match self {
             Self::Folder(parts) => {
@@ -190,9 +173,6 @@ impl Writer {
     }
 
     /// Returns when nothing of it is on its way any more, so that it can be deleted.
-    ///
-    /// # Errors
-    /// [`BlobError::Unsure`].
     pub async fn give_up(self) -> Result<(), BlobError> {
         match self {
             Self::Folder(parts) => {

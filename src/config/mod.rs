@@ -221,9 +221,6 @@ impl Config {
     }
 
     /// From defaults and these settings alone.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
     pub fn of(settings: &[(&str, &str)]) -> Result<Self, Vec<String>> {
         let set = settings
             .iter()

@@ -111,9 +111,6 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// What the process does: an image comes in on stdin, and its thumbnail goes out on stdout.
-///
-/// # Errors
-/// When it cannot be read or written.
 pub fn run() -> Result<(), Fault> {
     let failed = |error: io::Error| Fault::caused("the decoder", error);
     for (what, most) in [

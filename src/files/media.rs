@@ -96,9 +96,6 @@ fn is_for_a_program(head: &[u8]) -> bool {
 
 /// Whether one of `allowed` is the type that the name's extension stands for. Without an extension
 /// a name says nothing of a type; an unknown one stands for the type of what is unknown.
-///
-/// # Errors
-/// The type that is not allowed.
 pub fn check_extension(name: &FileName, allowed: &[String]) -> Result<(), &'static str> {
     let Some(extension) = name.extension() else {
         return Ok(());

@@ -209,9 +209,6 @@ pub struct Files {
 
 impl Files {
     /// Opens the store.
-    ///
-    /// # Errors
-    /// When the store cannot be opened.
     pub fn open(db: Db, config: &FilesConfig) -> Result<Self, Fault> {
         let blobs = Blobs::open(&config.store)?;
         let thumbnail_job = ThumbnailJob {
@@ -295,8 +292,6 @@ impl Files {
         &self.config
     }
 
-    /// # Errors
-    /// [`Refused::NoSuchFile`], or when the database is away.
     pub async fn load(&self, account: AccountId, id: FileId) -> Result<File, Refused> {
         self.db.read(move |db| load(db, account, id)).await
     }
@@ -314,15 +309,10 @@ impl Files {
     }
 
     /// A part of its bytes.
-    ///
-    /// # Errors
-    /// When the store is away, or has lost it.
     pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Content, Fault> {
         self.blobs.read(file.id, range).await
     }
 
-    /// # Errors
-    /// [`Refused`].
     pub async fn change(
         &self,
         account: AccountId,
@@ -357,8 +347,6 @@ impl Files {
             .await
     }
 
-    /// # Errors
-    /// [`Refused`].
     pub async fn delete(
         &self,
         account: AccountId,

@@ -16,9 +16,6 @@ pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Resul
 }
 
 /// Deletes all files of all accounts, and what is stray.
-///
-/// # Errors
-/// When the database or the store is away.
 pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
     db.write(|tx| store::set_all_stray(tx)).await?;
     sweep(db, blobs).await

@@ -80,9 +80,6 @@ pub struct StoredFiles {
 
 impl Files {
     /// Lets a file in, after the last one of its request if there was one.
-    ///
-    /// # Errors
-    /// [`Refused`].
     pub async fn receive(
         &self,
         account: AccountId,
@@ -200,9 +197,6 @@ impl Files {
     }
 
     /// Makes all of them the account's, or none; for the same request again, what it made.
-    ///
-    /// # Errors
-    /// [`Refused`].
     pub async fn keep(
         &self,
         account: AccountId,

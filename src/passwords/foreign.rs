@@ -117,9 +117,6 @@ impl Foreign {
     }
 
     /// From what another program stored, up to [`Limits::MOST`].
-    ///
-    /// # Errors
-    /// [`Unusable`].
     pub fn parse(text: &str) -> Result<Self, Unusable> {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Unusable::Unknown);

@@ -157,9 +157,6 @@ impl Passwords {
     }
 
     /// Hashes a password without asking for its strength.
-    ///
-    /// # Errors
-    /// [`Busy`] when too many are waiting.
     pub async fn hash(&self, password: &Password) -> Result<Result<PasswordHash, Fault>, Busy> {
         let (password, this) = (password.clone(), self.clone());
         self.pool
@@ -169,18 +166,12 @@ impl Passwords {
 
     /// Does the work of a hash and nothing with it, so that what comes after it costs as much as
     /// signing up.
-    ///
-    /// # Errors
-    /// [`Busy`] when too many are waiting.
     pub async fn spend(&self) -> Result<(), Busy> {
         self.verify(&Password::typed(""), None).await.map(drop)
     }
 
     /// Whether `password` is the one behind `stored`. Without a stored hash it does the same
     /// work and says [`Verdict::Wrong`], so that nobody can time who has an account.
-    ///
-    /// # Errors
-    /// [`Busy`] when too many are waiting.
     pub async fn verify(
         &self,
         password: &Password,

@@ -105,9 +105,6 @@ impl Recovery {
     }
 
     /// Uses the link up for an account that there is.
-    ///
-    /// # Errors
-    /// As [`Recovery::sign_up_first_administrator`].
     pub async fn make_first_administrator(
         &self,
         sessions: &Sessions,

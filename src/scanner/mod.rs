@@ -41,8 +41,6 @@ pub enum Verdict {
 }
 
 impl Scan {
-    /// # Errors
-    /// When the scanner is away.
     pub async fn begin(scanner: &ScannerConfig) -> Result<Self, Fault> {
         let connected = async {
             Ok::<Box<dyn Stream>, std::io::Error>(match scanner {
@@ -57,9 +55,6 @@ impl Scan {
 
     /// Hands a piece on. A scanner that has heard enough says why and hangs up: then that is the
     /// verdict.
-    ///
-    /// # Errors
-    /// When the scanner has gone.
     pub async fn hear(&mut self, piece: &[u8]) -> Result<Option<Verdict>, Fault> {
         // A length of nothing would be the end.
         if piece.is_empty() {

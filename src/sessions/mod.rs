@@ -197,9 +197,6 @@ impl Sessions {
     }
 
     /// Starts a program's session that lasts for so many seconds, used or not.
-    ///
-    /// # Errors
-    /// As [`Sessions::start`].
     pub async fn start_for(
         &self,
         proved: Proved,
@@ -266,9 +263,6 @@ impl Sessions {
 
     /// Whose session this is, by a token that hangs on it and was verified. Asks the database
     /// each time: such tokens are few, and some outlive what is held in memory of what ended.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
     pub async fn load_owner(&self, sid: &str) -> Result<Account, NotSignedIn> {
         let id = SessionId::parse(sid).ok_or(Refused::Malformed)?;
         self.db

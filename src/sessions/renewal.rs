@@ -29,9 +29,6 @@ impl Sessions {
     /// New tokens for a refresh token. Parallel requests with the same one get the same
     /// successor for ten seconds; after that an old one is taken for stolen and ends the
     /// session (RFC 9700, section 4.14.2).
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
     pub async fn renew(&self, refresh: &str) -> Result<Grant, NotSignedIn> {
         let presented = Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
         let (keys, config) = (self.refresh.clone(), self.config.clone());
@@ -88,9 +85,6 @@ impl Sessions {
     /// New tokens of the same session, for somebody who has just proved again who they are, or of
     /// whom a token has to say something else. No refresh token of before is good any more: who
     /// has a copy does not come along.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
     pub async fn issue_again(
         &self,
         identity: &Identity,

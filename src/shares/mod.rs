@@ -195,9 +195,6 @@ impl Shares {
     }
 
     /// A link, and whether the same request had made it before.
-    ///
-    /// # Errors
-    /// [`Refused`].
     pub async fn make(
         &self,
         account: AccountId,
@@ -261,9 +258,6 @@ impl Shares {
     }
 
     /// Where it is opened and the token that opens it: it ends when the row does.
-    ///
-    /// # Errors
-    /// When signing fails.
     pub fn link(&self, share: &Share) -> Result<String, Fault> {
         let keys_version = self.tokens.keys_version();
         if let Some((version, link)) = self.links.get(&share.id)
@@ -279,9 +273,6 @@ impl Shares {
     }
 
     /// The links of a file, the latest first, and where the next page begins.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`], or when the database is away.
     pub async fn list(
         &self,
         account: AccountId,
@@ -300,9 +291,6 @@ impl Shares {
     }
 
     /// From then on it opens nothing.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`], or when the database is away.
     pub async fn revoke(
         &self,
         account: AccountId,
@@ -342,9 +330,6 @@ impl Shares {
     }
 
     /// What a link hands on, without taking it.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`], or when the database is away.
     pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -367,9 +352,6 @@ impl Shares {
     }
 
     /// Whether a token still opens its link.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`], or when the database is away.
     pub async fn check(&self, token: &str) -> Result<(), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -415,9 +397,6 @@ impl Shares {
     }
 
     /// Counts a download, if there is one left: of any number at once, no more than were allowed.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`], or when the database is away.
     pub async fn count(&self, share: &Share) -> Result<(), Refused> {
         let id = share.id;
         let counted = self.db.write(move |tx| {

@@ -68,9 +68,6 @@ impl SignIn {
     }
 
     /// Starts a program's session of this length.
-    ///
-    /// # Errors
-    /// As [`SignIn::start_session`].
     pub async fn start_for(
         &self,
         proved: Proved,
@@ -82,9 +79,6 @@ impl SignIn {
     }
 
     /// The token of a link that shows this path.
-    ///
-    /// # Errors
-    /// As [`SignIn::start_session`].
     pub async fn issue_link(&self, proved: Proved, path: &str) -> Result<String, NotProved> {
         let from = LinkOrigin::Proved(Box::new(proved));
         let made = self.sessions.issue_link(from, path).await;
@@ -92,9 +86,6 @@ impl SignIn {
     }
 
     /// Proves an account again, for new tokens of the same session.
-    ///
-    /// # Errors
-    /// [`NotProved`].
     pub async fn prove_again(
         &self,
         identity: &Identity,
@@ -111,9 +102,6 @@ impl SignIn {
 
     /// Changes the password of somebody who is signed in and knows it. Every other session of
     /// theirs ends, and every link; this one gets new tokens.
-    ///
-    /// # Errors
-    /// [`ChangeError`].
     pub async fn change_password(
         &self,
         identity: &Identity,
@@ -139,9 +127,6 @@ impl SignIn {
     }
 
     /// Makes an account and lets its owner in.
-    ///
-    /// # Errors
-    /// [`SignUpError`].
     pub async fn sign_up(
         &self,
         client: Client,
@@ -153,9 +138,6 @@ impl SignIn {
     }
 
     /// Makes an account, and no session. With a `key`, a repeated request gets the same account.
-    ///
-    /// # Errors
-    /// [`SignUpError`].
     pub async fn sign_up_once(
         &self,
         new: NewAccount,

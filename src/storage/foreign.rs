@@ -81,9 +81,6 @@ impl ForeignFile {
     }
 
     /// The number of the last row of a table; 0 without rows.
-    ///
-    /// # Errors
-    /// As [`ForeignFile::page`].
     pub fn last(&mut self, table: &str) -> Result<i64, Fault> {
         #[derive(QueryableByName)]
         struct Last {

@@ -119,9 +119,6 @@ impl Location {
     }
 
     /// As the settings say.
-    ///
-    /// # Errors
-    /// As [`Location::parse`].
     pub fn of(config: &Config) -> Result<Self, Fault> {
         let location = Self::parse(config.database_url.as_ref(), &config.data_dir)?;
         Ok(match location {
@@ -199,9 +196,6 @@ impl Db {
 
     /// Connects and changes nothing; with the number of migrations that are still to come,
     /// before which the tables may not be there.
-    ///
-    /// # Errors
-    /// As [`Db::open`].
     pub fn look(location: Location) -> Result<(Self, usize), Fault> {
         let mut connection = connect(&location)?;
         let pending = migrate::pending(&mut connection)?;
@@ -252,9 +246,6 @@ impl Db {
     }
 
     /// As [`Db::write`], also when the disk is full: for what ends sessions or frees space.
-    ///
-    /// # Errors
-    /// As [`Db::write`].
     pub async fn write_on_full_disk<T, E>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -314,9 +305,6 @@ impl Db {
 }
 
 /// Deletes everything in the database and makes its tables anew.
-///
-/// # Errors
-/// As [`Db::open`].
 pub fn reset(location: &Location) -> Result<(), Fault> {
     migrate::reset(&mut connect(location)?)
 }

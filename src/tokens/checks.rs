@@ -25,8 +25,6 @@ pub struct Verifier<'a> {
 }
 
 impl Verifier<'_> {
-    /// # Errors
-    /// Why it is not accepted.
     pub fn verify<C: TokenKind>(&self, token: &str) -> Result<C, Refused> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;

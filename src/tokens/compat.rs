@@ -65,9 +65,6 @@ impl CompatKey {
 
 impl Tokens {
     /// A token for a tutorial's client; the last is what the tutorial says of the account.
-    ///
-    /// # Errors
-    /// When signing fails.
     pub fn issue_compat(
         &self,
         tutorial: Tutorial,
@@ -91,8 +88,7 @@ impl Tokens {
             .map_err(|error| Fault::caused("sign a token", error))
     }
 
-    /// # Errors
-    /// Why it is not accepted. Whether its session lives is left to ask.
+    /// The caller looks whether the session goes on.
     pub fn verify_compat(&self, tutorial: Tutorial, token: &str) -> Result<CompatClaims, Refused> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;

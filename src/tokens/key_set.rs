@@ -40,9 +40,6 @@ pub struct Found {
 
 impl KeySet {
     /// A JWK set, or a single JWK.
-    ///
-    /// # Errors
-    /// [`BadKeySet`].
     pub fn parse(text: &str) -> Result<Self, BadKeySet> {
         if text.len() > KEY_SET_MAX_BYTES {
             return Err(BadKeySet::TooLarge);

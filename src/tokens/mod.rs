@@ -169,9 +169,6 @@ impl Tokens {
 
     /// As [`Tokens::inspect`], by the ring in the database. Changes nothing there, and makes no
     /// keys. Without an `issuer` it is not known what the server calls itself.
-    ///
-    /// # Errors
-    /// As [`Tokens::list_keys`].
     pub async fn inspect_by(
         db: &Db,
         secret: &InstanceSecret,
@@ -228,9 +225,6 @@ impl Tokens {
     }
 
     /// An access token and what it says. It ends with its session at the latest.
-    ///
-    /// # Errors
-    /// When signing fails.
     pub fn issue_access(
         &self,
         subject: &Subject<'_>,
@@ -260,9 +254,6 @@ impl Tokens {
     }
 
     /// A token that shows `path` to its holder, with the proof that its maker gave.
-    ///
-    /// # Errors
-    /// When signing fails.
     pub fn issue_link(
         &self,
         id: TokenId,
@@ -287,9 +278,6 @@ impl Tokens {
     }
 
     /// A token that opens one shared thing to whoever holds it, for at most thirty days.
-    ///
-    /// # Errors
-    /// When signing fails.
     pub fn issue_share(
         &self,
         account: AccountId,
@@ -310,20 +298,16 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// # Errors
-    /// Why it is not accepted.
     pub fn verify_access(&self, token: &str) -> Result<AccessClaims, Refused> {
         self.verify(token)
     }
 
-    /// # Errors
-    /// Why it is not accepted. Whether it opens the path that was asked for is left to ask.
+    /// The caller compares the path with the one that was requested.
     pub fn verify_link(&self, token: &str) -> Result<LinkClaims, Refused> {
         self.verify(token)
     }
 
-    /// # Errors
-    /// Why it is not accepted. What it opens, and whether that still is, is left to ask.
+    /// The caller compares the path, and looks whether the share still exists.
     pub fn verify_share(&self, token: &str) -> Result<ShareClaims, Refused> {
         self.verify(token)
     }

@@ -82,8 +82,6 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// # Errors
-    /// When there is no key in the database.
     pub fn load(db: &mut AnyConnection, encryption: &KeyEncryption) -> Result<Self, Fault> {
         Self::of(store::load(db, encryption)?)
     }

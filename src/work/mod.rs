@@ -152,8 +152,6 @@ impl Work {
         Ok(page(found, limit, |last| Cursor(last.position)))
     }
 
-    /// # Errors
-    /// [`Refused::NoSuchItem`], or when the database is away.
     pub async fn load(&self, account: AccountId, id: ItemId) -> Result<Item, Refused> {
         self.db.read(move |db| load(db, account, id)).await
     }
@@ -232,9 +230,6 @@ impl Work {
 
     /// All that is asked for, or nothing. The version counts on when there is something else to
     /// be read afterwards.
-    ///
-    /// # Errors
-    /// [`Refused`].
     pub async fn change(
         &self,
         account: AccountId,
@@ -270,8 +265,6 @@ impl Work {
             .await
     }
 
-    /// # Errors
-    /// [`Refused`].
     pub async fn delete(
         &self,
         account: AccountId,

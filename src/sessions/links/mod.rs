@@ -82,9 +82,6 @@ impl Sessions {
     }
 
     /// Who a link shows its page for. Looking does not use it up.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
     pub async fn read_link(&self, token: &str) -> Result<LinkReader, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
         self.db
@@ -98,9 +95,6 @@ impl Sessions {
 
     /// Uses a link up for a session, in place of the one that the same browser had. Of any
     /// number at once, one gets it.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
     pub async fn continue_link(
         &self,
         token: &str,
