@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_may_do_what_the_table_says() {
+    fn each_role_may_do_what_the_table_says() {
         use Action as A;
         use Decision::{Allowed, Forbidden, Hidden};
         // The action; a member on their own account, on another's; an administrator likewise.

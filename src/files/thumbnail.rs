@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webp_that_moves_has_none() {
+    fn an_animated_webp_gets_no_thumbnail() {
         let image = DynamicImage::from(RgbImage::new(8, 8));
         let still = written(&image, ImageFormat::WebP);
         assert!(!is_animated_webp(&still) && make(&still).is_some());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_or_no_image_or_too_large_has_none() {
+    fn a_broken_or_too_large_image_gets_no_thumbnail() {
         let image = DynamicImage::from(RgbImage::new(64, 64));
         let whole = written(&image, ImageFormat::Png);
         assert!(make(&whole).is_some());

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_right_for_the_dummy_or_for_a_foreign_hash() {
+    fn no_password_matches_the_dummy_or_a_foreign_hash() {
         let foreign = PasswordHash::stored("plain:canary-dummy".into());
         let verify = |stored| verify(&passwords(), "canary-dummy", stored);
         assert_eq!(verify(None), Verdict::Wrong);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dummy_costs_what_a_real_hash_costs() {
+    fn verifying_an_unknown_name_costs_what_a_real_hash_costs() {
         assert!(matches!(bcrypt::verify("x", &dummy(4)), Ok(false)));
     }
 

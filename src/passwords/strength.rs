@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_make_of_one_idea_is_weak() {
+    fn variations_of_one_word_are_weak() {
         for weak in [
             "aaaaaaaaaaaa",
             "abcabcabcabc",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_or_written_by_oneself_is_strong() {
+    fn random_passwords_and_own_sentences_are_strong() {
         for strong in [
             "correct horse battery staple",
             "violin tractor mosquito",

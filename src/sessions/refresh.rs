@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_token_is_none() {
+    fn malformed_text_is_not_a_token() {
         for bad in ["", "a", "=", &"A".repeat(76), &"A".repeat(74)] {
             assert!(Presented::parse(bad).is_none(), "{bad:?}");
         }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_of_a_key_is_never_what_it_signs_with() {
+    fn a_published_key_has_no_private_part() {
         for algorithm in [
             SigningAlgorithm::EdDsa,
             SigningAlgorithm::Es256,

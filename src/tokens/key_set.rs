@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_used_only_for_what_stands_at_it() {
+    fn a_key_is_used_only_as_its_parameters_allow() {
         let with = |name: &str, value: Value| {
             let mut key = json!({"kty": "oct", "k": "A".repeat(64)});
             key[name] = value;
