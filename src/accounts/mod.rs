@@ -1,8 +1,8 @@
-//! Accounts: who there is.
+//! Accounts.
 //!
-//! A username and an address are each unique without regard to case. Nothing here checks first
-//! and inserts then: the database decides who came first, and is asked afterwards which name
-//! it was.
+//! Usernames and addresses are unique without regard to case. Nothing here checks first and then
+//! inserts: a unique index decides which of two is first, and a query afterwards tells which name
+//! was taken.
 
 mod proof;
 mod search;
@@ -30,7 +30,7 @@ pub use store::{
     set_password, update,
 };
 
-/// In one transaction, others wait for which.
+/// In one transaction: other writers wait for it.
 const KINDS_AT_ONCE: i64 = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Account {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {
     Active,
-    /// Nobody can sign in to it.
+    /// Signing in to it is refused.
     Disabled,
 }
 
@@ -69,7 +69,7 @@ impl AccountState {
 }
 
 impl Account {
-    /// What to call them: the name, else the username, else the address.
+    /// The name to greet the owner by: the name, else the username, else the address.
     pub fn greeting(&self) -> &str {
         [&self.name, &self.username, &self.email]
             .into_iter()
@@ -78,7 +78,7 @@ impl Account {
     }
 }
 
-/// Somebody who would like an account.
+/// An account that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     pub username: Option<Username>,
@@ -97,8 +97,8 @@ pub struct Prepared {
     pub created_at: UnixSeconds,
 }
 
-/// A name that is somebody's already. One is told at a time, so that nobody can try many names
-/// beside one of which they know that it is taken.
+/// A name that another account has. Only one is reported, so that a request with one name that is
+/// known to be taken cannot test another for free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
     Username,
@@ -106,7 +106,7 @@ pub enum Conflict {
 }
 
 impl Conflict {
-    /// As the field is called.
+    /// The name of the field.
     pub fn field(self) -> &'static str {
         match self {
             Self::Username => "username",
@@ -129,7 +129,7 @@ pub enum SignUpError {
     Fault(#[from] Fault),
 }
 
-/// What is to be another way; `None` leaves it as it is, and an inner `None` takes it away.
+/// Changes to an account; `None` keeps a value, and an inner `None` removes it.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     pub username: Option<Option<Username>>,
@@ -145,10 +145,10 @@ pub struct Changes {
 pub enum Refused {
     #[error("there is no such account")]
     NoSuchAccount,
-    /// Changed since it was looked at.
+    /// Changed since it was read.
     #[error("the account has changed meanwhile")]
     Stale,
-    /// Nobody could sign in to it any more.
+    /// Without both names, signing in is impossible.
     #[error("an account needs a username or an email address")]
     Nameless,
     #[error("this {} is taken", .0.field())]
@@ -158,14 +158,14 @@ pub enum Refused {
     Reserved(Refusal),
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// Nobody could manage the others any more.
+    /// Without an administrator, accounts cannot be managed.
     #[error("this is the last administrator: make another account an administrator first")]
     LastAdministrator,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// An account with what its password is checked against.
+/// An account with its password hash.
 pub struct Credentials {
     pub account: Account,
     pub hash: PasswordHash,
@@ -189,17 +189,14 @@ impl Accounts {
         }
     }
 
-    /// Makes an account for somebody who signs up.
-    ///
-    /// # Errors
-    /// [`SignUpError`]; when two race for a name, exactly one of them gets it.
+    /// Makes an account by sign-up. Of two at once with one name, exactly one succeeds.
     pub async fn sign_up(&self, new: NewAccount) -> Result<Proved, SignUpError> {
         let prepared = self.prepare_sign_up(new).await?;
         self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
             .await
     }
 
-    /// As [`Accounts::prepare`], for somebody who signs up.
+    /// As [`Accounts::prepare`], for a sign-up: reserved names are refused.
     pub async fn prepare_sign_up(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
         if let Some(username) = &new.username {
             let checked = self.reserved.check(username);
@@ -208,16 +205,16 @@ impl Accounts {
         self.prepare(new).await
     }
 
-    /// Makes an account for somebody else, as an administrator may: with any name.
+    /// Makes an account as an administrator: with any name.
     pub async fn make(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
         let made = self.add(prepared, move |_| Ok(role), |_, _| Ok(()));
         made.await.map(Proved::into_account)
     }
 
-    /// Before a change that somebody who is no administrator makes to an account of their own.
-    /// Another username or address costs what signing up with it costs, whatever comes of it:
-    /// otherwise this would be the cheap way to find out who has an account.
+    /// Checks a change of the sender's own account, if the sender is not an administrator. A new
+    /// username or address costs as much time as a sign-up, whatever the result: otherwise this
+    /// would be a cheap way to find out which accounts exist.
     ///
     /// # Errors
     /// [`Refused`]; then nothing has changed.
@@ -293,7 +290,7 @@ impl Accounts {
         }
     }
 
-    /// Who signs in by this name, if anybody does.
+    /// The credentials of the account with this name.
     pub async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {
         self.db
             .read(move |db| store::find_credentials(db, &login))
@@ -306,7 +303,7 @@ impl Accounts {
             .await
     }
 
-    /// Hashes a password that takes the place of another.
+    /// Hashes a new password of an existing account.
     pub async fn prepare_password(
         &self,
         account: &Account,

@@ -1,10 +1,9 @@
-//! What this server knows of sessions without asking the database: verified tokens, and which
-//! sessions have ended.
+//! What this server holds in memory of sessions: verified tokens, and which sessions have ended.
 //!
 //! Other servers' sign-outs are read twice a second (`jobs.rs`), with their changes of the keys.
 //! When the database has been unavailable for longer than [`BLIND_AFTER`], every request is
-//! refused: a session that was ended elsewhere must not go on here. Only what could still be
-//! alive is held.
+//! refused: a session that was ended elsewhere must not go on here. Entries are dropped when their
+//! tokens have expired.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -34,7 +33,7 @@ pub struct SessionCache {
     db: Db,
 }
 
-/// The SHA-256 of a whole token: what cannot be turned back into one.
+/// The SHA-256 of a whole token, from which the token cannot be computed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
@@ -47,13 +46,13 @@ impl Key {
 
 struct EndedSessions {
     at: HashMap<SessionId, UnixSeconds>,
-    /// When the table was last read, by the clock and by what cannot be set.
+    /// When the table was last read, by the clock and by a monotonic one.
     read_at: UnixSeconds,
     read: Stopwatch,
 }
 
 impl SessionCache {
-    /// Reads what has ended lately.
+    /// Reads which sessions have ended lately.
     pub async fn open(db: Db, clock: &Clock, tokens: &Tokens) -> Result<Arc<Self>, Fault> {
         let access_seconds = tokens.access_seconds();
         let never = clock.now() - access_seconds;
@@ -71,7 +70,7 @@ impl SessionCache {
         Ok(cache)
     }
 
-    /// Who holds the token, if it was verified by this version of the key ring.
+    /// The identity of a token that was verified by this version of the key ring.
     pub fn find(&self, key: &Key, keys_version: u64) -> Option<Arc<Identity>> {
         let (version, identity) = self.verified.get(key)?;
         (version == keys_version).then_some(identity)
@@ -83,14 +82,14 @@ impl SessionCache {
     }
 
     /// # Errors
-    /// When the database has been away for too long to know.
+    /// When the database has been unavailable for too long to know.
     pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         if ended.read.elapsed() > BLIND_AFTER {
             let why = "it could not be read for five seconds";
             return Err(Fault::away("which sessions have ended is not known", why));
         }
-        // What was acknowledged may be in a file that nobody will find again.
+        // Acknowledged changes may be in a file that is lost.
         if self.db.is_replaced() {
             let why = "the database file was taken away";
             return Err(Fault::away("which sessions have ended is not known", why));
@@ -98,7 +97,7 @@ impl SessionCache {
         Ok(ended.at.contains_key(&session))
     }
 
-    /// Felt by the very next request.
+    /// Takes effect with the next request.
     pub fn end(&self, session: SessionId, now: UnixSeconds) {
         self.ended
             .write()
@@ -107,7 +106,7 @@ impl SessionCache {
             .insert(session, now);
     }
 
-    /// Reads what has ended since the last look, however long ago that was.
+    /// Reads which sessions have ended since the last look.
     pub async fn look(&self, now: UnixSeconds) -> Result<(), Fault> {
         let started = Stopwatch::start();
         let before = self
@@ -129,7 +128,7 @@ impl SessionCache {
             .map(|(id, _)| id)
             .collect();
         if !old.is_empty() {
-            // Its tokens have expired. Should the clock go back, the row will have to be asked.
+            // Their tokens have expired. If the clock goes back, the row has to be read.
             self.verified
                 .retain(|_, (_, identity)| !old.contains(&identity.session));
         }

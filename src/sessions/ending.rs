@@ -1,4 +1,4 @@
-//! What ends sessions before their time, and who hears of it.
+//! Ending sessions before their time, and announcing it.
 
 use super::{Sessions, links, store};
 use crate::accounts;
@@ -7,7 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::storage::Tx;
 
-/// Whoever else writes has to wait for each time.
+/// Other writers wait for each batch.
 pub const ENDED_AT_ONCE: usize = 500;
 
 /// Why a session ended before its time.
@@ -18,7 +18,7 @@ pub enum EndReason {
     Replaced,
     /// From another session of the same account.
     FromElsewhere,
-    /// A refresh token was used again: somebody has a copy.
+    /// A refresh token was used twice: there is a copy of it.
     Reuse,
     PasswordChanged,
     /// The account was changed, disabled or deleted, or the operator wanted it.
@@ -38,8 +38,8 @@ impl EndReason {
     }
 }
 
-/// Sessions that were ended in a transaction which is not committed yet.
-#[must_use = "servers that know their tokens have to hear of it"]
+/// Sessions that were ended in a transaction, and are announced after its commit.
+#[must_use = "announce it, or this server accepts their tokens a moment longer"]
 pub struct Ended {
     pub(super) sessions: Vec<SessionId>,
     pub(super) at: UnixSeconds,
@@ -61,7 +61,7 @@ pub fn end_all(
     keep: Option<SessionId>,
     why: EndReason,
 ) -> Result<Ended, Fault> {
-    // Before anything is read: nobody starts a session meanwhile that would not be in the list.
+    // Before the list is read: no session can start meanwhile.
     accounts::lock(tx, account)?;
     let now = tx.now();
     let mut sessions = store::living(tx, account)?;
@@ -80,11 +80,11 @@ pub fn end_everywhere(tx: &mut Tx<'_>) -> Result<usize, Fault> {
 }
 
 impl Sessions {
-    /// Ends a session. When this returns, no token of it is accepted here any more, nor after
-    /// a restart, and within a second on no other server.
+    /// Ends a session. When this returns, its tokens are refused here, also after a restart, and
+    /// within a second on every other server.
     ///
     /// # Errors
-    /// When the database is away; then the session goes on.
+    /// When the database is unavailable; then the session goes on.
     pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
         let at = self
             .db
@@ -100,7 +100,7 @@ impl Sessions {
     /// Ends every session of an account but `keep`, and every link to it.
     ///
     /// # Errors
-    /// When the database is away; then all go on.
+    /// When the database is unavailable; then all go on.
     pub async fn end_all(
         &self,
         account: AccountId,
@@ -137,7 +137,7 @@ impl Sessions {
         Ok(changed)
     }
 
-    /// What a transaction that is committed has ended: felt here by the very next request.
+    /// Announces what a committed transaction has ended: takes effect here with the next request.
     pub fn announce(&self, ended: Ended) {
         for id in ended.sessions {
             self.cache.end(id, ended.at);

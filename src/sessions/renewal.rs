@@ -21,7 +21,7 @@ pub enum ReissueReason {
 enum Renewal {
     Good(Box<(Account, Session)>),
     Ended,
-    /// And ended for it, at this time.
+    /// The session was ended for that, at this time.
     Reused(UnixSeconds),
 }
 
@@ -33,7 +33,7 @@ impl Sessions {
         let presented = Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
         let (keys, config) = (self.refresh.clone(), self.config.clone());
         let id = presented.session;
-        // A forgery is told by reading: it never waits for a turn to write.
+        // A forged token is refused after a read: it never waits for the write lock.
         let known = self.db.read(move |db| store::find(db, id)).await?;
         let known = known.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
         let account = known.ok_or(NotSignedIn::Ended)?.account_id;
@@ -44,8 +44,8 @@ impl Sessions {
                     return Ok(Renewal::Ended);
                 };
                 let now = tx.now();
-                // The seed is drawn anew when the password is given: whoever was not told of it
-                // does not come along.
+                // A new seed is drawn when the password is given: older tokens are not genuine
+                // any more.
                 let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
                 let row = row.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
                 let Some(mut row) = row else {
@@ -82,9 +82,8 @@ impl Sessions {
         }
     }
 
-    /// New tokens of the same session, for somebody who has just proved again who they are, or of
-    /// whom a token has to say something else. No refresh token of before is good any more: who
-    /// has a copy does not come along.
+    /// New tokens of the same session, after the password was given again or the account was
+    /// renamed. Earlier refresh tokens, and copies of them, are refused from then on.
     pub async fn issue_again(
         &self,
         identity: &Identity,

@@ -29,7 +29,7 @@ pub struct Session {
     pub refresh_seed: Seed,
     pub generation: i64,
     pub rotated_at: UnixSeconds,
-    /// The last proof that its owner gave.
+    /// The last authentication of its owner.
     pub proved: Authentication,
     pub last_seen_at: UnixSeconds,
 }
@@ -176,7 +176,7 @@ fn read(stored: Row) -> Result<Session, Fault> {
         .ok_or_else(|| Fault::new("a damaged session row"))
 }
 
-/// Those that go on, the latest first.
+/// The active sessions, latest first.
 pub fn list(
     db: &mut AnyConnection,
     account: AccountId,
@@ -216,7 +216,7 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
     Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
 }
 
-/// Those of one kind that live at `now` beyond the newest `kept`.
+/// The sessions of one kind that are active at `now`, without the newest `kept`.
 pub fn living_beyond(
     db: &mut AnyConnection,
     account: AccountId,
@@ -254,8 +254,8 @@ pub fn last_end(
     Ok(at.flatten())
 }
 
-/// The row, and nobody else's hands on it until the transaction ends. An update that changes
-/// nothing locks it in every database, which `SELECT … FOR UPDATE` does not.
+/// Locks the row until the transaction ends and reads it. An update that changes nothing locks it
+/// in every database, which `SELECT … FOR UPDATE` does not.
 pub fn lock(tx: &mut AnyConnection, id: SessionId) -> Result<Option<Session>, Fault> {
     diesel::update(sessions::table.find(id.to_string()))
         .set(sessions::generation.eq(sessions::generation))
@@ -263,7 +263,7 @@ pub fn lock(tx: &mut AnyConnection, id: SessionId) -> Result<Option<Session>, Fa
     find(tx, id)
 }
 
-/// What changes when a session is renewed or proved again.
+/// Stores what changes when a session is renewed or its owner authenticates again.
 pub fn renew(tx: &mut AnyConnection, row: &Session) -> Result<(), Fault> {
     diesel::update(sessions::table.find(row.id.to_string()))
         .set((
@@ -322,7 +322,7 @@ pub fn end_all(
     Ok(())
 }
 
-/// Ends no more than `most` sessions, and says how many.
+/// Ends at most `most` sessions and returns how many.
 pub fn end_some(
     tx: &mut AnyConnection,
     now: UnixSeconds,
@@ -357,7 +357,7 @@ pub fn ended_since(
         .collect())
 }
 
-/// Takes away no more than `most` that ended before `moment`, and says how many.
+/// Deletes at most `most` sessions that ended before `moment` and returns how many.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<String> = sessions::table
         .select(sessions::id)

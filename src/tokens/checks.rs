@@ -15,10 +15,10 @@ use super::{Refused, TOKEN_MAX_BYTES};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::ids::KeyId;
 
-/// What a token is judged by.
+/// What a token is verified by.
 pub struct Verifier<'a> {
     pub ring: &'a Ring,
-    /// What we call ourselves; `None` where that cannot be known, and then it is not checked.
+    /// Our own name; `None` where it is not known, and then it is not checked.
     pub issuer: Option<&'a str>,
     pub lifetimes: &'a Lifetimes,
     pub now: UnixSeconds,
@@ -61,8 +61,8 @@ impl Verifier<'_> {
         self.ring.find(KeyId::parse(kid?)?, self.now)
     }
 
-    /// Whether the key had been retired when this was issued: then whoever signed it has a copy
-    /// of a key that we do not use any more.
+    /// Whether the key had been retired when the token was issued: then it was signed with a stolen
+    /// copy of a retired key.
     pub fn is_too_new_for(&self, key: &SigningKey, iat: UnixSeconds) -> bool {
         let until = self.ring.signs_until(key.id());
         until.is_some_and(|until| iat > until)
@@ -92,7 +92,7 @@ pub fn times(times: Times, life: i64, now: UnixSeconds) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether no clock of ours can have reached this moment yet.
+/// Whether this time is in the future for every server.
 pub fn is_early(at: UnixSeconds, now: UnixSeconds) -> bool {
     at > now.saturating_add(CLOCKS_APART_SECONDS)
 }
@@ -101,8 +101,8 @@ pub fn has_passed(end: UnixSeconds, now: UnixSeconds) -> bool {
     end <= now
 }
 
-/// Also of a token from when tokens lived longer: what has ended is remembered for as long as
-/// today's tokens live.
+/// Also for a token from a time of longer lifetimes: ended sessions are remembered for the lifetime
+/// of today.
 pub fn longest_end(iat: UnixSeconds, life: i64) -> UnixSeconds {
     iat.saturating_add(life)
 }
@@ -138,7 +138,7 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// When it is not what such a token says.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, serde_json::Error> {
-        // What is not base64url is no JSON either.
+        // Invalid base64url is invalid JSON.
         serde_json::from_slice(&decode(self.payload).unwrap_or_default())
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::clock::UnixSeconds;
 use crate::config::TokensConfig;
 
-/// When and how the owner of an account last proved that it is theirs.
+/// When and how the owner of an account last authenticated.
 #[derive(Clone, Debug)]
 pub struct Authentication {
     pub auth_time: UnixSeconds,
@@ -14,7 +14,7 @@ pub struct Authentication {
     pub amr: Vec<String>,
 }
 
-/// Opens the guarded pages for the holder of a session.
+/// The claims of an access token: grants its holder a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccessClaims {
     pub iss: String,
@@ -27,9 +27,9 @@ pub struct AccessClaims {
     pub iat: UnixSeconds,
     pub nbf: UnixSeconds,
     pub exp: UnixSeconds,
-    /// When the person last proved who they are.
+    /// When the owner last authenticated.
     pub auth_time: UnixSeconds,
-    /// By what (RFC 8176).
+    /// By which methods (RFC 8176).
     pub amr: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -51,7 +51,7 @@ impl AccessClaims {
     }
 }
 
-/// Shows one page, read-only, to whoever holds the link.
+/// The claims of a sign-in link: shows its holder one page, read-only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkClaims {
     pub iss: String,
@@ -63,11 +63,11 @@ pub struct LinkClaims {
     pub exp: UnixSeconds,
     pub auth_time: UnixSeconds,
     pub amr: Vec<String>,
-    /// The one path that it opens.
+    /// The only path that it opens.
     pub path: String,
 }
 
-/// Opens one shared thing, `/s/{id}`, to whoever holds the link.
+/// The claims of a share: gives its holder one file, `/s/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShareClaims {
     pub iss: String,
@@ -78,7 +78,7 @@ pub struct ShareClaims {
     pub iat: UnixSeconds,
     pub nbf: UnixSeconds,
     pub exp: UnixSeconds,
-    /// The one path that it opens.
+    /// The only path that it opens.
     pub path: String,
 }
 
@@ -100,7 +100,7 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// As the settings say today.
+    /// By the current settings.
     pub fn of(config: &TokensConfig) -> Self {
         Self {
             access: config.access_minutes * 60,
@@ -110,8 +110,7 @@ impl Lifetimes {
     }
 }
 
-/// No token lives longer, whatever the settings say: a key is believed for that long after it
-/// last signed.
+/// The limit for every setting: a key verifies for that long after it last signed.
 pub const LONGEST_SECONDS: i64 = 30 * 86_400;
 
 #[derive(Clone, Copy)]

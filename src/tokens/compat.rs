@@ -15,8 +15,8 @@ use crate::base::fault::Fault;
 use crate::base::ids::{SessionId, TokenId};
 use crate::base::secret::{InstanceSecret, Purpose};
 
-/// base64url of `{"typ":"JWT","alg":"HS256"}`. A token with any other header is none of these,
-/// whatever it says there of an algorithm (RFC 8725, section 3.1).
+/// base64url of `{"typ":"JWT","alg":"HS256"}`. A token with any other header is refused, so the
+/// header cannot choose an algorithm (RFC 8725, section 3.1).
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
 
 /// In the order of `docs/FROM-FLASK.md`.

@@ -29,7 +29,7 @@ pub struct SigningKey {
     algorithm: SigningAlgorithm,
     signing: EncodingKey,
     verifying: DecodingKey,
-    /// What others verify with (RFC 7517). An HMAC key has no such part.
+    /// The public key (RFC 7517). An HMAC key has none.
     public: Option<Jwk>,
 }
 
@@ -72,7 +72,7 @@ impl SigningKey {
     }
 
     /// # Errors
-    /// When it is no private key of this algorithm.
+    /// When it is not a private key of this algorithm.
     pub fn read(id: KeyId, algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
         let damaged = |error| Fault::caused("a signing key is damaged", error);
         let signing = match algorithm {

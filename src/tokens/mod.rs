@@ -2,8 +2,8 @@
 //!
 //! Follows RFC 8725. The algorithm and the key are ours, chosen by our `kid`; a token's header
 //! chooses nothing. Every time is checked against our own clock without leeway, so nothing
-//! here trusts the defaults of the JWT library. Knows no session and no account: that a good
-//! token's session still lives is decided above.
+//! here trusts the defaults of the JWT library. This module knows no sessions and no accounts:
+//! whether a valid token's session goes on is decided above.
 
 mod checks;
 mod claims;
@@ -64,7 +64,7 @@ pub enum Refused {
     Expired,
 }
 
-/// Who a token is about, as it says.
+/// The account that a token names.
 pub struct Subject<'a> {
     pub account: AccountId,
     pub username: Option<&'a str>,
@@ -92,10 +92,10 @@ struct Keys {
 }
 
 impl Tokens {
-    /// With the keys from the database, after it was given those that the settings ask for.
+    /// Reads the keys from the database, and makes those that the settings ask for.
     ///
     /// # Errors
-    /// When the database is away, or a key in it was sealed under another secret.
+    /// When a key was encrypted under another secret.
     pub async fn open(
         db: &Db,
         clock: Clock,
@@ -120,21 +120,18 @@ impl Tokens {
         })
     }
 
-    /// Whether this is the secret that the database was made with, as far as can be told: a
-    /// database without a key takes any.
-    ///
-    /// # Errors
-    /// When it is not, or the database is away.
+    /// Fails if the signing keys were encrypted under another secret. A database without keys
+    /// accepts every secret.
     pub async fn check_secret(db: &Db, secret: &InstanceSecret) -> Result<(), Fault> {
         let encryption = KeyEncryption::new(secret);
         db.read(move |db| store::load(db, &encryption).map(drop))
             .await
     }
 
-    /// Reads the ring again, and makes its next key when it is time.
+    /// Reads the ring again, and makes the next key when it is due.
     ///
     /// # Errors
-    /// When the database is away, or a key in it was sealed under another secret.
+    /// When a key was encrypted under another secret.
     pub async fn keep_keys(&self, db: &Db) -> Result<(), Fault> {
         let ring = self.ring();
         let is_due = ring.is_due(self.clock.now());
@@ -160,15 +157,15 @@ impl Tokens {
     /// The ring in the database, for an operator.
     ///
     /// # Errors
-    /// When there is none yet, or as [`Tokens::keep_keys`].
+    /// When there are no keys yet.
     pub async fn list_keys(db: &Db, secret: &InstanceSecret) -> Result<Vec<ListedKey>, Fault> {
         let encryption = KeyEncryption::new(secret);
         db.read(move |db| Ok(Ring::load(db, &encryption)?.list(db.now())))
             .await
     }
 
-    /// As [`Tokens::inspect`], by the ring in the database. Changes nothing there, and makes no
-    /// keys. Without an `issuer` it is not known what the server calls itself.
+    /// As [`Tokens::inspect`], by the ring in the database. Changes nothing and makes no keys.
+    /// `issuer` is the server's own name, if it is known.
     pub async fn inspect_by(
         db: &Db,
         secret: &InstanceSecret,
@@ -188,10 +185,10 @@ impl Tokens {
         Ok(inspect::by_our_keys(token, &verifier))
     }
 
-    /// Lets the next key sign, in place of the active one.
+    /// Makes the next key the active one.
     ///
     /// # Errors
-    /// When the key is a secret that others share, or as [`Tokens::list_keys`].
+    /// When the key is a shared secret, or there are no keys yet.
     pub async fn rotate_keys(
         db: &Db,
         secret: &InstanceSecret,
@@ -202,7 +199,7 @@ impl Tokens {
             .await
     }
 
-    /// Changes whenever the ring has: what was verified before must be verified again.
+    /// Changes with the ring: tokens that were verified before must be verified again.
     pub fn keys_version(&self) -> u64 {
         self.keys.version.load(Ordering::Acquire)
     }
@@ -224,7 +221,7 @@ impl Tokens {
         self.lifetimes.access
     }
 
-    /// An access token and what it says. It ends with its session at the latest.
+    /// An access token and its claims. It expires with its session at the latest.
     pub fn issue_access(
         &self,
         subject: &Subject<'_>,
@@ -253,7 +250,7 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// A token that shows `path` to its holder, with the proof that its maker gave.
+    /// A token that shows `path` to its holder, with its maker's authentication.
     pub fn issue_link(
         &self,
         id: TokenId,
@@ -277,7 +274,7 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// A token that opens one shared thing to whoever holds it, for at most thirty days.
+    /// A token that gives its holder one shared file, for at most thirty days.
     pub fn issue_share(
         &self,
         account: AccountId,
@@ -333,8 +330,8 @@ impl Tokens {
         self.verifier(&self.ring()).verify(token)
     }
 
-    /// What a token holds, and why it is or is not accepted. Whether its session still lives is
-    /// left to ask.
+    /// The content of a token, and why it is or is not accepted. The caller looks whether its
+    /// session goes on.
     pub fn inspect(&self, token: &str) -> Report {
         inspect::by_our_keys(token, &self.verifier(&self.ring()))
     }
@@ -348,7 +345,7 @@ impl Tokens {
         }
     }
 
-    /// What can change in the life of a token that was good once.
+    /// The checks whose result can change after a token was verified.
     ///
     /// # Errors
     /// [`Refused::Early`] or [`Refused::Expired`].

@@ -1,7 +1,7 @@
-//! What is told about a token: kind, content, and a line for each check.
+//! A report on a token: kind, content, and a line for each check.
 //!
-//! Tokens are written by strangers. What is shown of one here can be put on a terminal or, once
-//! escaped, into HTML.
+//! Tokens can come from an attacker. What a report shows is safe on a terminal and, after escaping,
+//! in HTML.
 
 use std::fmt::Write;
 
@@ -13,16 +13,16 @@ use crate::base::clock::{UnixSeconds, rfc3339};
 /// The last second that has a date with a year of four digits.
 const LAST_DATE: UnixSeconds = 253_402_300_799;
 
-/// Of JSON. A token that means harm grows a hundredfold when it is indented.
+/// For JSON. A malicious token grows a hundredfold when it is indented.
 const INDENTED_MAX_BYTES: usize = 64 * 1024;
 
-/// What a token says that it is.
+/// The kind that a token's header names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Access,
     Link,
     Share,
-    /// A JWT that is none of ours.
+    /// A JWT of another issuer or kind.
     Foreign,
     /// Nothing can be read from it.
     Opaque,
@@ -82,7 +82,7 @@ pub struct Report {
     pub header: Option<String>,
     /// As JSON, when they can be read.
     pub claims: Option<String>,
-    /// What stands there in place of claims, when it is text.
+    /// The payload, when it is text and not claims.
     pub text: Option<String>,
     pub checks: Vec<Check>,
 }

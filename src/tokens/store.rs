@@ -10,7 +10,7 @@ use crate::config::SigningAlgorithm;
 use crate::storage::AnyConnection;
 use crate::storage::schema::signing_keys;
 
-/// Which keys there are and from when each signs, in that order: what the ring is known by.
+/// The id of each key and when it starts to sign, in that order.
 pub fn list(db: &mut AnyConnection) -> Result<Vec<(String, UnixSeconds)>, Fault> {
     Ok(signing_keys::table
         .select((signing_keys::id, signing_keys::active_at))
@@ -21,7 +21,7 @@ pub fn list(db: &mut AnyConnection) -> Result<Vec<(String, UnixSeconds)>, Fault>
 /// All keys, in the order of [`list`].
 ///
 /// # Errors
-/// When one was sealed under another secret, or is damaged.
+/// When a key was encrypted under another secret, or is damaged.
 pub fn load(db: &mut AnyConnection, encryption: &KeyEncryption) -> Result<Vec<RingKey>, Fault> {
     let rows: Vec<(String, String, Vec<u8>, i64, i64)> = signing_keys::table
         .select((

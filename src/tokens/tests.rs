@@ -64,7 +64,7 @@ pub(super) fn access(tokens: &Tokens) -> (String, AccessClaims) {
         .unwrap()
 }
 
-/// Signs with our key whatever a forger who had it would like to say.
+/// Signs any claims with our key, as an attacker who had it could.
 pub(super) fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
     let ring = tokens.ring();
     let key = ring.active(NOW);

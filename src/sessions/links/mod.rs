@@ -15,14 +15,14 @@ use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::storage::AnyConnection;
 use crate::tokens::{Authentication, LinkClaims, Refused};
 
-/// Who somebody is who came by a link.
+/// The holder of a link that is shown its page.
 #[derive(Debug)]
 pub struct LinkReader {
     pub account: Account,
     pub claims: LinkClaims,
 }
 
-/// What a link is made from, and ends with.
+/// What a link is made from; it ends with that.
 pub enum LinkOrigin<'a> {
     Proved(Box<Proved>),
     Session(&'a Identity),
@@ -34,8 +34,8 @@ pub use store::{forget, forget_of};
 const LINKS_MAX: i64 = 100;
 
 impl Sessions {
-    /// A token that shows `path` to whoever holds it; with what it says. Of those that are open the
-    /// oldest gives way when there are too many.
+    /// A token that shows `path` to its holder, and its claims. If there are too many open links,
+    /// the oldest is deleted.
     ///
     /// # Errors
     /// [`NotSignedIn`]: what it is made from has ended meanwhile.
@@ -81,7 +81,7 @@ impl Sessions {
         Ok((token, claims))
     }
 
-    /// Who a link shows its page for. Looking does not use it up.
+    /// Verifies a link and loads its account. This does not use it up.
     pub async fn read_link(&self, token: &str) -> Result<LinkReader, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
         self.db
@@ -93,8 +93,8 @@ impl Sessions {
             .await
     }
 
-    /// Uses a link up for a session, in place of the one that the same browser had. Of any
-    /// number at once, one gets it.
+    /// Uses a link up and starts a session, which replaces the one that the same browser had. Of
+    /// many at once, one succeeds.
     pub async fn continue_link(
         &self,
         token: &str,
@@ -113,8 +113,8 @@ impl Sessions {
                 if !store::use_up(tx, &claims.jti, now)? {
                     return Err(NotSignedIn::Ended);
                 }
-                // It proves no more than its maker did, and when: not later than now, whoever
-                // else can sign (HS256).
+                // The session has its maker's authentication and its time: not later than now, as
+                // others can sign with a shared secret (HS256).
                 let row = super::Session::new(
                     account.id,
                     (ClientKind::Browser, client),
@@ -134,7 +134,7 @@ impl Sessions {
     }
 }
 
-/// Whose link it is, as long as it was not used up and what it was made from goes on.
+/// The account of a link that was not used and whose origin goes on.
 fn still_good(
     db: &mut AnyConnection,
     claims: &LinkClaims,

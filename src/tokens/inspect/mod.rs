@@ -1,8 +1,8 @@
 //! What a token holds, and why it is or is not accepted: every check, also after one has failed.
 //!
-//! Nothing is decided here: tokens are accepted by [`super::checks`], and a test holds both
-//! together. What surprises: the claims of a token are shown whoever signed it, since anybody
-//! can read them; the token itself and its signature never are.
+//! Nothing is decided here: tokens are accepted by [`super::checks`], and a test compares both.
+//! Note: the claims are shown whether or not the signature is valid, because the holder can read
+//! them anyway; the token itself and its signature are never shown.
 
 #[cfg(test)]
 mod tests;
@@ -100,8 +100,8 @@ pub fn by_our_keys(token: &str, verifier: &Verifier<'_>) -> Report {
     report
 }
 
-/// Of anybody's token, by the keys that they publish. Who it is from, for and of what kind is
-/// not judged: that is for those who know what to expect.
+/// Reports on a token of another issuer, by the keys that it publishes. Issuer, audience and kind
+/// are shown and not judged: what they should be is not known here.
 pub fn by_key_set(token: &str, keys: &KeySet, now: UnixSeconds) -> Report {
     let Some(read) = Read::of(token) else {
         return opaque();
@@ -250,7 +250,7 @@ impl<'a> Read<'a> {
 
     fn extensions(&self) -> Result<String, String> {
         match self.header.get("crit") {
-            // As the library reads it: nothing stands there.
+            // The library reads null as missing.
             None | Some(Value::Null) => Ok("There are no critical extensions.".to_owned()),
             Some(crit) => Err(format!(
                 "It must not be taken by who does not understand {}.",
@@ -363,8 +363,8 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// Tokens from when the settings let them live longer. What they let today is said to those
-    /// only who have such a token.
+    /// For tokens from a time of longer lifetimes. The lifetime of today is told only to holders of
+    /// such a token.
     fn note_life(&self, report: &mut Report, verifier: &Verifier<'_>, is_signed: bool) {
         const WHAT: &str = "Life";
         let life = match report.kind {
