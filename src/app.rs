@@ -45,16 +45,16 @@ const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 /// For what is being answered when no new request is taken any more. With the drain before it, and
 /// a second that actix may take longer, this is less than the ten seconds that Docker waits.
 const FINISH_WITHIN_SECONDS: u64 = 7;
-/// For connections that are kept open, to hear with their next response that they are closed.
+/// For connections that are kept open, to be closed with their next response.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
-/// For connections that began just before no new one was let in.
+/// For connections that began just before new ones were refused.
 const LAST_WITHIN: Duration = Duration::from_millis(500);
 const LAST_AT_LEAST: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A draft of the secret is written and put in place within less.
 const DRAFT_SECONDS: i64 = 60;
-/// Whoever is refused in the middle of a large body is read on for so long, to hear the answer
-/// instead of a connection that is cut off.
+/// For the rest of a large body that was refused, so that the client receives the response instead
+/// of a reset.
 const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a command or a server starts from: settings, secret and database, and the rooms that need
@@ -106,7 +106,7 @@ impl Services {
 /// A server with its address; it serves when `http` is awaited.
 pub struct Server {
     pub http: dev::Server,
-    /// Where it really listens, whatever its base URL says.
+    /// The address that it listens on, which can differ from the base URL.
     pub listening: String,
     pub drain: Drain,
     pub base_url: BaseUrl,
@@ -117,7 +117,7 @@ pub struct Server {
     pub first_administrator: Option<SecretString>,
 }
 
-/// What it takes to stop without losing a request that was sent.
+/// Stops a server without losing a request that was sent.
 pub struct Drain {
     stopping: Stopping,
     entrances: Vec<TcpListener>,
@@ -126,7 +126,7 @@ pub struct Drain {
 
 impl Drain {
     /// Answers what was sent before and all that comes on connections that were accepted, each
-    /// with `Connection: close`; then lets nobody new in, and answers those who had come by then.
+    /// with `Connection: close`; then refuses new connections, and answers those that were accepted.
     /// What is still being answered after some two seconds is left to the server's own stop.
     pub async fn run(self) {
         self.stopping.begin();
@@ -140,7 +140,7 @@ impl Drain {
         if let Some(file) = &self.file {
             file.remove();
         }
-        // Otherwise they would go on listening when the server has closed its own.
+        // Otherwise they would listen on after the server has closed its own.
         drop(self.entrances);
         let clock = Stopwatch::start();
         tokio::time::sleep(LAST_AT_LEAST).await;
@@ -148,7 +148,7 @@ impl Drain {
     }
 }
 
-/// Until nobody is connected, for as long as this at most.
+/// Waits until no connection is left, at most for this long.
 async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration) {
     while stopping.connections() > 0 && clock.elapsed() < limit {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -268,10 +268,10 @@ pub async fn start(services: Services, listening: Listening) -> Result<Server, F
     })
 }
 
-/// Only its owner may look into the data folder.
+/// Makes the data folder, readable by its owner only.
 ///
 /// # Errors
-/// When it is not there and cannot be made, or must not be made.
+/// When it is missing and cannot be made, or must not be made.
 pub fn make_data_dir(config: &Config) -> Result<(), Fault> {
     require_data_dir(config)?;
     let folder = &config.data_dir;
@@ -300,7 +300,7 @@ pub fn require_data_dir(config: &Config) -> Result<(), Fault> {
     )))
 }
 
-/// Where the secret is kept unless it is a setting.
+/// The file of the secret, unless the secret is a setting.
 pub fn secret_file(config: &Config) -> PathBuf {
     config.data_dir.join("secret")
 }
@@ -308,7 +308,7 @@ pub fn secret_file(config: &Config) -> PathBuf {
 /// The secret in its file; `None` without one.
 ///
 /// # Errors
-/// When the file cannot be read, or what is in it is no secret.
+/// When the file cannot be read, or does not contain a secret.
 pub fn find_secret(path: &Path) -> Result<Option<InstanceSecret>, Fault> {
     match fs::read(path) {
         Ok(bytes) => {
@@ -329,8 +329,8 @@ pub fn find_secret(path: &Path) -> Result<Option<InstanceSecret>, Fault> {
     }
 }
 
-/// The secret in its file, which is made unless there is a database already: that one hangs on
-/// another secret.
+/// The secret in its file. It is made if it is missing, unless there is a database already, which
+/// was made with another secret.
 fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceSecret, Fault> {
     let path = secret_file(config);
     if let Some(secret) = find_secret(&path)? {

@@ -31,7 +31,7 @@ const DELETED_AT_ONCE: i64 = 500;
 
 struct Job {
     every: Duration,
-    /// Starts the job before its time.
+    /// Starts the job before its interval is over.
     woken: Arc<Notify>,
     /// What the log says when it fails.
     failed: &'static str,
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// Starts them all, at once and then in their intervals, until the result is dropped.
+/// Starts all jobs, at once and then at their intervals, until the result is dropped.
 pub fn start(state: &State, db: &Db) -> JoinSet<()> {
     list(state, db).into_iter().map(repeat).collect()
 }
@@ -139,7 +139,7 @@ async fn delete_expired(db: Db) -> Result<(), Fault> {
             match deleted.await {
                 Ok(0) => break,
                 Ok(_) => {}
-                // One table that fails does not keep the others.
+                // A table that fails does not stop the others.
                 Err(fault) => {
                     failed = Some(fault);
                     break;

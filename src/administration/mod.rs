@@ -1,8 +1,7 @@
-//! Changes to accounts, and what they end.
+//! Changes to accounts, and the sessions that they end.
 //!
-//! A token says what an account may do, so an account that may do something else has to sign in
-//! again: a new role, group or state ends the account's sessions in the same transaction.
-//! A new name does not: the next token has it.
+//! Tokens contain role and groups, so a new role, group or state ends the account's sessions in the
+//! same transaction. A new name does not: the next token has it.
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
@@ -29,8 +28,8 @@ impl Administration {
         }
     }
 
-    /// As [`Administration::update`], by an account with this role: one that is not an
-    /// administrator changes itself, and is held to [`Accounts::admit_own`].
+    /// As [`Administration::update`], by an account with this role. If it is not an administrator,
+    /// it changes itself, and [`Accounts::admit_own`] applies.
     ///
     /// # Errors
     /// [`Refused`]; then nothing has changed.
@@ -65,7 +64,7 @@ impl Administration {
                 self.sessions.announce(ended);
                 Ok(account)
             }
-            // Asked in a transaction of its own: what was refused has ended the first one.
+            // In a transaction of its own: the failed update has ended the first one.
             Err(Refused::Taken(_)) => {
                 let conflict = self.db.read(move |db| {
                     let username = changes.username.as_ref().and_then(Option::as_ref);
@@ -91,7 +90,7 @@ impl Administration {
     }
 }
 
-/// In the caller's transaction; a caller that serves must tell its sessions what has ended.
+/// In the caller's transaction; a server must announce what has ended.
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
@@ -128,7 +127,7 @@ pub fn delete(
 }
 
 impl From<Refused> for Fault {
-    /// For a command, which has one way to say that something went wrong.
+    /// For commands, whose errors are all faults.
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Fault(fault) => fault,

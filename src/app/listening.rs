@@ -191,7 +191,7 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), Fault> {
     rustix::fs::flock(&folder, FlockOperation::LockExclusive)
         .map_err(|error| failed(error.into()))?;
     clear_stale(path)?;
-    // In place with its mode at once: nobody connects before that is right.
+    // Put in place with its final mode, so that no client connects before.
     let draft = above.join(format!(".{}", &KeyId::new().to_string()[..8]));
     let bound = UnixListener::bind(&draft).and_then(|listener| {
         fs::set_permissions(&draft, fs::Permissions::from_mode(SOCKET_MODE))?;

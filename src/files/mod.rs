@@ -1,11 +1,11 @@
-//! Files: a small shelf for each account.
+//! The files of each account.
 //!
-//! A file's bytes lie in the store under its id, and all that is said of it in its row. Whatever
-//! is in the store has a row, here or among the strays: what is on its way in, and what is on its
-//! way out. So nothing is left behind that nobody knows of, whenever a server is killed.
+//! A file's bytes are in the store under its id, and its name and properties in its row. Every
+//! object in the store has a row, in `files` or in `stray_blobs`: the strays are uploads that are
+//! not complete, and deleted files. So no object is lost track of when a server is killed.
 //!
-//! Nothing here can reach another account's files. Quotas are kept by counting, in the
-//! transaction that adds or takes away; nothing adds a shelf up.
+//! Nothing here can reach another account's files. Usage is counted in the transaction that adds
+//! or deletes a file, and never summed up.
 
 pub mod decoder;
 pub mod media;
@@ -42,7 +42,7 @@ pub use upload::{IncomingFile, ReceivedFile, StoredFiles, Upload};
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
 pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
-/// For whoever took something out to delete its bytes; then anybody does.
+/// For the server that deleted a file to delete its bytes; then any server does.
 const LEAVING_SECONDS: i64 = 60;
 
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct File {
     pub account: AccountId,
     pub name: String,
     pub description: Option<String>,
-    /// What its bytes say that it is.
+    /// By its content.
     pub media_type: String,
     pub bytes: i64,
     pub sha256: [u8; 32],
@@ -62,14 +62,14 @@ pub struct File {
 }
 
 impl File {
-    /// In hexadecimal.
+    /// The SHA-256, in hexadecimal.
     pub fn checksum(&self) -> String {
         let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
         digits.collect()
     }
 }
 
-/// How much an account has, and may have.
+/// How much an account has, and its own quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     pub files: i64,
@@ -87,7 +87,7 @@ impl Usage {
     }
 }
 
-/// What an account may have; `None`: as the settings say.
+/// The quota of an account; `None`: that of the settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
     pub files: Option<i64>,
@@ -120,7 +120,7 @@ impl Sort {
     }
 }
 
-/// The files behind this one, in the order that was asked for.
+/// Continues a list of files after this one, in the requested order.
 pub type Cursor = paging::Cursor<String, FileId>;
 
 fn behind(file: &File, sort: Sort) -> Cursor {
@@ -132,15 +132,15 @@ fn behind(file: &File, sort: Sort) -> Cursor {
     Cursor { value, id: file.id }
 }
 
-/// Which files are listed, and in which order.
+/// The files to list, and their order.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// A part of a name or a description, without regard to case.
+    /// A part of a name or description, in upper or lower case.
     pub text: String,
     pub sort: Sort,
 }
 
-/// What becomes of a file; what is `None` stays, and an inner `None` takes it away.
+/// Changes to a file; `None` keeps a value, and an inner `None` removes it.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub name: Option<FileName>,
@@ -150,27 +150,27 @@ pub struct Change {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Not there, or somebody else's.
+    /// It does not exist, or belongs to another account.
     #[error("there is no such file")]
     NoSuchFile,
-    /// With what it is now.
+    /// With its current state.
     #[error("the file has been changed")]
     Stale(Box<File>),
     #[error("another file has this description")]
     DescriptionTaken,
-    /// With how many bytes one may have.
+    /// With the limit in bytes for one file.
     #[error("the file is larger than {0} bytes")]
     TooLarge(i64),
-    /// With how many bytes an account's files may have together.
+    /// With the account's quota in bytes.
     #[error("the account may have {0} bytes")]
     OverQuota(i64),
-    /// With how many files there may be.
+    /// With the account's quota in files.
     #[error("the account may have {0} files")]
     TooMany(i64),
-    /// With what it is.
+    /// With its type.
     #[error("files of the type {0} are not taken")]
     TypeNotTaken(&'static str),
-    /// With the type that the extension of its name stands for.
+    /// With the type of its extension.
     #[error("names with an extension of the type {0} are not taken")]
     ExtensionNotTaken(&'static str),
     #[error("the scanner has found a virus")]
@@ -201,7 +201,7 @@ pub struct Files {
     db: Db,
     blobs: Blobs,
     config: Arc<FilesConfig>,
-    /// When a thumbnail is due.
+    /// Notified when a thumbnail is due.
     thumbnail_due: Arc<Notify>,
     thumbnail_job: Arc<ThumbnailJob>,
     slots: UploadSlots,
@@ -229,10 +229,10 @@ impl Files {
         })
     }
 
-    /// Deletes what is stray in the store and whose time is over.
+    /// Deletes the strays whose lease has ended.
     ///
     /// # Errors
-    /// When the database or the store is unavailable; the rest is deleted all the same.
+    /// When the database or the store is unavailable; the other strays are deleted all the same.
     pub async fn sweep(&self) -> Result<(), Fault> {
         sweep::sweep(&self.db, &self.blobs).await
     }
@@ -251,10 +251,10 @@ impl Files {
         self.thumbnail_due.clone()
     }
 
-    /// An account's files, and where the next page begins.
+    /// An account's files, and the cursor of the next page.
     ///
     /// # Errors
-    /// [`SearchError::TooSlow`] only with a text; or when the database is away.
+    /// [`SearchError::TooSlow`] only if the search has a text.
     pub async fn list(
         &self,
         account: AccountId,
@@ -277,17 +277,17 @@ impl Files {
         self.db.read(move |db| store::usage(db, account)).await
     }
 
-    /// Of all accounts together: how many files, and how many bytes.
+    /// The number of files and bytes of all accounts.
     pub async fn totals(&self) -> Result<(i64, i64), Fault> {
         self.db.read(|db| store::totals(db)).await
     }
 
-    /// Whether the store is known not to respond; uploads and downloads are refused until it does.
+    /// Whether the store does not respond; uploads and downloads are refused until it does.
     pub fn is_store_silent(&self) -> bool {
         self.blobs.is_silent()
     }
 
-    /// What the settings say of files.
+    /// The settings of files.
     pub fn config(&self) -> &FilesConfig {
         &self.config
     }
@@ -296,10 +296,7 @@ impl Files {
         self.db.read(move |db| load(db, account, id)).await
     }
 
-    /// A small picture of an image: PNG or JPEG.
-    ///
-    /// # Errors
-    /// [`Refused::NoSuchFile`] when there is none, or when the database is away.
+    /// The thumbnail of an image, PNG or JPEG; [`Refused::NoSuchFile`] without one.
     pub async fn thumbnail(&self, account: AccountId, id: FileId) -> Result<Vec<u8>, Refused> {
         let found = self
             .db
@@ -326,7 +323,7 @@ impl Files {
                 let mut file = load_for_change(tx, account, id, &expected)?;
                 let before = (file.name.clone(), file.description.clone());
                 if let Some(name) = change.name {
-                    // What it is called already, it may be called still.
+                    // A file may keep its name.
                     let is_new = name.as_str() != file.name;
                     if is_new {
                         media::check_extension(&name, &types)
@@ -363,18 +360,15 @@ impl Files {
                 Ok::<_, Refused>(file.bytes)
             })
             .await?;
-        // What cannot be deleted now is stray, and will be swept.
+        // Bytes that cannot be deleted now are stray, and will be swept.
         if let Err(fault) = self.drop_bytes(id, bytes).await {
             tracing::warn!(%fault, "a file's bytes are deleted later");
         }
         Ok(())
     }
 
-    /// Sets what an account may have; `None` stays, and an inner `None` is as the settings say.
-    /// What it has already is not touched.
-    ///
-    /// # Errors
-    /// [`Refused::NoSuchFile`] without such an account, or when the database is away.
+    /// Sets an account's quota; `None` keeps a value, and an inner `None` is that of the settings.
+    /// Stored files are not touched. [`Refused::NoSuchFile`] without such an account.
     pub async fn set_quota(
         &self,
         account: AccountId,
@@ -400,8 +394,8 @@ impl Files {
     }
 }
 
-/// Until the transaction ends, nobody else changes this account's files. A disabled account's
-/// nobody does: what was allowed when an upload began need not be so at its end.
+/// Locks the account until the transaction ends. Refuses a disabled account: it may have been
+/// disabled during the upload.
 fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
     let active = accounts::lock_active(tx, account)?;
     active.map(drop).ok_or(Refused::NoSuchFile)

@@ -1,8 +1,8 @@
-//! Files on their way in.
+//! Uploads.
 //!
-//! An upload is a stray from its first byte until all that came with it is kept, in one
-//! transaction. Its row says how much of the quota it holds and until when somebody has to have
-//! been heard of: then it is swept. Dropped half-way, it clears up behind itself.
+//! An upload is a stray from its first byte until all files of its request are stored, in one
+//! transaction. Its row says how much of the quota it holds and when its lease ends: then it is
+//! swept. An upload that is dropped deletes its object.
 
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
@@ -61,7 +61,7 @@ pub struct Upload {
     _slot: UploadSlot,
 }
 
-/// One that has come in whole: it lies in the store, and is nobody's yet.
+/// A file that was received completely: it is in the store, and belongs to no account yet.
 pub struct ReceivedFile {
     stray: Stray,
     pub name: FileName,
@@ -71,7 +71,7 @@ pub struct ReceivedFile {
     is_again: bool,
 }
 
-/// Files that are there, from this request or from the same one before.
+/// Files that were stored, by this request or by the same one before.
 #[derive(Debug)]
 pub struct StoredFiles {
     pub files: Vec<File>,
@@ -79,7 +79,7 @@ pub struct StoredFiles {
 }
 
 impl Files {
-    /// Lets a file in, after the last one of its request if there was one.
+    /// Begins an upload, after the last one of its request if there was one.
     pub async fn receive(
         &self,
         account: AccountId,
@@ -90,7 +90,7 @@ impl Files {
             let silent = Fault::away("the store", "it does not respond");
             return Err(Refused::Fault(silent));
         }
-        // Before anything of it is read.
+        // Before its body is read.
         let slot = self.slots.take(account).await?;
         let IncomingFile {
             name,
@@ -119,11 +119,11 @@ impl Files {
                 if let Some((id, bytes)) = last {
                     store::hold(tx, id, bytes)?;
                 }
-                // Asked again at the end; it would be a pity to hear it only then.
+                // Checked again at the end; this refuses early.
                 files.may_come(tx, account, description.as_ref())?;
                 store::insert_arriving(tx, id, account, now + LEASE_SECONDS)?;
                 let held = files.hold(tx, account, id, (1, bytes_max))?;
-                // Made here: whoever waits for it may be gone by now.
+                // Made here, because the request may be gone when the commit returns.
                 Ok(Some(Stray::new(&files, id, held)))
             })
             .await?;
@@ -165,8 +165,7 @@ impl Files {
         Ok(())
     }
 
-    /// Holds the bytes of the quota that have come of it, and some of those that may come; returns
-    /// how many.
+    /// Holds quota for the bytes that were received and for some that may follow; returns how many.
     fn hold(
         &self,
         tx: &mut Tx<'_>,
@@ -184,19 +183,19 @@ impl Files {
         }
         let more = bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
         let held = (bytes + more).min(bytes_max.max(bytes)).min(free);
-        // What is held already is on the disk by now, or soon.
+        // What was held before is on the disk by now, or soon.
         let more = (held - own).max(0);
         if !self.blobs.has_room(self.config.keep_free_bytes + more)? {
             return Err(Refused::StoreFull);
         }
         let now = tx.now();
         store::hold(tx, id, held)?;
-        // What came in whole before it, with the same form, waits for it.
+        // Files of the same form that were received before wait for this one.
         store::renew_arriving(tx, account, now, now + LEASE_SECONDS)?;
         Ok(held)
     }
 
-    /// Makes all of them the account's, or none; for the same request again, what it made.
+    /// Makes all of them files of the account, or none. A repeated request gets the same files.
     pub async fn keep(
         &self,
         account: AccountId,
@@ -220,7 +219,7 @@ impl Files {
                     None => Claim::New,
                 };
                 match claim {
-                    // Of what was heard again, the first has been forgotten meanwhile.
+                    // The first request's key has expired meanwhile.
                     Claim::New if received.iter().any(|one| one.is_again) => {
                         return Err(too_late());
                     }
@@ -267,19 +266,19 @@ impl Files {
                 if usage.bytes > most {
                     return Err(Refused::OverQuota(most));
                 }
-                // Here already: whoever waits for the answer may be gone by then. Should the
-                // commit fail, they are strays still, and swept.
+                // Before the commit, because the request may be gone after it. If the commit fails,
+                // they are strays still, and swept.
                 strays.iter_mut().for_each(Stray::keep);
                 Ok((kept, false))
             })
             .await;
-        // Whether a commit that failed was one is not known: what it was about is left alone.
+        // After a failed commit the outcome may be unknown: the objects are left alone.
         let is_refused = kept
             .as_ref()
             .is_err_and(|refused| !matches!(refused, Refused::Fault(_)));
         if is_refused {
             for (id, bytes) in blobs {
-                // What cannot be deleted now is stray still, and will be swept.
+                // Bytes that cannot be deleted now are stray, and will be swept.
                 self.drop_bytes(id, bytes).await.ok();
             }
         }
@@ -291,8 +290,8 @@ impl Files {
         })
     }
 
-    /// Takes away what came in whole and will not be kept, before anybody is told so: its part of
-    /// the quota is free then.
+    /// Deletes received files that will not be stored, before the response: their quota is free
+    /// then.
     pub async fn give_up(&self, received: Vec<ReceivedFile>) {
         for mut one in received {
             one.stray.clear_up(None, None).await;
@@ -301,14 +300,14 @@ impl Files {
 }
 
 impl Upload {
-    /// Takes away what has come, as [`Files::give_up`].
+    /// Deletes what was received, as [`Files::give_up`].
     pub async fn give_up(mut self) {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         self.stray.clear_up(writer, finishing).await;
     }
 
     /// # Errors
-    /// [`Refused`]; then it is to be given up.
+    /// [`Refused`]; then the caller gives it up.
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), Refused> {
         self.bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
         let most = self.stray.files.config.max_bytes;
@@ -318,7 +317,7 @@ impl Upload {
         if self.bytes > self.stray.bytes || self.is_due() {
             self.renew().await?;
         }
-        // Copied together: a piece can be a few bytes of a buffer that it keeps alive.
+        // Copied together, because a piece of a few bytes can keep a large buffer alive.
         if self.pending.is_empty() {
             self.pending.reserve(PASSED_ON_BYTES + piece.len());
         }
@@ -357,7 +356,7 @@ impl Upload {
         Ok(())
     }
 
-    /// What it is, by its beginning, if such are taken.
+    /// The type, by the file's beginning, if it is allowed.
     fn look(&self, head: &[u8]) -> Result<&'static str, Refused> {
         let media_type = media::of(&head[..head.len().min(media::HEAD_BYTES)]);
         let allowed = &self.stray.files.config.types;
@@ -376,7 +375,7 @@ impl Upload {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                // In an empty file there is nothing to find.
+                // An empty file is not scanned.
                 let scanner = files.config.scanner.as_ref();
                 if let Some(scanner) = scanner.filter(|_| !piece.is_empty()) {
                     self.scan = Some(Scan::begin(scanner).await?);
@@ -396,7 +395,7 @@ impl Upload {
     /// Waits until the store has all of it.
     ///
     /// # Errors
-    /// [`Refused`]; then it is to be given up.
+    /// [`Refused`]; then the caller gives it up.
     pub async fn finish(&mut self) -> Result<ReceivedFile, Refused> {
         // An empty file is stored, too.
         if !self.pending.is_empty() || self.bytes == 0 {
@@ -430,7 +429,7 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// What was written of it goes before its row does.
+    /// Deletes the object before its row.
     fn drop(&mut self) {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         if writer.is_some() || finishing.is_some() {
@@ -445,7 +444,7 @@ fn judge(verdict: Verdict) -> Result<(), Refused> {
         Verdict::Infected => Err(Refused::Infected),
         Verdict::TooLarge => {
             tracing::warn!("a file is larger than the virus scanner takes (StreamMaxLength)");
-            // What it cannot look at whole is not clean.
+            // A file that is not scanned completely is not clean.
             Err(Refused::TooLargeToScan)
         }
     }

@@ -1,4 +1,4 @@
-//! One-time links: opaque tokens, stored hashed, used up by one POST.
+//! One-time links: opaque tokens, stored as hashes, used up by one POST.
 
 mod store;
 
@@ -31,7 +31,7 @@ impl Purpose {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// Used up, run out, or never made.
+    /// Used up, expired or invalid.
     #[error("the link has ended")]
     Ended,
     #[error(transparent)]
@@ -55,7 +55,7 @@ impl Recovery {
         Self { db, accounts }
     }
 
-    /// A token that makes whoever uses it the administrator; `None` when there is one.
+    /// A token that makes its user the administrator; `None` if there is an administrator.
     pub async fn first_administrator(&self) -> Result<Option<SecretString>, Fault> {
         if self.accounts.has_administrator().await? {
             return Ok(None);
@@ -73,7 +73,7 @@ impl Recovery {
         Ok(Some(token))
     }
 
-    /// Whether a link would do; it is not used up by looking.
+    /// Whether a link is valid. This does not use it up.
     pub async fn is_good(&self, purpose: Purpose, token: &str) -> Result<bool, Fault> {
         let hash = hash(token);
         self.db
@@ -87,7 +87,7 @@ impl Recovery {
     /// Uses the link up for a new account that is the administrator.
     ///
     /// # Errors
-    /// [`LinkError`]; then the link is as good as it was.
+    /// [`LinkError`]; then the link is not used up.
     pub async fn sign_up_first_administrator(
         &self,
         token: &str,
@@ -104,7 +104,7 @@ impl Recovery {
             .await
     }
 
-    /// Uses the link up for an account that there is.
+    /// Uses the link up for an existing account.
     pub async fn make_first_administrator(
         &self,
         sessions: &Sessions,
@@ -113,7 +113,7 @@ impl Recovery {
     ) -> Result<Proved, LinkError> {
         let (id, amr) = (identity.account, identity.claims.amr.clone());
         let hash = hash(token);
-        // What they hold does not say what they are now.
+        // The tokens of its sessions have the old role.
         sessions
             .revoke(id, None, EndReason::Account, move |tx| {
                 let changes = Changes {
@@ -131,9 +131,9 @@ impl Recovery {
     }
 }
 
-/// An administrator may have come by another way since the link was printed.
+/// Fails if there is an administrator since the link was printed.
 fn use_up_first_administrator(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Role, LinkError> {
-    // Two links at once would each wait for the other's row.
+    // Otherwise two links at once would wait for each other's row.
     storage::one_at_a_time(tx)?;
     let now = tx.now();
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?

@@ -1,7 +1,7 @@
-//! Links that hand a file on to whoever holds them, for a time.
+//! Links that give a file to their holders, for a time.
 //!
 //! A link is a signed token and a row: the token cannot be guessed or changed, and the row says
-//! whether it still counts. What it does not say to its holder is why it no longer does.
+//! whether it still works. The holder is not told why it no longer works.
 
 mod store;
 
@@ -27,14 +27,14 @@ pub const MINUTES_MIN: i64 = 10;
 pub const MINUTES_MAX: i64 = 30 * 24 * 60;
 pub const DOWNLOADS_MAX: i64 = 1_000_000;
 const PASSWORD_MIN: usize = 8;
-/// For each file, those included that have ended.
+/// For each file, including expired links.
 pub const SHARES_MAX: i64 = 100;
-/// Wrong passwords of one link, counted from the first; then it opens to nobody for a while.
+/// Wrong passwords of one link, counted from the first; after that it is closed for a while.
 const TRIES_MAX: i64 = 20;
 pub const TRIES_MINUTES: i64 = 15;
-/// Links that were signed, of some 500 bytes each.
+/// Signed links that are cached, of some 500 bytes each.
 const LINKS_KEPT: usize = 2_000;
-/// One that has ended can be looked at for so long, at least.
+/// An expired link stays in the list for so long, at least.
 const KEPT_DAYS: i64 = 30;
 
 #[derive(Clone, Debug)]
@@ -86,17 +86,17 @@ impl Share {
     }
 }
 
-/// The links behind this one, by when they were made.
+/// Continues a list of links after this one, latest first.
 pub type Cursor = paging::Cursor<UnixSeconds, ShareId>;
 
 const PATH: &str = "/s/";
 
-/// Where it is opened.
+/// The path of the link's page.
 fn path(id: ShareId) -> String {
     format!("{PATH}{id}")
 }
 
-/// What somebody wants of a link.
+/// A link that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewShare {
     minutes: i64,
@@ -106,7 +106,7 @@ pub struct NewShare {
 
 impl NewShare {
     /// # Errors
-    /// For each field that will not do, its name and the words.
+    /// For each invalid field, its name and the message.
     pub fn parse(
         minutes: Option<i64>,
         downloads: Option<i64>,
@@ -144,15 +144,15 @@ impl NewShare {
 /// Why a link was not made or does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Not there, or somebody else's.
+    /// It does not exist, or belongs to another account.
     #[error("there is no such file or link")]
     NotFound,
     #[error("the file has {SHARES_MAX} links")]
     TooMany,
-    /// Wrong, ended, used up or taken back.
+    /// Invalid, expired, used up or revoked.
     #[error("the link does not open anything")]
     Ended,
-    /// It wants a password, and none came or another one.
+    /// It needs a password, and none or a wrong one was given.
     #[error("the link wants its password")]
     Password,
     /// Its password was tried too often.
@@ -178,7 +178,7 @@ pub struct Shares {
     clock: Clock,
     passwords: Passwords,
     tokens: Tokens,
-    /// Signing is what a list would cost most. A link is signed again when the keys have changed:
+    /// Signing would be the main cost of a list. A link is signed again when the keys have changed:
     /// the key that signed it may be revoked.
     links: Arc<Cache<ShareId, (u64, String)>>,
 }
@@ -194,7 +194,7 @@ impl Shares {
         }
     }
 
-    /// A link, and whether the same request had made it before.
+    /// Makes a link; also returns whether the same request had made it before.
     pub async fn make(
         &self,
         account: AccountId,
@@ -245,7 +245,7 @@ impl Shares {
                 Ok((share, false))
             })
             .await?;
-        // The password is no part of what the key remembers.
+        // The key's fingerprint does not contain the password.
         if replayed {
             let password = new.password.as_ref().map(Password::expose);
             let unlocked = self.unlock(&share, password).await;
@@ -257,7 +257,7 @@ impl Shares {
         Ok((share, replayed))
     }
 
-    /// Where it is opened and the token that opens it: it ends when the row does.
+    /// The path with the token that opens it; the token expires with the row.
     pub fn link(&self, share: &Share) -> Result<String, Fault> {
         let keys_version = self.tokens.keys_version();
         if let Some((version, link)) = self.links.get(&share.id)
@@ -272,7 +272,7 @@ impl Shares {
         Ok(link)
     }
 
-    /// The links of a file, the latest first, and where the next page begins.
+    /// The links of a file, latest first, and the cursor of the next page.
     pub async fn list(
         &self,
         account: AccountId,
@@ -290,7 +290,7 @@ impl Shares {
         }))
     }
 
-    /// From then on it opens nothing.
+    /// Deletes a link, so that it stops working.
     pub async fn revoke(
         &self,
         account: AccountId,
@@ -306,7 +306,7 @@ impl Shares {
             .await
     }
 
-    /// How many links of an account can be opened, as far as the account is active.
+    /// The number of open links of an account; they work while the account is active.
     pub async fn count_open(&self, account: AccountId) -> Result<i64, Fault> {
         self.db
             .read(move |db| {
@@ -316,10 +316,10 @@ impl Shares {
             .await
     }
 
-    /// Revokes every link of an account, and says how many could still be opened.
+    /// Revokes every link of an account, and returns how many were open.
     ///
     /// # Errors
-    /// When the database is away; then all stay open.
+    /// When the database is unavailable; then all stay open.
     pub async fn revoke_all(&self, account: AccountId) -> Result<i64, Fault> {
         self.db
             .write_on_full_disk(move |tx| {
@@ -329,7 +329,7 @@ impl Shares {
             .await
     }
 
-    /// What a link hands on, without taking it.
+    /// The link and the file behind it. Does not count as a download.
     pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -351,7 +351,7 @@ impl Shares {
             .await
     }
 
-    /// Whether a token still opens its link.
+    /// Fails if a token does not open its link any more.
     pub async fn check(&self, token: &str) -> Result<(), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -359,18 +359,18 @@ impl Shares {
         self.open(id.ok_or(Refused::Ended)?, token).await.map(drop)
     }
 
-    /// Whether the password is the link's.
+    /// Checks the password of a link.
     ///
     /// # Errors
-    /// [`Refused::Password`] when it is not, [`Refused::Tries`] when it cannot be asked any more
-    /// for now, or when too many are waiting.
+    /// [`Refused::Password`] for a wrong one, [`Refused::Tries`] after too many wrong ones, or
+    /// [`Refused::Busy`].
     pub async fn unlock(&self, share: &Share, password: Option<&str>) -> Result<(), Refused> {
         let Some(hash) = share.password_hash.clone() else {
             return Ok(());
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
         let (shares, id) = (self.clone(), share.id);
-        // Goes on by itself: whoever hangs up has not tried a wrong one.
+        // A task of its own: a client that disconnects does not count as a wrong password.
         let tried = tokio::spawn(async move { shares.try_password(id, &password, hash).await });
         tried.await.map_err(|panic| Fault::caused("a try", panic))?
     }
@@ -382,7 +382,7 @@ impl Shares {
         hash: PasswordHash,
     ) -> Result<(), Refused> {
         let now = self.clock.now();
-        // Counted before it is known to be wrong: of many at once no more are looked at.
+        // Counted before it is verified, so that many at once do not exceed the limit.
         let counted = self.db.write(move |tx| store::take_try(tx, id, now));
         if !counted.await? {
             return Err(Refused::Tries);
@@ -396,7 +396,7 @@ impl Shares {
         Ok(verdict.map(drop)?)
     }
 
-    /// Counts a download, if there is one left: of any number at once, no more than were allowed.
+    /// Counts a download if one is left; many at once do not exceed the limit.
     pub async fn count(&self, share: &Share) -> Result<(), Refused> {
         let id = share.id;
         let counted = self.db.write(move |tx| {

@@ -51,8 +51,7 @@ impl SignIn {
         }
     }
 
-    /// Starts a session for the owner of a proved account, in place of the one that the same
-    /// browser had.
+    /// Starts a session for a proved account, which replaces the one that the same browser had.
     ///
     /// # Errors
     /// [`NotProved`]: the account may have changed since it was proved.
@@ -100,8 +99,8 @@ impl SignIn {
         issued.map_err(not_proved)
     }
 
-    /// Changes the password of somebody who is signed in and knows it. Every other session of
-    /// theirs ends, and every link; this one gets new tokens.
+    /// Changes the password of a signed-in account whose current password was given. Every other
+    /// session and every link end; this session gets new tokens.
     pub async fn change_password(
         &self,
         identity: &Identity,
@@ -126,7 +125,7 @@ impl SignIn {
         }
     }
 
-    /// Makes an account and lets its owner in.
+    /// Makes an account and starts a session.
     pub async fn sign_up(
         &self,
         client: Client,
@@ -163,8 +162,8 @@ impl SignIn {
         Ok(SignedUp { account, replayed })
     }
 
-    /// The account that the same request has made, if its password is still the one that was
-    /// sent. It costs a hash in any case, so that nobody can time who has used which key.
+    /// The account that the same request has made, if it still has the password that was sent. It
+    /// costs a hash in any case, so that the time does not tell which keys were used.
     async fn find_made_before(
         &self,
         new: NewAccount,
@@ -180,10 +179,10 @@ impl SignIn {
         }
     }
 
-    /// Signs a browser in to an account that was made or changed a moment before.
+    /// Starts a browser's session for an account that was made or changed just before.
     ///
     /// # Errors
-    /// When the database is unavailable, or the account has gone already.
+    /// When the database is unavailable, or the account was deleted already.
     pub async fn let_in(
         &self,
         proved: Proved,
@@ -205,7 +204,7 @@ impl SignIn {
     }
 }
 
-/// Who holds a name of `new`, if the same request has made that account and it is active.
+/// The account with a name of `new`, if the same request has made it and it is active.
 fn find_made_by(
     db: &mut Tx<'_>,
     new: NewAccount,

@@ -10,10 +10,10 @@ use crate::base::fault::Fault;
 pub const SEARCHES_AT_ONCE: usize = 2;
 pub const SEARCH_SECONDS: u64 = 2;
 const LIMIT: Duration = Duration::from_secs(SEARCH_SECONDS);
-/// For the database to stop the query itself: later, so that the caller hears of the limit first.
+/// After this, the database stops the query itself: later, so that the caller's limit is first.
 const STOPPED_WITHIN: Duration = Duration::from_millis(SEARCH_SECONDS * 1000 + 500);
 
-/// Why a search found nothing out.
+/// Why a search failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     #[error("the search took longer than {SEARCH_SECONDS} seconds")]
@@ -56,8 +56,8 @@ impl Db {
     }
 }
 
-/// Where a row stands in an index that is searched in the order of `created_at` and `id`: never
-/// before a row that is listed earlier, and rarely at the place of another one. `id` are the
+/// The place of a row in an index that is searched in the order of `created_at` and `id`: never
+/// before a row that is listed earlier, and rarely the same as another row's. `id` are the
 /// bytes of a UUID. The migrations compute the same.
 pub fn place(created_at: i64, id: &[u8; 16]) -> i64 {
     const SECONDS_MAX: i64 = (1 << 35) - 1;
@@ -69,8 +69,8 @@ pub fn place(created_at: i64, id: &[u8; 16]) -> i64 {
     }
 }
 
-/// What to look up in an index of trigrams for texts that contain this one: a few of its
-/// trigrams, the first and the last among them. None for less than three characters.
+/// The trigrams to look up for texts that contain this one: a few, including the first and the
+/// last. None for less than three characters.
 pub fn trigrams(text: &str) -> Vec<String> {
     const MOST: usize = 8;
     let chars: Vec<char> = text.chars().collect();

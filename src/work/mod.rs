@@ -1,8 +1,7 @@
-//! Work items: what an account's owner has to do, in the order that they chose.
+//! Work items: the to-do list of an account, in the order that its owner chose.
 //!
-//! Nothing here can reach another account's items: every query filters by the account. What
-//! surprises: whoever changes something locks the account first, so that the items of one
-//! account are numbered by one hand at a time.
+//! Nothing here can reach another account's items: every query filters by the account. Note: a
+//! change locks the account first, so that one transaction at a time numbers its items.
 
 mod store;
 
@@ -26,7 +25,7 @@ pub struct Item {
     pub id: ItemId,
     pub title: String,
     pub done_at: Option<UnixSeconds>,
-    /// Of what can be read of it; its place in the list is not counted.
+    /// Changes with everything but the item's place in the list.
     pub version: Version,
     pub created_at: UnixSeconds,
     pub updated_at: UnixSeconds,
@@ -63,12 +62,12 @@ impl Status {
     }
 }
 
-/// The items behind this one.
+/// Continues a list of items after this position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(i64);
 
 impl Cursor {
-    /// What [`fmt::Display`] wrote.
+    /// Reads what [`fmt::Display`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let position: i64 = text.parse().ok()?;
         (position > 0 && position.to_string() == text).then_some(Self(position))
@@ -81,17 +80,17 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// Where an item goes.
+/// The new place of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Past its neighbour among those of this status, or among all.
+    /// Before its neighbour among the items of this status, or among all.
     Up(Option<Status>),
     Down(Option<Status>),
     Before(ItemId),
     End,
 }
 
-/// What becomes of an item; what is `None` stays.
+/// Changes to an item; `None` keeps a value.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub title: Option<Title>,
@@ -109,13 +108,13 @@ pub struct Added {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Not there, or somebody else's.
+    /// It does not exist, or belongs to another account.
     #[error("there is no such item")]
     NoSuchItem,
-    /// As [`Refused::NoSuchItem`], of the one that another should stand before.
+    /// As [`Refused::NoSuchItem`], for the item before which another should be moved.
     #[error("there is no such item to stand before")]
     NoSuchPlace,
-    /// With what it is now.
+    /// With its current state.
     #[error("the item has been changed")]
     Stale(Box<Item>),
     #[error("the account has {ITEMS_MAX} items")]
@@ -136,7 +135,7 @@ impl Work {
         Self { db }
     }
 
-    /// An account's items in their order, and where the next page begins.
+    /// An account's items in their order, and the cursor of the next page.
     pub async fn list(
         &self,
         account: AccountId,
@@ -156,8 +155,8 @@ impl Work {
         self.db.read(move |db| load(db, account, id)).await
     }
 
-    /// Its number among those of this status, or among all, and how many those are. One that is
-    /// not of this status has none.
+    /// The number of an item among those of this status, or among all, and how many those are;
+    /// `None` for an item of another status.
     pub async fn number(
         &self,
         account: AccountId,
@@ -228,8 +227,7 @@ impl Work {
             .await
     }
 
-    /// All that is asked for, or nothing. The version counts on when there is something else to
-    /// be read afterwards.
+    /// Makes all changes or none. The version changes if the item reads differently afterwards.
     pub async fn change(
         &self,
         account: AccountId,
@@ -280,7 +278,7 @@ impl Work {
     }
 }
 
-/// Until the transaction ends, nobody else changes this account's items.
+/// Locks the account until the transaction ends.
 fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
     if accounts::lock(tx, account)? {
         Ok(())
@@ -308,7 +306,7 @@ fn load_for_change(
     }
 }
 
-/// Where the item will be when it has left its place, and those between have moved up.
+/// The new position, after the item has left its place and those between have moved up.
 fn position_of(
     tx: &mut AnyConnection,
     account: AccountId,
