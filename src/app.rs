@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 
 pub use listening::{Listening, resolved};
-use listening::{SocketFile, take_nobody_new};
+use listening::{SocketFile, drop_new_connections};
 
 use crate::accounts::{self, Accounts};
 use crate::administration::Administration;
@@ -133,7 +133,7 @@ impl Drain {
         let clock = Stopwatch::start();
         wait_until_left(&self.stopping, &clock, DRAIN_WITHIN).await;
         for entrance in &self.entrances {
-            if let Err(error) = take_nobody_new(entrance) {
+            if let Err(error) = drop_new_connections(entrance) {
                 tracing::debug!(%error, "new connections cannot be held off while stopping");
             }
         }

@@ -101,7 +101,7 @@ impl Cookies {
         })
     }
 
-    /// Keeps the anonymous state in the browser, encrypted. It never says who somebody is, because
+    /// Keeps the anonymous state in the browser, encrypted. It never identifies an account, because
     /// a cookie cannot be revoked.
     pub fn anonymous(&self) -> SessionMiddleware<CookieSessionStore> {
         let life = PersistentSession::default().session_ttl(Duration::hours(FORM_HOURS));

@@ -136,8 +136,8 @@ impl Outages {
     }
 }
 
-/// One line a request. Dropped before its answer, it says so: whoever asked has hung up, and what
-/// had begun by then is done all the same.
+/// The log line of a request. If it is dropped before the response, the client has disconnected,
+/// and the line says so; what had begun by then is done all the same.
 struct Line {
     id: RequestId,
     clock: Stopwatch,

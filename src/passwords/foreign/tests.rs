@@ -1,4 +1,4 @@
-//! Hashes made by the programs themselves, and ones that nobody should compute.
+//! Hashes made by the programs themselves, and hashes that must not be computed.
 
 use super::*;
 
