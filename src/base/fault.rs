@@ -51,7 +51,10 @@ impl Fault {
 
     /// For a dependency that is unavailable now, but may be available in a minute.
     #[track_caller]
-    pub fn away(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn unavailable(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
         Self::caused(what, source).of(Kind::Unavailable)
     }
 

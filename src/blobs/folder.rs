@@ -95,7 +95,7 @@ fn in_pieces(file: PathBuf, range: Range<u64>) -> Content {
             }
             let end = range.end.min(range.start + READ_BYTES);
             let piece = blocking(move || read_piece(file, range.start..end)).await;
-            let piece = piece.map_err(|error| Fault::away("the store", error))?;
+            let piece = piece.map_err(|error| Fault::unavailable("the store", error))?;
             Ok(Some((piece, end..range.end)))
         }
     })

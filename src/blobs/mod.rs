@@ -92,9 +92,9 @@ impl Blobs {
             return Ok(stream::empty().boxed());
         }
         match self {
-            Self::Folder(folder) => folder.read(id, range).await.map_err(away),
+            Self::Folder(folder) => folder.read(id, range).await.map_err(unavailable),
             #[cfg(feature = "s3")]
-            Self::S3(bucket) => bucket.read(id, range).await.map_err(away),
+            Self::S3(bucket) => bucket.read(id, range).await.map_err(unavailable),
         }
     }
 
@@ -103,7 +103,7 @@ impl Blobs {
         match self {
             Self::Folder(folder) => {
                 let free = folder.has_room(u64::try_from(bytes).unwrap_or_default());
-                free.map_err(away)
+                free.map_err(unavailable)
             }
             #[cfg(feature = "s3")]
             Self::S3(_) => Ok(true),
@@ -114,11 +114,11 @@ impl Blobs {
     #[cfg_attr(not(feature = "s3"), expect(unused_variables))]
     pub async fn delete(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
         match self {
-            Self::Folder(folder) => folder.delete(id).await.map_err(away),
+            Self::Folder(folder) => folder.delete(id).await.map_err(unavailable),
             #[cfg(feature = "s3")]
             Self::S3(bucket) => {
                 let bytes = u64::try_from(bytes).unwrap_or_default();
-                bucket.delete(id, bytes).await.map_err(away)
+                bucket.delete(id, bytes).await.map_err(unavailable)
             }
         }
     }
@@ -141,7 +141,7 @@ impl Blobs {
         };
         match store.head(&path(FileId::new())).await {
             Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(away(error)),
+            Err(error) => Err(unavailable(error)),
         }
     }
 }
@@ -191,13 +191,13 @@ fn path(id: FileId) -> Path {
     Path::from(format!("{}/{id}", &id[..2]))
 }
 
-fn away(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
-    Fault::away("the store", error)
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
+    Fault::unavailable("the store", error)
 }
 
 #[cfg(feature = "s3")]
 fn unsure(error: Error) -> BlobError {
-    BlobError::Unsure(away(error))
+    BlobError::Unsure(unavailable(error))
 }
 
 impl From<Error> for BlobError {
@@ -210,6 +210,6 @@ impl From<Error> for BlobError {
             }
             cause = error.source();
         }
-        Self::Fault(away(error))
+        Self::Fault(unavailable(error))
     }
 }

@@ -20,7 +20,7 @@ use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
 use super::watched::{Connector, Health};
-use super::{Content, PARTS_AT_ONCE, away, path};
+use super::{Content, PARTS_AT_ONCE, path, unavailable};
 use crate::base::ids::FileId;
 use crate::config::S3Config;
 
@@ -77,7 +77,7 @@ impl Bucket {
         let others = stream::iter(pieces)
             .then(move |piece| read_piece(store.clone(), id, piece))
             .try_flatten();
-        Ok(first.chain(others).map_err(away).boxed())
+        Ok(first.chain(others).map_err(unavailable).boxed())
     }
 
     /// At most so many bytes were written.

@@ -47,7 +47,7 @@ impl UploadSlots {
             })
         };
         let slot = tokio::time::timeout(SLOT_WITHIN, slot).await;
-        let slot = slot.map_err(|late| Fault::away("an upload slot", late))?;
+        let slot = slot.map_err(|late| Fault::unavailable("an upload slot", late))?;
         slot.map_err(|error: AcquireError| Fault::caused("an upload slot", error))
     }
 

@@ -87,7 +87,7 @@ impl Files {
         last: Option<&mut ReceivedFile>,
     ) -> Result<Upload, Refused> {
         if self.is_store_silent() {
-            let silent = Fault::away("the store", "it does not respond");
+            let silent = Fault::unavailable("the store", "it does not respond");
             return Err(Refused::Fault(silent));
         }
         // Before its body is read.
@@ -452,5 +452,8 @@ fn judge(verdict: Verdict) -> Result<(), Refused> {
 
 fn too_late() -> Refused {
     let why = "it has been swept while it came in";
-    Refused::Fault(Fault::away("an upload", BlobError::Fault(Fault::new(why))))
+    Refused::Fault(Fault::unavailable(
+        "an upload",
+        BlobError::Fault(Fault::new(why)),
+    ))
 }

@@ -65,7 +65,10 @@ impl Scan {
             return Ok(None);
         }
         match self.answer().await? {
-            Verdict::Clean => Err(Fault::away("the scanner", "it has hung up before the end")),
+            Verdict::Clean => Err(Fault::unavailable(
+                "the scanner",
+                "it has hung up before the end",
+            )),
             verdict => Ok(Some(verdict)),
         }
     }
@@ -99,7 +102,7 @@ impl Scan {
         // Any other incomplete answer is an error.
         read?;
         if answer.is_empty() {
-            Err(Fault::away("the scanner", "it has hung up"))
+            Err(Fault::unavailable("the scanner", "it has hung up"))
         } else if answer == "stream: OK" {
             Ok(Verdict::Clean)
         } else if answer.starts_with("stream: ") && answer.ends_with(" FOUND") {
@@ -116,8 +119,8 @@ impl Scan {
             Ok(Err(error)) if HUNG_UP.contains(&error.kind()) => Ok(false),
             Ok(sent) => sent
                 .map(|()| true)
-                .map_err(|error| Fault::away("the scanner", error)),
-            Err(late) => Err(Fault::away("the scanner", late)),
+                .map_err(|error| Fault::unavailable("the scanner", error)),
+            Err(late) => Err(Fault::unavailable("the scanner", late)),
         }
     }
 }
@@ -127,7 +130,7 @@ async fn within<T>(
     work: impl Future<Output = std::io::Result<T>>,
 ) -> Result<T, Fault> {
     match timeout(time, work).await {
-        Ok(done) => done.map_err(|error| Fault::away("the scanner", error)),
-        Err(late) => Err(Fault::away("the scanner", late)),
+        Ok(done) => done.map_err(|error| Fault::unavailable("the scanner", error)),
+        Err(late) => Err(Fault::unavailable("the scanner", late)),
     }
 }

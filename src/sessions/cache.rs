@@ -87,12 +87,18 @@ impl SessionCache {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         if ended.read.elapsed() > BLIND_AFTER {
             let why = "it could not be read for five seconds";
-            return Err(Fault::away("which sessions have ended is not known", why));
+            return Err(Fault::unavailable(
+                "which sessions have ended is not known",
+                why,
+            ));
         }
         // Acknowledged changes may be in a file that is lost.
         if self.db.is_replaced() {
             let why = "the database file was taken away";
-            return Err(Fault::away("which sessions have ended is not known", why));
+            return Err(Fault::unavailable(
+                "which sessions have ended is not known",
+                why,
+            ));
         }
         Ok(ended.at.contains_key(&session))
     }

@@ -257,12 +257,12 @@ pub fn write_transaction<T, E: From<Fault>>(
     work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
-    begin(connection, pooled).map_err(|error| Fault::away("begin a transaction", error))?;
+    begin(connection, pooled).map_err(|error| Fault::unavailable("begin a transaction", error))?;
     let result = work(connection).and_then(|value| {
         if may_commit() {
             Ok(value)
         } else {
-            Err(Fault::away("not committed", "nobody waits for it any more").into())
+            Err(Fault::unavailable("not committed", "its request was given up").into())
         }
     });
     match result {

@@ -214,7 +214,7 @@ impl Pool {
             }),
         });
         answer.await.unwrap_or_else(|_| {
-            Err(Fault::away("no database connection", "the server is shutting down").into())
+            Err(Fault::unavailable("no database connection", "the server is shutting down").into())
         })
     }
 
@@ -276,7 +276,7 @@ impl Shared {
         let in_place = |kind| match &self.disk {
             Some(disk) => disk
                 .in_place()
-                .map_err(|why| Fault::away("no database", why).of(kind)),
+                .map_err(|why| Fault::unavailable("no database", why).of(kind)),
             None => Ok(()),
         };
         in_place(Kind::Unavailable)?;
@@ -303,7 +303,7 @@ impl Shared {
             return;
         }
         if let Some(outage) = &state.outage {
-            let fault = Fault::away("no database connection", outage.why.clone());
+            let fault = Fault::unavailable("no database connection", outage.why.clone());
             drop(state);
             return (job.refuse)(fault);
         }
@@ -501,7 +501,7 @@ impl Shared {
         state.epoch += 1;
         self.wake.notify_all();
         for job in state.jobs.drain(..) {
-            (job.refuse)(Fault::away("no database connection", why.to_owned()));
+            (job.refuse)(Fault::unavailable("no database connection", why.to_owned()));
         }
     }
 
@@ -534,7 +534,7 @@ impl Shared {
         let late = state.jobs.iter().take_while(is_late).count();
         for job in state.jobs.drain(..late) {
             let why = "every connection is in use";
-            (job.refuse)(Fault::away("no database connection", why));
+            (job.refuse)(Fault::unavailable("no database connection", why));
         }
         let pause = TRY_EVERY.max(TRY_LATER * state.abandoned as u32);
         let epoch = state.epoch;
@@ -573,7 +573,7 @@ impl Shared {
                 Kind::Unavailable
             };
             if let Some(refuse) = running.refuse.take() {
-                refuse(Fault::away("the database", why.clone()).of(kind));
+                refuse(Fault::unavailable("the database", why.clone()).of(kind));
             }
         }
         if !stuck.is_empty() {

@@ -239,7 +239,7 @@ impl<'a> Read<'a> {
             None => Err("It names none.".to_owned()),
             // RFC 8725, section 3.2.
             Some(Value::String(name)) if name.eq_ignore_ascii_case("none") => {
-                Err("It says none: nobody has signed it.".to_owned())
+                Err("It says none: the token is not signed.".to_owned())
             }
             Some(name) => match self.algorithm() {
                 Some(algorithm) => Ok(format!("{algorithm:?} is known here.")),
