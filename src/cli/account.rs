@@ -369,7 +369,7 @@ fn sign_all_out(services: &Services) -> Result<(), Fault> {
         loop {
             let some = services
                 .db
-                .write_on_full_disk(|tx| sessions::end_everywhere(tx))
+                .write_on_full_disk(sessions::end_everywhere)
                 .await?;
             ended += some;
             // People may go on signing in: the last batch is one that is not full.
