@@ -9,14 +9,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use actix_web::HttpServer;
-use actix_web::dev::Server;
 use actix_web::web::Data;
+use actix_web::{HttpServer, dev};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 
 pub use listening::{Listening, resolved};
-use listening::{SocketFile, take_nobody_new};
+use listening::{SocketFile, drop_new_connections};
 
 use crate::accounts::{self, Accounts};
 use crate::administration::Administration;
@@ -46,21 +45,21 @@ const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 /// For what is being answered when no new request is taken any more. With the drain before it, and
 /// a second that actix may take longer, this is less than the ten seconds that Docker waits.
 const FINISH_WITHIN_SECONDS: u64 = 7;
-/// For connections that are kept open, to hear with their next response that they are closed.
+/// For connections that are kept open, to be closed with their next response.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
-/// For connections that began just before no new one was let in.
+/// For connections that began just before new ones were refused.
 const LAST_WITHIN: Duration = Duration::from_millis(500);
 const LAST_AT_LEAST: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A draft of the secret is written and put in place within less.
 const DRAFT_SECONDS: i64 = 60;
-/// Whoever is refused in the middle of a large body is read on for so long, to hear the answer
-/// instead of a connection that is cut off.
+/// For the rest of a large body that was refused, so that the client receives the response instead
+/// of a reset.
 const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the settings lead to before anything is served: the data folder, the secret, the
-/// database, and whoever needs no more than those.
-pub struct Ground {
+/// What a command or a server starts from: settings, secret and database, and the rooms that need
+/// nothing else.
+pub struct Services {
     pub config: Config,
     pub secret: InstanceSecret,
     pub db: Db,
@@ -70,11 +69,8 @@ pub struct Ground {
     pub recovery: Recovery,
 }
 
-impl Ground {
+impl Services {
     /// Makes what is missing: folder, secret, database, schema.
-    ///
-    /// # Errors
-    /// When one of them cannot be made or is damaged.
     pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
         let location = Location::of(&config)?;
         make_data_dir(&config)?;
@@ -86,7 +82,7 @@ impl Ground {
             Some(secret) => secret.clone(),
             None => load_or_make_secret(&config, &location)?,
         };
-        let db = Db::open_renewed(location, accounts::renew_keys)?;
+        let db = Db::open_renewed(location, clock.clone(), accounts::renew_keys)?;
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
         let accounts = Accounts::new(
             db.clone(),
@@ -94,7 +90,7 @@ impl Ground {
             passwords.clone(),
             config.signup.reserved_names.clone(),
         );
-        let recovery = Recovery::new(db.clone(), clock.clone(), accounts.clone());
+        let recovery = Recovery::new(db.clone(), accounts.clone());
         Ok(Self {
             config,
             secret,
@@ -107,10 +103,10 @@ impl Ground {
     }
 }
 
-/// A server that has its address and serves once it is awaited.
-pub struct Ready {
-    pub server: Server,
-    /// Where it really listens, whatever its base URL says.
+/// A server with its address; it serves when `http` is awaited.
+pub struct Server {
+    pub http: dev::Server,
+    /// The address that it listens on, which can differ from the base URL.
     pub listening: String,
     pub drain: Drain,
     pub base_url: BaseUrl,
@@ -121,7 +117,7 @@ pub struct Ready {
     pub first_administrator: Option<SecretString>,
 }
 
-/// What it takes to stop without losing a request that was sent.
+/// Stops a server without losing a request that was sent.
 pub struct Drain {
     stopping: Stopping,
     entrances: Vec<TcpListener>,
@@ -130,21 +126,21 @@ pub struct Drain {
 
 impl Drain {
     /// Answers what was sent before and all that comes on connections that were accepted, each
-    /// with `Connection: close`; then lets nobody new in, and answers those who had come by then.
+    /// with `Connection: close`; then refuses new connections, and answers those that were accepted.
     /// What is still being answered after some two seconds is left to the server's own stop.
     pub async fn run(self) {
         self.stopping.begin();
         let clock = Stopwatch::start();
         wait_until_left(&self.stopping, &clock, DRAIN_WITHIN).await;
         for entrance in &self.entrances {
-            if let Err(error) = take_nobody_new(entrance) {
+            if let Err(error) = drop_new_connections(entrance) {
                 tracing::debug!(%error, "new connections cannot be held off while stopping");
             }
         }
         if let Some(file) = &self.file {
             file.remove();
         }
-        // Otherwise they would go on listening when the server has closed its own.
+        // Otherwise they would listen on after the server has closed its own.
         drop(self.entrances);
         let clock = Stopwatch::start();
         tokio::time::sleep(LAST_AT_LEAST).await;
@@ -152,7 +148,7 @@ impl Drain {
     }
 }
 
-/// Until nobody is connected, for as long as this at most.
+/// Waits until no connection is left, at most for this long.
 async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration) {
     while stopping.connections() > 0 && clock.elapsed() < limit {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -160,11 +156,8 @@ async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration
 }
 
 /// Composes the rooms, and the web around them; nothing is served yet.
-///
-/// # Errors
-/// When the database is unavailable, or the signing key cannot be read.
-pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> {
-    let Ground {
+pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fault> {
+    let Services {
         config,
         secret,
         db,
@@ -172,7 +165,7 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
         passwords,
         accounts,
         recovery,
-    } = ground;
+    } = services;
     let tokens = Tokens::open(
         &db,
         clock.clone(),
@@ -190,21 +183,11 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
     )
     .await?;
     accounts.count_password_kinds().await?;
-    let administration = Administration::new(
-        db.clone(),
-        clock.clone(),
-        accounts.clone(),
-        sessions.clone(),
-    );
-    let sign_in = SignIn::new(
-        db.clone(),
-        clock.clone(),
-        accounts.clone(),
-        sessions.clone(),
-    );
-    let files = Files::open(db.clone(), clock.clone(), &config.files)?;
+    let administration = Administration::new(db.clone(), accounts.clone(), sessions.clone());
+    let sign_in = SignIn::new(db.clone(), accounts.clone(), sessions.clone());
+    let files = Files::open(db.clone(), &config.files)?;
     let shares = Shares::new(db.clone(), clock.clone(), passwords, tokens.clone());
-    let work = Work::new(db, clock.clone());
+    let work = Work::new(db);
     let web = Web::new(&secret, &base_url);
     Ok(State {
         config,
@@ -225,17 +208,14 @@ pub async fn compose(ground: Ground, base_url: BaseUrl) -> Result<State, Fault> 
 }
 
 /// Composes the server around sockets that listen already, and starts its workers.
-///
-/// # Errors
-/// As [`compose`].
-pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault> {
+pub async fn start(services: Services, listening: Listening) -> Result<Server, Fault> {
     let socket = |error| Fault::caused("the socket", error);
-    let base_url = ground.config.base_url.clone();
+    let base_url = services.config.base_url.clone();
     let base_url = base_url.or_else(|| listening.base_url());
     let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
-    let db = ground.db.clone();
-    let state = Data::new(compose(ground, base_url.clone()).await?);
-    let old = db.read(accounts::list_old_keys).await?.len();
+    let db = services.db.clone();
+    let state = Data::new(compose(services, base_url.clone()).await?);
+    let old = db.read(|db| accounts::list_old_keys(db)).await?.len();
     if old > 0 {
         tracing::warn!(
             accounts = old,
@@ -273,8 +253,8 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
     if let Some(listener) = listening.unix {
         server = server.listen_uds(listener).map_err(socket)?;
     }
-    Ok(Ready {
-        server: server.run(),
+    Ok(Server {
+        http: server.run(),
         listening: described,
         drain: Drain {
             stopping,
@@ -288,10 +268,10 @@ pub async fn start(ground: Ground, listening: Listening) -> Result<Ready, Fault>
     })
 }
 
-/// Only its owner may look into the data folder.
+/// Makes the data folder, readable by its owner only.
 ///
 /// # Errors
-/// When it is not there and cannot be made, or must not be made.
+/// When it is missing and cannot be made, or must not be made.
 pub fn make_data_dir(config: &Config) -> Result<(), Fault> {
     require_data_dir(config)?;
     let folder = &config.data_dir;
@@ -320,7 +300,7 @@ pub fn require_data_dir(config: &Config) -> Result<(), Fault> {
     )))
 }
 
-/// Where the secret is kept unless it is a setting.
+/// The file of the secret, unless the secret is a setting.
 pub fn secret_file(config: &Config) -> PathBuf {
     config.data_dir.join("secret")
 }
@@ -328,7 +308,7 @@ pub fn secret_file(config: &Config) -> PathBuf {
 /// The secret in its file; `None` without one.
 ///
 /// # Errors
-/// When the file cannot be read, or what is in it is no secret.
+/// When the file cannot be read, or does not contain a secret.
 pub fn find_secret(path: &Path) -> Result<Option<InstanceSecret>, Fault> {
     match fs::read(path) {
         Ok(bytes) => {
@@ -349,8 +329,8 @@ pub fn find_secret(path: &Path) -> Result<Option<InstanceSecret>, Fault> {
     }
 }
 
-/// The secret in its file, which is made unless there is a database already: that one hangs on
-/// another secret.
+/// The secret in its file. It is made if it is missing, unless there is a database already, which
+/// was made with another secret.
 fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceSecret, Fault> {
     let path = secret_file(config);
     if let Some(secret) = find_secret(&path)? {
@@ -371,9 +351,6 @@ fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceS
 
 /// Makes the file of the secret, 0600, unless there is one, or the secret is a setting. Of two
 /// servers at once, one makes it: it is written elsewhere and put in place whole.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn make_missing_secret(config: &Config) -> Result<(), Fault> {
     if config.secret.is_some() {
         return Ok(());

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::accounts;
-use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
+use crate::base::clock::{Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::idempotency;
 use crate::sessions;
@@ -31,7 +31,7 @@ const DELETED_AT_ONCE: i64 = 500;
 
 struct Job {
     every: Duration,
-    /// Starts the job before its time.
+    /// Starts the job before its interval is over.
     woken: Arc<Notify>,
     /// What the log says when it fails.
     failed: &'static str,
@@ -44,7 +44,7 @@ type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 /// the first two fill each server's own memory; the others divide their work by rows or do the
 /// same thing twice without harm.
 fn list(state: &State, db: &Db) -> [Job; 5] {
-    let (db, clock) = (db.clone(), state.clock.clone());
+    let db = db.clone();
     let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
     let (sweeping, picturing) = (state.files.clone(), state.files.clone());
     [
@@ -68,7 +68,7 @@ fn list(state: &State, db: &Db) -> [Job; 5] {
         ),
         // Deleting twice does no harm.
         job(HOUR, "expired rows were not deleted", move || {
-            delete_expired(db.clone(), clock.clone())
+            delete_expired(db.clone())
         }),
         // One server takes over the row of a stray first (`stray_blobs`).
         job(MINUTE, "stray files were not deleted", move || {
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// Starts them all, at once and then in their intervals, until the result is dropped.
+/// Starts all jobs, at once and then at their intervals, until the result is dropped.
 pub fn start(state: &State, db: &Db) -> JoinSet<()> {
     list(state, db).into_iter().map(repeat).collect()
 }
@@ -121,23 +121,25 @@ async fn repeat(job: Job) {
     }
 }
 
-async fn delete_expired(db: Db, clock: Clock) -> Result<(), Fault> {
+async fn delete_expired(db: Db) -> Result<(), Fault> {
     type Delete = fn(&mut AnyConnection, UnixSeconds, i64) -> Result<usize, Fault>;
-    let now = clock.now();
-    let all: [(Delete, UnixSeconds); 4] = [
-        (sessions::forget, now - SESSIONS_KEPT_DAYS * 86_400),
-        (sessions::forget_links, now),
-        (idempotency::forget, now),
-        (accounts::forget, now - DELETED_ACCOUNTS_KEPT_HOURS * 3600),
+    let all: [(Delete, i64); 4] = [
+        (sessions::forget, SESSIONS_KEPT_DAYS * 86_400),
+        (sessions::forget_links, 0),
+        (idempotency::forget, 0),
+        (accounts::forget, DELETED_ACCOUNTS_KEPT_HOURS * 3600),
     ];
     let mut failed = None;
-    for (delete, before) in all {
+    for (delete, kept_seconds) in all {
         loop {
-            let deleted = db.write_on_full_disk(move |tx| delete(tx, before, DELETED_AT_ONCE));
+            let deleted = db.write_on_full_disk(move |tx| {
+                let before = tx.now() - kept_seconds;
+                delete(tx, before, DELETED_AT_ONCE)
+            });
             match deleted.await {
                 Ok(0) => break,
                 Ok(_) => {}
-                // One table that fails does not keep the others.
+                // A table that fails does not stop the others.
                 Err(fault) => {
                     failed = Some(fault);
                     break;

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use actix_web::web::Data;
-use doorward::app::{Ground, compose};
+use doorward::app::{Services, compose};
 use doorward::base::clock::Clock;
 use doorward::config::{BaseUrl, Config};
 use doorward::jobs;
@@ -42,10 +42,10 @@ impl World {
             .enable_time()
             .build()
             .expect("a runtime");
-        let ground = Ground::prepare(config, Clock::System).expect("a database");
-        let db = ground.db.clone();
+        let services = Services::prepare(config, Clock::System).expect("a database");
+        let db = services.db.clone();
         let (state, jobs) = runtime.block_on(async {
-            let state = compose(ground, base_url).await.expect("a server");
+            let state = compose(services, base_url).await.expect("a server");
             let jobs = jobs::start(&state, &db);
             (state, jobs)
         });

@@ -175,8 +175,9 @@ impl World {
             .expect("a runtime");
         let door = |name: &str, settings: &[(&str, &str)]| {
             let config = Config::of(settings).expect("good settings");
-            let db = Db::open(Location::Sqlite(folder.path().join(name))).expect("a database");
             let clock = Clock::Fixed(Arc::new(AtomicI64::new(NOW)));
+            let location = Location::Sqlite(folder.path().join(name));
+            let db = Db::open_renewed(location, clock.clone(), |_| Ok(())).expect("a database");
             let secret = InstanceSecret::generate();
             let tokens = Tokens::open(&db, clock, &secret, ISSUER, &config.tokens);
             Door::new(runtime.block_on(tokens).expect("keys"))

@@ -1,8 +1,8 @@
-//! Who may do what: pure decisions about who asks, what for, and on whose.
+//! Authorization: pure decisions about an account, an action and the owner of its object.
 
 use crate::base::ids::AccountId;
 
-/// What an account is trusted with.
+/// The role of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Member,
@@ -12,7 +12,7 @@ pub enum Role {
 impl Role {
     pub const ALL: [Self; 2] = [Self::Member, Self::Administrator];
 
-    /// As it stands in the database and in a token's `roles`.
+    /// The name in the database and in a token's `roles`.
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Member => "member",
@@ -25,47 +25,42 @@ impl Role {
     }
 }
 
-/// Who asks.
+/// The account that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
     pub account: AccountId,
     pub role: Role,
 }
 
-/// What for.
+/// What it asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// All accounts, or those of a search.
     ListAccounts,
     SeeAccount,
-    /// Username, address, name.
+    /// To change username, address or name.
     RenameAccount,
-    /// Role, groups, whether it is disabled, and signing its owner out.
+    /// To change role, groups or state, and to sign its owner out.
     GovernAccount,
     DeleteAccount,
-    /// The links to its files, all of them and unseen.
+    /// To revoke all links to its files, without seeing them.
     RevokeLinks,
-    /// What is in an account: sessions, links, work items, files.
-    UseContents,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     Allowed,
-    /// They may know that it is there.
+    /// The sender may know that the object exists.
     Forbidden,
-    /// As if it were not there.
+    /// The answer is that of an object that does not exist.
     Hidden,
 }
 
-/// `owner` is whose it is that somebody acts on; `None` for what is nobody's own.
+/// `owner` is the account that the action is for; `None` for an action on no account.
 pub fn decide(who: Scope, action: Action, owner: Option<AccountId>) -> Decision {
     use Action as A;
     let own = owner == Some(who.account);
     match (action, who.role) {
-        // Not even administrators look into what is somebody's own.
-        (A::UseContents, _) if own => Decision::Allowed,
-        (A::UseContents, _) => Decision::Hidden,
         (_, Role::Administrator) => Decision::Allowed,
         (A::ListAccounts, Role::Member) => Decision::Forbidden,
         (A::SeeAccount | A::RenameAccount | A::DeleteAccount | A::RevokeLinks, Role::Member)
@@ -83,10 +78,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_may_do_what_the_table_says() {
+    fn each_role_may_do_what_the_table_says() {
         use Action as A;
         use Decision::{Allowed, Forbidden, Hidden};
-        // What for; a member on their own, on another's; an administrator on their own, on another's.
+        // The action; a member on their own account, on another's; an administrator likewise.
         let table = [
             (A::ListAccounts, [Forbidden, Forbidden, Allowed, Allowed]),
             (A::SeeAccount, [Allowed, Hidden, Allowed, Allowed]),
@@ -94,7 +89,6 @@ mod tests {
             (A::GovernAccount, [Forbidden, Hidden, Allowed, Allowed]),
             (A::DeleteAccount, [Allowed, Hidden, Allowed, Allowed]),
             (A::RevokeLinks, [Allowed, Hidden, Allowed, Allowed]),
-            (A::UseContents, [Allowed, Hidden, Allowed, Hidden]),
         ];
         let account = AccountId::new();
         for (action, expected) in table {
@@ -109,6 +103,5 @@ mod tests {
             role: Role::Member,
         };
         assert_eq!(decide(member, A::ListAccounts, None), Forbidden);
-        assert_eq!(decide(member, A::UseContents, None), Hidden);
     }
 }

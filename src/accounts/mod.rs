@@ -1,10 +1,11 @@
-//! Accounts: who there is.
+//! Accounts.
 //!
-//! A username and an address are each unique without regard to case. Nothing here checks first
-//! and inserts then: the database decides who came first, and is asked afterwards which name
-//! it was.
+//! Usernames and addresses are unique without regard to case. Nothing here checks first and then
+//! inserts: a unique index decides which of two is first, and a query afterwards tells which name
+//! was taken.
 
 mod proof;
+mod search;
 mod store;
 
 use std::sync::Arc;
@@ -16,18 +17,20 @@ use crate::base::ids::AccountId;
 use crate::base::names::{
     Email, Groups, Login, NewPassword, PersonName, Refusal, ReservedNames, Username, personal,
 };
-use crate::base::paging::{self, page};
+use crate::base::paging::page;
 use crate::base::version::Version;
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
-use crate::storage::{AnyConnection, Db, SearchError};
+use crate::storage::{Db, SearchError, Tx};
 pub use proof::{Missing, NotProved, Proved};
+use search::cursor;
+pub use search::{Cursor, Search};
 pub use store::{
     Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
     find_holders, forget, has_administrator, import, list_old_keys, lock, lock_active, renew_keys,
     set_password, update,
 };
 
-/// In one transaction, others wait for which.
+/// In one transaction: other writers wait for it.
 const KINDS_AT_ONCE: i64 = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,18 +42,18 @@ pub struct Account {
     pub role: Role,
     pub groups: Groups,
     pub created_at: UnixSeconds,
-    pub state: State,
+    pub state: AccountState,
     pub version: Version,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum AccountState {
     Active,
-    /// Nobody can sign in to it.
+    /// Signing in to it is refused.
     Disabled,
 }
 
-impl State {
+impl AccountState {
     pub const ALL: [Self; 2] = [Self::Active, Self::Disabled];
 
     pub fn as_str(self) -> &'static str {
@@ -66,7 +69,7 @@ impl State {
 }
 
 impl Account {
-    /// What to call them: the name, else the username, else the address.
+    /// The name to greet the owner by: the name, else the username, else the address.
     pub fn greeting(&self) -> &str {
         [&self.name, &self.username, &self.email]
             .into_iter()
@@ -75,7 +78,7 @@ impl Account {
     }
 }
 
-/// Somebody who would like an account.
+/// An account that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     pub username: Option<Username>,
@@ -94,8 +97,8 @@ pub struct Prepared {
     pub created_at: UnixSeconds,
 }
 
-/// A name that is somebody's already. One is told at a time, so that nobody can try many names
-/// beside one of which they know that it is taken.
+/// A name that another account has. Only one is reported, so that a request with one name that is
+/// known to be taken cannot test another for free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
     Username,
@@ -103,7 +106,7 @@ pub enum Conflict {
 }
 
 impl Conflict {
-    /// As the field is called.
+    /// The name of the field.
     pub fn field(self) -> &'static str {
         match self {
             Self::Username => "username",
@@ -126,7 +129,7 @@ pub enum SignUpError {
     Fault(#[from] Fault),
 }
 
-/// What is to be another way; `None` leaves it as it is, and an inner `None` takes it away.
+/// Changes to an account; `None` keeps a value, and an inner `None` removes it.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     pub username: Option<Option<Username>>,
@@ -134,27 +137,7 @@ pub struct Changes {
     pub name: Option<Option<PersonName>>,
     pub role: Option<Role>,
     pub groups: Option<Groups>,
-    pub state: Option<State>,
-}
-
-/// Which accounts are listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Search {
-    /// A part of a username or an address, without regard to case.
-    pub text: String,
-    pub role: Option<Role>,
-    pub state: Option<State>,
-    pub group: Option<String>,
-}
-
-/// The accounts behind this one, when they are listed from the oldest.
-pub type Cursor = paging::Cursor<UnixSeconds, AccountId>;
-
-fn cursor(account: &Account) -> Cursor {
-    Cursor {
-        value: account.created_at,
-        id: account.id,
-    }
+    pub state: Option<AccountState>,
 }
 
 /// Why an account was not changed.
@@ -162,10 +145,10 @@ fn cursor(account: &Account) -> Cursor {
 pub enum Refused {
     #[error("there is no such account")]
     NoSuchAccount,
-    /// Changed since it was looked at.
+    /// Changed since it was read.
     #[error("the account has changed meanwhile")]
     Stale,
-    /// Nobody could sign in to it any more.
+    /// Without both names, signing in is impossible.
     #[error("an account needs a username or an email address")]
     Nameless,
     #[error("this {} is taken", .0.field())]
@@ -175,14 +158,14 @@ pub enum Refused {
     Reserved(Refusal),
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// Nobody could manage the others any more.
+    /// Without an administrator, accounts cannot be managed.
     #[error("this is the last administrator: make another account an administrator first")]
     LastAdministrator,
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-/// An account with what its password is checked against.
+/// An account with its password hash.
 pub struct Credentials {
     pub account: Account,
     pub hash: PasswordHash,
@@ -206,20 +189,14 @@ impl Accounts {
         }
     }
 
-    /// Makes an account for somebody who signs up.
-    ///
-    /// # Errors
-    /// [`SignUpError`]; when two race for a name, exactly one of them gets it.
+    /// Makes an account by sign-up. Of two at once with one name, exactly one succeeds.
     pub async fn sign_up(&self, new: NewAccount) -> Result<Proved, SignUpError> {
         let prepared = self.prepare_sign_up(new).await?;
         self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
             .await
     }
 
-    /// As [`Accounts::prepare`], for somebody who signs up.
-    ///
-    /// # Errors
-    /// [`SignUpError::Reserved`], or [`SignUpError::Password`].
+    /// As [`Accounts::prepare`], for a sign-up: reserved names are refused.
     pub async fn prepare_sign_up(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
         if let Some(username) = &new.username {
             let checked = self.reserved.check(username);
@@ -228,19 +205,16 @@ impl Accounts {
         self.prepare(new).await
     }
 
-    /// Makes an account for somebody else, as an administrator may: with any name.
-    ///
-    /// # Errors
-    /// As [`Accounts::sign_up`].
+    /// Makes an account as an administrator: with any name.
     pub async fn make(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
         let made = self.add(prepared, move |_| Ok(role), |_, _| Ok(()));
         made.await.map(Proved::into_account)
     }
 
-    /// Before a change that somebody who is no administrator makes to an account of their own.
-    /// Another username or address costs what signing up with it costs, whatever comes of it:
-    /// otherwise this would be the cheap way to find out who has an account.
+    /// Checks a change of the sender's own account, if the sender is not an administrator. A new
+    /// username or address costs as much time as a sign-up, whatever the result: otherwise this
+    /// would be a cheap way to find out which accounts exist.
     ///
     /// # Errors
     /// [`Refused`]; then nothing has changed.
@@ -263,9 +237,6 @@ impl Accounts {
     }
 
     /// Hashes the password: the slow part, outside of any transaction.
-    ///
-    /// # Errors
-    /// [`SignUpError::Password`].
     pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
         let personal = personal(new.username.as_ref(), new.email.as_ref(), new.name.as_ref());
         let hash = self.passwords.hash_strong(&new.password, personal).await?;
@@ -286,8 +257,8 @@ impl Accounts {
     pub async fn add<E>(
         &self,
         prepared: Prepared,
-        before: impl FnOnce(&mut AnyConnection) -> Result<Role, E> + Send + 'static,
-        after: impl FnOnce(&mut AnyConnection, &Account) -> Result<(), E> + Send + 'static,
+        before: impl FnOnce(&mut Tx<'_>) -> Result<Role, E> + Send + 'static,
+        after: impl FnOnce(&mut Tx<'_>, &Account) -> Result<(), E> + Send + 'static,
     ) -> Result<Proved, E>
     where
         E: From<SignUpError> + Send + 'static,
@@ -298,7 +269,7 @@ impl Accounts {
             .write(move |tx| {
                 let role = before(tx).map_err(NotAdded::Refused)?;
                 let id = AccountId::new();
-                let account = store::insert(tx, id, &prepared, role, State::Active)?;
+                let account = store::insert(tx, id, &prepared, role, AccountState::Active)?;
                 after(tx, &account).map_err(NotAdded::Refused)?;
                 let hash = prepared.hash;
                 Ok(Proved::by_password(Credentials { account, hash }))
@@ -319,7 +290,7 @@ impl Accounts {
         }
     }
 
-    /// Who signs in by this name, if anybody does.
+    /// The credentials of the account with this name.
     pub async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {
         self.db
             .read(move |db| store::find_credentials(db, &login))
@@ -332,10 +303,7 @@ impl Accounts {
             .await
     }
 
-    /// Hashes a password that takes the place of another.
-    ///
-    /// # Errors
-    /// As [`Accounts::prepare`].
+    /// Hashes a new password of an existing account.
     pub async fn prepare_password(
         &self,
         account: &Account,
@@ -359,10 +327,7 @@ impl Accounts {
         self.db.read(move |db| store::find(db, id)).await
     }
 
-    /// The accounts that are searched for, the oldest first, and where the next page begins.
-    ///
-    /// # Errors
-    /// [`SearchError`].
+    /// The accounts that match a search, oldest first, and the cursor of the next page.
     pub async fn search(
         &self,
         search: Search,
@@ -394,7 +359,7 @@ impl Accounts {
     }
 
     pub async fn has_administrator(&self) -> Result<bool, Fault> {
-        self.db.read(store::has_administrator).await
+        self.db.read(|db| store::has_administrator(db)).await
     }
 
     /// Tells the hashing which kinds of hashes the accounts have, so that an unknown name takes the
@@ -409,13 +374,14 @@ impl Accounts {
 
     /// Returns how many hashes have no kind yet.
     pub async fn count_password_kinds(&self) -> Result<u64, Fault> {
-        let (kinds, without) = self.db.read(store::count_password_kinds).await?;
+        let counted = self.db.read(|db| store::count_password_kinds(db));
+        let (kinds, without) = counted.await?;
         self.passwords.set_mix(kinds);
         Ok(without)
     }
 
     async fn add_password_kinds(&self) -> Result<(), Fault> {
-        let add = |tx: &mut AnyConnection| store::add_password_kinds(tx, KINDS_AT_ONCE);
+        let add = |tx: &mut Tx<'_>| store::add_password_kinds(tx, KINDS_AT_ONCE);
         while self.db.write(add).await? > 0 {}
         Ok(())
     }

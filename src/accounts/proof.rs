@@ -1,6 +1,6 @@
-//! Proving that an account is one's own, before a session or a link is made for it.
+//! Authentication of an account's owner, before a session or a link is made.
 
-use super::{Account, Accounts, Credentials, State, store};
+use super::{Account, AccountState, Accounts, Credentials, store};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Login, Password, folded};
@@ -10,7 +10,7 @@ use crate::storage::AnyConnection;
 /// The name of a password among the authentication methods (RFC 8176).
 const PASSWORD: &str = "pwd";
 
-/// A complete proof that an account belongs to the sender of a request. Only this room makes one;
+/// A complete proof that an account belongs to the sender of a request. Only this module makes one;
 /// sessions and links start from nothing else. It is good as long as the password hash that was
 /// verified is the account's: see [`super::confirm`].
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Proved {
 /// Why an account was not proved.
 #[derive(Debug, thiserror::Error)]
 pub enum NotProved {
-    /// One answer for every cause: it does not tell who has an account.
+    /// One answer for every cause: it does not tell which accounts exist.
     #[error("the name and the password do not match")]
     Refused,
     #[error(transparent)]
@@ -67,7 +67,7 @@ impl Proved {
         })
     }
 
-    /// The account as it was when it was proved.
+    /// The account at the time of the proof.
     pub fn account(&self) -> &Account {
         &self.account
     }
@@ -88,10 +88,7 @@ impl Proved {
 
 impl Accounts {
     /// Proves an account by name and password. An unknown name takes the time that an account
-    /// takes, whatever kinds of hashes the accounts have.
-    ///
-    /// # Errors
-    /// [`NotProved`].
+    /// takes, for every kind of hash that the accounts have.
     pub async fn prove(&self, login: &str, password: &Password) -> Result<Proved, NotProved> {
         let parsed = Login::parse(login);
         let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
@@ -102,7 +99,7 @@ impl Accounts {
         };
         let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
         let verdict = self.passwords.verify(password, Some(stored)).await?;
-        let found = found.filter(|found| found.account.state == State::Active);
+        let found = found.filter(|found| found.account.state == AccountState::Active);
         let (Verdict::Right | Verdict::RightButOld, Some(mut found)) = (&verdict, found) else {
             return Err(NotProved::Refused);
         };
@@ -113,9 +110,6 @@ impl Accounts {
     }
 
     /// Proves an account again by its password, for the owner of a session.
-    ///
-    /// # Errors
-    /// [`NotProved`].
     pub async fn prove_again(
         &self,
         id: AccountId,
@@ -125,10 +119,7 @@ impl Accounts {
         Ok(Proved::by_password(self.check(found, password).await?))
     }
 
-    /// The credentials, if the password is theirs. Takes as long without credentials.
-    ///
-    /// # Errors
-    /// [`NotProved`].
+    /// The credentials, if the password is right. Without credentials it takes the same time.
     pub async fn check(
         &self,
         found: Option<Credentials>,
@@ -141,7 +132,7 @@ impl Accounts {
         }
     }
 
-    /// Replaces the hash of a password that has been verified by one of today's scheme and cost.
+    /// Replaces the hash of a verified password by one of the current scheme and cost.
     async fn hash_again(
         &self,
         found: Credentials,

@@ -6,24 +6,20 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::search::{INDEX, terms};
 use super::{
-    Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved, Refused, Search,
-    State,
+    Account, AccountState, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved,
+    Refused, Search,
 };
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Groups, Login, PersonName, Username, caseless, folded};
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::passwords::{Kind, PasswordHash};
 use crate::storage::schema::accounts;
 use crate::storage::{self, AnyConnection, Backend, containing, is_taken};
-
-/// Of trigrams, where the database has it.
-const INDEX: &str = "account_search";
-/// So many trigrams begin with a text of one or two characters only if many names have it.
-const MANY_TERMS: usize = 64;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = accounts)]
@@ -50,9 +46,9 @@ impl Row {
                 .ok_or_else(|| Fault::new("an account with an unknown role"))?,
             created_at: self.created_at,
             state: if self.disabled_at.is_some() {
-                State::Disabled
+                AccountState::Disabled
             } else {
-                State::Active
+                AccountState::Active
             },
             groups: Groups::parse(&self.groups)
                 .map_err(|_| Fault::new("an account with damaged groups"))?,
@@ -66,7 +62,7 @@ pub fn insert<E>(
     id: AccountId,
     prepared: &Prepared,
     role: Role,
-    state: State,
+    state: AccountState,
 ) -> Result<Account, NotAdded<E>> {
     let new = prepared;
     let account = Account {
@@ -93,7 +89,7 @@ pub fn insert<E>(
             accounts::password_kind.eq(kind_text(&new.hash)),
             accounts::role.eq(role.as_str()),
             accounts::created_at.eq(new.created_at),
-            accounts::disabled_at.eq((state == State::Disabled).then_some(new.created_at)),
+            accounts::disabled_at.eq((state == AccountState::Disabled).then_some(new.created_at)),
         ))
         .execute(tx)
         .map(|_| account)
@@ -106,14 +102,14 @@ pub fn insert<E>(
         })
 }
 
-/// Inserts an account that comes from elsewhere, with its hash. `false` when one of its names is
-/// somebody's already: PostgreSQL's transaction is lost then, so give up either's.
+/// Inserts an imported account with its hash. `false` when another account has one of its names:
+/// then the transaction has to be rolled back, as PostgreSQL requires.
 pub fn import(
     tx: &mut AnyConnection,
     id: AccountId,
     prepared: &Prepared,
     role: Role,
-    state: State,
+    state: AccountState,
 ) -> Result<bool, Fault> {
     match insert::<Infallible>(tx, id, prepared, role, state) {
         Ok(_) => Ok(true),
@@ -123,7 +119,7 @@ pub fn import(
     }
 }
 
-/// Whose a name is.
+/// The account that has a name.
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = accounts)]
 pub struct Holder {
@@ -132,7 +128,7 @@ pub struct Holder {
     pub email_key: Option<String>,
 }
 
-/// Who has one of these names, given by their keys.
+/// The accounts that have one of these names, given by their keys.
 pub fn find_holders(
     db: &mut AnyConnection,
     username_keys: &[String],
@@ -145,9 +141,8 @@ pub fn find_holders(
         .load(db)?)
 }
 
-/// Asked after a name was refused, by the keys of those that were wanted and not by the account's
-/// own. When the other one has gone in between, both are free, and one is said to be taken all the
-/// same: trying again will do.
+/// Which name was taken, after an insert or update has failed. If the other account was deleted in
+/// between, both names are free and one is reported as taken all the same: a retry succeeds.
 pub fn find_conflict(
     db: &mut AnyConnection,
     username: Option<&Username>,
@@ -172,7 +167,7 @@ pub fn find_conflict(
     })
 }
 
-/// Who signs in by this name, if anybody does.
+/// The credentials of the account with this name.
 pub fn find_credentials(
     db: &mut AnyConnection,
     login: &Login,
@@ -190,7 +185,7 @@ pub fn find_credentials(
             .load(db),
     }?;
     if let Login::Email { old_key, .. } = login {
-        // Whoever kept a key of the old form is found by that spelling alone.
+        // An account with a key of the old form is found by that spelling only.
         found.sort_by_key(|(.., key)| key.as_ref() != Some(old_key));
     }
     credentials(found.into_iter().next().map(|(row, hash, _)| (row, hash)))
@@ -229,9 +224,9 @@ pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fa
     row.map(Row::account).transpose()
 }
 
-/// Whether the account is there; if so, nobody else's hands are on what belongs to it until the
-/// transaction ends, as far as they ask here. An update that changes nothing locks the row in
-/// every database, which `SELECT … FOR UPDATE` does not.
+/// Locks the account's row until the transaction ends; `false` without such an account. Changes to
+/// what belongs to the account take this lock first. An update that changes nothing locks the row
+/// in every database, which `SELECT … FOR UPDATE` does not.
 pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
     let there = accounts::table
         .filter(accounts::id.eq(id.to_string()))
@@ -242,9 +237,9 @@ pub fn lock(tx: &mut AnyConnection, id: AccountId) -> Result<bool, Fault> {
     Ok(locked == 1)
 }
 
-/// The account as it is now, if it is active and its password is still the one that was proved.
-/// Locks it first, as [`lock`]: what is done with the answer is not overtaken by a change of the
-/// account. A transaction that starts, renews or ends sessions begins so, or with [`lock_active`].
+/// Locks the account as [`lock`] does, and reads it; `None` if it is not active or has another
+/// password than the one that was proved. A transaction that starts, renews or ends sessions begins
+/// with this or with [`lock_active`].
 pub fn confirm(tx: &mut AnyConnection, proved: &Proved) -> Result<Option<Account>, Fault> {
     let found = lock_credentials(tx, proved.account().id)?;
     let found = found.filter(|found| found.hash == *proved.hash());
@@ -261,10 +256,10 @@ fn lock_credentials(tx: &mut AnyConnection, id: AccountId) -> Result<Option<Cred
         return Ok(None);
     }
     let found = find_credentials_of(tx, id)?;
-    Ok(found.filter(|found| found.account.state == State::Active))
+    Ok(found.filter(|found| found.account.state == AccountState::Active))
 }
 
-/// The accounts that a search finds, the oldest first.
+/// The accounts that match a search, oldest first.
 pub fn search(
     db: &mut AnyConnection,
     search: &Search,
@@ -282,7 +277,7 @@ pub fn search(
             return load(filtered(db, search, after), limit, db);
         };
         let Some(last) = places.last() else { break };
-        // The index has more than what is searched for: its terms say less than the filters.
+        // The index finds more than matches: its terms say less than the filters.
         let list: Vec<_> = places.iter().map(i64::to_string).collect();
         let mut at_places = format!("place IN ({})", list.join(","));
         let mut others = search.clone();
@@ -298,60 +293,6 @@ pub fn search(
         }
     }
     Ok(found)
-}
-
-/// What an account that is searched for has in the index: one of each list. `None` when all
-/// accounts, or so many that reading them in order finds enough soon, can be meant.
-fn terms(db: &mut AnyConnection, search: &Search) -> Result<Option<Vec<Vec<String>>>, Fault> {
-    let mut all: Vec<Vec<String>> = Vec::new();
-    let (key, shown) = (caseless(&search.text), folded(&search.text));
-    let (of_key, of_shown) = (storage::trigrams(&key), storage::trigrams(&shown));
-    if !of_key.is_empty() && !of_shown.is_empty() {
-        // Either text is meant: what has all terms of one has one of each pair.
-        let pairs = of_key.into_iter().zip(of_shown);
-        all.extend(pairs.map(|(key, shown)| {
-            if key == shown {
-                vec![key]
-            } else {
-                vec![key, shown]
-            }
-        }));
-    } else if !key.is_empty() {
-        let mut terms = Vec::new();
-        let mut starts = [&key, &shown]
-            .map(|text| text.chars().take(3).collect::<String>())
-            .to_vec();
-        starts.dedup();
-        for start in starts {
-            let found = storage::terms_from(db, INDEX, &start, MANY_TERMS)?;
-            terms.extend(found.unwrap_or_default());
-        }
-        if terms.len() < MANY_TERMS {
-            all.push(terms);
-        }
-    }
-    // As the migration that makes the index writes them.
-    let letter = |role: Role| &role.as_str()[..1];
-    match (search.role, search.state) {
-        (None, None) => {}
-        (Some(role), None) => all.push(vec![format!("\u{1}\u{2}{}", letter(role))]),
-        (role, Some(state)) => {
-            let roles = Role::ALL
-                .into_iter()
-                .filter(|one| role.is_none_or(|role| role == *one));
-            let disabled = u8::from(state == State::Disabled);
-            all.push(
-                roles
-                    .map(|role| format!("\u{2}{}{disabled}", letter(role)))
-                    .collect(),
-            );
-        }
-    }
-    if let Some(group) = &search.group {
-        let whole = storage::trigrams(&format!("\u{3}{group}\u{3}"));
-        all.extend(whole.into_iter().map(|one| vec![one]));
-    }
-    Ok((!all.is_empty()).then_some(all))
 }
 
 fn filtered(
@@ -381,8 +322,8 @@ fn filtered(
         query = query.filter(storage::has_word(db, "groups", group.clone()));
     }
     match search.state {
-        Some(State::Active) => query = query.filter(accounts::disabled_at.is_null()),
-        Some(State::Disabled) => query = query.filter(accounts::disabled_at.is_not_null()),
+        Some(AccountState::Active) => query = query.filter(accounts::disabled_at.is_null()),
+        Some(AccountState::Disabled) => query = query.filter(accounts::disabled_at.is_not_null()),
         None => {}
     }
     if let Some(after) = after {
@@ -407,7 +348,7 @@ fn load(
     rows.into_iter().map(Row::account).collect()
 }
 
-/// Whether somebody can manage the others: an administrator who is not disabled.
+/// Whether there is an active administrator.
 pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
     let one: Option<String> = accounts::table
         .filter(accounts::role.eq(Role::Administrator.as_str()))
@@ -419,17 +360,17 @@ pub fn has_administrator(db: &mut AnyConnection) -> Result<bool, Fault> {
     Ok(one.is_some())
 }
 
-/// Changes an account, and gives it as it was and as it is. Whoever is trusted with something
-/// else now has to sign in again: the caller ends their sessions.
+/// Changes an account, and returns it before and after. The caller ends its sessions if its role,
+/// groups or state have changed.
 ///
 /// # Errors
-/// [`Refused`]; then the transaction has to be rolled back. With [`Refused::Taken`] it is not
-/// known yet which name it was.
+/// [`Refused`]; then the transaction has to be rolled back. [`Refused::Taken`] does not say yet
+/// which name was taken.
 pub fn update(
     tx: &mut AnyConnection,
     id: AccountId,
     changes: &Changes,
-    expected: &Expected,
+    expected: &ExpectedVersion,
     now: UnixSeconds,
 ) -> Result<(Account, Account), Refused> {
     let before = load_expected(tx, id, expected)?;
@@ -463,7 +404,7 @@ pub fn update(
             .map_err(taken)?;
     }
     let email = changes.email.as_ref();
-    // One that stays as it is keeps its key, also where that is of the old form.
+    // An address that does not change keeps its key, also one of the old form.
     if let Some(email) = email.filter(|_| before.email != after.email) {
         diesel::update(row.clone())
             .set((
@@ -474,7 +415,7 @@ pub fn update(
             .map_err(taken)?;
         renew_keys(tx)?;
     }
-    let disabled_at = (after.state == State::Disabled).then_some(now);
+    let disabled_at = (after.state == AccountState::Disabled).then_some(now);
     diesel::update(row)
         .set((
             accounts::username.eq(&after.username),
@@ -493,7 +434,7 @@ pub fn update(
 
 fn taken(error: diesel::result::Error) -> Refused {
     if is_taken(&error) {
-        // The caller finds out which.
+        // The caller finds out which name.
         Refused::Taken(Conflict::Username)
     } else {
         Refused::Fault(error.into())
@@ -503,9 +444,9 @@ fn taken(error: diesel::result::Error) -> Refused {
 fn load_expected(
     tx: &mut AnyConnection,
     id: AccountId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Account, Refused> {
-    // Two administrators who demote each other at once must not both succeed.
+    // Of two administrators who demote each other at once, one must fail.
     storage::one_at_a_time(tx)?;
     let account = find(tx, id)?.ok_or(Refused::NoSuchAccount)?;
     if expected.includes(account.version) {
@@ -517,23 +458,19 @@ fn load_expected(
 
 /// After a change to an account that was `before`.
 fn keep_an_administrator(tx: &mut AnyConnection, before: &Account) -> Result<(), Refused> {
-    let managed = before.role == Role::Administrator && before.state == State::Active;
+    let managed = before.role == Role::Administrator && before.state == AccountState::Active;
     if managed && !has_administrator(tx)? {
         return Err(Refused::LastAdministrator);
     }
     Ok(())
 }
 
-/// Takes away all that is known of somebody; their names are free again at once. The bare row
-/// stays until [`forget`], so that every server hears that its sessions have ended. Whoever
-/// calls this ends them.
-///
-/// # Errors
-/// [`Refused`].
+/// Empties an account's row; its names are free at once. The empty row stays until [`forget`], so
+/// that every server reads that its sessions have ended. The caller ends them.
 pub fn delete(
     tx: &mut AnyConnection,
     id: AccountId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
     now: UnixSeconds,
 ) -> Result<(), Refused> {
     let before = load_expected(tx, id, expected)?;
@@ -556,8 +493,8 @@ pub fn delete(
     keep_an_administrator(tx, &before)
 }
 
-/// Takes away the rows of no more than `most` accounts that were deleted before `moment`, and
-/// says how many.
+/// Deletes the rows of at most `most` accounts that were deleted before `moment`, and returns how
+/// many.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<String> = accounts::table
         .select(accounts::id)
@@ -567,7 +504,7 @@ pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<
     Ok(diesel::delete(accounts::table.filter(accounts::id.eq_any(old))).execute(tx)?)
 }
 
-/// Sets a hash that was made of a new password. Whoever calls this ends the sessions.
+/// Sets the hash of a new password. The caller ends the sessions.
 pub fn set_password(
     tx: &mut AnyConnection,
     id: AccountId,
@@ -582,7 +519,7 @@ pub fn set_password(
     Ok(())
 }
 
-/// Whether the old one was still there to be replaced.
+/// Replaces a hash; `false` if it was replaced already.
 pub fn replace_hash(
     tx: &mut AnyConnection,
     id: AccountId,
@@ -602,12 +539,12 @@ pub fn replace_hash(
     Ok(replaced == 1)
 }
 
-/// Empty for a hash that lets nobody in.
+/// Empty for a hash that no password matches.
 fn kind_text(hash: &PasswordHash) -> String {
     hash.kind().map_or(String::new(), |kind| kind.to_string())
 }
 
-/// How many accounts have which kind of hash, and how many hashes were stored without a kind.
+/// The number of accounts for each kind of hash, and of hashes that were stored without a kind.
 pub fn count_password_kinds(db: &mut AnyConnection) -> Result<(Vec<(Kind, u64)>, u64), Fault> {
     let counted: Vec<(Option<String>, i64)> = accounts::table
         .group_by(accounts::password_kind)
@@ -617,7 +554,7 @@ pub fn count_password_kinds(db: &mut AnyConnection) -> Result<(Vec<(Kind, u64)>,
     for (kind, accounts) in counted {
         match kind.as_deref().map(Kind::parse) {
             Some(Some(kind)) => kinds.push((kind, accounts.unsigned_abs())),
-            // Nobody is let in by it, as when the account was deleted.
+            // No password matches it, as after the account was deleted.
             Some(None) => {}
             None => without = accounts.unsigned_abs(),
         }
@@ -625,8 +562,7 @@ pub fn count_password_kinds(db: &mut AnyConnection) -> Result<(Vec<(Kind, u64)>,
     Ok((kinds, without))
 }
 
-/// Stores the kinds of no more than `most` hashes that were stored without one, and says of how
-/// many it did.
+/// Stores the kinds of at most `most` hashes that were stored without one, and returns how many.
 pub fn add_password_kinds(tx: &mut AnyConnection, most: i64) -> Result<usize, Fault> {
     let without: Vec<(String, String)> = accounts::table
         .select((accounts::id, accounts::password_hash))
@@ -641,11 +577,13 @@ pub fn add_password_kinds(tx: &mut AnyConnection, most: i64) -> Result<usize, Fa
     }
     Ok(found)
 }
-/// An account whose key could not be brought to the form of today. Its owner signs in as before,
-/// by the address as it was spelled.
+
+/// An account whose key could not be brought to the current form. Its owner signs in as before, by
+/// the address as it was spelled.
 pub struct OldKey {
     pub account: Account,
-    /// Who has the same address in another spelling; `None` where it is no address any more.
+    /// The account that has the same address in another spelling; `None` if the address is not
+    /// accepted any more.
     pub holder: Option<Account>,
 }
 
@@ -675,10 +613,9 @@ pub fn list_old_keys(db: &mut AnyConnection) -> Result<Vec<OldKey>, Fault> {
     Ok(found)
 }
 
-/// Brings the keys of addresses, and how they are shown, to the form of today, the oldest account
-/// first. Where two accounts turn out to have one address, the one that has its key keeps it, and
-/// the other keeps the key and the spelling that it has: see [`OldKey`]. It costs one query where
-/// there is nothing to do.
+/// Brings the keys and spellings of addresses to the current form, oldest account first. If two
+/// accounts turn out to have one address, the one with the new key keeps it, and the other keeps
+/// its old key and spelling: see [`OldKey`]. One query if there is nothing to do.
 pub fn renew_keys(tx: &mut AnyConnection) -> Result<(), Fault> {
     const BATCH: i64 = 1000;
     let mut after = (i64::MIN, String::new());
@@ -707,7 +644,7 @@ pub fn renew_keys(tx: &mut AnyConnection) -> Result<(), Fault> {
         let mut good = Vec::new();
         for (id, _, shown, key) in rows {
             let new = match shown.as_deref().map(Email::parse) {
-                // Without an address there is no key.
+                // An account without an address has no key.
                 None => {
                     good.push(id);
                     continue;
@@ -720,7 +657,7 @@ pub fn renew_keys(tx: &mut AnyConnection) -> Result<(), Fault> {
                 good.push(id);
                 continue;
             }
-            // By the new key, and by the one that somebody has who kept the other spelling.
+            // By the new key, and by the old key of an account that kept the other spelling.
             let keys = [new.key(), Email::old_key(new.as_str())];
             let holders = find_holders(tx, &[], &keys)?;
             let is_other = |holder: &Holder| holder.id != id;

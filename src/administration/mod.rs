@@ -1,39 +1,35 @@
-//! Changes to accounts, and what they end.
+//! Changes to accounts, and the sessions that they end.
 //!
-//! A token says what an account may do, so an account that may do something else has to sign in
-//! again: a new role, group or state ends the account's sessions in the same transaction.
-//! A new name does not: the next token has it.
+//! Tokens contain role and groups, so a new role, group or state ends the account's sessions in the
+//! same transaction. A new name does not: the next token has it.
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
-use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::files;
 use crate::sessions::{self, EndReason, Ended, Sessions};
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{Db, Tx};
 
 #[derive(Clone)]
 pub struct Administration {
     db: Db,
-    clock: Clock,
     accounts: Accounts,
     sessions: Sessions,
 }
 
 impl Administration {
-    pub fn new(db: Db, clock: Clock, accounts: Accounts, sessions: Sessions) -> Self {
+    pub fn new(db: Db, accounts: Accounts, sessions: Sessions) -> Self {
         Self {
             db,
-            clock,
             accounts,
             sessions,
         }
     }
 
-    /// As [`Administration::update`], by an account with this role: one that is not an
-    /// administrator changes itself, and is held to [`Accounts::admit_own`].
+    /// As [`Administration::update`], by an account with this role. If it is not an administrator,
+    /// it changes itself, and [`Accounts::admit_own`] applies.
     ///
     /// # Errors
     /// [`Refused`]; then nothing has changed.
@@ -42,7 +38,7 @@ impl Administration {
         role: Role,
         id: AccountId,
         changes: Changes,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<Account, Refused> {
         if role != Role::Administrator {
             self.accounts.admit_own(id, &changes).await?;
@@ -56,19 +52,19 @@ impl Administration {
         &self,
         id: AccountId,
         changes: Changes,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<Account, Refused> {
-        let (clock, asked) = (self.clock.clone(), changes.clone());
+        let asked = changes.clone();
         let updated = self
             .db
-            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected, clock.now()))
+            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected))
             .await;
         match updated {
             Ok((account, ended)) => {
-                self.sessions.hear(ended);
+                self.sessions.announce(ended);
                 Ok(account)
             }
-            // Asked in a transaction of its own: what was refused has ended the first one.
+            // In a transaction of its own: the failed update has ended the first one.
             Err(Refused::Taken(_)) => {
                 let conflict = self.db.read(move |db| {
                     let username = changes.username.as_ref().and_then(Option::as_ref);
@@ -84,34 +80,33 @@ impl Administration {
 
     /// # Errors
     /// [`Refused`]; then nothing has changed.
-    pub async fn delete(&self, id: AccountId, expected: Expected) -> Result<(), Refused> {
-        let clock = self.clock.clone();
+    pub async fn delete(&self, id: AccountId, expected: ExpectedVersion) -> Result<(), Refused> {
         let ended = self
             .db
-            .write_on_full_disk(move |tx| delete(tx, id, &expected, clock.now()))
+            .write_on_full_disk(move |tx| delete(tx, id, &expected))
             .await?;
-        self.sessions.hear(ended);
+        self.sessions.announce(ended);
         Ok(())
     }
 }
 
-/// In the caller's transaction; a caller that serves must tell its sessions what has ended.
+/// In the caller's transaction; a server must announce what has ended.
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
 pub fn update(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     id: AccountId,
     changes: &Changes,
-    expected: &Expected,
-    now: UnixSeconds,
+    expected: &ExpectedVersion,
 ) -> Result<(Account, Ended), Refused> {
+    let now = tx.now();
     let (before, after) = accounts::update(tx, id, changes, expected, now)?;
     let trusted = |account: &Account| (account.role, account.state, account.groups.clone());
     let ended = if trusted(&before) == trusted(&after) {
-        Ended::nothing()
+        Ended::none()
     } else {
-        sessions::end_all(tx, id, None, now, EndReason::Account)?
+        sessions::end_all(tx, id, None, EndReason::Account)?
     };
     Ok((after, ended))
 }
@@ -121,18 +116,18 @@ pub fn update(
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
 pub fn delete(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     id: AccountId,
-    expected: &Expected,
-    now: UnixSeconds,
+    expected: &ExpectedVersion,
 ) -> Result<Ended, Refused> {
+    let now = tx.now();
     accounts::delete(tx, id, expected, now)?;
     files::delete_all(tx, id, now)?;
-    sessions::end_all(tx, id, None, now, EndReason::Account).map_err(Refused::Fault)
+    sessions::end_all(tx, id, None, EndReason::Account).map_err(Refused::Fault)
 }
 
 impl From<Refused> for Fault {
-    /// For a command, which has one way to say that something went wrong.
+    /// For commands, whose errors are all faults.
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Fault(fault) => fault,

@@ -41,9 +41,6 @@ impl From<TcpListener> for Listening {
 
 impl Listening {
     /// Listens on every address of a name that this machine has, or on a Unix socket.
-    ///
-    /// # Errors
-    /// When it cannot, with what can be done about it.
     pub fn start(listen: &Listen) -> Result<Self, Fault> {
         match listen {
             Listen::Tcp { host, port } => {
@@ -86,10 +83,7 @@ impl Listening {
     }
 }
 
-/// Every address of a name, each once.
-///
-/// # Errors
-/// When the name is not known.
+/// The addresses of a name, without duplicates.
 pub fn resolved(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
     let found = (host, port).to_socket_addrs();
     let found = found
@@ -114,7 +108,7 @@ fn bind_all(addresses: Vec<SocketAddr>) -> Result<Vec<TcpListener>, (SocketAddr,
     let mut bound: Vec<TcpListener> = Vec::new();
     let mut missing = None;
     for mut address in addresses {
-        // Port 0 stands for a free one, the same for all.
+        // Port 0 means a free port, the same for all addresses.
         let first = bound.first().and_then(|first| first.local_addr().ok());
         if let Some(first) = first {
             address.set_port(first.port());
@@ -192,12 +186,12 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), Fault> {
         let what = format!("cannot listen in the folder {}", above.display());
         Fault::caused(what, error)
     })?;
-    // Of several servers that start at once, one looks and puts its socket there at a time. The
+    // Servers that start at once take turns to check the path and to put their socket there. The
     // lock ends with the file.
     rustix::fs::flock(&folder, FlockOperation::LockExclusive)
         .map_err(|error| failed(error.into()))?;
     clear_stale(path)?;
-    // In place with its mode at once: nobody connects before that is right.
+    // Put in place with its final mode, so that no client connects before.
     let draft = above.join(format!(".{}", &KeyId::new().to_string()[..8]));
     let bound = UnixListener::bind(&draft).and_then(|listener| {
         fs::set_permissions(&draft, fs::Permissions::from_mode(SOCKET_MODE))?;
@@ -212,8 +206,7 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), Fault> {
     Ok((listener, SocketFile { path, id }))
 }
 
-/// Removes the socket of a server that has gone; never one where somebody listens, nor any other
-/// file.
+/// Removes the socket of a server that was killed; never a socket in use, nor any other file.
 fn clear_stale(path: &Path) -> Result<(), Fault> {
     let refused = |why: &str| {
         Err(Fault::new(format!(
@@ -237,11 +230,11 @@ fn clear_stale(path: &Path) -> Result<(), Fault> {
     }
 }
 
-/// Lets no new connection begin, and keeps those that have: a connection that is in the queue of
-/// a socket when that is closed would be reset. Whoever tries to connect meanwhile tries again a
-/// second later, and reaches the next server or is refused.
+/// Drops what would begin a new connection, and keeps those that have begun: a connection in the
+/// queue of a socket is reset when the socket is closed. The client's kernel tries again a second
+/// later, and reaches the next server or is refused.
 #[cfg(target_os = "linux")]
-pub fn take_nobody_new(listener: &TcpListener) -> io::Result<()> {
+pub fn drop_new_connections(listener: &TcpListener) -> io::Result<()> {
     use socket2::{SockFilter, SockRef};
 
     const FLAGS_OF_TCP: u32 = 13;
@@ -258,6 +251,6 @@ pub fn take_nobody_new(listener: &TcpListener) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub fn take_nobody_new(_: &TcpListener) -> io::Result<()> {
+pub fn drop_new_connections(_: &TcpListener) -> io::Result<()> {
     Ok(())
 }

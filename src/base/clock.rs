@@ -8,13 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub type UnixSeconds = i64;
 
 /// How far the clock of another server of the same database may be ahead of ours: its tokens are
-/// good here at once. Applies to when something began, never to when it ends.
+/// accepted here at once. Applies to the beginning of a validity, never to its end.
 pub const CLOCKS_APART_SECONDS: i64 = 10;
 
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
-    /// Stands still until it is set; for tests.
+    /// Does not move until it is set; for tests.
     Fixed(Arc<AtomicI64>),
 }
 
@@ -64,7 +64,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// `2026-11-22T01:18:18Z`, as `<time datetime>` and RFC 3339 want it.
+/// `2026-11-22T01:18:18Z`, the format of `<time datetime>` and RFC 3339.
 pub fn rfc3339(at: UnixSeconds) -> String {
     let (date, time) = parts(at);
     let mut text = String::with_capacity(20);
@@ -190,7 +190,7 @@ pub fn for_reading(at: UnixSeconds) -> String {
     text
 }
 
-/// `22 November 2026, 01:18:18 UTC`, for what ends within minutes.
+/// `22 November 2026, 01:18:18 UTC`, for times within minutes.
 pub fn for_reading_to_the_second(at: UnixSeconds) -> String {
     let (_, time) = parts(at);
     let seconds = format!(":{:02} UTC", time.second());

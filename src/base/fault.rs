@@ -1,11 +1,11 @@
-//! What went wrong on our side: nobody can react to it, so it is kept whole and logged once.
+//! Errors on our side. No caller can handle them, so they are kept whole and logged once.
 
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 
-/// An error with its source and the place where it was met. What it prints is for the
-/// operator's log, never for the person at the page. A function that asks the database returns one
+/// An error with its source and the place where it was met. Its text is for the log, never for a
+/// page. A function that asks the database returns one
 /// when the database is unavailable; its documentation does not repeat that.
 pub struct Fault {
     what: String,
@@ -17,10 +17,9 @@ pub struct Fault {
 /// What a fault means for the request that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Doorward or its installation is wrong.
+    /// A bug, or a wrong installation.
     Ours,
-    /// Something that is needed is unavailable, but may be available in a minute. Nothing was
-    /// changed.
+    /// A dependency is unavailable, but may be available in a minute. Nothing was changed.
     Unavailable,
     /// As [`Kind::Unavailable`], but a change was under way and may have been made.
     OutcomeUnknown,
@@ -50,9 +49,12 @@ impl Fault {
         }
     }
 
-    /// Of something that is needed and cannot be had now, but may be in a minute.
+    /// For a dependency that is unavailable now, but may be available in a minute.
     #[track_caller]
-    pub fn away(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn unavailable(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
         Self::caused(what, source).of(Kind::Unavailable)
     }
 

@@ -64,8 +64,8 @@ id!(
     KeyId
 );
 
-/// The number of a request, for the log and for whoever asks about it. Unlike the others it
-/// protects nothing, so it may be counted: the same prefix for each request of one process.
+/// The number of a request, for the log and for questions about it. Unlike the other ids it
+/// protects nothing, so it is a counter behind the same prefix for each request of one process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestId(u64, u64);
 
@@ -75,7 +75,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Gives out request ids without asking the operating system for each.
+/// Makes request ids without a system call for each.
 #[derive(Debug)]
 pub struct RequestIds {
     process: u64,

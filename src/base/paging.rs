@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a list goes on: behind what it has with this value, by which it is sorted, and this id.
+/// Continues a list after the item with this value, by which the list is sorted, and this id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor<V, I> {
     pub value: V,
@@ -11,7 +11,7 @@ pub struct Cursor<V, I> {
 }
 
 impl<V: FromStr, I: FromStr> Cursor<V, I> {
-    /// What [`fmt::Display`] wrote.
+    /// Reads what [`fmt::Display`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let (id, value) = text.split_once('.')?;
         Some(Self {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 
 /// # Panics
-/// When the operating system has no randomness to give: nothing here may go on without.
+/// When the operating system has no randomness: nothing here may go on without.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");

@@ -36,12 +36,12 @@ impl Purpose {
     }
 }
 
-/// 32 bytes or more that everything keyed in this instance hangs on.
+/// 32 bytes or more, from which every key of this instance is derived.
 #[derive(Clone)]
 pub struct InstanceSecret(Zeroizing<Vec<u8>>);
 
 impl InstanceSecret {
-    /// From base64 (standard alphabet); `None` when it is not that, or shorter than 32 bytes.
+    /// From base64 (standard alphabet); `None` for other text, or less than 32 bytes.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
         (bytes.len() >= SECRET_MIN_BYTES).then_some(Self(bytes))
@@ -53,7 +53,7 @@ impl InstanceSecret {
         ))
     }
 
-    /// For writing it to its file, and for nothing else.
+    /// For the file of the secret only.
     pub fn to_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(&*self.0))
     }

@@ -1,16 +1,16 @@
-//! Versions of a row: each change counts one on.
+//! Versions of a row: every change adds one.
 
 pub type Version = i64;
 
-/// Which version of a row a change is meant for.
+/// The versions of a row that a change applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// Whatever it is by now: the last to write wins.
+pub enum ExpectedVersion {
+    /// Any version: the last write wins.
     Any,
     OneOf(Vec<Version>),
 }
 
-impl Expected {
+impl ExpectedVersion {
     pub fn includes(&self, version: Version) -> bool {
         match self {
             Self::Any => true,

@@ -63,7 +63,7 @@ impl Folder {
 
     pub async fn delete(&self, id: FileId) -> io::Result<()> {
         let file = self.path.join(path(id).as_ref());
-        // What was being written when its server was killed has a number behind its name.
+        // A file that was being written when its server was killed has a number after its name.
         let draft = self.path.join(format!("{}#1", path(id)));
         blocking(move || {
             for file in [draft, file] {
@@ -84,8 +84,8 @@ impl Folder {
     }
 }
 
-/// Opened anew for each piece: a file that is deleted while somebody downloads it, or only holds
-/// the connection, takes no room any more.
+/// Opened anew for each piece, so that a file that is deleted during a download takes no space any
+/// more.
 fn in_pieces(file: PathBuf, range: Range<u64>) -> Content {
     stream::try_unfold(range, move |range| {
         let file = file.clone();
@@ -95,7 +95,7 @@ fn in_pieces(file: PathBuf, range: Range<u64>) -> Content {
             }
             let end = range.end.min(range.start + READ_BYTES);
             let piece = blocking(move || read_piece(file, range.start..end)).await;
-            let piece = piece.map_err(|error| Fault::away("the store", error))?;
+            let piece = piece.map_err(|error| Fault::unavailable("the store", error))?;
             Ok(Some((piece, end..range.end)))
         }
     })

@@ -1,7 +1,7 @@
 //! Streams of bytes under an id, in a folder or in an S3-compatible store.
 //!
-//! Knows nobody's names: where something lies is made from its id alone. What has been written
-//! and finished survives a loss of power; what has not is taken away by `Blobs::delete`.
+//! Knows no file names: the place of an object follows from its id alone. A finished object
+//! survives a loss of power; an unfinished one is deleted by `Blobs::delete`.
 
 mod folder;
 #[cfg(feature = "s3")]
@@ -32,12 +32,12 @@ pub enum Blobs {
     S3(s3::Bucket),
 }
 
-/// Why something was not written or read.
+/// Why an object was not written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     #[error("the store is full")]
     Full,
-    /// The store has not said what became of it: it may still arrive, after it was deleted.
+    /// The store did not acknowledge the write: it may still arrive, after it was deleted.
     #[error("{0}")]
     Unsure(Fault),
     #[error(transparent)]
@@ -46,7 +46,7 @@ pub enum BlobError {
 
 pub type Content = BoxStream<'static, Result<Bytes, Fault>>;
 
-/// Something on its way into the store.
+/// An object that is being written.
 pub enum Writer {
     Folder(WriteMultipart),
     #[cfg(feature = "s3")]
@@ -57,7 +57,7 @@ impl Blobs {
     /// Makes the folder if it is missing.
     ///
     /// # Errors
-    /// When the folder cannot be made, or the build does not know such a store.
+    /// When the folder cannot be made, or the build does not support the store.
     pub fn open(config: &StoreConfig) -> Result<Self, Fault> {
         match config {
             StoreConfig::Folder(folder) => match folder::Folder::open(folder.clone()) {
@@ -78,8 +78,6 @@ impl Blobs {
         }
     }
 
-    /// # Errors
-    /// [`BlobError`].
     pub async fn write(&self, id: FileId) -> Result<Writer, BlobError> {
         Ok(match self {
             Self::Folder(folder) => Writer::Folder(folder.write(id).await?),
@@ -88,54 +86,44 @@ impl Blobs {
         })
     }
 
-    /// A part of what is there, in pieces.
-    ///
-    /// # Errors
-    /// When the store is unavailable, or has lost it.
+    /// A range of an object, in pieces.
     pub async fn read(&self, id: FileId, range: Range<u64>) -> Result<Content, Fault> {
         if range.is_empty() {
             return Ok(stream::empty().boxed());
         }
         match self {
-            Self::Folder(folder) => folder.read(id, range).await.map_err(away),
+            Self::Folder(folder) => folder.read(id, range).await.map_err(unavailable),
             #[cfg(feature = "s3")]
-            Self::S3(bucket) => bucket.read(id, range).await.map_err(away),
+            Self::S3(bucket) => bucket.read(id, range).await.map_err(unavailable),
         }
     }
 
-    /// Whether so many bytes of its disk are free, as far as the store has one of its own.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
+    /// Whether so many bytes are free on the disk of a folder; `true` for S3.
     pub fn has_room(&self, bytes: i64) -> Result<bool, Fault> {
         match self {
             Self::Folder(folder) => {
                 let free = folder.has_room(u64::try_from(bytes).unwrap_or_default());
-                free.map_err(away)
+                free.map_err(unavailable)
             }
             #[cfg(feature = "s3")]
             Self::S3(_) => Ok(true),
         }
     }
 
-    /// Takes away what was written, which is no more than so many bytes, finished or not. What is
-    /// not there is gone already.
-    ///
-    /// # Errors
-    /// When the store is unavailable.
+    /// Deletes an object of at most so many bytes, finished or not. Succeeds if it does not exist.
     #[cfg_attr(not(feature = "s3"), expect(unused_variables))]
     pub async fn delete(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
         match self {
-            Self::Folder(folder) => folder.delete(id).await.map_err(away),
+            Self::Folder(folder) => folder.delete(id).await.map_err(unavailable),
             #[cfg(feature = "s3")]
             Self::S3(bucket) => {
                 let bytes = u64::try_from(bytes).unwrap_or_default();
-                bucket.delete(id, bytes).await.map_err(away)
+                bucket.delete(id, bytes).await.map_err(unavailable)
             }
         }
     }
 
-    /// Whether the store is known not to respond: then it is no use to ask it.
+    /// Whether the store does not respond.
     pub fn is_silent(&self) -> bool {
         match self {
             Self::Folder(_) => false,
@@ -144,10 +132,7 @@ impl Blobs {
         }
     }
 
-    /// Whether the store answers.
-    ///
-    /// # Errors
-    /// When it does not.
+    /// Fails if the store does not answer.
     pub async fn check(&self) -> Result<(), Fault> {
         let store: &dyn ObjectStore = match self {
             Self::Folder(folder) => folder.store(),
@@ -156,16 +141,13 @@ impl Blobs {
         };
         match store.head(&path(FileId::new())).await {
             Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(away(error)),
+            Err(error) => Err(unavailable(error)),
         }
     }
 }
 
 impl Writer {
-    /// Waits while the store has enough to do.
-    ///
-    /// # Errors
-    /// [`BlobError`].
+    /// Waits while the store is behind.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
         match self {
             Self::Folder(parts) => {
@@ -179,7 +161,7 @@ impl Writer {
     }
 
     /// # Errors
-    /// [`BlobError`]; then what was written is still to be deleted.
+    /// [`BlobError`]; then the caller deletes the object.
     pub async fn finish(self) -> Result<(), BlobError> {
         match self {
             Self::Folder(parts) => parts.finish().await.map(drop)?,
@@ -189,14 +171,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Returns when nothing of it is on its way any more, so that it can be deleted.
-    ///
-    /// # Errors
-    /// [`BlobError::Unsure`].
+    /// Returns when no write is on its way any more, so that the object can be deleted.
     pub async fn give_up(self) -> Result<(), BlobError> {
         match self {
             Self::Folder(parts) => {
-                // What is left of it is on our own disk.
+                // The rest of it is on our own disk.
                 parts.abort().await.ok();
                 Ok(())
             }
@@ -206,19 +185,19 @@ impl Writer {
     }
 }
 
-/// Two letters of the id are a folder, so that none gets too large to look into.
+/// Two letters of the id are a folder, so that no folder gets too large.
 fn path(id: FileId) -> Path {
     let id = id.to_string();
     Path::from(format!("{}/{id}", &id[..2]))
 }
 
-fn away(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
-    Fault::away("the store", error)
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
+    Fault::unavailable("the store", error)
 }
 
 #[cfg(feature = "s3")]
 fn unsure(error: Error) -> BlobError {
-    BlobError::Unsure(away(error))
+    BlobError::Unsure(unavailable(error))
 }
 
 impl From<Error> for BlobError {
@@ -231,6 +210,6 @@ impl From<Error> for BlobError {
             }
             cause = error.source();
         }
-        Self::Fault(away(error))
+        Self::Fault(unavailable(error))
     }
 }

@@ -1,8 +1,8 @@
 //! An S3-compatible store.
 //!
-//! A file lies there in pieces, each an object of its own whose name is known before it is
-//! written. S3's own way of writing in parts gives them an id when it begins: a server killed
-//! before it has noted that leaves something behind that nobody can name.
+//! A file is stored in pieces, each an object whose name is known before it is written. A multipart
+//! upload of S3 gets its id when it begins: a server that is killed before it has stored the id
+//! leaves parts behind that cannot be found.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
 use super::watched::{Connector, Health};
-use super::{Content, PARTS_AT_ONCE, away, path};
+use super::{Content, PARTS_AT_ONCE, path, unavailable};
 use crate::base::ids::FileId;
 use crate::config::S3Config;
 
@@ -77,7 +77,7 @@ impl Bucket {
         let others = stream::iter(pieces)
             .then(move |piece| read_piece(store.clone(), id, piece))
             .try_flatten();
-        Ok(first.chain(others).map_err(away).boxed())
+        Ok(first.chain(others).map_err(unavailable).boxed())
     }
 
     /// At most so many bytes were written.
@@ -141,8 +141,8 @@ impl Pieces {
         done.and(self.settle().await)
     }
 
-    /// Waits for what is on its way: a piece whose sender has gone away can still arrive, behind
-    /// the back of whoever deletes it.
+    /// Waits for writes on their way: a piece can still arrive after its request was dropped, and
+    /// after it was deleted.
     pub async fn settle(mut self) -> Result<()> {
         let mut all = Ok(());
         while let Some(sent) = self.on_their_way.join_next().await {

@@ -20,7 +20,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::base::fault::Fault;
 
-/// A store that is unavailable is not waited for much longer than a person would.
+/// For a connection to the store: about as long as a person waits.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const PROBED_EVERY: Duration = Duration::from_secs(1);
 
@@ -86,7 +86,7 @@ impl Watched {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         if self.health.is_silent() {
             let silent = Fault::new("the store does not respond");
-            // Not to be tried again by whoever asked.
+            // A kind that the caller does not retry.
             return Err(HttpError::new(HttpErrorKind::Unknown, silent));
         }
         let url = request.uri().to_string();
@@ -124,7 +124,7 @@ impl Watched {
         Ok(answer.map(|body| HttpResponseBody::new(Received::new(body, within))))
     }
 
-    /// Until the store responds, whatever it says.
+    /// Until the store responds, with any status.
     fn fall_silent(&self, url: String) {
         if self.health.0.swap(true, Ordering::Relaxed) {
             return;
@@ -163,7 +163,7 @@ fn http_error(error: reqwest::Error) -> HttpError {
     } else {
         HttpErrorKind::Interrupted
     };
-    // The address says what is stored, and is said by whoever asked.
+    // The URL names the object, and the caller reports it.
     HttpError::new(kind, error.without_url())
 }
 
@@ -171,7 +171,7 @@ fn late(elapsed: tokio::time::error::Elapsed) -> HttpError {
     HttpError::new(HttpErrorKind::Timeout, elapsed)
 }
 
-/// What is sent, and says so piece by piece.
+/// The body of a request, which reports its progress.
 struct Sent {
     body: HttpRequestBody,
     moved: watch::Sender<()>,
@@ -198,7 +198,7 @@ impl Body for Sent {
     }
 }
 
-/// What is received, as long as something comes.
+/// The body of a response, which fails when nothing is received for a while.
 struct Received {
     body: reqwest::Body,
     within: Duration,

@@ -7,21 +7,21 @@ use clap::{ArgGroup, Subcommand};
 use super::{confirmed, say, wait};
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, Changes, Conflict, NewAccount, Refused, Search, SignUpError, State,
+    self, Account, AccountState, Changes, Conflict, NewAccount, Refused, Search, SignUpError,
 };
 use crate::administration;
-use crate::app::Ground;
-use crate::base::clock::{Clock, UnixSeconds, rfc3339};
+use crate::app::Services;
+use crate::base::clock::{Clock, rfc3339};
 use crate::base::fault::Fault;
 use crate::base::names::{
     Email, Groups, Login, NewPassword, PersonName, Refusal, Username, within_sentence,
 };
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::config::Config;
 use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
 use crate::shares;
-use crate::storage::AnyConnection;
+use crate::storage::Tx;
 use crate::tokens::Tokens;
 
 /// Accounts that are read at once.
@@ -135,7 +135,7 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 pub fn run(command: Command, config: Config) -> Result<(), Fault> {
-    let ground = Ground::prepare(config, Clock::System)?;
+    let services = Services::prepare(config, Clock::System)?;
     match command {
         Command::Add {
             username,
@@ -144,8 +144,8 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             administrator,
         } => {
             // A hash under another secret than the server's could never be verified.
-            wait(Tokens::check_secret(&ground.db, &ground.secret))?;
-            let min_length = ground.config.passwords.min_length;
+            wait(Tokens::check_secret(&services.db, &services.secret))?;
+            let min_length = services.config.passwords.min_length;
             let new = NewAccount {
                 username: username
                     .map(|text| given(Username::parse(&text)))
@@ -159,7 +159,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             } else {
                 Role::Member
             };
-            let account = wait(async { ground.accounts.make(new, role).await.map_err(words) })?;
+            let account = wait(async { services.accounts.make(new, role).await.map_err(words) })?;
             say(format_args!(
                 "Added {} ({}), {}.",
                 account.greeting(),
@@ -175,7 +175,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             wait(async {
                 let mut after = None;
                 loop {
-                    let page = ground.accounts.list(search.clone(), after, PAGE);
+                    let page = services.accounts.list(search.clone(), after, PAGE);
                     let (accounts, next) = page.await?;
                     accounts.into_iter().for_each(print);
                     if next.is_none() {
@@ -186,27 +186,19 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             })?;
         }
         Command::Password { who } => {
-            wait(Tokens::check_secret(&ground.db, &ground.secret))?;
-            let account = find(&ground, &who)?;
-            let min_length = ground.config.passwords.min_length;
+            wait(Tokens::check_secret(&services.db, &services.secret))?;
+            let account = find(&services, &who)?;
+            let min_length = services.config.passwords.min_length;
             let new = given(NewPassword::parse(&read_password()?, min_length))?;
             let hash = wait(async {
-                let hash = ground.accounts.prepare_password(&account, &new).await;
+                let hash = services.accounts.prepare_password(&account, &new).await;
                 hash.map_err(|error| words(SignUpError::Password(error)))
             })?;
             let id = account.id;
-            change(
-                &ground,
-                &account,
-                "has a new password now",
-                move |tx, now| {
-                    accounts::set_password(tx, id, &hash)?;
-                    Ok(
-                        sessions::end_all(tx, id, None, now, EndReason::PasswordChanged)
-                            .map(drop)?,
-                    )
-                },
-            )?;
+            change(&services, &account, "has a new password now", move |tx| {
+                accounts::set_password(tx, id, &hash)?;
+                Ok(sessions::end_all(tx, id, None, EndReason::PasswordChanged).map(drop)?)
+            })?;
         }
         Command::Rename {
             who,
@@ -220,7 +212,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 name: renamed(name, PersonName::parse)?,
                 ..Changes::default()
             };
-            rename(&ground, &who, changes)?;
+            rename(&services, &who, changes)?;
         }
         Command::Role { who, role } => {
             let changes = Changes {
@@ -231,7 +223,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 Role::Administrator => "is an administrator now",
                 Role::Member => "is a member now",
             };
-            update(&ground, &who, changes, done)?;
+            update(&services, &who, changes, done)?;
         }
         Command::Groups { who, groups } => {
             let groups = given(Groups::parse(&groups.join(" ")))?;
@@ -244,24 +236,24 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 groups: Some(groups),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, &done)?;
+            update(&services, &who, changes, &done)?;
         }
         Command::Disable { who } => {
             let changes = Changes {
-                state: Some(State::Disabled),
+                state: Some(AccountState::Disabled),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "is disabled now")?;
+            update(&services, &who, changes, "is disabled now")?;
         }
         Command::Enable { who } => {
             let changes = Changes {
-                state: Some(State::Active),
+                state: Some(AccountState::Active),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "is active now")?;
+            update(&services, &who, changes, "is active now")?;
         }
         Command::Delete { who, yes } => {
-            let account = find(&ground, &who)?;
+            let account = find(&services, &who)?;
             let name = account.greeting();
             if !yes
                 && !confirmed(&format!(
@@ -271,28 +263,24 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 return Err(Fault::new("nothing was deleted"));
             }
             let id = account.id;
-            change(&ground, &account, "is deleted", move |tx, now| {
-                administration::delete(tx, id, &Expected::Any, now).map(drop)
+            change(&services, &account, "is deleted", move |tx| {
+                administration::delete(tx, id, &ExpectedVersion::Any).map(drop)
             })?;
         }
-        Command::SignOut { who: None, .. } => sign_all_out(&ground)?,
+        Command::SignOut { who: None, .. } => sign_all_out(&services)?,
         Command::SignOut { who: Some(who), .. } => {
-            let account = find(&ground, &who)?;
+            let account = find(&services, &who)?;
             let id = account.id;
-            change(
-                &ground,
-                &account,
-                "is signed out everywhere",
-                move |tx, now| {
-                    Ok(sessions::end_all(tx, id, None, now, EndReason::Account).map(drop)?)
-                },
-            )?;
+            change(&services, &account, "is signed out everywhere", move |tx| {
+                Ok(sessions::end_all(tx, id, None, EndReason::Account).map(drop)?)
+            })?;
         }
         Command::RevokeLinks { who } => {
-            let account = find(&ground, &who)?;
+            let account = find(&services, &who)?;
             let id = account.id;
             let done = "has no open links to files now";
-            change(&ground, &account, done, move |tx, now| {
+            change(&services, &account, done, move |tx| {
+                let now = tx.now();
                 Ok(shares::revoke_all(tx, id, now).map(drop)?)
             })?;
         }
@@ -327,20 +315,20 @@ fn renamed<T>(
     }
 }
 
-fn update(ground: &Ground, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {
-    let account = find(ground, who)?;
+fn update(services: &Services, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {
+    let account = find(services, who)?;
     let id = account.id;
-    change(ground, &account, done, move |tx, now| {
-        administration::update(tx, id, &changes, &Expected::Any, now).map(drop)
+    change(services, &account, done, move |tx| {
+        administration::update(tx, id, &changes, &ExpectedVersion::Any).map(drop)
     })
 }
 
 /// Prints what it has changed.
-fn rename(ground: &Ground, who: &str, changes: Changes) -> Result<(), Fault> {
-    let before = find(ground, who)?;
-    let (now, id) = (ground.clock.now(), before.id);
-    let renamed = ground.db.write_on_full_disk(move |tx| {
-        administration::update(tx, id, &changes, &Expected::Any, now).map(|(after, _)| after)
+fn rename(services: &Services, who: &str, changes: Changes) -> Result<(), Fault> {
+    let before = find(services, who)?;
+    let id = before.id;
+    let renamed = services.db.write_on_full_disk(move |tx| {
+        administration::update(tx, id, &changes, &ExpectedVersion::Any).map(|(after, _)| after)
     });
     let after = wait(async { Ok(renamed.await?) })?;
     let mut is_changed = false;
@@ -364,10 +352,10 @@ fn rename(ground: &Ground, who: &str, changes: Changes) -> Result<(), Fault> {
     Ok(())
 }
 
-fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
+fn find(services: &Services, who: &str) -> Result<Account, Fault> {
     let login = Login::parse(who);
     let found = match login {
-        Some(login) => wait(ground.accounts.find_credentials(login))?,
+        Some(login) => wait(services.accounts.find_credentials(login))?,
         None => None,
     };
     found
@@ -375,14 +363,13 @@ fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
         .ok_or_else(|| Fault::new("there is no account with this username or email address"))
 }
 
-fn sign_all_out(ground: &Ground) -> Result<(), Fault> {
-    let now = ground.clock.now();
+fn sign_all_out(services: &Services) -> Result<(), Fault> {
     let ended = wait(async {
         let mut ended = 0;
         loop {
-            let some = ground
+            let some = services
                 .db
-                .write_on_full_disk(move |tx| sessions::end_everywhere(tx, now))
+                .write_on_full_disk(sessions::end_everywhere)
                 .await?;
             ended += some;
             // People may go on signing in: the last batch is one that is not full.
@@ -400,20 +387,18 @@ fn sign_all_out(ground: &Ground) -> Result<(), Fault> {
 
 /// Running servers see within a second what it has ended: they read it in the table.
 fn change(
-    ground: &Ground,
+    services: &Services,
     account: &Account,
     done: &str,
-    change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<(), Refused> + Send + 'static,
+    change: impl FnOnce(&mut Tx<'_>) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
-    let (now, id) = (ground.clock.now(), account.id);
-    wait(async {
-        Ok(ground
-            .db
-            .write_on_full_disk(move |tx| change(tx, now))
-            .await?)
-    })?;
+    let id = account.id;
+    wait(async { Ok(services.db.write_on_full_disk(change).await?) })?;
     say(format_args!("{} {done}.", account.greeting()));
-    let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
+    let open = wait(services.db.read(move |db| {
+        let now = db.now();
+        shares::count_open(db, id, now)
+    }))?;
     if open > 0 {
         say(format_args!(
             "Open links to files of this account: {open}. They work while the account is active; \

@@ -2,7 +2,7 @@
 
 use super::{confirmed, say, wait};
 use crate::accounts::{self, OldKey};
-use crate::app::{self, Ground};
+use crate::app::{self, Services};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
@@ -11,9 +11,9 @@ use crate::files;
 use crate::storage::{self, Db, Location};
 
 pub fn migrate(config: Config) -> Result<(), Fault> {
-    let ground = Ground::prepare(config, Clock::System)?;
+    let services = Services::prepare(config, Clock::System)?;
     say("The database is up to date.");
-    for old in wait(ground.db.read(accounts::list_old_keys))? {
+    for old in wait(services.db.read(|db| accounts::list_old_keys(db)))? {
         say(old_key(&old));
     }
     Ok(())

@@ -155,7 +155,7 @@ fn database(config: &Config) -> Found {
         )
     })?;
     wait(Tokens::check_secret(&db, &secret))?;
-    let old = wait(db.read(accounts::list_old_keys))?;
+    let old = wait(db.read(|db| accounts::list_old_keys(db)))?;
     let lines: Vec<_> = advice.into_iter().chain(old.iter().map(old_key)).collect();
     Ok((!lines.is_empty()).then(|| lines.join("\n      ")))
 }
@@ -168,7 +168,7 @@ fn password_hashes(config: &Config) -> Option<Found> {
     }
     let (db, pending) = Db::look(location).ok()?;
     (pending == 0).then(|| {
-        let (kinds, without) = wait(db.read(accounts::count_password_kinds))?;
+        let (kinds, without) = wait(db.read(|db| accounts::count_password_kinds(db)))?;
         let weak = passwords::weak_hashes(&kinds, config.passwords.bcrypt_cost);
         let unread = || format!("not classified yet: {without}; the next start does it");
         Ok(weak.or_else(|| (without > 0).then(unread)))

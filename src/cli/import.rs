@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{complain, say, wait};
-use crate::app::{self, Ground};
+use crate::app::{self, Services};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::config::Config;
@@ -83,11 +83,11 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         let db = existing_database(&config, location)?;
         take(&db, None, &mut source, &rules)?
     } else {
-        let ground = Ground::prepare(config, Clock::System)?;
+        let services = Services::prepare(config, Clock::System)?;
         // Passwords under another secret than the server's could never be verified.
-        wait(Tokens::check_secret(&ground.db, &ground.secret))?;
-        let summary = take(&ground.db, Some(&ground), &mut source, &rules)?;
-        let (kinds, _) = wait(ground.db.read(accounts::count_password_kinds))?;
+        wait(Tokens::check_secret(&services.db, &services.secret))?;
+        let summary = take(&services.db, Some(&services), &mut source, &rules)?;
+        let (kinds, _) = wait(services.db.read(|db| accounts::count_password_kinds(db)))?;
         weak = passwords::weak_hashes(&kinds, cost);
         summary
     };
@@ -153,13 +153,13 @@ fn existing_database(config: &Config, location: Location) -> Result<Db, Fault> {
 
 fn take(
     db: &Db,
-    ground: Option<&Ground>,
+    services: Option<&Services>,
     source: &mut Source,
     rules: &Rules,
 ) -> Result<Summary, Fault> {
-    let (place, is_dry) = (source.place(), ground.is_none());
+    let (place, is_dry) = (source.place(), services.is_none());
     let mut progress = Progress::default();
-    let accounts = ground.map(|ground| &ground.accounts);
+    let accounts = services.map(|services| &services.accounts);
     wait(import::run(
         db,
         accounts,

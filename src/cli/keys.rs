@@ -3,11 +3,11 @@
 use clap::Subcommand;
 
 use super::{say, wait};
-use crate::app::Ground;
+use crate::app::Services;
 use crate::base::clock::{Clock, rfc3339};
 use crate::base::fault::Fault;
 use crate::config::Config;
-use crate::tokens::{Before, KeyState, ListedKey, Tokens};
+use crate::tokens::{KeyState, ListedKey, PreviousKeys, Tokens};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -22,18 +22,18 @@ pub enum Command {
 }
 
 pub fn run(command: Command, config: Config) -> Result<(), Fault> {
-    let Ground {
+    let Services {
         db, clock, secret, ..
-    } = Ground::prepare(config, Clock::System)?;
+    } = Services::prepare(config, Clock::System)?;
     match command {
-        Command::List => list(&wait(Tokens::list_keys(&db, &clock, &secret))?),
+        Command::List => list(&wait(Tokens::list_keys(&db, &secret))?),
         Command::Rotate { revoke } => {
-            let before = if revoke {
-                Before::Revoke
+            let previous = if revoke {
+                PreviousKeys::Revoke
             } else {
-                Before::Retire
+                PreviousKeys::Retire
             };
-            let known = wait(Tokens::rotate_keys(&db, &clock, &secret, before))?;
+            let known = wait(Tokens::rotate_keys(&db, &secret, previous))?;
             let now = clock.now();
             let waiting = known
                 .iter()

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{log, say, wait};
-use crate::app::{self, Ground, Listening};
+use crate::app::{self, Listening, Services};
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::config::{BaseUrl, Config};
@@ -18,42 +18,42 @@ pub fn run(config: Config) -> Result<(), Fault> {
     let _log = log::start(&config.log);
     // Before anything is made, so that a second server on the same port touches nothing.
     let listening = Listening::start(&config.listen)?;
-    let ground = Ground::prepare(config, Clock::System)?;
+    let services = Services::prepare(config, Clock::System)?;
     wait(async {
         let mut signals = Signals::catch()?;
-        let ready = app::start(ground, listening).await?;
-        ready.db.keep_reserve();
-        let mut server = ready.server;
-        // Its first turn starts the workers; it is not ready before.
-        let ended = match poll_immediate(&mut server).await {
+        let server = app::start(services, listening).await?;
+        server.db.keep_reserve();
+        let mut http = server.http;
+        // The first poll starts the workers.
+        let ended = match poll_immediate(&mut http).await {
             Some(ended) => ended,
             None => {
-                tell(&ready.base_url, ready.first_administrator);
-                tracing::info!(listen = %ready.listening, base_url = ready.base_url.as_str(), "ready");
-                let handle = server.handle();
+                tell(&server.base_url, server.first_administrator);
+                tracing::info!(listen = %server.listening, base_url = server.base_url.as_str(), "ready");
+                let handle = http.handle();
                 let stopped = async {
                     if signals.next().await == Told::ToFinish {
                         let finished = async {
-                            ready.drain.run().await;
+                            server.drain.run().await;
                             handle.stop(true).await;
                         };
                         // A second signal stops at once.
                         select(pin!(finished), pin!(signals.next())).await;
                     }
                 };
-                match select(server, pin!(stopped)).await {
+                match select(http, pin!(stopped)).await {
                     Either::Left((ended, _)) => ended,
                     // Dropped, it closes what is still open.
-                    Either::Right(((), server)) => {
-                        drop(server);
+                    Either::Right(((), http)) => {
+                        drop(http);
                         Ok(())
                     }
                 }
             }
         };
         ended.map_err(|error| Fault::caused("the server stopped", error))?;
-        drop(ready.jobs);
-        ready.db.settle().await;
+        drop(server.jobs);
+        server.db.settle().await;
         Ok(())
     })
 }

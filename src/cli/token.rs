@@ -75,7 +75,6 @@ fn by_own_keys(config: &Config) -> Result<Report, Fault> {
     let token = read_token()?;
     let mut report = wait(Tokens::inspect_by(
         &db,
-        &Clock::System,
         &secret,
         config.base_url.as_ref().map(BaseUrl::as_str),
         &config.tokens,

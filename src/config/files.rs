@@ -22,14 +22,14 @@ pub struct FilesConfig {
     pub quota_files: i64,
     /// Of the disk of a folder, before an upload is refused.
     pub keep_free_bytes: i64,
-    /// Which are taken: `image/png`, `image/*`. Empty: all.
+    /// The allowed types: `image/png`, `image/*`. Empty: all.
     pub types: Vec<String>,
     pub scanner: Option<ScannerConfig>,
-    /// Ours, to be called for what is better done in a process of its own. Not a setting.
+    /// Our own program, which decodes images in a process of its own. Not a setting.
     pub program: Option<PathBuf>,
 }
 
-/// Where files lie.
+/// Where files are stored.
 #[derive(Clone, Debug)]
 pub enum StoreConfig {
     Folder(PathBuf),

@@ -64,7 +64,7 @@ pub enum Pooler {
 #[derive(Clone, Debug)]
 pub struct SignupConfig {
     pub mode: SignupMode,
-    /// Usernames that only an administrator gives away, beside those that always are.
+    /// Further usernames that only an administrator can assign.
     pub reserved_names: ReservedNames,
 }
 
@@ -137,7 +137,7 @@ impl ProxiesConfig {
 
 #[derive(Clone, Debug)]
 pub struct ImportConfig {
-    /// Whether hashes are imported that take more work than is usual.
+    /// Whether to import hashes of more work than is usual.
     pub costly_hashes: bool,
 }
 
@@ -145,7 +145,7 @@ pub struct ImportConfig {
 #[derive(Clone, Debug)]
 pub struct CompatConfig {
     pub enabled: bool,
-    /// Whether a sign in also tells who has an account, as the tutorials do.
+    /// Whether a refused sign-in tells which accounts exist, as the tutorials do.
     pub exact: bool,
     pub root: CompatRoot,
 }
@@ -182,7 +182,7 @@ impl Config {
     /// From every source of this process.
     ///
     /// # Errors
-    /// All that is wrong, a line each.
+    /// Every problem, one per line.
     pub fn load(flags: Flags) -> Result<Self, Vec<String>> {
         let mut given = Given::default();
         let path = flags.file.as_deref().unwrap_or(Path::new("doorward.toml"));
@@ -211,7 +211,7 @@ impl Config {
                 (Ok(name), Err(_)) if name.starts_with(PREFIX) => {
                     given.problem(format!("{name} (from environment): expected UTF-8 text"));
                 }
-                // Not ours.
+                // A variable of another program.
                 _ => {}
             }
         }
@@ -221,9 +221,6 @@ impl Config {
     }
 
     /// From defaults and these settings alone.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
     pub fn of(settings: &[(&str, &str)]) -> Result<Self, Vec<String>> {
         let set = settings
             .iter()
@@ -399,7 +396,7 @@ impl Config {
 }
 
 impl Config {
-    /// What it is without a setting, as the server derives it.
+    /// The derived value, without a setting.
     fn show_base_url(&mut self) {
         let (None, Listen::Tcp { host, port }) = (&self.base_url, &self.listen) else {
             return;

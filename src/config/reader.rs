@@ -1,10 +1,10 @@
-//! Gathers settings from every source, hands them out one by one, and remembers what was wrong.
+//! Collects settings from every source, returns them one by one, and remembers problems.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Of every variable in the environment that is ours.
+/// The prefix of our environment variables.
 pub const PREFIX: &str = "DOORWARD_";
 
 /// Where a value came from; a later one wins over an earlier one.
@@ -40,7 +40,7 @@ pub struct Shown {
     pub source: Source,
 }
 
-/// Everything that was given, before anything is understood, and what could not be read.
+/// All settings before they are parsed, and the problems.
 #[derive(Default)]
 pub struct Given {
     values: BTreeMap<String, (String, Source)>,
@@ -240,7 +240,7 @@ impl Reader {
         self.problems.push(problem);
     }
 
-    /// What is left over is unknown.
+    /// Settings that were not taken are unknown.
     pub fn finish(mut self) -> Result<Vec<Shown>, Vec<String>> {
         let given = std::mem::take(&mut self.given).into_iter();
         let given = given.map(|(key, (_, source))| (key, source));

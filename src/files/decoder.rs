@@ -30,13 +30,13 @@ pub enum Decoder {
 }
 
 pub enum Failed {
-    /// The image could not be read, or the decoder not be started.
+    /// The image could not be read, or the decoder could not be started.
     NotTried(Fault),
     Decoder(Fault),
 }
 
 impl Decoder {
-    /// A small picture; `None` for what is no image, is broken or too large.
+    /// The thumbnail; `None` for a file that is not an image, is broken or is too large.
     pub async fn thumbnail(&self, mut content: Content) -> Result<Option<Vec<u8>>, Failed> {
         match self {
             Self::Child(program) => {
@@ -111,9 +111,6 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// What the process does: an image comes in on stdin, and its thumbnail goes out on stdout.
-///
-/// # Errors
-/// When it cannot be read or written.
 pub fn run() -> Result<(), Fault> {
     let failed = |error: io::Error| Fault::caused("the decoder", error);
     for (what, most) in [

@@ -1,10 +1,10 @@
-//! What a file is, by what stands at its beginning. What its sender says of it counts for
-//! nothing. The type decides how a file is served, and never whether it is stored, unless the
-//! settings list the types that are taken.
+//! The type of a file, by its first bytes; the type that the client sent is ignored. The type
+//! decides how a file is served. It decides whether a file is stored only if the settings list the
+//! allowed types.
 
 use crate::base::names::FileName;
 
-/// As much of a file as is looked at.
+/// The bytes of a file that are looked at.
 pub const HEAD_BYTES: usize = 8192;
 const UNKNOWN: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
@@ -89,16 +89,13 @@ fn is_for_a_program(head: &[u8]) -> bool {
     if PRINTABLE.iter().any(|magic| head.starts_with(magic)) {
         return true;
     }
-    // Words can speak of a PDF, and begin a line with its mark: its objects come after it.
+    // A text can begin a line with the mark of a PDF; in a PDF, objects follow.
     let mut lines = head[..head.len().min(PDF_WITHIN_BYTES)].split(|byte| b"\r\n".contains(byte));
     lines.any(|line| line.starts_with(b"%PDF-")) && head.windows(6).any(|part| part == b" 0 obj")
 }
 
-/// Whether one of `allowed` is the type that the name's extension stands for. Without an extension
-/// a name says nothing of a type; an unknown one stands for the type of what is unknown.
-///
-/// # Errors
-/// The type that is not allowed.
+/// Checks that the type of the name's extension is allowed; the error is that type. Every name
+/// without an extension is allowed, and an unknown extension has the unknown type.
 pub fn check_extension(name: &FileName, allowed: &[String]) -> Result<(), &'static str> {
     let Some(extension) = name.extension() else {
         return Ok(());

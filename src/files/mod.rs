@@ -1,21 +1,21 @@
-//! Files: a small shelf for each account.
+//! The files of each account.
 //!
-//! A file's bytes lie in the store under its id, and all that is said of it in its row. Whatever
-//! is in the store has a row, here or among the strays: what is on its way in, and what is on its
-//! way out. So nothing is left behind that nobody knows of, whenever a server is killed.
+//! A file's bytes are in the store under its id, and its name and properties in its row. Every
+//! object in the store has a row, in `files` or in `stray_blobs`: the strays are uploads that are
+//! not complete, and deleted files. So no object is lost track of when a server is killed.
 //!
-//! Nothing here can reach another account's files. Quotas are kept by counting, in the
-//! transaction that adds or takes away; nothing adds a shelf up.
+//! Nothing here can reach another account's files. Usage is counted in the transaction that adds
+//! or deletes a file, and never summed up.
 
-mod arrival;
 pub mod decoder;
 pub mod media;
-mod picturing;
+mod slots;
 mod store;
 mod stray;
 mod sweep;
 mod thumbnail;
-mod turns;
+mod thumbnail_job;
+mod upload;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,26 +23,26 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::accounts;
-use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
 use crate::base::paging::{self, page};
-use crate::base::version::{Expected, Version};
+use crate::base::version::{ExpectedVersion, Version};
 use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
-use crate::storage::{AnyConnection, Db, SearchError};
-pub use arrival::{Arrived, Coming, Kept, Upload};
+use crate::storage::{AnyConnection, Db, SearchError, Tx};
 use decoder::Decoder;
-use picturing::Picturing;
+use slots::UploadSlots;
 pub use store::{delete_all, find};
 pub use sweep::clear;
-use turns::Turns;
+use thumbnail_job::ThumbnailJob;
+pub use upload::{IncomingFile, ReceivedFile, StoredFiles, Upload};
 
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
 pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
-/// For whoever took something out to delete its bytes; then anybody does.
+/// For the server that deleted a file to delete its bytes; then any server does.
 const LEAVING_SECONDS: i64 = 60;
 
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct File {
     pub account: AccountId,
     pub name: String,
     pub description: Option<String>,
-    /// What its bytes say that it is.
+    /// By its content.
     pub media_type: String,
     pub bytes: i64,
     pub sha256: [u8; 32],
@@ -62,22 +62,22 @@ pub struct File {
 }
 
 impl File {
-    /// In hexadecimal.
+    /// The SHA-256, in hexadecimal.
     pub fn checksum(&self) -> String {
         let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
         digits.collect()
     }
 }
 
-/// How much an account has, and may have.
+/// How much an account has, and its own quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shelf {
+pub struct Usage {
     pub files: i64,
     pub bytes: i64,
     pub quota: Quota,
 }
 
-impl Shelf {
+impl Usage {
     pub fn files_max(&self, defaults: &FilesConfig) -> i64 {
         self.quota.files.unwrap_or(defaults.quota_files)
     }
@@ -87,7 +87,7 @@ impl Shelf {
     }
 }
 
-/// What an account may have; `None`: as the settings say.
+/// The quota of an account; `None`: that of the settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
     pub files: Option<i64>,
@@ -120,7 +120,7 @@ impl Sort {
     }
 }
 
-/// The files behind this one, in the order that was asked for.
+/// Continues a list of files after this one, in the requested order.
 pub type Cursor = paging::Cursor<String, FileId>;
 
 fn behind(file: &File, sort: Sort) -> Cursor {
@@ -132,15 +132,15 @@ fn behind(file: &File, sort: Sort) -> Cursor {
     Cursor { value, id: file.id }
 }
 
-/// Which files are listed, and in which order.
+/// The files to list, and their order.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// A part of a name or a description, without regard to case.
+    /// A part of a name or description, in upper or lower case.
     pub text: String,
     pub sort: Sort,
 }
 
-/// What becomes of a file; what is `None` stays, and an inner `None` takes it away.
+/// Changes to a file; `None` keeps a value, and an inner `None` removes it.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub name: Option<FileName>,
@@ -150,24 +150,24 @@ pub struct Change {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Missing, or another account's.
+    /// It does not exist, or belongs to another account.
     #[error("no such file")]
     NoSuchFile,
-    /// With the current version.
+    /// With its current state.
     #[error("the file was changed in the meantime")]
     Stale(Box<File>),
     #[error("another file of the account has this description")]
     DescriptionTaken,
-    /// With the limit in bytes.
+    /// With the limit in bytes for one file.
     #[error("the file exceeds {0} bytes")]
     TooLarge(i64),
     /// With the account's quota in bytes.
     #[error("the account's files would exceed {0} bytes")]
     OverQuota(i64),
-    /// With the account's quota of files.
+    /// With the account's quota in files.
     #[error("the account would have more than {0} files")]
     TooMany(i64),
-    /// With the type of its content.
+    /// With its type.
     #[error("files of type {0} are not allowed")]
     TypeNotTaken(&'static str),
     /// With the type of its extension.
@@ -199,25 +199,20 @@ impl From<BlobError> for Refused {
 #[derive(Clone)]
 pub struct Files {
     db: Db,
-    clock: Clock,
     blobs: Blobs,
     config: Arc<FilesConfig>,
-    /// When a thumbnail is due.
-    pictured: Arc<Notify>,
-    picturing: Arc<Picturing>,
-    turns: Turns,
+    /// Notified when a thumbnail is due.
+    thumbnail_due: Arc<Notify>,
+    thumbnail_job: Arc<ThumbnailJob>,
+    slots: UploadSlots,
 }
 
 impl Files {
     /// Opens the store.
-    ///
-    /// # Errors
-    /// When the store cannot be opened.
-    pub fn open(db: Db, clock: Clock, config: &FilesConfig) -> Result<Self, Fault> {
+    pub fn open(db: Db, config: &FilesConfig) -> Result<Self, Fault> {
         let blobs = Blobs::open(&config.store)?;
-        let picturing = Picturing {
+        let thumbnail_job = ThumbnailJob {
             db: db.clone(),
-            clock: clock.clone(),
             blobs: blobs.clone(),
             decoder: match &config.program {
                 Some(program) => Decoder::Child(program.clone()),
@@ -226,27 +221,26 @@ impl Files {
         };
         Ok(Self {
             db,
-            clock,
             blobs,
             config: Arc::new(config.clone()),
-            pictured: Arc::default(),
-            picturing: Arc::new(picturing),
-            turns: Turns::new(),
+            thumbnail_due: Arc::default(),
+            thumbnail_job: Arc::new(thumbnail_job),
+            slots: UploadSlots::new(),
         })
     }
 
-    /// Deletes what is stray in the store and whose time is over.
+    /// Deletes the strays whose lease has ended.
     ///
     /// # Errors
-    /// When the database or the store is unavailable; the rest is deleted all the same.
+    /// When the database or the store is unavailable; the other strays are deleted all the same.
     pub async fn sweep(&self) -> Result<(), Fault> {
-        sweep::sweep(&self.db, &self.clock, &self.blobs).await
+        sweep::sweep(&self.db, &self.blobs).await
     }
 
     /// Makes the thumbnails that are due, one after the other.
     pub async fn make_thumbnails(&self) -> Result<(), Fault> {
         let mut last = None;
-        while let Some(account) = self.picturing.make_next(last).await? {
+        while let Some(account) = self.thumbnail_job.make_next(last).await? {
             last = Some(account);
         }
         Ok(())
@@ -254,13 +248,13 @@ impl Files {
 
     /// Notified when a thumbnail is due.
     pub fn thumbnail_due(&self) -> Arc<Notify> {
-        self.pictured.clone()
+        self.thumbnail_due.clone()
     }
 
-    /// An account's files, and where the next page begins.
+    /// An account's files, and the cursor of the next page.
     ///
     /// # Errors
-    /// [`SearchError::TooSlow`] only with a text; or when the database is unavailable.
+    /// [`SearchError::TooSlow`] only if the search has a text.
     pub async fn list(
         &self,
         account: AccountId,
@@ -269,9 +263,8 @@ impl Files {
         limit: usize,
     ) -> Result<(Vec<File>, Option<Cursor>), SearchError> {
         let (sort, is_narrow) = (search.sort, !search.text.is_empty());
-        let list = move |db: &mut AnyConnection| {
-            store::list(db, account, &search, after.as_ref(), limit + 1)
-        };
+        let list =
+            move |db: &mut Tx<'_>| store::list(db, account, &search, after.as_ref(), limit + 1);
         let found = if is_narrow {
             self.db.search(list).await?
         } else {
@@ -280,35 +273,30 @@ impl Files {
         Ok(page(found, limit, |last| behind(last, sort)))
     }
 
-    pub async fn shelf(&self, account: AccountId) -> Result<Shelf, Fault> {
-        self.db.read(move |db| store::shelf(db, account)).await
+    pub async fn usage(&self, account: AccountId) -> Result<Usage, Fault> {
+        self.db.read(move |db| store::usage(db, account)).await
     }
 
-    /// Of all accounts together: how many files, and how many bytes.
+    /// The number of files and bytes of all accounts.
     pub async fn totals(&self) -> Result<(i64, i64), Fault> {
-        self.db.read(store::totals).await
+        self.db.read(|db| store::totals(db)).await
     }
 
-    /// Whether the store is known not to respond; uploads and downloads are refused until it does.
+    /// Whether the store does not respond; uploads and downloads are refused until it does.
     pub fn is_store_silent(&self) -> bool {
         self.blobs.is_silent()
     }
 
-    /// What the settings say of files.
+    /// The settings of files.
     pub fn config(&self) -> &FilesConfig {
         &self.config
     }
 
-    /// # Errors
-    /// [`Refused::NoSuchFile`], or when the database is unavailable.
     pub async fn load(&self, account: AccountId, id: FileId) -> Result<File, Refused> {
         self.db.read(move |db| load(db, account, id)).await
     }
 
-    /// A small picture of an image: PNG or JPEG.
-    ///
-    /// # Errors
-    /// [`Refused::NoSuchFile`] when there is none, or when the database is unavailable.
+    /// The thumbnail of an image, PNG or JPEG; [`Refused::NoSuchFile`] without one.
     pub async fn thumbnail(&self, account: AccountId, id: FileId) -> Result<Vec<u8>, Refused> {
         let found = self
             .db
@@ -318,29 +306,24 @@ impl Files {
     }
 
     /// A part of its bytes.
-    ///
-    /// # Errors
-    /// When the store is unavailable, or has lost it.
     pub async fn read(&self, file: &File, range: Range<u64>) -> Result<Content, Fault> {
         self.blobs.read(file.id, range).await
     }
 
-    /// # Errors
-    /// [`Refused`].
     pub async fn change(
         &self,
         account: AccountId,
         id: FileId,
-        expected: Expected,
+        expected: ExpectedVersion,
         change: Change,
     ) -> Result<File, Refused> {
-        let (clock, types) = (self.clock.clone(), self.config.types.clone());
+        let types = self.config.types.clone();
         self.db
             .write(move |tx| {
                 let mut file = load_for_change(tx, account, id, &expected)?;
                 let before = (file.name.clone(), file.description.clone());
                 if let Some(name) = change.name {
-                    // What it is called already, it may be called still.
+                    // A file may keep its name.
                     let is_new = name.as_str() != file.name;
                     if is_new {
                         media::check_extension(&name, &types)
@@ -353,7 +336,7 @@ impl Files {
                 }
                 if before != (file.name.clone(), file.description.clone()) {
                     file.version += 1;
-                    file.updated_at = clock.now();
+                    file.updated_at = tx.now();
                     store::update(tx, &file)?;
                 }
                 Ok(file)
@@ -361,52 +344,47 @@ impl Files {
             .await
     }
 
-    /// # Errors
-    /// [`Refused`].
     pub async fn delete(
         &self,
         account: AccountId,
         id: FileId,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<(), Refused> {
-        let clock = self.clock.clone();
         let bytes = self
             .db
             .write_on_full_disk(move |tx| {
                 let file = load_for_change(tx, account, id, &expected)?;
                 store::delete(tx, &file)?;
-                store::set_stray(tx, &file, clock.now() + LEAVING_SECONDS)?;
+                let ends_at = tx.now() + LEAVING_SECONDS;
+                store::set_stray(tx, &file, ends_at)?;
                 Ok::<_, Refused>(file.bytes)
             })
             .await?;
-        // What cannot be deleted now is stray, and will be swept.
+        // Bytes that cannot be deleted now are stray, and will be swept.
         if let Err(fault) = self.drop_bytes(id, bytes).await {
             tracing::warn!(%fault, "a file's bytes are deleted later");
         }
         Ok(())
     }
 
-    /// Sets what an account may have; `None` stays, and an inner `None` is as the settings say.
-    /// What it has already is not touched.
-    ///
-    /// # Errors
-    /// [`Refused::NoSuchFile`] without such an account, or when the database is unavailable.
+    /// Sets an account's quota; `None` keeps a value, and an inner `None` is that of the settings.
+    /// Stored files are not touched. [`Refused::NoSuchFile`] without such an account.
     pub async fn set_quota(
         &self,
         account: AccountId,
         files: Option<Option<i64>>,
         bytes: Option<Option<i64>>,
-    ) -> Result<Shelf, Refused> {
+    ) -> Result<Usage, Refused> {
         self.db
             .write(move |tx| {
                 if !accounts::lock(tx, account)? {
                     return Err(Refused::NoSuchFile);
                 }
-                let mut shelf = store::shelf(tx, account)?;
-                shelf.quota.files = files.unwrap_or(shelf.quota.files);
-                shelf.quota.bytes = bytes.unwrap_or(shelf.quota.bytes);
-                store::set_quota(tx, account, shelf.quota)?;
-                Ok(shelf)
+                let mut usage = store::usage(tx, account)?;
+                usage.quota.files = files.unwrap_or(usage.quota.files);
+                usage.quota.bytes = bytes.unwrap_or(usage.quota.bytes);
+                store::set_quota(tx, account, usage.quota)?;
+                Ok(usage)
             })
             .await
     }
@@ -416,8 +394,8 @@ impl Files {
     }
 }
 
-/// Until the transaction ends, nobody else changes this account's files. A disabled account's
-/// nobody does: what was allowed when an upload began need not be so at its end.
+/// Locks the account until the transaction ends. Refuses a disabled account: it may have been
+/// disabled during the upload.
 fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
     let active = accounts::lock_active(tx, account)?;
     active.map(drop).ok_or(Refused::NoSuchFile)
@@ -432,7 +410,7 @@ fn load_for_change(
     tx: &mut AnyConnection,
     account: AccountId,
     id: FileId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<File, Refused> {
     lock(tx, account)?;
     let file = load(tx, account, id)?;

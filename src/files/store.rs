@@ -1,11 +1,10 @@
-//! The tables of files, of how much there is on each shelf, of the thumbnails that are due, and of
-//! what is stray in the store.
+//! The tables of files, of usage and quotas, of due thumbnails, and of strays.
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::picturing::Due;
-use super::{Cursor, File, Quota, Refused, Search, Shelf, Sort};
+use super::thumbnail_job::Due;
+use super::{Cursor, File, Quota, Refused, Search, Sort, Usage};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
@@ -13,7 +12,7 @@ use crate::base::names::{FileName, folded};
 use crate::storage::schema::{files, shelf_totals, shelves, stray_blobs, thumbnails_due};
 use crate::storage::{AnyConnection, Backend, containing, is_taken};
 
-/// So many files or fewer are sorted after they were found.
+/// Up to so many results are sorted after the search.
 const FEW_FOUND: i64 = 500;
 
 #[derive(Queryable)]
@@ -138,7 +137,7 @@ pub fn list(
     rows.into_iter().map(Row::file).collect()
 }
 
-/// Whoever's it is.
+/// A file of any account.
 pub fn find(db: &mut AnyConnection, id: FileId) -> Result<Option<File>, Fault> {
     let row: Option<Row> = files::table
         .find(id.to_string())
@@ -170,7 +169,7 @@ pub fn is_described(
     Ok(same.count().get_result::<i64>(db)? > 0)
 }
 
-/// Counts it on its shelf, too.
+/// Also counts it in the account's usage.
 pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
     let (name_key, search_key) = keys(file);
     diesel::insert_into(files::table)
@@ -193,7 +192,7 @@ pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
     Ok(count(tx, file.account, 1, file.bytes)?)
 }
 
-/// Name, description and what hangs on them.
+/// Stores name, description and what is derived from them.
 pub fn update(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
     let (name_key, search_key) = keys(file);
     diesel::update(files::table.find(file.id.to_string()))
@@ -218,7 +217,7 @@ fn refused(error: diesel::result::Error) -> Refused {
     }
 }
 
-/// What it is sorted by, and what is searched.
+/// The keys by which files are sorted and searched.
 fn keys(file: &File) -> (String, String) {
     let name = FileName::sent(&file.name).key();
     let description = file.description.as_deref().unwrap_or_default();
@@ -231,7 +230,7 @@ pub fn delete(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
     count(tx, file.account, -1, -file.bytes)
 }
 
-/// Everything that anybody has.
+/// Makes all files of all accounts strays.
 pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
     insert_strays(tx, files::table.into_boxed(), 0)?;
     diesel::delete(files::table).execute(tx)?;
@@ -245,7 +244,7 @@ pub fn set_all_stray(tx: &mut AnyConnection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes away all that an account has; the bytes are stray from then on.
+/// Deletes all files of an account; their bytes are stray from then on.
 pub fn delete_all(
     tx: &mut AnyConnection,
     account: AccountId,
@@ -253,16 +252,16 @@ pub fn delete_all(
 ) -> Result<(), Fault> {
     insert_strays(tx, owned(account).into_boxed(), now)?;
     diesel::delete(owned(account)).execute(tx)?;
-    let all = shelf(tx, account)?;
+    let all = usage(tx, account)?;
     add_total(tx, account, -all.files, -all.bytes)?;
     diesel::delete(shelves::table.find(account.to_string())).execute(tx)?;
     Ok(())
 }
 
-// Shelves
+// Usage and quotas
 
-/// What an account has, and its own quota if it has one.
-pub fn shelf(db: &mut AnyConnection, account: AccountId) -> Result<Shelf, Fault> {
+/// The usage of an account, and its own quota if it has one.
+pub fn usage(db: &mut AnyConnection, account: AccountId) -> Result<Usage, Fault> {
     let row: Option<(i64, i64, Option<i64>, Option<i64>)> = shelves::table
         .find(account.to_string())
         .select((
@@ -274,7 +273,7 @@ pub fn shelf(db: &mut AnyConnection, account: AccountId) -> Result<Shelf, Fault>
         .first(db)
         .optional()?;
     let (files, bytes, files_max, bytes_max) = row.unwrap_or_default();
-    Ok(Shelf {
+    Ok(Usage {
         files,
         bytes,
         quota: Quota {
@@ -295,7 +294,7 @@ pub fn set_quota(tx: &mut AnyConnection, account: AccountId, quota: Quota) -> Re
     Ok(())
 }
 
-/// Of all shelves: files, and bytes.
+/// The number of files and bytes of all accounts.
 pub fn totals(db: &mut AnyConnection) -> Result<(i64, i64), Fault> {
     let parts: Vec<(i64, i64)> = shelf_totals::table
         .select((shelf_totals::files, shelf_totals::bytes))
@@ -304,7 +303,7 @@ pub fn totals(db: &mut AnyConnection) -> Result<(i64, i64), Fault> {
     Ok(parts.into_iter().fold((0, 0), sum))
 }
 
-/// Adds to the total of all shelves. It is kept in sixteen parts, by the first digit of the
+/// Adds to the totals of all accounts. They are kept in sixteen parts, by the first digit of the
 /// account's id, so that uploads of different accounts rarely wait for each other.
 fn add_total(
     tx: &mut AnyConnection,
@@ -357,7 +356,7 @@ pub fn insert_due(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The first that is due of the account behind `last` that has one; behind the last account
+/// The first due thumbnail of the next account after `last` that has one; after the last account
 /// comes the first.
 pub fn next_due(
     db: &mut AnyConnection,
@@ -396,7 +395,7 @@ pub fn next_due(
     parsed.transpose()
 }
 
-/// Nobody else makes it until `due_at`.
+/// Takes the thumbnail: no other server makes it before `due_at`.
 pub fn take_due(
     tx: &mut AnyConnection,
     file: FileId,
@@ -412,7 +411,7 @@ pub fn take_due(
     Ok(())
 }
 
-/// `None` for a file that will have none. It is not due any more.
+/// Stores a thumbnail, or `None` for a file that gets none. It is not due any more.
 pub fn set_thumbnail(
     tx: &mut AnyConnection,
     file: FileId,
@@ -429,7 +428,7 @@ pub fn set_thumbnail(
 
 // Strays
 
-/// How many files of an account are coming in, and how many bytes they hold.
+/// The number of an account's uploads, and the bytes of the quota that they hold.
 pub fn arriving(db: &mut AnyConnection, account: AccountId) -> Result<(i64, i64), Fault> {
     let held: Vec<i64> = stray_blobs::table
         .filter(stray_blobs::account_id.eq(account.to_string()))
@@ -456,7 +455,7 @@ pub fn insert_arriving(
     Ok(())
 }
 
-/// What an upload holds, as long as it was not swept.
+/// The bytes that an upload holds; `None` if it was swept.
 pub fn held(db: &mut AnyConnection, id: FileId, account: AccountId) -> Result<Option<i64>, Fault> {
     Ok(stray_blobs::table
         .find(id.to_string())
@@ -473,7 +472,7 @@ pub fn hold(tx: &mut AnyConnection, id: FileId, bytes: i64) -> Result<(), Fault>
     Ok(())
 }
 
-/// All of an account's whose time is not over.
+/// Renews all uploads of an account whose lease has not ended.
 pub fn renew_arriving(
     tx: &mut AnyConnection,
     account: AccountId,
@@ -489,7 +488,7 @@ pub fn renew_arriving(
     Ok(())
 }
 
-/// Whether it was coming in still.
+/// Deletes the row of an upload; `false` if it was swept.
 pub fn forget_arriving(
     tx: &mut AnyConnection,
     id: FileId,
@@ -501,7 +500,7 @@ pub fn forget_arriving(
     Ok(diesel::delete(arriving).execute(tx)? == 1)
 }
 
-/// On its way out; after `ends_at` anybody deletes its bytes.
+/// Makes a deleted file a stray; after `ends_at` any server deletes its bytes.
 pub fn set_stray(tx: &mut AnyConnection, file: &File, ends_at: UnixSeconds) -> Result<(), Fault> {
     diesel::insert_into(stray_blobs::table)
         .values((
@@ -513,7 +512,7 @@ pub fn set_stray(tx: &mut AnyConnection, file: &File, ends_at: UnixSeconds) -> R
     Ok(())
 }
 
-/// All of them in one statement, however many they are.
+/// All of them in one statement.
 fn insert_strays(
     tx: &mut AnyConnection,
     of: files::BoxedQuery<'_, Backend>,
@@ -526,8 +525,8 @@ fn insert_strays(
     Ok(())
 }
 
-/// Lets nobody but its taker answer for it until `ends_at`, if its time is over still: it may
-/// have become a file, or have been heard of, since it was looked for.
+/// Takes a stray over until `ends_at`; `false` if its lease has not ended: it may have become a
+/// file, or been renewed, since it was listed.
 pub fn take_over(
     tx: &mut AnyConnection,
     id: FileId,
@@ -546,7 +545,7 @@ pub fn take_over(
     Ok(taken == 1)
 }
 
-/// Those whose time is over, and how many bytes of each there can be.
+/// The strays whose lease has ended, with the most bytes that each can have.
 pub fn strays(
     db: &mut AnyConnection,
     now: UnixSeconds,
@@ -565,7 +564,7 @@ pub fn strays(
     parsed.collect()
 }
 
-/// It is nobody's, and anybody deletes it after `ends_at`.
+/// Leaves a stray without an account; any server deletes it after `ends_at`.
 pub fn leave_stray(tx: &mut AnyConnection, id: FileId, ends_at: UnixSeconds) -> Result<(), Fault> {
     diesel::update(stray_blobs::table.find(id.to_string()))
         .set((

@@ -1,4 +1,4 @@
-//! What lies in the store and is no file yet: it clears up behind itself.
+//! An object in the store that is not a file yet: when it is dropped, it is deleted.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 use crate::blobs::{BlobError, Writer};
 
-/// What has not been heard of for so long is swept. Longer than a scanner may think, and than
-/// anything can be on its way to a store.
+/// An upload that was not renewed for so long is swept. Longer than a scanner may take, and than a
+/// write can be on its way to a store.
 pub const LEASE_SECONDS: i64 = 600;
 
-/// By whoever is told that nothing was kept.
+/// By the request that is told that nothing was stored.
 const WAITED_FOR: Duration = Duration::from_secs(2);
 
-/// Something in the store that is no file yet. Dropped, it goes.
+/// An object in the store that is not a file yet. Dropping it deletes it.
 pub struct Stray {
     pub id: FileId,
-    /// What it holds of the quota: no more of it is in the store.
+    /// What it holds of the quota; the store has no more bytes of it.
     pub bytes: i64,
     pub files: Files,
-    /// What was written of it may arrive later than it is deleted.
+    /// Whether a write may still arrive after it was deleted.
     may_arrive: bool,
     pub is_kept: bool,
 }
@@ -38,19 +38,19 @@ impl Stray {
         }
     }
 
-    /// One of which nothing is stored.
+    /// A stray without an object.
     pub fn none(files: &Files, id: FileId) -> Self {
         let mut none = Self::new(files, id, 0);
         none.keep();
         none
     }
 
-    /// There is nothing to clear up any more.
+    /// Keeps the object: it is a file now.
     pub fn keep(&mut self) {
         self.is_kept = true;
     }
 
-    /// From then on, its taker answers for it.
+    /// Moves the object to a new stray, which deletes it when it is dropped.
     pub fn take(&mut self) -> Self {
         let mut taken = Self::new(&self.files, self.id, self.bytes);
         taken.may_arrive = self.may_arrive;
@@ -63,7 +63,7 @@ impl Stray {
         written
     }
 
-    /// Takes it away, also if nobody waits until it is done.
+    /// Deletes it, also if the returned future is dropped.
     pub fn clear_up(
         &mut self,
         writer: Option<Writer>,
@@ -87,13 +87,13 @@ impl Stray {
                 tracing::warn!(%fault, "what is left of an upload is deleted later");
             }
         };
-        // Without a runtime the server ends, and the next one sweeps.
+        // Without a runtime the server is stopping, and the next one sweeps.
         let runtime = tokio::runtime::Handle::try_current().ok();
         let clearing = runtime.map(|runtime| runtime.spawn(clear));
         async move {
             if let Some(clearing) = clearing {
-                // It goes on by itself; whoever waits for an answer is not held by a store that
-                // does not respond.
+                // The task goes on by itself; a request does not wait for a store that does not
+                // respond.
                 tokio::time::timeout(WAITED_FOR, clearing).await.ok();
             }
         }
@@ -104,11 +104,11 @@ impl Stray {
         if !self.may_arrive {
             return files.drop_bytes(id, self.bytes).await;
         }
-        // Twice: now, and once nothing can be on its way any more.
-        let ends_at = files.clock.now() + LEASE_SECONDS;
-        let left = files
-            .db
-            .write_on_full_disk(move |tx| store::leave_stray(tx, id, ends_at));
+        // Deleted twice: now, and when no write can be on its way any more.
+        let left = files.db.write_on_full_disk(move |tx| {
+            let ends_at = tx.now() + LEASE_SECONDS;
+            store::leave_stray(tx, id, ends_at)
+        });
         left.await?;
         files.blobs.delete(id, self.bytes).await
     }

@@ -1,7 +1,6 @@
-//! Clears away what is stray in the store.
+//! Deletes strays from the store.
 
 use super::{LEAVING_SECONDS, store};
-use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 use crate::blobs::Blobs;
@@ -9,30 +8,26 @@ use crate::storage::Db;
 
 const SWEPT_AT_ONCE: i64 = 100;
 
-/// Deletes a stray, which has no more than so many bytes, and then its row.
+/// Deletes the bytes of a stray, at most so many, and then its row.
 pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Result<(), Fault> {
     blobs.delete(id, bytes).await?;
     db.write_on_full_disk(move |tx| store::forget_stray(tx, id).map(drop))
         .await
 }
 
-/// Deletes all files of all accounts, and what is stray.
-///
-/// # Errors
-/// When the database or the store is unavailable.
+/// Deletes all files of all accounts, and all strays.
 pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
-    db.write(store::set_all_stray).await?;
-    sweep(db, &Clock::System, blobs).await
+    db.write(|tx| store::set_all_stray(tx)).await?;
+    sweep(db, blobs).await
 }
 
-/// Deletes what was on its way in or out, and whose time is over.
-pub async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
+/// Deletes the strays whose lease has ended.
+pub async fn sweep(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
     let mut failed = None;
     loop {
-        let now = clock.now();
-        // They are taken over first: an upload that comes back to life must not count on them.
+        // They are taken over first, so that an upload that goes on cannot become a file.
         let strays = db.write_on_full_disk(move |tx| {
-            let mut taken = Vec::new();
+            let (now, mut taken) = (tx.now(), Vec::new());
             for (id, bytes) in store::strays(tx, now, SWEPT_AT_ONCE)? {
                 if store::take_over(tx, id, now, now + LEAVING_SECONDS)? {
                     taken.push((id, bytes));
@@ -45,7 +40,7 @@ pub async fn sweep(db: &Db, clock: &Clock, blobs: &Blobs) -> Result<(), Fault> {
             return failed.map_or(Ok(()), Err);
         }
         for (id, bytes) in strays {
-            // One that cannot be deleted now does not keep the others.
+            // A stray that cannot be deleted now does not stop the others.
             if let Err(fault) = drop_bytes(db, blobs, id, bytes).await {
                 failed = Some(fault);
             }

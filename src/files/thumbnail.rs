@@ -1,6 +1,6 @@
-//! Small pictures of images that were really decoded.
+//! Thumbnails of images.
 //!
-//! A decoder reads what strangers have made, so it is given limits before it begins.
+//! A decoder reads untrusted files, so it has limits before it begins.
 
 use std::io::Cursor;
 
@@ -9,15 +9,15 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 /// A longer file is not decoded.
 pub const FILE_MAX_BYTES: i64 = 12_000_000;
-/// Nor is what is larger unpacked: as much as a phone's camera makes.
+/// Nor is a larger image: as large as a phone's camera makes.
 const PIXELS_MAX: u64 = 16_000_000;
 const SIDE_MAX: u32 = 16_384;
 /// Twice as large as it is shown, for screens of high density.
 const SIDE: u32 = 96;
 const JPEG_QUALITY: u8 = 75;
 
-/// A PNG or JPEG of at most 96 x 96 pixels. `None` for what is no image, is broken or too large.
-/// What is unpacked takes memory: one image is decoded at a time.
+/// A PNG or JPEG of at most 96 x 96 pixels. `None` for a file that is not an image, is broken or is
+/// too large. Decoding takes memory: one image at a time.
 pub fn make(content: &[u8]) -> Option<Vec<u8>> {
     if is_animated_webp(content) {
         return None;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webp_that_moves_has_none() {
+    fn an_animated_webp_gets_no_thumbnail() {
         let image = DynamicImage::from(RgbImage::new(8, 8));
         let still = written(&image, ImageFormat::WebP);
         assert!(!is_animated_webp(&still) && make(&still).is_some());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_or_no_image_or_too_large_has_none() {
+    fn a_broken_or_too_large_image_gets_no_thumbnail() {
         let image = DynamicImage::from(RgbImage::new(64, 64));
         let whole = written(&image, ImageFormat::Png);
         assert!(make(&whole).is_some());

@@ -1,9 +1,8 @@
 //! Requests that are sent again must not make the same thing twice
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! A key is claimed in the transaction that makes the thing, so that either both are there or
-//! neither. It belongs to the account, and nobody else can meet it; that of a sign-up belongs to
-//! the account that it makes.
+//! A key is claimed in the transaction that makes the thing, so that either both are stored or
+//! neither. It belongs to one account; the key of a sign-up belongs to the account that it makes.
 
 mod store;
 
@@ -20,17 +19,17 @@ pub use store::{claim, forget, look};
 pub const KEY_MAX: usize = 64;
 pub const KEPT_HOURS: i64 = 24;
 
-/// A request that makes something, as its sender named it.
+/// The `Idempotency-Key` of a request that makes something.
 #[derive(Clone)]
-pub struct Once {
-    key: String,
+pub struct IdempotencyKey {
+    text: String,
     /// SHA-256 of what was asked for.
     fingerprint: [u8; 32],
 }
 
-impl Once {
+impl IdempotencyKey {
     /// `None` for a key that is not 1 to 64 visible characters of ASCII. A fast hash of `what` is
-    /// stored, at which whoever has the database can guess: nothing secret may be in it.
+    /// stored, which can be guessed from a copy of the database: `what` must hold no secret.
     pub fn new(key: &str, method: &str, path: &str, what: &[u8]) -> Option<Self> {
         let good = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         let mut hash = digest::Context::new(&digest::SHA256);
@@ -39,28 +38,28 @@ impl Once {
         }
         let fingerprint = hash.finish().as_ref().try_into().ok()?;
         good.then(|| Self {
-            key: key.to_owned(),
+            text: key.to_owned(),
             fingerprint,
         })
     }
 }
 
-/// Without the key: its sender may have put anything there.
-impl fmt::Debug for Once {
+/// Without the key: it may hold a secret.
+impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Once")
+        f.write_str("IdempotencyKey")
     }
 }
 
-/// What a key is good for.
+/// The result of looking up a key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// It was new: go on and make the thing.
-    First,
-    /// The same request has made this, by its id.
-    Again(String),
-    /// Another request has used it.
-    Reused,
+    /// No request has used it: make the thing.
+    New,
+    /// The same request has made the thing with this id.
+    Replay(String),
+    /// A different request has used it.
+    Mismatch,
 }
 
 fn oldest_kept(now: UnixSeconds) -> UnixSeconds {

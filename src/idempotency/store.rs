@@ -2,51 +2,51 @@
 
 use diesel::prelude::*;
 
-use super::{AccountId, AnyConnection, Claim, Fault, Once, UnixSeconds, oldest_kept};
+use super::{AccountId, AnyConnection, Claim, Fault, IdempotencyKey, UnixSeconds, oldest_kept};
 use crate::storage::schema::idempotency_keys;
 
-/// What the key is good for now.
+/// Looks a key up.
 pub fn look(
     db: &mut AnyConnection,
     account: AccountId,
-    once: &Once,
+    key: &IdempotencyKey,
     now: UnixSeconds,
 ) -> Result<Claim, Fault> {
     let known: Option<(Vec<u8>, String)> = idempotency_keys::table
-        .find((account.to_string(), &once.key))
+        .find((account.to_string(), &key.text))
         .filter(idempotency_keys::created_at.gt(oldest_kept(now)))
         .select((idempotency_keys::fingerprint, idempotency_keys::resource_id))
         .first(db)
         .optional()?;
     Ok(match known {
-        None => Claim::First,
-        Some((fingerprint, made)) if fingerprint == once.fingerprint => Claim::Again(made),
-        Some(_) => Claim::Reused,
+        None => Claim::New,
+        Some((fingerprint, made)) if fingerprint == key.fingerprint => Claim::Replay(made),
+        Some(_) => Claim::Mismatch,
     })
 }
 
-/// Claims the key for `resource`, which the same transaction makes. Whoever calls this has
-/// locked the account ([`crate::accounts::lock`]) or made it: of two at once the second finds
+/// Claims the key for `resource`, which the same transaction makes. The caller has locked the
+/// account ([`crate::accounts::lock`]) or made it, so the second of two requests at once finds
 /// what the first has made.
 pub fn claim(
     tx: &mut AnyConnection,
     account: AccountId,
-    once: &Once,
+    key: &IdempotencyKey,
     resource: &str,
     now: UnixSeconds,
 ) -> Result<Claim, Fault> {
-    let claim = look(tx, account, once, now)?;
-    if claim != Claim::First {
+    let claim = look(tx, account, key, now)?;
+    if claim != Claim::New {
         return Ok(claim);
     }
     let account = account.to_string();
-    // One that counts no more may still be there.
-    diesel::delete(idempotency_keys::table.find((&account, &once.key))).execute(tx)?;
+    // An expired key may still be stored.
+    diesel::delete(idempotency_keys::table.find((&account, &key.text))).execute(tx)?;
     diesel::insert_into(idempotency_keys::table)
         .values((
             idempotency_keys::account_id.eq(&account),
-            idempotency_keys::key.eq(&once.key),
-            idempotency_keys::fingerprint.eq(&once.fingerprint[..]),
+            idempotency_keys::key.eq(&key.text),
+            idempotency_keys::fingerprint.eq(&key.fingerprint[..]),
             idempotency_keys::resource_id.eq(resource),
             idempotency_keys::created_at.eq(now),
         ))
@@ -54,7 +54,7 @@ pub fn claim(
     Ok(claim)
 }
 
-/// Takes away no more than `most` of the keys that count no more, and says how many.
+/// Deletes at most `most` expired keys and returns how many.
 pub fn forget(tx: &mut AnyConnection, now: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<(String, String)> = idempotency_keys::table
         .select((idempotency_keys::account_id, idempotency_keys::key))

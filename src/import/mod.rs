@@ -19,7 +19,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::access::Role;
-use crate::accounts::{self, Accounts, Holder, NewAccount, Prepared, State};
+use crate::accounts::{self, AccountState, Accounts, Holder, NewAccount, Prepared};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Refusal, Username};
@@ -205,7 +205,7 @@ async fn add(db: &Db, accounts: &Accounts, candidates: Vec<Candidate>) -> Result
 struct Ready {
     prepared: Prepared,
     role: Role,
-    state: State,
+    state: AccountState,
 }
 
 async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fault> {

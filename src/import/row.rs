@@ -1,7 +1,7 @@
 //! From the text of a row to an account that could be added.
 
 use crate::access::Role;
-use crate::accounts::State;
+use crate::accounts::AccountState;
 use crate::base::clock::{self, UnixSeconds};
 use crate::base::names::{
     Email, NewPassword, PersonName, Refusal, Username, personal, within_sentence,
@@ -32,7 +32,7 @@ pub struct Candidate {
     pub name: Option<PersonName>,
     pub secret: Secret,
     pub role: Role,
-    pub state: State,
+    pub state: AccountState,
     pub created_at: UnixSeconds,
     /// What of the row was not taken over.
     pub warnings: Vec<Refusal>,
@@ -204,10 +204,10 @@ fn typed(text: &str, personal: &[String], rules: &Rules) -> Result<NewPassword, 
     Ok(password)
 }
 
-fn state(text: Option<&str>) -> Result<State, Refusal> {
+fn state(text: Option<&str>) -> Result<AccountState, Refusal> {
     match text.map_or(Some(true), truth) {
-        Some(true) => Ok(State::Active),
-        Some(false) => Ok(State::Disabled),
+        Some(true) => Ok(AccountState::Active),
+        Some(false) => Ok(AccountState::Disabled),
         None => Err("its active is neither true nor false: accepted are \
                      true, t, yes, y, on, 1, false, f, no, n, off, 0, or an empty value"
             .into()),

@@ -1,9 +1,9 @@
-//! Hashes that other programs made. They are stored as they came, with the tag of where they come
-//! from in front, and give way to ours when their owner signs in.
+//! Hashes of other programs. They are stored unchanged, behind a tag of their origin, and replaced
+//! by ours when their owner signs in.
 //!
-//! What surprises: their parameters stand in the hash, and whoever wrote it chose them. So they
-//! are limited before anything is computed, here and not where a file is read, because a row of
-//! the database is no more to be trusted than a line of a file.
+//! Note: the parameters are in the hash and not trusted. So they are limited before anything is
+//! computed, here and not where a file is read, because a row of the database is trusted no more
+//! than a line of a file.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -20,11 +20,11 @@ use super::kind::{Kind, Limits, Method};
 
 /// Also with the setting for costly hashes.
 const PBKDF2_ITERATIONS_MAX: u32 = 3_000_000;
-/// Shorter ones could be met by chance.
+/// A shorter digest could match by chance.
 const DIGEST_BYTES: RangeInclusive<usize> = 16..=128;
 /// Twice what any of the known programs writes.
 const TEXT_MAX_BYTES: usize = 512;
-/// The work of SHA-crypt grows with the password; nobody has one of that length.
+/// The work of SHA-crypt grows with the password; real passwords are shorter than this.
 const SHA_CRYPT_USUAL_PASSWORD_BYTES: usize = 128;
 
 /// In the order of their values, for bcrypt and for crypt(3).
@@ -34,7 +34,7 @@ const BCRYPT_SALT_CHARACTERS: usize = 22;
 const BCRYPT_CHARACTERS: usize = 53;
 const CRYPT_SALT_CHARACTERS: RangeInclusive<usize> = 1..=16;
 
-/// Why a hash is not imported. It says nothing of the hash but its kind.
+/// Why a hash is not imported. The message contains nothing of the hash but its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// It may be a password as it was typed.
@@ -91,7 +91,7 @@ enum How {
     },
 }
 
-/// What is done with the password before bcrypt gets it.
+/// What is done to the password before bcrypt.
 enum Before {
     Nothing,
     HexSha256,
@@ -108,7 +108,7 @@ const PASSLIB: &str = "passlib:";
 const CRYPT: &str = "crypt:";
 
 impl Foreign {
-    /// From what stands in the database; `None` when it is ours, or cannot be verified.
+    /// From a stored hash; `None` for one of our own, or one that cannot be verified.
     pub fn stored(text: &str) -> Option<Self> {
         let text = [WERKZEUG, DJANGO, BCRYPT, ARGON2, PASSLIB, CRYPT]
             .iter()
@@ -116,10 +116,7 @@ impl Foreign {
         Self::parse(text).ok()
     }
 
-    /// From what another program stored, up to [`Limits::MOST`].
-    ///
-    /// # Errors
-    /// [`Unusable`].
+    /// From a hash of another program, up to [`Limits::MOST`].
     pub fn parse(text: &str) -> Result<Self, Unusable> {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Unusable::Unknown);
@@ -189,14 +186,15 @@ impl Foreign {
         }
     }
 
-    /// Whether it must not hold up the others' hashes: more work than [`Limits::USUAL`].
+    /// Whether it takes more work than [`Limits::USUAL`], and must not delay other hashes.
     pub fn is_costly(&self, password: &str) -> bool {
         let is_long = password.len() > SHA_CRYPT_USUAL_PASSWORD_BYTES;
         self.kind.exceeds(&Limits::USUAL) || is_long && matches!(self.how, How::ShaCrypt(_))
     }
 }
 
-/// A hash as it is stored that takes the work of this kind and is nobody's; `None` for our own.
+/// A stored hash that takes the work of this kind and that no password matches; `None` for our own
+/// kind.
 pub fn stand_in(kind: Kind) -> Option<String> {
     let [a, b, c] = kind.costs;
     let pbkdf2 = |sha: &str| {
@@ -399,7 +397,7 @@ fn bcrypt(before: Before, hash: &str) -> Read {
         costs: [number(cost)?, 0, 0],
     };
     let values = values(rest, BCRYPT_ALPHABET);
-    // Stray bits at an end would be refused each time that somebody signs in.
+    // Stray bits at an end would be refused at each sign-in.
     let is_whole = values.is_some_and(|values| {
         values.len() == BCRYPT_CHARACTERS
             && values[BCRYPT_SALT_CHARACTERS - 1].is_multiple_of(16)
@@ -419,7 +417,7 @@ fn sha_crypt(text: &str) -> Read {
         [rounds, salt, digest] => (given(rounds, "rounds=")?, salt, digest),
         _ => return Err(Unusable::Damaged),
     };
-    // What the last character has room for beyond the digest is empty.
+    // The bits of the last character beyond the digest are zero.
     let (method, characters, last_max) = match text.as_bytes()[1] {
         b'5' => (Method::Sha256Crypt, 43, 15),
         _ => (Method::Sha512Crypt, 86, 3),
@@ -496,7 +494,7 @@ fn pbkdf2(method: Method, iterations: &str, salt: &[u8], digest: Option<Vec<u8>>
     derived(method, [iterations, bytes, 0], salt, digest)
 }
 
-/// Digits only; what does not fit is more than any limit.
+/// Digits only; a number that does not fit is above every limit.
 fn number(text: &str) -> Result<u32, Unusable> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Unusable::Damaged);
@@ -514,7 +512,7 @@ fn parts<const N: usize>(text: &str, at: char) -> Result<[&str; N], Unusable> {
     parts.try_into().map_err(|_| Unusable::Damaged)
 }
 
-/// What each character stands for; `None` when one is not of the alphabet.
+/// The value of each character; `None` if one is not of the alphabet.
 fn values(text: &str, alphabet: &str) -> Option<Vec<usize>> {
     text.chars().map(|letter| alphabet.find(letter)).collect()
 }
@@ -532,14 +530,14 @@ fn hex_sha256(text: &str) -> String {
     digest.as_ref().iter().map(hex).collect()
 }
 
-/// What to say of a text of an unknown kind. A hash that is mistaken for a password would let in
-/// everybody who has read it, so whatever looks like a hash is never a password.
+/// The reason to refuse a text of an unknown kind. If a hash were taken for a password, a reader of
+/// the file could sign in with it, so a text that looks like a hash is never a password.
 fn unknown(text: &str) -> Unusable {
     let begins = |with: &[&str]| with.iter().any(|with| text.starts_with(with));
     let is_bare_digest = text.len() >= 32
         && text.len().is_multiple_of(8)
         && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // Django marks who cannot sign in by password with one "!", and shells with "*".
+    // Django marks accounts without a password with "!", and shells with "*".
     if begins(&["!", "*"]) {
         Unusable::NoPassword
     } else if is_bare_digest

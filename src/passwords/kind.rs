@@ -1,6 +1,6 @@
-//! How much work a hash is to verify.
+//! The kind of a hash: how much work it is to verify.
 //!
-//! Two hashes of one kind take the same time; a kind says nothing of salt or digest. Its text
+//! Two hashes of one kind take the same time; a kind contains no salt and no digest. Its text
 //! (`bcrypt:12`, `pbkdf2-sha256:600000:32`) is stored beside each account's hash.
 
 use std::fmt;
@@ -95,7 +95,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kind {
     pub method: Method,
-    /// Those that the method does not have are 0.
+    /// Costs that the method does not have are 0.
     pub costs: [u32; 3],
 }
 
@@ -143,7 +143,7 @@ impl Kind {
         }
     }
 
-    /// Whether it protects nobody.
+    /// Whether it is too weak to protect a password.
     pub fn is_useless(self) -> bool {
         self.size()
             < match self.method {
@@ -171,12 +171,12 @@ impl Kind {
         self.size() > most || self.memory_bytes() > limits.memory_bytes
     }
 
-    /// Whether it is less work to guess at than Doorward's own hash of this cost.
+    /// Whether guessing takes less work than with Doorward's own hash of this cost.
     pub fn is_weaker_than(self, own_cost: u32) -> bool {
         self.nanoseconds() < Self::own(own_cost).nanoseconds()
     }
 
-    /// About how long one takes on one core, for comparing kinds.
+    /// About how long a hash takes on one core, to compare kinds.
     fn nanoseconds(self) -> u64 {
         let size = self.size();
         match self.method {

@@ -1,15 +1,15 @@
 //! Which kind of hash an unknown name is verified by.
 //!
 //! With the hashes of other programs in the database, accounts take different times to verify.
-//! An unknown name then has a kind too, as if it were an account: the same one each time, and all
-//! unknown names together in the proportions of the accounts. So the time of an answer tells
-//! nobody whether there is an account.
+//! An unknown name then has a kind too, as if it were an account: always the same, and all unknown
+//! names together in the proportions of the accounts. So the response time does not tell whether an
+//! account exists.
 
 use aws_lc_rs::hmac;
 
 use super::kind::Kind;
 
-/// More than that many kinds are not told apart; the rarest are left out.
+/// Beyond this number, the rarest kinds are left out.
 const KINDS_MAX: usize = 64;
 
 #[derive(Default)]
@@ -22,9 +22,8 @@ impl Mix {
         Self(counted)
     }
 
-    /// The kind for a name; `None` when there are no accounts. Weighted rendezvous hashing: as
-    /// accounts move from other kinds to one, names move to that one and to no other, as
-    /// accounts do whose owners sign in.
+    /// The kind for a name; `None` without accounts. Weighted rendezvous hashing: when accounts
+    /// move from other kinds to one, unknown names move to that one and to no other.
     pub fn choose(&self, key: &hmac::Key, name: &str) -> Option<Kind> {
         if let [(kind, _)] = self.0[..] {
             return Some(kind);

@@ -1,9 +1,9 @@
 //! Password hashing: bcrypt over a peppered HMAC, on threads of its own.
 //!
 //! bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA-384(pepper, password)): 64
-//! bytes that hang on the whole password and on a key that is not in the database. A stored
-//! hash carries the tag of its scheme, so that another one can follow; one that another program
-//! made has a tag of its own (`foreign.rs`).
+//! bytes that depend on the whole password and on a key that is not in the database. A stored
+//! hash has the tag of its scheme, so that another scheme can follow; hashes of other programs
+//! have their own tags (`foreign.rs`).
 //!
 //! Hashing is slow on purpose. It runs on few threads of low priority behind a bounded queue,
 //! so that a flood of sign-ins can slow down sign-ins and nothing else. Imported hashes that take
@@ -35,8 +35,7 @@ use pool::{Lane, Pool};
 /// `bcrypt-hs384:` and then what bcrypt wrote.
 const SCHEME: &str = "bcrypt-hs384:";
 
-/// At least 10^8 guesses. Below that stand all the common passwords, and names and dates with a
-/// digit behind them.
+/// At least 10^8 guesses. Common passwords, and names and dates with a digit, have fewer.
 const STRENGTH_MIN: strength::Tenths = 80;
 
 #[derive(Clone)]
@@ -44,7 +43,7 @@ pub struct Passwords {
     pepper: Arc<hmac::Key>,
     cost: u32,
     pool: Arc<Pool>,
-    /// Under which unknown names choose from `mix`.
+    /// The key by which unknown names choose from `mix`.
     stand_ins: Arc<hmac::Key>,
     mix: Arc<RwLock<Mix>>,
 }
@@ -58,11 +57,10 @@ impl PasswordHash {
         Self(text)
     }
 
-    /// From what another program stored. `costly` allows hashes that take more work than is
-    /// usual.
+    /// From a hash of another program. `costly` allows hashes of more work than is usual.
     ///
     /// # Errors
-    /// [`Unusable`], when it would protect nobody or do harm.
+    /// [`Unusable`] for a hash that is too weak or too costly.
     pub fn foreign(text: &str, costly: bool) -> Result<Self, Unusable> {
         let foreign = Foreign::parse(text)?;
         if !costly && foreign.kind.exceeds(&Limits::USUAL) {
@@ -71,7 +69,7 @@ impl PasswordHash {
         Ok(Self(format!("{}{text}", foreign.tag)))
     }
 
-    /// `None` when nobody can be let in by it.
+    /// `None` for a hash that no password matches.
     pub fn kind(&self) -> Option<Kind> {
         match self.0.strip_prefix(SCHEME) {
             Some(hash) => cost_of(hash).map(Kind::own),
@@ -86,7 +84,7 @@ impl PasswordHash {
 
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// Easy to guess, or made of what is known of the person.
+    /// Easy to guess, or made of the person's names.
     #[error("the password is weak")]
     Weak,
     #[error(transparent)]
@@ -98,7 +96,7 @@ pub enum HashError {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Right,
-    /// Right, and its hash should be made again: the scheme or the cost has changed since.
+    /// Right, but the hash has an outdated scheme or cost and should be replaced.
     RightButOld,
     Wrong,
 }
@@ -119,14 +117,15 @@ impl Passwords {
         }
     }
 
-    /// How many accounts have which kind of hash: unknown names are verified by the same kinds.
+    /// Sets the number of accounts for each kind of hash: unknown names are verified by the same
+    /// kinds.
     pub fn set_mix(&self, counted: Vec<(Kind, u64)>) {
         *self.mix.write().unwrap_or_else(PoisonError::into_inner) = Mix::of(counted);
     }
 
-    /// What to verify a password against when there is no account called `name`: a hash of the
-    /// kind that an account of this name might have, which no password is right for. It is chosen
-    /// for known names, too, since choosing takes its time.
+    /// The hash to verify a password against when there is no account called `name`: of a kind that
+    /// an account of this name might have, and matched by no password. It is chosen for known names
+    /// too, because choosing takes time.
     pub fn stand_in(&self, name: &str) -> PasswordHash {
         let mix = self.mix.read().unwrap_or_else(PoisonError::into_inner);
         let kind = mix.choose(&self.stand_ins, name);
@@ -135,11 +134,8 @@ impl Passwords {
         PasswordHash(foreign.unwrap_or_else(|| format!("{SCHEME}{}", dummy(kind.costs[0]))))
     }
 
-    /// Hashes a password that somebody wants to have. `personal` is what is known of them:
+    /// Hashes a new password, and refuses a weak one. `personal` are the names of its owner:
     /// username, address, name.
-    ///
-    /// # Errors
-    /// [`HashError::Weak`], or [`HashError::Busy`] when too many are waiting.
     pub async fn hash_strong(
         &self,
         password: &NewPassword,
@@ -156,10 +152,7 @@ impl Passwords {
             .await?
     }
 
-    /// Hashes a password without asking for its strength.
-    ///
-    /// # Errors
-    /// [`Busy`] when too many are waiting.
+    /// Hashes a password without checking its strength.
     pub async fn hash(&self, password: &Password) -> Result<Result<PasswordHash, Fault>, Busy> {
         let (password, this) = (password.clone(), self.clone());
         self.pool
@@ -167,20 +160,13 @@ impl Passwords {
             .await
     }
 
-    /// Does the work of a hash and nothing with it, so that what comes after it costs as much as
-    /// signing up.
-    ///
-    /// # Errors
-    /// [`Busy`] when too many are waiting.
+    /// Does the work of a hash without a result, so that a request costs as much as a sign-up.
     pub async fn spend(&self) -> Result<(), Busy> {
         self.verify(&Password::typed(""), None).await.map(drop)
     }
 
-    /// Whether `password` is the one behind `stored`. Without a stored hash it does the same
-    /// work and says [`Verdict::Wrong`], so that nobody can time who has an account.
-    ///
-    /// # Errors
-    /// [`Busy`] when too many are waiting.
+    /// Verifies `password` against `stored`. Without a stored hash it does the same work and
+    /// returns [`Verdict::Wrong`], so that the time does not tell which accounts exist.
     pub async fn verify(
         &self,
         password: &Password,
@@ -232,8 +218,8 @@ impl Passwords {
     }
 }
 
-/// A hash that bcrypt computes to its end and that is nobody's: salt and digest of zeros. Any
-/// other letter leaves stray bits in its base64, which bcrypt refuses before it has done the work.
+/// A hash that bcrypt computes to its end and that no password matches: salt and digest of zeros.
+/// Other letters leave stray bits in the base64, which bcrypt refuses before it has done the work.
 fn dummy(cost: u32) -> String {
     format!("$2b${cost:02}${}", ".".repeat(53))
 }
@@ -242,8 +228,8 @@ fn cost_of(hash: &str) -> Option<u32> {
     hash.split('$').nth(2)?.parse().ok()
 }
 
-/// How many of the accounts have a hash that is less work to guess at than Doorward's own of this
-/// cost, by kind; `None` when all are at least as good.
+/// A message about the accounts whose hashes are weaker than Doorward's own of this cost, by kind;
+/// `None` without such hashes.
 pub fn weak_hashes(counted: &[(Kind, u64)], cost: u32) -> Option<String> {
     let mut weak: Vec<_> = counted
         .iter()
@@ -268,7 +254,7 @@ pub fn weak_hashes(counted: &[(Kind, u64)], cost: u32) -> Option<String> {
     })
 }
 
-/// Whether it is easy to guess, or made of what is known of the person.
+/// Whether a password is easy to guess, or made of the person's names.
 pub fn is_weak(password: &Password, personal: &[String]) -> bool {
     let mut known: Vec<&str> = personal
         .iter()
@@ -330,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_right_for_the_dummy_or_for_a_foreign_hash() {
+    fn no_password_matches_the_dummy_or_a_foreign_hash() {
         let foreign = PasswordHash::stored("plain:canary-dummy".into());
         let verify = |stored| verify(&passwords(), "canary-dummy", stored);
         assert_eq!(verify(None), Verdict::Wrong);
@@ -363,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dummy_costs_what_a_real_hash_costs() {
+    fn verifying_an_unknown_name_costs_what_a_real_hash_costs() {
         assert!(matches!(bcrypt::verify("x", &dummy(4)), Ok(false)));
     }
 

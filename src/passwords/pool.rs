@@ -6,11 +6,11 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-/// At cost 12 some eight seconds of waiting; who comes later is told to come again.
+/// At cost 12 some eight seconds of waiting; further requests are refused as busy.
 const QUEUE_PER_THREAD: usize = 32;
 /// Each may take some seconds, and 256 MB while it runs.
 const COSTLY_QUEUE: usize = 8;
-/// Serving pages goes before hashing.
+/// Serving pages has priority over hashing.
 const NICENESS: i32 = 5;
 const COSTLY_NICENESS: i32 = 10;
 
@@ -53,7 +53,7 @@ impl Pool {
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {
-            // Who asked may have gone away while the job was waiting.
+            // The request may have ended while the job was waiting.
             if !answer.is_closed() {
                 answer.send(work()).ok();
             }

@@ -1,15 +1,15 @@
-//! How many guesses a password withstands, judged in the manner of zxcvbn.
+//! Estimates the guesses that a password withstands, like zxcvbn.
 //!
-//! Somebody who guesses knows common passwords, words, the person's names, dates and keyboards.
-//! So the password is cut into such pieces, the way that leaves the fewest guesses, and a
-//! character that fits nowhere counts ten. Capitals and usual swaps (`p4$$w0rd`) count nothing.
+//! An attacker knows common passwords, words, the person's names, dates and keyboards. So the
+//! password is cut into such pieces, in the way with the fewest guesses; a character that fits
+//! nowhere counts ten. Capitals and usual swaps (`p4$$w0rd`) count nothing.
 //!
 //! The list is searched where it lies in the binary: nothing is unpacked, at the start or later.
 
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
-/// A decimal logarithm in tenths: 80 stands for 10^8 guesses.
+/// A decimal logarithm in tenths: 80 means 10^8 guesses.
 pub type Tenths = u32;
 
 /// The beginning decides: what follows makes it no weaker, and would cost work without bound.
@@ -20,8 +20,8 @@ const PERSONAL: Tenths = 10;
 /// Where it begins, which way it goes, and how far.
 const RUN: Tenths = 20;
 const YEAR: Tenths = 20;
-/// All cost the same: a sorted list has no ranks, and whoever guesses has time for all of it.
-/// It is a little under 10^4, so that two words alone stay below 10^8, as two frequent ones should.
+/// All cost the same: a sorted list has no ranks, and an attacker has time for all of it. A little
+/// under 10^4, so that two words alone stay below 10^8, as two frequent ones should.
 const WORD: Tenths = 39;
 /// The days of some twenty years.
 const DATE: Tenths = 39;
@@ -37,8 +37,8 @@ const KEYBOARD: &str = "1234567890-=\n!@#$%^&*()_+\n\
     йцукенгшщзхъ\nфывапролджэ\nячсмитьбю\n\
     1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p\nqazwsxedcrfvtgbyhnujmikolp";
 
-/// Estimates the guesses that `password` withstands. `personal` are the words that somebody
-/// who knows the person tries first.
+/// Estimates the guesses that `password` withstands. `personal` are words that an attacker who
+/// knows the person tries first.
 pub fn guesses(password: &str, personal: &[&str]) -> Tenths {
     let beginning = |text| {
         str::chars(text)
@@ -73,7 +73,7 @@ fn cheapest(text: &[char], mut as_one: impl FnMut(&[char]) -> Option<Tenths>) ->
     least[0][text.len()]
 }
 
-/// `None` for what is nothing that anybody would guess as one.
+/// `None` for a piece that is not guessed as one.
 fn guesses_as_one(piece: &[char], personal: &[String]) -> Option<Tenths> {
     let text: String = piece.iter().collect();
     let backwards: String = piece.iter().rev().collect();
@@ -94,8 +94,8 @@ fn guesses_as_one(piece: &[char], personal: &[String]) -> Option<Tenths> {
     }
 }
 
-/// Swaps are undone by swapping all of them, in the list as well: nobody has to try which `1`
-/// stands for an `i`, which for an `l`, and which for a one.
+/// Swaps are undone in the password and in the list alike, so it does not matter which `1` is an
+/// `i`, which an `l`, and which a one.
 fn folded(lower: char) -> char {
     match lower {
         '4' | '@' => 'a',
@@ -109,7 +109,7 @@ fn folded(lower: char) -> char {
 }
 
 fn is_common(word: &str) -> bool {
-    // Both stand where a line begins.
+    // Both are at the beginning of a line.
     let (mut low, mut high) = (0, COMMON.len());
     while low < high {
         let middle = low.midpoint(high);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_make_of_one_idea_is_weak() {
+    fn variations_of_one_word_are_weak() {
         for weak in [
             "aaaaaaaaaaaa",
             "abcabcabcabc",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_or_written_by_oneself_is_strong() {
+    fn random_passwords_and_own_sentences_are_strong() {
         for strong in [
             "correct horse battery staple",
             "violin tractor mosquito",

@@ -1,4 +1,4 @@
-//! One-time links: opaque tokens, stored hashed, used up by one POST.
+//! One-time links: opaque tokens, stored as hashes, used up by one POST.
 
 mod store;
 
@@ -7,11 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::access::Role;
 use crate::accounts::{self, Accounts, Changes, NewAccount, Proved, Refused, SignUpError};
-use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::sessions::{EndReason, Identity, Sessions};
-use crate::storage::{self, AnyConnection, Db};
+use crate::storage::{self, Db, Tx};
 
 /// The link that makes the first administrator, printed at the start.
 pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
@@ -32,7 +31,7 @@ impl Purpose {
 
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// Used up, run out, or never made.
+    /// Used up, expired or invalid.
     #[error("the link has ended")]
     Ended,
     #[error(transparent)]
@@ -48,29 +47,25 @@ impl From<Fault> for LinkError {
 #[derive(Clone)]
 pub struct Recovery {
     db: Db,
-    clock: Clock,
     accounts: Accounts,
 }
 
 impl Recovery {
-    pub fn new(db: Db, clock: Clock, accounts: Accounts) -> Self {
-        Self {
-            db,
-            clock,
-            accounts,
-        }
+    pub fn new(db: Db, accounts: Accounts) -> Self {
+        Self { db, accounts }
     }
 
-    /// A token that makes whoever uses it the administrator; `None` when there is one.
+    /// A token that makes its user the administrator; `None` if there is an administrator.
     pub async fn first_administrator(&self) -> Result<Option<SecretString>, Fault> {
         if self.accounts.has_administrator().await? {
             return Ok(None);
         }
         let token = crate::base::random::token();
-        let (hash, now) = (hash(token.expose_secret()), self.clock.now());
-        let ends_at = now + FIRST_ADMINISTRATOR_HOURS * 3600;
+        let hash = hash(token.expose_secret());
         self.db
             .write(move |tx| {
+                let now = tx.now();
+                let ends_at = now + FIRST_ADMINISTRATOR_HOURS * 3600;
                 store::forget(tx, now)?;
                 store::insert(tx, &hash, Purpose::FirstAdministrator, ends_at)
             })
@@ -78,38 +73,38 @@ impl Recovery {
         Ok(Some(token))
     }
 
-    /// Whether a link would do; it is not used up by looking.
+    /// Whether a link is valid. This does not use it up.
     pub async fn is_good(&self, purpose: Purpose, token: &str) -> Result<bool, Fault> {
-        let (hash, now) = (hash(token), self.clock.now());
+        let hash = hash(token);
         self.db
-            .read(move |db| store::is_good(db, &hash, purpose, now))
+            .read(move |db| {
+                let now = db.now();
+                store::is_good(db, &hash, purpose, now)
+            })
             .await
     }
 
     /// Uses the link up for a new account that is the administrator.
     ///
     /// # Errors
-    /// [`LinkError`]; then the link is as good as it was.
+    /// [`LinkError`]; then the link is not used up.
     pub async fn sign_up_first_administrator(
         &self,
         token: &str,
         new: NewAccount,
     ) -> Result<Proved, LinkError> {
         let prepared = self.accounts.prepare(new).await?;
-        let (hash, now) = (hash(token), self.clock.now());
+        let hash = hash(token);
         self.accounts
             .add(
                 prepared,
-                move |tx| use_up_first_administrator(tx, &hash, now),
+                move |tx| use_up_first_administrator(tx, &hash),
                 |_, _| Ok(()),
             )
             .await
     }
 
-    /// Uses the link up for an account that there is.
-    ///
-    /// # Errors
-    /// As [`Recovery::sign_up_first_administrator`].
+    /// Uses the link up for an existing account.
     pub async fn make_first_administrator(
         &self,
         sessions: &Sessions,
@@ -118,14 +113,15 @@ impl Recovery {
     ) -> Result<Proved, LinkError> {
         let (id, amr) = (identity.account, identity.claims.amr.clone());
         let hash = hash(token);
-        // What they hold does not say what they are now.
+        // The tokens of its sessions have the old role.
         sessions
-            .revoke(id, None, EndReason::Account, move |tx, now| {
+            .revoke(id, None, EndReason::Account, move |tx| {
                 let changes = Changes {
-                    role: Some(use_up_first_administrator(tx, &hash, now)?),
+                    role: Some(use_up_first_administrator(tx, &hash)?),
                     ..Changes::default()
                 };
-                match accounts::update(tx, id, &changes, &Expected::Any, now) {
+                let now = tx.now();
+                match accounts::update(tx, id, &changes, &ExpectedVersion::Any, now) {
                     Ok(_) => Ok(Proved::by_session(tx, id, &amr)?),
                     Err(Refused::Fault(fault)) => Err(fault.into()),
                     Err(_) => Err(LinkError::Ended),
@@ -135,14 +131,11 @@ impl Recovery {
     }
 }
 
-/// An administrator may have come by another way since the link was printed.
-fn use_up_first_administrator(
-    tx: &mut AnyConnection,
-    hash: &[u8],
-    now: UnixSeconds,
-) -> Result<Role, LinkError> {
-    // Two links at once would each wait for the other's row.
+/// Fails if there is an administrator since the link was printed.
+fn use_up_first_administrator(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Role, LinkError> {
+    // Otherwise two links at once would wait for each other's row.
     storage::one_at_a_time(tx)?;
+    let now = tx.now();
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
         && !accounts::has_administrator(tx)?
     {

@@ -39,8 +39,8 @@ pub fn is_good(
     Ok(count == 1)
 }
 
-/// Uses a token up, and with it all others of its purpose: each server that was started has
-/// printed one. `false`: it was not good. Of two at once, the database lets one delete it.
+/// Uses a token up, and all others of its purpose: each server has printed one at its start.
+/// `false` if it is not valid. Of two at once, the database lets one delete it.
 pub fn use_up(
     tx: &mut AnyConnection,
     hash: &[u8],

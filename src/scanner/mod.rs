@@ -1,7 +1,7 @@
 //! Asks a virus scanner that speaks clamd's protocol (`INSTREAM`, clamd(8)).
 //!
-//! What is asked about is handed on piece by piece while it comes in, and never held here. A
-//! scanner that does not answer has not said that it is clean.
+//! A file is passed on piece by piece while it is received, and never held here. Without an answer
+//! of the scanner a file is not clean.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 /// clamd's own answers are a line.
 const ANSWER_MAX_BYTES: u64 = 4096;
 
-/// How writing to a scanner fails that has closed the connection.
+/// The errors of a write after the scanner has closed the connection.
 const HUNG_UP: [ErrorKind; 3] = [
     ErrorKind::BrokenPipe,
     ErrorKind::ConnectionReset,
@@ -29,20 +29,18 @@ const HUNG_UP: [ErrorKind; 3] = [
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A file that is being looked at.
+/// A file that is being scanned.
 pub struct Scan(Box<dyn Stream>);
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Clean,
     Infected,
-    /// More than the scanner takes.
+    /// Larger than the scanner accepts.
     TooLarge,
 }
 
 impl Scan {
-    /// # Errors
-    /// When the scanner is unavailable.
     pub async fn begin(scanner: &ScannerConfig) -> Result<Self, Fault> {
         let connected = async {
             Ok::<Box<dyn Stream>, std::io::Error>(match scanner {
@@ -55,13 +53,10 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Hands a piece on. A scanner that has heard enough says why and hangs up: then that is the
-    /// verdict.
-    ///
-    /// # Errors
-    /// When the scanner has gone.
+    /// Passes a piece on. A scanner that has decided early answers and closes the connection: that
+    /// is the verdict.
     pub async fn hear(&mut self, piece: &[u8]) -> Result<Option<Verdict>, Fault> {
-        // A length of nothing would be the end.
+        // A length of 0 would mean the end.
         if piece.is_empty() {
             return Ok(None);
         }
@@ -70,13 +65,16 @@ impl Scan {
             return Ok(None);
         }
         match self.answer().await? {
-            Verdict::Clean => Err(Fault::away("the scanner", "it has hung up before the end")),
+            Verdict::Clean => Err(Fault::unavailable(
+                "the scanner",
+                "it has hung up before the end",
+            )),
             verdict => Ok(Some(verdict)),
         }
     }
 
     /// # Errors
-    /// When the scanner has gone, or says neither.
+    /// When the scanner is unavailable, or its answer is unknown.
     pub async fn verdict(mut self) -> Result<Verdict, Fault> {
         self.send(&[0; 4]).await?;
         self.answer().await
@@ -87,8 +85,8 @@ impl Scan {
         let mut reader = (&mut self.0).take(ANSWER_MAX_BYTES);
         let read = within(ANSWER_WITHIN, async {
             match reader.read_to_end(&mut answer).await {
-                // It has closed before it had read everything. On a Unix socket that is told
-                // once, before what it has said can be read.
+                // It has closed before it had read everything. A Unix socket reports that once,
+                // before the answer can be read.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                     reader.read_to_end(&mut answer).await
                 }
@@ -101,10 +99,10 @@ impl Scan {
         if answer.starts_with("INSTREAM size limit exceeded") {
             return Ok(Verdict::TooLarge);
         }
-        // Of what broke off, nothing else counts.
+        // Any other incomplete answer is an error.
         read?;
         if answer.is_empty() {
-            Err(Fault::away("the scanner", "it has hung up"))
+            Err(Fault::unavailable("the scanner", "it has hung up"))
         } else if answer == "stream: OK" {
             Ok(Verdict::Clean)
         } else if answer.starts_with("stream: ") && answer.ends_with(" FOUND") {
@@ -114,15 +112,15 @@ impl Scan {
         }
     }
 
-    /// Whether the scanner still listens.
+    /// `false` if the scanner has closed the connection.
     async fn send(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
         let sent = timeout(ANSWER_WITHIN, self.0.write_all(bytes)).await;
         match sent {
             Ok(Err(error)) if HUNG_UP.contains(&error.kind()) => Ok(false),
             Ok(sent) => sent
                 .map(|()| true)
-                .map_err(|error| Fault::away("the scanner", error)),
-            Err(late) => Err(Fault::away("the scanner", late)),
+                .map_err(|error| Fault::unavailable("the scanner", error)),
+            Err(late) => Err(Fault::unavailable("the scanner", late)),
         }
     }
 }
@@ -132,7 +130,7 @@ async fn within<T>(
     work: impl Future<Output = std::io::Result<T>>,
 ) -> Result<T, Fault> {
     match timeout(time, work).await {
-        Ok(done) => done.map_err(|error| Fault::away("the scanner", error)),
-        Err(late) => Err(Fault::away("the scanner", late)),
+        Ok(done) => done.map_err(|error| Fault::unavailable("the scanner", error)),
+        Err(late) => Err(Fault::unavailable("the scanner", late)),
     }
 }

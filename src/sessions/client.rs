@@ -1,6 +1,6 @@
-//! Where somebody is.
+//! The client of a session.
 
-/// Where a request comes from, as far as it can be told.
+/// The address and user agent of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
     pub address: String,
@@ -8,7 +8,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// `Firefox on Linux`, as far as its user agent says.
+    /// `Firefox on Linux`, if the user agent tells.
     pub fn device(&self) -> Option<String> {
         let says = |words: &[(&str, &'static str)]| {
             words

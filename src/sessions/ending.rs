@@ -1,13 +1,13 @@
-//! What ends sessions before their time, and who hears of it.
+//! Ending sessions before their time, and announcing it.
 
 use super::{Sessions, links, store};
 use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
-use crate::storage::AnyConnection;
+use crate::storage::Tx;
 
-/// Whoever else writes has to wait for each time.
+/// Other writers wait for each batch.
 pub const ENDED_AT_ONCE: usize = 500;
 
 /// Why a session ended before its time.
@@ -18,7 +18,7 @@ pub enum EndReason {
     Replaced,
     /// From another session of the same account.
     FromElsewhere,
-    /// A refresh token was used again: somebody has a copy.
+    /// A refresh token was used twice: there is a copy of it.
     Reuse,
     PasswordChanged,
     /// The account was changed, disabled or deleted, or the operator wanted it.
@@ -38,15 +38,15 @@ impl EndReason {
     }
 }
 
-/// Sessions that were ended in a transaction which is not committed yet.
-#[must_use = "servers that know their tokens have to hear of it"]
+/// Sessions that were ended in a transaction, and are announced after its commit.
+#[must_use = "announce it, or this server accepts their tokens a moment longer"]
 pub struct Ended {
     pub(super) sessions: Vec<SessionId>,
     pub(super) at: UnixSeconds,
 }
 
 impl Ended {
-    pub fn nothing() -> Self {
+    pub fn none() -> Self {
         Self {
             sessions: Vec::new(),
             at: 0,
@@ -56,14 +56,14 @@ impl Ended {
 
 /// Ends every session of an account but `keep`, and every link to it, in the caller's transaction.
 pub fn end_all(
-    tx: &mut AnyConnection,
+    tx: &mut Tx<'_>,
     account: AccountId,
     keep: Option<SessionId>,
-    now: UnixSeconds,
     why: EndReason,
 ) -> Result<Ended, Fault> {
-    // Before anything is read: nobody starts a session meanwhile that would not be in the list.
+    // Before the list is read: no session can start meanwhile.
     accounts::lock(tx, account)?;
+    let now = tx.now();
     let mut sessions = store::living(tx, account)?;
     sessions.retain(|id| Some(*id) != keep);
     store::end_all(tx, account, keep, now, why)?;
@@ -71,30 +71,29 @@ pub fn end_all(
     Ok(Ended { sessions, at: now })
 }
 
-/// Ends some of all sessions that were started until `now`, and of all links; says how many. None
-/// are left when it says 0.
-pub fn end_everywhere(tx: &mut AnyConnection, now: UnixSeconds) -> Result<usize, Fault> {
+/// Ends some of all sessions and links, and returns how many. None are left when it returns 0.
+pub fn end_everywhere(tx: &mut Tx<'_>) -> Result<usize, Fault> {
     const MOST: i64 = ENDED_AT_ONCE as i64;
+    let now = tx.now();
     Ok(store::end_some(tx, now, EndReason::Account, MOST)?
         + links::forget(tx, UnixSeconds::MAX, MOST)?)
 }
 
 impl Sessions {
-    /// Ends a session. When this returns, no token of it is accepted here any more, nor after
-    /// a restart, and within a second on no other server.
+    /// Ends a session. When this returns, its tokens are refused here, also after a restart, and
+    /// within a second on every other server.
     ///
     /// # Errors
     /// When the database is unavailable; then the session goes on.
     pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
-        let clock = self.clock.clone();
         let at = self
             .db
             .write_on_full_disk(move |tx| {
-                let now = clock.now();
+                let now = tx.now();
                 store::end(tx, id, now, why).map(|()| now)
             })
             .await?;
-        self.live.end(id, at);
+        self.cache.end(id, at);
         Ok(())
     }
 
@@ -108,7 +107,7 @@ impl Sessions {
         keep: Option<SessionId>,
         why: EndReason,
     ) -> Result<(), Fault> {
-        self.revoke(account, keep, why, |_, _| Ok(())).await
+        self.revoke(account, keep, why, |_| Ok(())).await
     }
 
     /// Makes a change to an account after which none of its sessions may go on, but for `keep`:
@@ -121,29 +120,27 @@ impl Sessions {
         account: AccountId,
         keep: Option<SessionId>,
         why: EndReason,
-        change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<T, E> + Send + 'static,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        let clock = self.clock.clone();
         let (changed, ended) = self
             .db
             .write_on_full_disk(move |tx| -> Result<_, E> {
-                let now = clock.now();
-                let changed = change(tx, now)?;
-                Ok((changed, end_all(tx, account, keep, now, why)?))
+                let changed = change(tx)?;
+                Ok((changed, end_all(tx, account, keep, why)?))
             })
             .await?;
-        self.hear(ended);
+        self.announce(ended);
         Ok(changed)
     }
 
-    /// What a transaction that is committed has ended: felt here by the very next request.
-    pub fn hear(&self, ended: Ended) {
+    /// Announces what a committed transaction has ended: takes effect here with the next request.
+    pub fn announce(&self, ended: Ended) {
         for id in ended.sessions {
-            self.live.end(id, ended.at);
+            self.cache.end(id, ended.at);
         }
     }
 }

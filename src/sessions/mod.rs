@@ -1,13 +1,13 @@
-//! Sessions: rows that say who is signed in where, and the tokens that hang on them.
+//! Sessions: rows that say which account is signed in where, and their tokens.
 //!
 //! A session is proved by two tokens. The access token is short-lived and checked without the
 //! database while it is known here; the refresh token renews it and changes at each use. Ending
-//! the row ends both at once, on this server and, by `live`, on every other one.
+//! the row ends both at once, on this server and, by `cache`, on every other one.
 
+mod cache;
 mod client;
 mod ending;
 mod links;
-mod live;
 mod refresh;
 mod renewal;
 mod store;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::access::Role;
-use crate::accounts::{self, Account, Proved, State};
+use crate::accounts::{self, Account, AccountState, Proved};
 use crate::base::clock::{CLOCKS_APART_SECONDS, Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
@@ -26,46 +26,46 @@ use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
+pub use cache::LOOK_EVERY;
+use cache::SessionCache;
 pub use client::Client;
 pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
 pub use links::forget as forget_links;
-pub use links::{LinkReader, Maker};
-pub use live::LOOK_EVERY;
-use live::Live;
+pub use links::{LinkOrigin, LinkReader};
 #[cfg(fuzzing)]
 pub use refresh::Presented;
 use refresh::Refresh;
-pub use renewal::Again;
-use store::Row;
+pub use renewal::ReissueReason;
+use store::Session;
 pub use store::forget;
 
-/// For those who do not ask to stay signed in.
+/// Without "Stay signed in".
 pub const SHORT_SESSION_HOURS: i64 = 12;
-/// How long it counts that somebody has just proved who they are.
+/// How long an authentication counts as recent.
 pub const RECENT_MINUTES: i64 = 10;
-/// For each account and each [`ClientKind`]; the oldest gives way.
+/// For each account and each [`ClientKind`]; the oldest is ended.
 pub const SESSIONS_MAX: i64 = 200;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
 
 /// Whether a session outlives the browser's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stay {
+pub enum Persistence {
     ThisVisit,
-    SignedIn,
+    Remembered,
 }
 
-/// Who holds the tokens of a session. Each kind has room of its own, so that a program that signs
-/// in again and again does not sign its owner's browsers out.
+/// What holds the tokens of a session. Each kind has its own limit, so that a program that signs in
+/// repeatedly does not end the sessions of its owner's browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
     /// In cookies.
     Browser,
-    /// From an answer to the API or to a tutorial's client.
+    /// From a response of the API or of a compatibility route.
     Program,
 }
 
-/// Who a request is from: proved by a good access token of a live session.
+/// The account and session of a request with a valid access token.
 #[derive(Debug)]
 pub struct Identity {
     pub account: AccountId,
@@ -79,20 +79,20 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Whether they have proved who they are within the last ten minutes.
+    /// Whether the last authentication was within ten minutes.
     pub fn is_recent(&self, now: UnixSeconds) -> bool {
-        // Neither is a moment that no server's clock has reached.
+        // A time in the future is not recent either.
         (-CLOCKS_APART_SECONDS..RECENT_MINUTES * 60).contains(&(now - self.claims.auth_time))
     }
 
-    /// What they sign in with.
+    /// The name that the owner signs in with.
     pub fn login(&self) -> &str {
         let claims = &self.claims;
         let login = claims.username.as_deref().or(claims.email.as_deref());
         login.unwrap_or_default()
     }
 
-    /// What to call them, as [`Account::greeting`].
+    /// The name to greet the owner by, as [`Account::greeting`].
     pub fn greeting(&self) -> &str {
         let claims = &self.claims;
         [&claims.name, &claims.username, &claims.email]
@@ -102,12 +102,12 @@ impl Identity {
     }
 }
 
-/// A session's tokens, for the one who has just earned them.
+/// The tokens of a session that was started or renewed.
 #[derive(Debug)]
 pub struct Grant {
     pub access: SecretString,
     pub refresh: SecretString,
-    pub stay: Stay,
+    pub stay: Persistence,
     pub session_ends: UnixSeconds,
     pub identity: Arc<Identity>,
 }
@@ -127,14 +127,14 @@ pub struct Listed {
 /// The sessions behind this one, when they are listed from the latest.
 pub type Cursor = paging::Cursor<UnixSeconds, SessionId>;
 
-/// Why a token opens nothing.
+/// Why a token is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSignedIn {
     #[error("{0}")]
     Token(#[from] Refused),
     #[error("the session has ended")]
     Ended,
-    /// We cannot know, so the answer is no.
+    /// It is not known whether the session goes on.
     #[error("{0}")]
     Fault(#[from] Fault),
 }
@@ -146,11 +146,11 @@ pub struct Sessions {
     tokens: Tokens,
     refresh: Refresh,
     config: SessionsConfig,
-    live: Arc<Live>,
+    cache: Arc<SessionCache>,
 }
 
 impl Sessions {
-    /// Also reads which sessions have ended lately; [`Sessions::follow`] has to go on with that.
+    /// Also reads which sessions have ended lately; [`Sessions::follow`] continues that.
     pub async fn open(
         db: Db,
         clock: Clock,
@@ -158,23 +158,23 @@ impl Sessions {
         secret: &InstanceSecret,
         config: SessionsConfig,
     ) -> Result<Self, Fault> {
-        let live = Live::open(db.clone(), &clock, &tokens).await?;
+        let cache = SessionCache::open(db.clone(), &clock, &tokens).await?;
         Ok(Self {
             db,
             clock,
             tokens,
             refresh: Refresh::new(secret),
             config,
-            live,
+            cache,
         })
     }
 
     /// Reads which sessions have ended on any server, and the signing keys. Without either for
-    /// five seconds, no request is let in.
+    /// five seconds, every request is refused.
     pub async fn follow(&self) -> Result<(), Fault> {
-        let keys = tokio::time::timeout(live::BLIND_AFTER, self.tokens.keep_keys(&self.db)).await;
+        let keys = tokio::time::timeout(cache::BLIND_AFTER, self.tokens.keep_keys(&self.db)).await;
         keys.unwrap_or_else(|_| Err(Fault::new("the database does not answer")))?;
-        self.live.look(self.clock.now()).await
+        self.cache.look(self.clock.now()).await
     }
 
     /// Starts a session for the owner of a proved account, and ends the one that the same browser
@@ -186,20 +186,17 @@ impl Sessions {
         &self,
         proved: Proved,
         (kind, client): (ClientKind, Client),
-        stay: Stay,
+        stay: Persistence,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
         let row_at = move |now, account, proved| {
-            Row::new(account, (kind, client), stay, now, proved, &config)
+            Session::new(account, (kind, client), stay, now, proved, &config)
         };
         self.begin(proved, before, row_at).await
     }
 
     /// Starts a program's session that lasts for so many seconds, used or not.
-    ///
-    /// # Errors
-    /// As [`Sessions::start`].
     pub async fn start_for(
         &self,
         proved: Proved,
@@ -210,10 +207,10 @@ impl Sessions {
         let row_at = move |now, account, proved| {
             let ends_at = now + seconds;
             let who = (ClientKind::Program, client);
-            Row {
+            Session {
                 ends_at,
                 idle_ends_at: ends_at,
-                ..Row::new(account, who, Stay::ThisVisit, now, proved, &config)
+                ..Session::new(account, who, Persistence::ThisVisit, now, proved, &config)
             }
         };
         self.begin(proved, None, row_at).await
@@ -223,15 +220,13 @@ impl Sessions {
         &self,
         proved: Proved,
         before: Option<SessionId>,
-        row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Row + Send + 'static,
+        row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Session + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
-        let clock = self.clock.clone();
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
-                // Read here, where nobody has to wait any more.
-                let now = clock.now();
+                let now = tx.now();
                 let row = row_at(now, account.id, authentication(&proved, now));
                 let ended = replace(tx, &row, before)?;
                 Ok((account, row, ended))
@@ -240,42 +235,39 @@ impl Sessions {
         Ok(self.started(started)?)
     }
 
-    fn started(&self, (account, row, ended): (Account, Row, Ended)) -> Result<Grant, Fault> {
-        self.hear(ended);
+    fn started(&self, (account, row, ended): (Account, Session, Ended)) -> Result<Grant, Fault> {
+        self.announce(ended);
         self.grant(&account, row)
     }
 
-    /// Who holds this access token. Costs no query while the token is known here.
+    /// The identity of an access token. Without a query while the token is in memory.
     ///
     /// # Errors
-    /// [`NotSignedIn`]; also when it cannot be known whether the session still lives.
+    /// [`NotSignedIn`]; also when it is not known whether the session goes on.
     pub async fn identify(&self, access: &str) -> Result<Arc<Identity>, NotSignedIn> {
-        let (key, version) = (live::Key::of(access), self.tokens.keys_version());
-        let identity = match self.live.find(&key, version) {
+        let (key, version) = (cache::Key::of(access), self.tokens.keys_version());
+        let identity = match self.cache.find(&key, version) {
             Some(identity) => identity,
-            // Boxed, so that the way of a known token stays small.
+            // Boxed, so that the future of a known token stays small.
             None => self
-                .live
+                .cache
                 .keep(key, version, Arc::new(Box::pin(self.load(access)).await?)),
         };
-        // Of a token that is known, too: it may have expired, and its session ended.
+        // Also for a token in memory: it may have expired, or its session ended.
         self.tokens.check_times(&identity.claims)?;
-        if self.live.has_ended(identity.session)? {
+        if self.cache.has_ended(identity.session)? {
             return Err(NotSignedIn::Ended);
         }
         Ok(identity)
     }
 
-    /// Whose session this is, by a token that hangs on it and was verified. Asks the database
-    /// each time: such tokens are few, and some outlive what is held in memory of what ended.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
+    /// The account of a session, by the `sid` of a verified token. Reads the database each time:
+    /// such tokens are rare, and some live longer than ended sessions are held in memory.
     pub async fn load_owner(&self, sid: &str) -> Result<Account, NotSignedIn> {
         let id = SessionId::parse(sid).ok_or(Refused::Malformed)?;
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let row = store::find(db, id)?.filter(|row| row.lives_at(now));
                 let row = row.ok_or(NotSignedIn::Ended)?;
                 active(db, row.account_id)?.ok_or(NotSignedIn::Ended)
@@ -290,14 +282,14 @@ impl Sessions {
         else {
             return Err(Refused::Malformed.into());
         };
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let row = store::find(db, session)?;
                 let row = row.filter(|row| row.account_id == account && row.lives_at(now));
                 let row = row.ok_or(NotSignedIn::Ended)?;
                 let account = active(db, account)?.ok_or(NotSignedIn::Ended)?;
-                // What is not so can only have been signed by somebody else who has the key.
+                // Claims that differ from the row were signed by an attacker who has the key.
                 let is_so = claims.roles == [account.role.as_str()]
                     && claims.groups == account.groups.names()
                     && claims.auth_time <= row.proved.auth_time;
@@ -310,17 +302,19 @@ impl Sessions {
             .await
     }
 
-    /// The sessions of an account that go on, the latest first, and where the next page begins.
+    /// The active sessions of an account, latest first, and the cursor of the next page.
     pub async fn list(
         &self,
         account: AccountId,
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Listed>, Option<Cursor>), Fault> {
-        let now = self.clock.now();
         let found = self
             .db
-            .read(move |db| store::list(db, account, now, after, limit + 1))
+            .read(move |db| {
+                let now = db.now();
+                store::list(db, account, now, after, limit + 1)
+            })
             .await?;
         Ok(page(found, limit, |last| Cursor {
             value: last.created_at,
@@ -328,13 +322,13 @@ impl Sessions {
         }))
     }
 
-    /// A session of this account that goes on.
+    /// An active session of this account.
     pub async fn find(&self, account: AccountId, id: SessionId) -> Result<Option<Listed>, Fault> {
         let now = self.clock.now();
         let row = self.db.read(move |db| store::find(db, id)).await?;
         Ok(row
             .filter(|row| row.account_id == account && row.lives_at(now))
-            .map(Row::listed))
+            .map(Session::listed))
     }
 
     /// When a session of this account last ended because a token of it was used twice.
@@ -344,7 +338,7 @@ impl Sessions {
             .await
     }
 
-    fn grant(&self, account: &Account, row: Row) -> Result<Grant, Fault> {
+    fn grant(&self, account: &Account, row: Session) -> Result<Grant, Fault> {
         let subject = Subject {
             account: account.id,
             username: account.username.as_deref(),
@@ -383,13 +377,17 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
     ends_at.min(now + config.idle_days * DAY)
 }
 
-/// Starts a session, and ends the one that the same browser had, and the oldest of its kind when
-/// an account has too many.
-fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Result<Ended, Fault> {
+/// Inserts a session, and ends the one that the same browser had, and the oldest of its kind if the
+/// account has too many.
+fn replace(
+    tx: &mut AnyConnection,
+    new: &Session,
+    before: Option<SessionId>,
+) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
     let (account, kind, now) = (new.account_id, new.kind, new.created_at);
     let mut sessions = store::living_beyond(tx, account, kind, SESSIONS_MAX, now)?;
-    // Where the clock went back, it is not the newest.
+    // After the clock went back, the new session is not the newest.
     sessions.retain(|id| *id != new.id);
     sessions.extend(before);
     for id in &sessions {
@@ -401,12 +399,12 @@ fn replace(tx: &mut AnyConnection, new: &Row, before: Option<SessionId>) -> Resu
     })
 }
 
-/// An account that may be signed in to.
+/// An account that is active.
 fn active(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
-    Ok(accounts::find(db, id)?.filter(|account| account.state == State::Active))
+    Ok(accounts::find(db, id)?.filter(|account| account.state == AccountState::Active))
 }
 
-fn identity(claims: AccessClaims, row: Row) -> Result<Identity, NotSignedIn> {
+fn identity(claims: AccessClaims, row: Session) -> Result<Identity, NotSignedIn> {
     let role = claims.roles.first().and_then(|role| Role::parse(role));
     Ok(Identity {
         account: row.account_id,

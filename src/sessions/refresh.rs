@@ -1,8 +1,8 @@
 //! Refresh tokens: opaque, derived, never stored.
 //!
 //! base64url(session id ‖ generation ‖ HMAC-SHA-256(key, id ‖ generation ‖ seed)). The key
-//! comes from the instance's secret, the seed stands in the session's row: neither alone makes
-//! a token. Since any generation can be made again, parallel requests can be given the same
+//! comes from the instance's secret, the seed from the session's row: neither alone makes a
+//! token. Since any generation can be made again, parallel requests can be given the same
 //! successor, and a token of an older generation is known from a mere forgery.
 
 use aws_lc_rs::{constant_time, hmac};
@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use crate::base::ids::SessionId;
 use crate::base::secret::{InstanceSecret, Purpose};
 
-/// Requests that were under way when the token changed still come with the old one.
+/// Requests that were sent before the token changed still have the old one.
 pub const GRACE_SECONDS: i64 = 10;
 const MAC_BYTES: usize = 32;
 const BYTES: usize = 16 + 8 + MAC_BYTES;
@@ -23,7 +23,7 @@ pub type Seed = [u8; 32];
 #[derive(Clone)]
 pub struct Refresh(hmac::Key);
 
-/// A token as somebody sent it; nothing of it is proved.
+/// A token as it was sent; nothing of it is verified.
 pub struct Presented {
     pub session: SessionId,
     generation: i64,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_token_is_none() {
+    fn malformed_text_is_not_a_token() {
         for bad in ["", "a", "=", &"A".repeat(76), &"A".repeat(74)] {
             assert!(Presented::parse(bad).is_none(), "{bad:?}");
         }

@@ -1,7 +1,7 @@
 //! New tokens for a session that goes on, or for the one in its place.
 
 use super::refresh::{Age, Presented};
-use super::store::{self, Row};
+use super::store::{self, Session};
 use super::{
     EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, authentication, end_all, idle_end,
 };
@@ -11,7 +11,7 @@ use crate::passwords::PasswordHash;
 
 /// Why a session is given new tokens before their time.
 #[derive(Clone, Debug)]
-pub enum Again {
+pub enum ReissueReason {
     /// The password was given again.
     Proved(Box<Proved>),
     /// The account has another name.
@@ -19,9 +19,9 @@ pub enum Again {
 }
 
 enum Renewal {
-    Good(Box<(Account, Row)>),
+    Good(Box<(Account, Session)>),
     Ended,
-    /// And ended for it, at this time.
+    /// The session was ended for that, at this time.
     Reused(UnixSeconds),
 }
 
@@ -29,18 +29,11 @@ impl Sessions {
     /// New tokens for a refresh token. Parallel requests with the same one get the same
     /// successor for ten seconds; after that an old one is taken for stolen and ends the
     /// session (RFC 9700, section 4.14.2).
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
     pub async fn renew(&self, refresh: &str) -> Result<Grant, NotSignedIn> {
         let presented = Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
-        let (clock, keys, config) = (
-            self.clock.clone(),
-            self.refresh.clone(),
-            self.config.clone(),
-        );
+        let (keys, config) = (self.refresh.clone(), self.config.clone());
         let id = presented.session;
-        // A forgery is told by reading: it never waits for a turn to write.
+        // A forged token is refused after a read: it never waits for the write lock.
         let known = self.db.read(move |db| store::find(db, id)).await?;
         let known = known.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
         let account = known.ok_or(NotSignedIn::Ended)?.account_id;
@@ -50,9 +43,9 @@ impl Sessions {
                 let Some(account) = accounts::lock_active(tx, account)? else {
                     return Ok(Renewal::Ended);
                 };
-                let now = clock.now();
-                // The seed is drawn anew when the password is given: whoever was not told of it
-                // does not come along.
+                let now = tx.now();
+                // A new seed is drawn when the password is given: older tokens are not genuine
+                // any more.
                 let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
                 let row = row.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
                 let Some(mut row) = row else {
@@ -82,34 +75,34 @@ impl Sessions {
             Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
             Renewal::Ended => Err(NotSignedIn::Ended),
             Renewal::Reused(at) => {
-                self.live.end(id, at);
+                self.cache.end(id, at);
                 tracing::warn!(session = %id, "a refresh token was used twice: its session is ended");
                 Err(NotSignedIn::Ended)
             }
         }
     }
 
-    /// New tokens of the same session, for somebody who has just proved again who they are, or of
-    /// whom a token has to say something else. No refresh token of before is good any more: who
-    /// has a copy does not come along.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
-    pub async fn issue_again(&self, identity: &Identity, why: Again) -> Result<Grant, NotSignedIn> {
-        let (clock, id, account) = (self.clock.clone(), identity.session, identity.account);
+    /// New tokens of the same session, after the password was given again or the account was
+    /// renamed. Earlier refresh tokens, and copies of them, are refused from then on.
+    pub async fn issue_again(
+        &self,
+        identity: &Identity,
+        why: ReissueReason,
+    ) -> Result<Grant, NotSignedIn> {
+        let (id, account) = (identity.session, identity.account);
         let (account, row) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = match &why {
-                    Again::Proved(proved) => accounts::confirm(tx, proved)?,
-                    Again::Renamed => accounts::lock_active(tx, account)?,
+                    ReissueReason::Proved(proved) => accounts::confirm(tx, proved)?,
+                    ReissueReason::Renamed => accounts::lock_active(tx, account)?,
                 };
                 let account = account.ok_or(NotSignedIn::Ended)?;
-                let now = clock.now();
+                let now = tx.now();
                 let row = store::lock(tx, id)?;
                 let row = row.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
-                if let Again::Proved(proved) = why {
+                if let ReissueReason::Proved(proved) = why {
                     row.proved = authentication(&proved, now);
                 }
                 row.refresh_seed = crate::base::random::bytes();
@@ -133,20 +126,19 @@ impl Sessions {
         proved: Proved,
         new: PasswordHash,
     ) -> Result<Grant, NotSignedIn> {
-        let (clock, config) = (self.clock.clone(), self.config.clone());
-        let id = identity.session;
+        let (config, id) = (self.config.clone(), identity.session);
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
-                let now = clock.now();
+                let now = tx.now();
                 let before = store::lock(tx, id)?;
                 let before = before.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let before = before.ok_or(NotSignedIn::Ended)?;
                 accounts::set_password(tx, account.id, &new)?;
-                let ended = end_all(tx, account.id, None, now, EndReason::PasswordChanged)?;
+                let ended = end_all(tx, account.id, None, EndReason::PasswordChanged)?;
                 let (who, stay) = ((before.kind, before.client), before.stay);
-                let row = Row::new(
+                let row = Session::new(
                     account.id,
                     who,
                     stay,

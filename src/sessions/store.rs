@@ -4,7 +4,8 @@ use diesel::prelude::*;
 
 use super::refresh::Seed;
 use super::{
-    Client, ClientKind, Cursor, DAY, EndReason, HOUR, Listed, SHORT_SESSION_HOURS, Stay, idle_end,
+    Client, ClientKind, Cursor, DAY, EndReason, HOUR, Listed, Persistence, SHORT_SESSION_HOURS,
+    idle_end,
 };
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -15,38 +16,38 @@ use crate::storage::schema::sessions;
 use crate::tokens::Authentication;
 
 #[derive(Clone)]
-pub struct Row {
+pub struct Session {
     pub id: SessionId,
     pub account_id: AccountId,
     pub created_at: UnixSeconds,
     pub idle_ends_at: UnixSeconds,
     pub ends_at: UnixSeconds,
     pub ended_at: Option<UnixSeconds>,
-    pub stay: Stay,
+    pub stay: Persistence,
     pub kind: ClientKind,
     pub client: Client,
     pub refresh_seed: Seed,
     pub generation: i64,
     pub rotated_at: UnixSeconds,
-    /// The last proof that its owner gave.
+    /// The last authentication of its owner.
     pub proved: Authentication,
     pub last_seen_at: UnixSeconds,
 }
 
-impl Row {
+impl Session {
     /// Of a session that begins now.
     pub fn new(
         account_id: AccountId,
         (kind, client): (ClientKind, Client),
-        stay: Stay,
+        stay: Persistence,
         now: UnixSeconds,
         proved: Authentication,
         config: &SessionsConfig,
     ) -> Self {
         let ends_at = now
             + match stay {
-                Stay::ThisVisit => SHORT_SESSION_HOURS * HOUR,
-                Stay::SignedIn => config.absolute_days * DAY,
+                Persistence::ThisVisit => SHORT_SESSION_HOURS * HOUR,
+                Persistence::Remembered => config.absolute_days * DAY,
             };
         Self {
             id: SessionId::new(),
@@ -83,7 +84,7 @@ impl Row {
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = sessions)]
-struct Stored {
+struct Row {
     id: String,
     account_id: String,
     created_at: i64,
@@ -103,9 +104,9 @@ struct Stored {
     amr: String,
 }
 
-impl Stored {
-    fn row(self) -> Option<Row> {
-        Some(Row {
+impl Row {
+    fn session(self) -> Option<Session> {
+        Some(Session {
             id: SessionId::parse(&self.id)?,
             account_id: AccountId::parse(&self.account_id)?,
             created_at: self.created_at,
@@ -113,9 +114,9 @@ impl Stored {
             ends_at: self.ends_at,
             ended_at: self.ended_at,
             stay: if self.stay_signed_in {
-                Stay::SignedIn
+                Persistence::Remembered
             } else {
-                Stay::ThisVisit
+                Persistence::ThisVisit
             },
             kind: if self.program {
                 ClientKind::Program
@@ -138,15 +139,15 @@ impl Stored {
     }
 }
 
-pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
-    let stored = Stored {
+pub fn insert(tx: &mut AnyConnection, row: &Session) -> Result<(), Fault> {
+    let stored = Row {
         id: row.id.to_string(),
         account_id: row.account_id.to_string(),
         created_at: row.created_at,
         idle_ends_at: row.idle_ends_at,
         ends_at: row.ends_at,
         ended_at: row.ended_at,
-        stay_signed_in: row.stay == Stay::SignedIn,
+        stay_signed_in: row.stay == Persistence::Remembered,
         address: row.client.address.clone(),
         user_agent: row.client.user_agent.clone(),
         refresh_seed: row.refresh_seed.to_vec(),
@@ -164,18 +165,18 @@ pub fn insert(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
     Ok(())
 }
 
-pub fn find(db: &mut AnyConnection, id: SessionId) -> Result<Option<Row>, Fault> {
-    let stored: Option<Stored> = sessions::table.find(id.to_string()).first(db).optional()?;
+pub fn find(db: &mut AnyConnection, id: SessionId) -> Result<Option<Session>, Fault> {
+    let stored: Option<Row> = sessions::table.find(id.to_string()).first(db).optional()?;
     stored.map(read).transpose()
 }
 
-fn read(stored: Stored) -> Result<Row, Fault> {
+fn read(stored: Row) -> Result<Session, Fault> {
     stored
-        .row()
+        .session()
         .ok_or_else(|| Fault::new("a damaged session row"))
 }
 
-/// Those that go on, the latest first.
+/// The active sessions, latest first.
 pub fn list(
     db: &mut AnyConnection,
     account: AccountId,
@@ -186,7 +187,7 @@ pub fn list(
     let before = after.map_or((i64::MAX, String::new()), |after| {
         (after.value, after.id.to_string())
     });
-    let stored: Vec<Stored> = sessions::table
+    let stored: Vec<Row> = sessions::table
         .filter(sessions::account_id.eq(account.to_string()))
         .filter(sessions::ended_at.is_null())
         .filter(sessions::ends_at.gt(now))
@@ -201,7 +202,7 @@ pub fn list(
         .load(db)?;
     stored
         .into_iter()
-        .map(|stored| read(stored).map(Row::listed))
+        .map(|stored| read(stored).map(Session::listed))
         .collect()
 }
 
@@ -215,7 +216,7 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
     Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
 }
 
-/// Those of one kind that live at `now` beyond the newest `kept`.
+/// The sessions of one kind that are active at `now`, without the newest `kept`.
 pub fn living_beyond(
     db: &mut AnyConnection,
     account: AccountId,
@@ -253,17 +254,17 @@ pub fn last_end(
     Ok(at.flatten())
 }
 
-/// The row, and nobody else's hands on it until the transaction ends. An update that changes
-/// nothing locks it in every database, which `SELECT … FOR UPDATE` does not.
-pub fn lock(tx: &mut AnyConnection, id: SessionId) -> Result<Option<Row>, Fault> {
+/// Locks the row until the transaction ends and reads it. An update that changes nothing locks it
+/// in every database, which `SELECT … FOR UPDATE` does not.
+pub fn lock(tx: &mut AnyConnection, id: SessionId) -> Result<Option<Session>, Fault> {
     diesel::update(sessions::table.find(id.to_string()))
         .set(sessions::generation.eq(sessions::generation))
         .execute(tx)?;
     find(tx, id)
 }
 
-/// What changes when a session is renewed or proved again.
-pub fn renew(tx: &mut AnyConnection, row: &Row) -> Result<(), Fault> {
+/// Stores what changes when a session is renewed or its owner authenticates again.
+pub fn renew(tx: &mut AnyConnection, row: &Session) -> Result<(), Fault> {
     diesel::update(sessions::table.find(row.id.to_string()))
         .set((
             sessions::generation.eq(row.generation),
@@ -321,7 +322,7 @@ pub fn end_all(
     Ok(())
 }
 
-/// Ends no more than `most` sessions, and says how many.
+/// Ends at most `most` sessions and returns how many.
 pub fn end_some(
     tx: &mut AnyConnection,
     now: UnixSeconds,
@@ -356,7 +357,7 @@ pub fn ended_since(
         .collect())
 }
 
-/// Takes away no more than `most` that ended before `moment`, and says how many.
+/// Deletes at most `most` sessions that ended before `moment` and returns how many.
 pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<String> = sessions::table
         .select(sessions::id)

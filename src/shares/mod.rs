@@ -1,7 +1,7 @@
-//! Links that hand a file on to whoever holds them, for a time.
+//! Links that give a file to their holders, for a time.
 //!
 //! A link is a signed token and a row: the token cannot be guessed or changed, and the row says
-//! whether it still counts. What it does not say to its holder is why it no longer does.
+//! whether it still works. The holder is not told why it no longer works.
 
 mod store;
 
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
-use crate::accounts::{self, State};
+use crate::accounts::{self, AccountState};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::names::{PASSWORD_MAX, Password, Refusal};
 use crate::base::paging::{self, page};
 use crate::files::{self, File};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::passwords::{Busy, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
@@ -27,14 +27,14 @@ pub const MINUTES_MIN: i64 = 10;
 pub const MINUTES_MAX: i64 = 30 * 24 * 60;
 pub const DOWNLOADS_MAX: i64 = 1_000_000;
 const PASSWORD_MIN: usize = 8;
-/// For each file, those included that have ended.
+/// For each file, including expired links.
 pub const SHARES_MAX: i64 = 100;
-/// Wrong passwords of one link, counted from the first; then it opens to nobody for a while.
+/// Wrong passwords of one link, counted from the first; after that it is closed for a while.
 const TRIES_MAX: i64 = 20;
 pub const TRIES_MINUTES: i64 = 15;
-/// Links that were signed, of some 500 bytes each.
+/// Signed links that are cached, of some 500 bytes each.
 const LINKS_KEPT: usize = 2_000;
-/// One that has ended can be looked at for so long, at least.
+/// An expired link stays in the list for so long, at least.
 const KEPT_DAYS: i64 = 30;
 
 #[derive(Clone, Debug)]
@@ -86,17 +86,17 @@ impl Share {
     }
 }
 
-/// The links behind this one, by when they were made.
+/// Continues a list of links after this one, latest first.
 pub type Cursor = paging::Cursor<UnixSeconds, ShareId>;
 
 const PATH: &str = "/s/";
 
-/// Where it is opened.
+/// The path of the link's page.
 fn path(id: ShareId) -> String {
     format!("{PATH}{id}")
 }
 
-/// What somebody wants of a link.
+/// A link that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewShare {
     minutes: i64,
@@ -106,7 +106,7 @@ pub struct NewShare {
 
 impl NewShare {
     /// # Errors
-    /// For each field that will not do, its name and the words.
+    /// For each invalid field, its name and the message.
     pub fn parse(
         minutes: Option<i64>,
         downloads: Option<i64>,
@@ -144,7 +144,7 @@ impl NewShare {
 /// Why a link was not made or does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Missing, or another account's.
+    /// It does not exist, or belongs to another account.
     #[error("no such file or link")]
     NotFound,
     #[error("the file already has {SHARES_MAX} links")]
@@ -152,7 +152,7 @@ pub enum Refused {
     /// Invalid, expired, used up or revoked.
     #[error("the link does not work")]
     Ended,
-    /// The password is missing or wrong.
+    /// It needs a password, and none or a wrong one was given.
     #[error("the link requires its password")]
     Password,
     /// Too many wrong passwords.
@@ -178,7 +178,7 @@ pub struct Shares {
     clock: Clock,
     passwords: Passwords,
     tokens: Tokens,
-    /// Signing is what a list would cost most. A link is signed again when the keys have changed:
+    /// Signing would be the main cost of a list. A link is signed again when the keys have changed:
     /// the key that signed it may be revoked.
     links: Arc<Cache<ShareId, (u64, String)>>,
 }
@@ -194,33 +194,19 @@ impl Shares {
         }
     }
 
-    /// A link, and whether the same request had made it before.
-    ///
-    /// # Errors
-    /// [`Refused`].
+    /// Makes a link; also returns whether the same request had made it before.
     pub async fn make(
         &self,
         account: AccountId,
         file: FileId,
         new: NewShare,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<(Share, bool), Refused> {
         let password_hash = match &new.password {
             Some(password) => Some(self.passwords.hash(password).await??),
             None => None,
         };
-        let now = self.clock.now();
-        let share = Share {
-            id: ShareId::new(),
-            file,
-            account,
-            downloads: 0,
-            downloads_max: new.downloads,
-            last_used_at: None,
-            created_at: now,
-            ends_at: now + new.minutes * 60,
-            password_hash,
-        };
+        let (minutes, downloads_max) = (new.minutes, new.downloads);
         let (share, replayed) = self
             .db
             .write(move |tx| {
@@ -228,15 +214,27 @@ impl Shares {
                     return Err(Refused::NotFound);
                 }
                 owned(tx, account, file)?;
-                if let Some(once) = &once {
-                    match idempotency::claim(tx, account, once, &share.id.to_string(), now)? {
-                        Claim::First => {}
-                        Claim::Again(made) => {
+                let now = tx.now();
+                let share = Share {
+                    id: ShareId::new(),
+                    file,
+                    account,
+                    downloads: 0,
+                    downloads_max,
+                    last_used_at: None,
+                    created_at: now,
+                    ends_at: now + minutes * 60,
+                    password_hash,
+                };
+                if let Some(key) = &key {
+                    match idempotency::claim(tx, account, key, &share.id.to_string(), now)? {
+                        Claim::New => {}
+                        Claim::Replay(made) => {
                             let made = ShareId::parse(&made).ok_or(Refused::NotFound)?;
                             let made = store::find(tx, made)?.ok_or(Refused::NotFound)?;
                             return Ok((made, true));
                         }
-                        Claim::Reused => return Err(Refused::KeyReused),
+                        Claim::Mismatch => return Err(Refused::KeyReused),
                     }
                 }
                 store::forget(tx, file, now - KEPT_DAYS * 86_400)?;
@@ -247,7 +245,7 @@ impl Shares {
                 Ok((share, false))
             })
             .await?;
-        // The password is no part of what the key remembers.
+        // The key's fingerprint does not contain the password.
         if replayed {
             let password = new.password.as_ref().map(Password::expose);
             let unlocked = self.unlock(&share, password).await;
@@ -259,10 +257,7 @@ impl Shares {
         Ok((share, replayed))
     }
 
-    /// Where it is opened and the token that opens it: it ends when the row does.
-    ///
-    /// # Errors
-    /// When signing fails.
+    /// The path with the token that opens it; the token expires with the row.
     pub fn link(&self, share: &Share) -> Result<String, Fault> {
         let keys_version = self.tokens.keys_version();
         if let Some((version, link)) = self.links.get(&share.id)
@@ -277,10 +272,7 @@ impl Shares {
         Ok(link)
     }
 
-    /// The links of a file, the latest first, and where the next page begins.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`], or when the database is unavailable.
+    /// The links of a file, latest first, and the cursor of the next page.
     pub async fn list(
         &self,
         account: AccountId,
@@ -298,10 +290,7 @@ impl Shares {
         }))
     }
 
-    /// From then on it opens nothing.
-    ///
-    /// # Errors
-    /// [`Refused::NotFound`], or when the database is unavailable.
+    /// Deletes a link, so that it stops working.
     pub async fn revoke(
         &self,
         account: AccountId,
@@ -317,52 +306,52 @@ impl Shares {
             .await
     }
 
-    /// How many links of an account can be opened, as far as the account is active.
+    /// The number of open links of an account; they work while the account is active.
     pub async fn count_open(&self, account: AccountId) -> Result<i64, Fault> {
-        let now = self.clock.now();
-        self.db.read(move |db| count_open(db, account, now)).await
+        self.db
+            .read(move |db| {
+                let now = db.now();
+                count_open(db, account, now)
+            })
+            .await
     }
 
-    /// Revokes every link of an account, and says how many could still be opened.
+    /// Revokes every link of an account, and returns how many were open.
     ///
     /// # Errors
     /// When the database is unavailable; then all stay open.
     pub async fn revoke_all(&self, account: AccountId) -> Result<i64, Fault> {
-        let now = self.clock.now();
         self.db
-            .write_on_full_disk(move |tx| revoke_all(tx, account, now))
+            .write_on_full_disk(move |tx| {
+                let now = tx.now();
+                revoke_all(tx, account, now)
+            })
             .await
     }
 
-    /// What a link hands on, without taking it.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`], or when the database is unavailable.
+    /// The link and the file behind it. Does not count as a download.
     pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
         if claims.path != path(id) {
             return Err(Refused::Ended);
         }
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let share = store::find(db, id)?.filter(|share| {
                     share.account.to_string() == claims.sub && share.standing(now) == Standing::Open
                 });
                 let share = share.ok_or(Refused::Ended)?;
                 let file = files::find(db, share.file)?.ok_or(Refused::Ended)?;
                 let owner = accounts::find(db, share.account)?;
-                let is_active = owner.is_some_and(|owner| owner.state == State::Active);
+                let is_active = owner.is_some_and(|owner| owner.state == AccountState::Active);
                 is_active.then_some((share, file)).ok_or(Refused::Ended)
             })
             .await
     }
 
-    /// Whether a token still opens its link.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`], or when the database is unavailable.
+    /// Fails if a token does not open its link any more.
     pub async fn check(&self, token: &str) -> Result<(), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -370,18 +359,18 @@ impl Shares {
         self.open(id.ok_or(Refused::Ended)?, token).await.map(drop)
     }
 
-    /// Whether the password is the link's.
+    /// Checks the password of a link.
     ///
     /// # Errors
-    /// [`Refused::Password`] when it is not, [`Refused::Tries`] when it cannot be asked any more
-    /// for now, or when too many are waiting.
+    /// [`Refused::Password`] for a wrong one, [`Refused::Tries`] after too many wrong ones, or
+    /// [`Refused::Busy`].
     pub async fn unlock(&self, share: &Share, password: Option<&str>) -> Result<(), Refused> {
         let Some(hash) = share.password_hash.clone() else {
             return Ok(());
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
         let (shares, id) = (self.clone(), share.id);
-        // Goes on by itself: whoever hangs up has not tried a wrong one.
+        // A task of its own: a client that disconnects does not count as a wrong password.
         let tried = tokio::spawn(async move { shares.try_password(id, &password, hash).await });
         tried.await.map_err(|panic| Fault::caused("a try", panic))?
     }
@@ -393,7 +382,7 @@ impl Shares {
         hash: PasswordHash,
     ) -> Result<(), Refused> {
         let now = self.clock.now();
-        // Counted before it is known to be wrong: of many at once no more are looked at.
+        // Counted before it is verified, so that many at once do not exceed the limit.
         let counted = self.db.write(move |tx| store::take_try(tx, id, now));
         if !counted.await? {
             return Err(Refused::Tries);
@@ -407,13 +396,13 @@ impl Shares {
         Ok(verdict.map(drop)?)
     }
 
-    /// Counts a download, if there is one left: of any number at once, no more than were allowed.
-    ///
-    /// # Errors
-    /// [`Refused::Ended`], or when the database is unavailable.
+    /// Counts a download if one is left; many at once do not exceed the limit.
     pub async fn count(&self, share: &Share) -> Result<(), Refused> {
-        let (id, now) = (share.id, self.clock.now());
-        let counted = self.db.write(move |tx| store::use_once(tx, id, now));
+        let id = share.id;
+        let counted = self.db.write(move |tx| {
+            let now = tx.now();
+            store::use_once(tx, id, now)
+        });
         counted.await?.then_some(()).ok_or(Refused::Ended)
     }
 }

@@ -1,4 +1,4 @@
-//! The table of links that hand files on.
+//! The table of links to files.
 
 use diesel::prelude::*;
 
@@ -42,7 +42,7 @@ impl Row {
     }
 }
 
-/// The latest first.
+/// Latest first.
 pub fn list(
     db: &mut AnyConnection,
     file: FileId,
@@ -77,7 +77,7 @@ pub fn count(db: &mut AnyConnection, file: FileId) -> Result<i64, Fault> {
     Ok(of_file.count().get_result(db)?)
 }
 
-/// How many links of an account can be opened, as far as the account is active.
+/// The number of open links of an account; they work while the account is active.
 pub fn count_open(
     db: &mut AnyConnection,
     account: AccountId,
@@ -93,13 +93,13 @@ pub fn count_open(
     Ok(open.count().get_result(db)?)
 }
 
-/// Takes away every link of an account that has not ended, and says how many could be opened.
+/// Deletes every link of an account that has not expired, and returns how many were open.
 pub fn revoke_all(
     tx: &mut AnyConnection,
     account: AccountId,
     now: UnixSeconds,
 ) -> Result<i64, Fault> {
-    // Nobody makes one meanwhile that would stay.
+    // No link can be made meanwhile.
     accounts::lock(tx, account)?;
     let open = count_open(tx, account, now)?;
     let of_account = shares::table
@@ -126,7 +126,7 @@ pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One statement, so that of those at once no more get through than there are downloads left.
+/// One statement, so that downloads at once do not exceed the limit.
 pub fn use_once(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result<bool, Fault> {
     let open = shares::table
         .filter(shares::id.eq(id.to_string()))
@@ -145,7 +145,7 @@ pub fn use_once(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result
     Ok(used == 1)
 }
 
-/// Counts a try of its password, if it may be tried still: each of those at once.
+/// Counts a try of the password, if one is left; many at once do not exceed the limit.
 pub fn take_try(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result<bool, Fault> {
     let one = || shares::table.filter(shares::id.eq(id.to_string()));
     let begun = diesel::update(one().filter(shares::tries_end_at.le(now)))
@@ -163,7 +163,7 @@ pub fn take_try(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result
     Ok(counted == 1)
 }
 
-/// One that was taken at `taken_at` was not wrong.
+/// Gives back a try of `taken_at`, whose password was right.
 pub fn give_try_back(
     tx: &mut AnyConnection,
     id: ShareId,
@@ -171,7 +171,7 @@ pub fn give_try_back(
 ) -> Result<(), Fault> {
     let counted = shares::table
         .filter(shares::id.eq(id.to_string()))
-        // What has begun since then has not counted it.
+        // A period that has begun since then has not counted it.
         .filter(shares::tries_end_at.le(taken_at + TRIES_MINUTES * 60));
     diesel::update(counted.filter(shares::tries.gt(0)))
         .set(shares::tries.eq(shares::tries - 1))
@@ -179,7 +179,7 @@ pub fn give_try_back(
     Ok(())
 }
 
-/// Whether it was there.
+/// `false` if it did not exist.
 pub fn delete(tx: &mut AnyConnection, file: FileId, id: ShareId) -> Result<bool, Fault> {
     let one = shares::table
         .filter(shares::id.eq(id.to_string()))
@@ -187,7 +187,7 @@ pub fn delete(tx: &mut AnyConnection, file: FileId, id: ShareId) -> Result<bool,
     Ok(diesel::delete(one).execute(tx)? == 1)
 }
 
-/// Takes away those of a file that ended before `moment`. Not others': they are not locked.
+/// Deletes the links of a file that expired before `moment`. Other files are not locked.
 pub fn forget(tx: &mut AnyConnection, file: FileId, moment: UnixSeconds) -> Result<(), Fault> {
     let old = shares::table
         .filter(shares::file_id.eq(file.to_string()))

@@ -2,18 +2,18 @@
 
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError, State,
+    self, Account, AccountState, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError,
 };
-use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
 use crate::base::names::{Login, NewPassword, Password};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::passwords::HashError;
 use crate::sessions::{
-    Again, Client, ClientKind, Grant, Identity, Maker, NotSignedIn, Sessions, Stay,
+    Client, ClientKind, Grant, Identity, LinkOrigin, NotSignedIn, Persistence, ReissueReason,
+    Sessions,
 };
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{Db, Tx};
 
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -38,23 +38,20 @@ pub struct SignedUp {
 #[derive(Clone)]
 pub struct SignIn {
     db: Db,
-    clock: Clock,
     accounts: Accounts,
     sessions: Sessions,
 }
 
 impl SignIn {
-    pub fn new(db: Db, clock: Clock, accounts: Accounts, sessions: Sessions) -> Self {
+    pub fn new(db: Db, accounts: Accounts, sessions: Sessions) -> Self {
         Self {
             db,
-            clock,
             accounts,
             sessions,
         }
     }
 
-    /// Starts a session for the owner of a proved account, in place of the one that the same
-    /// browser had.
+    /// Starts a session for a proved account, which replaces the one that the same browser had.
     ///
     /// # Errors
     /// [`NotProved`]: the account may have changed since it was proved.
@@ -62,7 +59,7 @@ impl SignIn {
         &self,
         proved: Proved,
         who: (ClientKind, Client),
-        stay: Stay,
+        stay: Persistence,
         before: Option<SessionId>,
     ) -> Result<Grant, NotProved> {
         let started = self.sessions.start(proved, who, stay, before).await;
@@ -70,9 +67,6 @@ impl SignIn {
     }
 
     /// Starts a program's session of this length.
-    ///
-    /// # Errors
-    /// As [`SignIn::start_session`].
     pub async fn start_for(
         &self,
         proved: Proved,
@@ -84,19 +78,13 @@ impl SignIn {
     }
 
     /// The token of a link that shows this path.
-    ///
-    /// # Errors
-    /// As [`SignIn::start_session`].
     pub async fn issue_link(&self, proved: Proved, path: &str) -> Result<String, NotProved> {
-        let from = Maker::Proved(Box::new(proved));
+        let from = LinkOrigin::Proved(Box::new(proved));
         let made = self.sessions.issue_link(from, path).await;
         made.map(|(token, _)| token).map_err(not_proved)
     }
 
     /// Proves an account again, for new tokens of the same session.
-    ///
-    /// # Errors
-    /// [`NotProved`].
     pub async fn prove_again(
         &self,
         identity: &Identity,
@@ -106,16 +94,13 @@ impl SignIn {
             .accounts
             .prove_again(identity.account, password)
             .await?;
-        let again = Again::Proved(Box::new(proved));
+        let again = ReissueReason::Proved(Box::new(proved));
         let issued = self.sessions.issue_again(identity, again).await;
         issued.map_err(not_proved)
     }
 
-    /// Changes the password of somebody who is signed in and knows it. Every other session of
-    /// theirs ends, and every link; this one gets new tokens.
-    ///
-    /// # Errors
-    /// [`ChangeError`].
+    /// Changes the password of a signed-in account whose current password was given. Every other
+    /// session and every link end; this session gets new tokens.
     pub async fn change_password(
         &self,
         identity: &Identity,
@@ -140,10 +125,7 @@ impl SignIn {
         }
     }
 
-    /// Makes an account and lets its owner in.
-    ///
-    /// # Errors
-    /// [`SignUpError`].
+    /// Makes an account and starts a session.
     pub async fn sign_up(
         &self,
         client: Client,
@@ -154,29 +136,25 @@ impl SignIn {
         Ok(self.let_in(proved, client, before).await?)
     }
 
-    /// Makes an account, and no session; with `once`, for the same request the same account
-    /// again.
-    ///
-    /// # Errors
-    /// [`SignUpError`].
+    /// Makes an account, and no session. With a `key`, a repeated request gets the same account.
     pub async fn sign_up_once(
         &self,
         new: NewAccount,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<SignedUp, SignUpError> {
         let prepared = self.accounts.prepare_sign_up(new.clone()).await?;
-        let claimed = once.clone();
-        let claim = move |tx: &mut AnyConnection, account: &Account| {
-            if let Some(once) = claimed {
+        let claimed = key.clone();
+        let claim = move |tx: &mut Tx<'_>, account: &Account| {
+            if let Some(key) = claimed {
                 let (id, made) = (account.id, account.id.to_string());
-                idempotency::claim(tx, id, &once, &made, account.created_at)?;
+                idempotency::claim(tx, id, &key, &made, account.created_at)?;
             }
             Ok(())
         };
-        let role = |_: &mut AnyConnection| Ok(Role::Member);
-        let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, once) {
-            (Err(taken @ SignUpError::Taken(_)), Some(once)) => {
-                let made = self.find_made_before(new, once).await?;
+        let role = |_: &mut Tx<'_>| Ok(Role::Member);
+        let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, key) {
+            (Err(taken @ SignUpError::Taken(_)), Some(key)) => {
+                let made = self.find_made_before(new, key).await?;
                 (made.ok_or(taken)?, true)
             }
             (added, _) => (added?.into_account(), false),
@@ -184,19 +162,15 @@ impl SignIn {
         Ok(SignedUp { account, replayed })
     }
 
-    /// The account that the same request has made, if its password is still the one that was
-    /// sent. It costs a hash in any case, so that nobody can time who has used which key.
+    /// The account that the same request has made, if it still has the password that was sent. It
+    /// costs a hash in any case, so that the time does not tell which keys were used.
     async fn find_made_before(
         &self,
         new: NewAccount,
-        once: Once,
+        key: IdempotencyKey,
     ) -> Result<Option<Account>, SignUpError> {
         let password = new.password.password().clone();
-        let now = self.clock.now();
-        let found = self
-            .db
-            .read(move |db| find_made_by(db, new, &once, now))
-            .await?;
+        let found = self.db.read(move |db| find_made_by(db, new, &key)).await?;
         match self.accounts.check(found, &password).await {
             Ok(found) => Ok(Some(found.account)),
             Err(NotProved::Refused) => Ok(None),
@@ -205,10 +179,10 @@ impl SignIn {
         }
     }
 
-    /// Signs a browser in to an account that was made or changed a moment before.
+    /// Starts a browser's session for an account that was made or changed just before.
     ///
     /// # Errors
-    /// When the database is unavailable, or the account has gone already.
+    /// When the database is unavailable, or the account was deleted already.
     pub async fn let_in(
         &self,
         proved: Proved,
@@ -216,7 +190,9 @@ impl SignIn {
         before: Option<SessionId>,
     ) -> Result<Grant, Fault> {
         let who = (ClientKind::Browser, client);
-        let started = self.sessions.start(proved, who, Stay::ThisVisit, before);
+        let started = self
+            .sessions
+            .start(proved, who, Persistence::ThisVisit, before);
         started.await.map_err(|why| match why {
             // The account has been made.
             NotSignedIn::Fault(fault) if fault.kind() != Kind::Ours => {
@@ -228,12 +204,11 @@ impl SignIn {
     }
 }
 
-/// Who holds a name of `new`, if the same request has made that account and it is active.
+/// The account with a name of `new`, if the same request has made it and it is active.
 fn find_made_by(
-    db: &mut AnyConnection,
+    db: &mut Tx<'_>,
     new: NewAccount,
-    once: &Once,
-    now: UnixSeconds,
+    key: &IdempotencyKey,
 ) -> Result<Option<Credentials>, Fault> {
     let names = [
         new.username.map(Login::Username),
@@ -241,8 +216,9 @@ fn find_made_by(
     ];
     for name in names.into_iter().flatten() {
         if let Some(holder) = accounts::find_credentials(db, &name)? {
-            let claim = idempotency::look(db, holder.account.id, once, now)?;
-            if matches!(claim, Claim::Again(_)) && holder.account.state == State::Active {
+            let now = db.now();
+            let claim = idempotency::look(db, holder.account.id, key, now)?;
+            if matches!(claim, Claim::Replay(_)) && holder.account.state == AccountState::Active {
                 return Ok(Some(holder));
             }
         }

@@ -16,7 +16,7 @@ use crate::base::fault::{Fault, Kind};
 
 type Failed = Box<dyn Error + Send + Sync>;
 
-/// For an answer of PostgreSQL, to whichever statement. It gives up earlier itself.
+/// For the answer to any statement. PostgreSQL itself gives up earlier.
 const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 const STATEMENT_SECONDS: u64 = 3;
 /// SQLite waits five seconds for another process, and for the disk.
@@ -70,7 +70,7 @@ pub fn answers_within(location: &Location) -> Duration {
 /// What an error says of the connection or the database rather than of the statement.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The connection is good for nothing more.
+    /// The connection cannot be used any more.
     Lost(String),
     /// The statement took too long, or waited too long for others.
     Late(String),
@@ -133,15 +133,15 @@ pub fn trouble(error: &DieselError, elapsed: Duration) -> Option<Trouble> {
     }
 }
 
-/// What to say when two clients of a pooler have prepared a statement under one name.
+/// The message when two clients of a pooler have prepared a statement under one name.
 pub fn pooler_in_between(error: &(dyn Error + 'static)) -> Option<&'static str> {
     error.to_string().contains("__diesel_stmt_").then_some(
         "the database is reached through a pooler in transaction mode: set database.pooler to transaction",
     )
 }
 
-/// A server that has gone silent is given up after some seconds; libpq alone would wait for as
-/// long as the kernel does, which is hours. What the URL itself says of a time counts.
+/// A server that does not answer is given up after some seconds; libpq alone would wait for as
+/// long as the kernel does, which is hours. Timeouts in the URL take precedence.
 ///
 /// A pooler hands its connection to the server to another client after each transaction: nothing
 /// may be prepared on it, and settings hold for one transaction ([`begin`]).
@@ -213,7 +213,7 @@ fn make_file(path: &std::path::Path) -> Result<(), Failed> {
 
 /// `synchronous=FULL`: what was acknowledged survives a loss of power. The order matters: the
 /// timeout first, because switching to WAL may have to wait for another process. What is deleted
-/// is overwritten: somebody who has left is not to be read in the file.
+/// is overwritten, so that the file does not contain deleted accounts.
 #[cfg(feature = "sqlite")]
 const WAL_TRIES: usize = 100;
 #[cfg(feature = "sqlite")]
@@ -249,7 +249,7 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
 /// writer later can fail with a stale snapshot, which no timeout cures.
 ///
 /// It is committed when `may_commit` says so. Before that point it is known that nothing was
-/// changed, whatever happens.
+/// changed, also if the connection is lost.
 pub fn write_transaction<T, E: From<Fault>>(
     connection: &mut AnyConnection,
     pooled: bool,
@@ -257,12 +257,12 @@ pub fn write_transaction<T, E: From<Fault>>(
     work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
 ) -> Result<T, E> {
     type Manager = <AnyConnection as diesel::Connection>::TransactionManager;
-    begin(connection, pooled).map_err(|error| Fault::away("begin a transaction", error))?;
+    begin(connection, pooled).map_err(|error| Fault::unavailable("begin a transaction", error))?;
     let result = work(connection).and_then(|value| {
         if may_commit() {
             Ok(value)
         } else {
-            Err(Fault::away("not committed", "nobody waits for it any more").into())
+            Err(Fault::unavailable("not committed", "its request was given up").into())
         }
     });
     match result {
@@ -304,7 +304,7 @@ fn begin(connection: &mut AnyConnection, pooled: bool) -> QueryResult<()> {
     }
 }
 
-/// Moves what stands in SQLite's log into the file of the database, as far as nobody reads it.
+/// Moves SQLite's log into the file of the database, as far as no reader needs the log.
 pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     match connection {
         #[cfg(feature = "sqlite")]
@@ -317,8 +317,8 @@ pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
-/// Waits until no other process migrates this schema, and lifts the time limit: a migration of a
-/// large table takes its time. Extensions belong to the whole database.
+/// Waits until no other process migrates this schema, and lifts the time limit: migrating a large
+/// table takes longer. Extensions belong to the whole database.
 pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
@@ -342,8 +342,9 @@ pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Lets one process of this instance at a time go on until its transaction ends, also where a
-/// write transaction alone does not. Another instance may have another schema of the database.
+/// Takes the lock of this instance until the transaction ends: one process at a time goes on, also
+/// where write transactions alone can run at once. Another instance may have another schema of the
+/// database.
 pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]

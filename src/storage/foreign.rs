@@ -1,6 +1,6 @@
-//! Another program's SQLite file: looked at, and never written to.
+//! Another program's SQLite file: read, and never written.
 //!
-//! Whoever made it is not trusted: only plain tables are read, values come as bytes, large ones not
+//! The file is not trusted: only plain tables are read, values come as bytes, large ones not
 //! at all, and nothing that the file itself defines is run.
 
 use std::path::Path;
@@ -27,7 +27,7 @@ pub struct ForeignFile(SqliteConnection);
 
 impl ForeignFile {
     /// # Errors
-    /// When it is not there, or no SQLite file.
+    /// When it does not exist, or is not an SQLite file.
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let shown = path.display();
         let failed = |error| Fault::caused(format!("{shown} cannot be read as SQLite"), error);
@@ -81,9 +81,6 @@ impl ForeignFile {
     }
 
     /// The number of the last row of a table; 0 without rows.
-    ///
-    /// # Errors
-    /// As [`ForeignFile::page`].
     pub fn last(&mut self, table: &str) -> Result<i64, Fault> {
         #[derive(QueryableByName)]
         struct Last {

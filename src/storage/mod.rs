@@ -1,8 +1,8 @@
 //! The database: one code path for every kind.
 //!
-//! Rooms hand in closures; they run off the async workers. Knows no feature. What surprises:
-//! with SQLite, writers of this process wait for each other in the pool, before they take a
-//! connection, because SQLite has one writer and a queue is fairer than its busy timeout.
+//! Rooms pass closures, which run off the async workers. This module knows no feature. Note: with
+//! SQLite, writers of this process queue in the pool before they take a connection, because SQLite
+//! has one writer and a queue is fairer than its busy timeout.
 
 mod dialect;
 mod disk;
@@ -13,6 +13,7 @@ mod pool;
 pub mod schema;
 mod search;
 
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::{Fault, Kind};
 use crate::config::{Config, Pooler};
 pub use dialect::{has_word, may_have_letters, one_at_a_time, places, terms_from};
@@ -39,6 +41,43 @@ pub enum AnyConnection {
     Sqlite(diesel::SqliteConnection),
     #[cfg(feature = "postgres")]
     Postgres(diesel::PgConnection),
+}
+
+/// A connection for one closure, and the time. In [`Db::write`], the closure is one transaction.
+pub struct Tx<'a> {
+    connection: &'a mut AnyConnection,
+    clock: &'a Clock,
+    now: Option<UnixSeconds>,
+}
+
+impl<'a> Tx<'a> {
+    fn new(connection: &'a mut AnyConnection, clock: &'a Clock) -> Self {
+        Self {
+            connection,
+            clock,
+            now: None,
+        }
+    }
+
+    /// The time of the transaction: read at the first call, and the same until the end. Call it
+    /// after the transaction has taken its locks: it may have waited for them.
+    pub fn now(&mut self) -> UnixSeconds {
+        *self.now.get_or_insert_with(|| self.clock.now())
+    }
+}
+
+impl Deref for Tx<'_> {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        self.connection
+    }
+}
+
+impl DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        self.connection
+    }
 }
 
 /// What a query put together piece by piece is boxed for.
@@ -59,7 +98,7 @@ impl Location {
     /// `sqlite:PATH` or `postgres://…`; without a URL, a file in `data_dir`.
     ///
     /// # Errors
-    /// When this build does not know such a database. The URL is not in the message.
+    /// When this build does not support the database. The message does not contain the URL.
     pub fn parse(url: Option<&SecretString>, data_dir: &Path) -> Result<Self, Fault> {
         let Some(url) = url else {
             return Ok(Self::Sqlite(data_dir.join("doorward.db")));
@@ -80,9 +119,6 @@ impl Location {
     }
 
     /// As the settings say.
-    ///
-    /// # Errors
-    /// As [`Location::parse`].
     pub fn of(config: &Config) -> Result<Self, Fault> {
         let location = Self::parse(config.database_url.as_ref(), &config.data_dir)?;
         Ok(match location {
@@ -98,7 +134,7 @@ impl Location {
         matches!(self, Self::Postgres { pooled: true, .. })
     }
 
-    /// Whether something has been written there; a server cannot be asked this way.
+    /// Whether SQLite's file has content; `false` for PostgreSQL.
     pub fn has_content(&self) -> bool {
         match self {
             Self::Sqlite(path) => std::fs::metadata(path).is_ok_and(|file| file.len() > 0),
@@ -106,7 +142,7 @@ impl Location {
         }
     }
 
-    /// Whether `path` leads to the file of this database, by whatever name. It is not opened.
+    /// Whether `path` is the file of this database, under any name. The file is not opened.
     pub fn is(&self, path: &Path) -> bool {
         let of = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino()));
         match self {
@@ -117,7 +153,7 @@ impl Location {
         }
     }
 
-    /// What an operator may read: no password, no user.
+    /// For messages: without user and password.
     pub fn describe(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("SQLite, {}", path.display()),
@@ -131,103 +167,116 @@ impl Location {
 pub struct Db {
     pool: Arc<Pool>,
     searches: Arc<Semaphore>,
+    clock: Clock,
 }
 
 impl Db {
-    /// Connects, brings the schema up to date, and opens the pool.
+    /// Connects, brings the schema up to date, and opens the pool. Its time is the system's.
     ///
     /// # Errors
-    /// When the database cannot be reached, is no database, or a migration fails.
+    /// When the database cannot be reached or is damaged, or a migration fails.
     pub fn open(location: Location) -> Result<Self, Fault> {
-        Self::open_renewed(location, |_| Ok(()))
+        Self::open_renewed(location, Clock::System, |_| Ok(()))
     }
 
-    /// As [`Db::open`]; in the transaction of the migrations, `renew` also brings rows up to date
-    /// that SQL alone cannot. It runs at each start.
+    /// As [`Db::open`], with this clock. In the transaction of the migrations, `renew` updates the
+    /// rows that SQL alone cannot update. It runs at each start.
     ///
     /// # Errors
     /// As [`Db::open`], and what `renew` returns; then nothing has changed.
     pub fn open_renewed(
         location: Location,
+        clock: Clock,
         renew: impl FnOnce(&mut AnyConnection) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
         let mut connection = connect(&location)?;
         migrate::run(&mut connection, renew)?;
-        Ok(Self::with_pool(location, connection))
+        Ok(Self::with_pool(location, clock, connection))
     }
 
-    /// Connects and changes nothing; with the number of migrations that are still to come,
-    /// before which the tables may not be there.
-    ///
-    /// # Errors
-    /// As [`Db::open`].
+    /// Connects and changes nothing; also returns the number of pending migrations. With pending
+    /// migrations, tables may be missing.
     pub fn look(location: Location) -> Result<(Self, usize), Fault> {
         let mut connection = connect(&location)?;
         let pending = migrate::pending(&mut connection)?;
-        Ok((Self::with_pool(location, connection), pending))
+        Ok((
+            Self::with_pool(location, Clock::System, connection),
+            pending,
+        ))
     }
 
-    fn with_pool(location: Location, first: AnyConnection) -> Self {
+    fn with_pool(location: Location, clock: Clock, first: AnyConnection) -> Self {
         Self {
             pool: Arc::new(Pool::new(location, first)),
             searches: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)),
+            clock,
         }
     }
 
     /// Runs queries that change nothing.
     ///
     /// # Errors
-    /// What `work` returns, or a fault when no connection can be had, or it does not answer.
+    /// What `work` returns, or a fault without a connection or an answer of the database.
     pub async fn read<T, E>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.pool.run(Access::Read, work).await
+        self.run(Access::Read, work).await
     }
 
     /// Runs `work` in one transaction that has the right to write from its beginning. It is
     /// committed when `work` returns `Ok`, else rolled back.
     ///
     /// # Errors
-    /// What `work` returns, or a fault when there is no connection or the commit fails. Its kind
-    /// says whether the change may have been made all the same.
+    /// What `work` returns, or a fault when there is no connection or the commit fails. The fault's
+    /// kind says whether the change may have been made all the same.
     pub async fn write<T, E>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.pool.run(Access::Write, work).await
+        self.run(Access::Write, work).await
     }
 
     /// As [`Db::write`], also when the disk is full: for what ends sessions or frees space.
-    ///
-    /// # Errors
-    /// As [`Db::write`].
     pub async fn write_on_full_disk<T, E>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        self.pool.run(Access::WriteOnFullDisk, work).await
+        self.run(Access::WriteOnFullDisk, work).await
     }
 
-    /// Why nothing can be asked of the database now; `None` while it works.
+    async fn run<T, E>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let clock = self.clock.clone();
+        let work = move |connection: &mut AnyConnection| work(&mut Tx::new(connection, &clock));
+        self.pool.run(access, work).await
+    }
+
+    /// Why the database is unavailable; `None` while it works.
     pub fn outage(&self) -> Option<String> {
         self.pool.outage()
     }
 
-    /// Whether the files of the database have been taken away from under the server. Costs
-    /// nothing.
+    /// Whether the files of the database were moved or deleted under the server. Costs nothing.
     pub fn is_replaced(&self) -> bool {
         self.pool.is_replaced()
     }
@@ -240,8 +289,8 @@ impl Db {
         }
     }
 
-    /// For the end of a server, so that a copy of SQLite's file is whole. When that cannot be
-    /// done, nothing is lost: what is missing stands in SQLite's log.
+    /// Called when a server stops, so that a copy of SQLite's file is complete. If it fails, nothing
+    /// is lost: the rest is in SQLite's log.
     pub async fn settle(&self) {
         let Some(disk) = self.pool.disk() else { return };
         let settled: Result<(), Fault> = self
@@ -255,9 +304,6 @@ impl Db {
 }
 
 /// Deletes everything in the database and makes its tables anew.
-///
-/// # Errors
-/// As [`Db::open`].
 pub fn reset(location: &Location) -> Result<(), Fault> {
     migrate::reset(&mut connect(location)?)
 }
@@ -291,9 +337,9 @@ pub fn is_taken(error: &DieselError) -> bool {
     )
 }
 
-/// A pattern of LIKE for what has this in it; `\` escapes.
+/// A pattern of LIKE for texts that contain this one; `\` escapes.
 pub fn containing(text: &str) -> String {
-    // Longer than anything that is searched: then nothing fits, and no database complains.
+    // Longer than any text that is searched: then nothing matches, and no database complains.
     const LONG: usize = 1000;
     let mut pattern = String::from("%");
     for c in text.chars().take(LONG) {

@@ -31,11 +31,11 @@ const ABANDONED_MAX: usize = 64;
 const TRY_EVERY: Duration = Duration::from_millis(250);
 const TRY_LATER: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Of a connection that was used more lately, nobody asks whether it still works.
+/// A connection that was used within this time is not tested before its next use.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
-/// A connection to a server is closed when nobody has needed it for so long.
+/// A connection to a server is closed after it was idle for so long.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// At the end, for threads to close their connections.
+/// For threads to close their connections when the pool is dropped.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a closure does to the database.
@@ -53,12 +53,12 @@ pub struct Pool(Arc<Shared>);
 struct Shared {
     location: Location,
     disk: Option<Disk>,
-    /// SQLite's: as long as one connection is open, nobody deletes the log of the database.
+    /// SQLite's: as long as one connection is open, no process deletes the log of the database.
     anchor: Mutex<Option<AnyConnection>>,
     state: Mutex<State>,
-    /// For idle threads: there is a job, or the connection is to be closed.
+    /// Wakes idle threads: there is a job, or the connection is to be closed.
     wake: Condvar,
-    /// For the end: a thread has closed its connection.
+    /// Notified when a thread has closed its connection.
     gone: Condvar,
     /// The files of the database are not the ones that are open.
     replaced: AtomicBool,
@@ -123,14 +123,14 @@ impl Slot {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a transaction may still be committed: nobody has been told that it was not.
+    /// Whether a transaction may still be committed: its request was not answered yet.
     fn may_commit(&self) -> bool {
         let mut running = self.running();
         running.commits = !running.is_abandoned;
         running.commits
     }
 
-    /// What the connection tells before and after each statement.
+    /// Called by the connection before and after each statement.
     fn hear(&self, event: &InstrumentationEvent<'_>) {
         let mut running = self.running();
         let Some(since) = running.since else { return };
@@ -145,7 +145,7 @@ impl Slot {
     }
 }
 
-/// Who takes it first answers.
+/// The first to take the sender answers.
 struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<T>>>>);
 
 impl<T> Reply<T> {
@@ -197,7 +197,7 @@ impl Pool {
                 let Some(shared) = shared.upgrade() else {
                     return false;
                 };
-                // What the closure drops may clear up in a task of its own.
+                // What the closure drops may clean up in a task of its own.
                 let entered = runtime.enter();
                 let result = shared.do_work(connection, slot, access, work);
                 drop(entered);
@@ -214,17 +214,17 @@ impl Pool {
             }),
         });
         answer.await.unwrap_or_else(|_| {
-            Err(Fault::away("no database connection", "the server is shutting down").into())
+            Err(Fault::unavailable("no database connection", "the server is shutting down").into())
         })
     }
 
-    /// Why nothing can be asked of the database now; `None` while it works.
+    /// Why the database is unavailable; `None` while it works.
     pub fn outage(&self) -> Option<String> {
         let state = self.0.state();
         state.outage.as_ref().map(|outage| outage.why.clone())
     }
 
-    /// Whether the files of the database have been taken away from under the server.
+    /// Whether the files of the database were moved or deleted under the server.
     pub fn is_replaced(&self) -> bool {
         self.0.replaced.load(Ordering::Relaxed)
     }
@@ -246,7 +246,7 @@ impl Drop for Pool {
             .wait_timeout_while(state, CLOSE_WITHIN, |state| !state.threads.is_empty());
         drop(closed);
         drop(waiting);
-        // The last one moves what stands in SQLite's log into the file of the database.
+        // Closing the last one moves SQLite's log into the file of the database.
         let anchor = self
             .0
             .anchor
@@ -276,7 +276,7 @@ impl Shared {
         let in_place = |kind| match &self.disk {
             Some(disk) => disk
                 .in_place()
-                .map_err(|why| Fault::away("no database", why).of(kind)),
+                .map_err(|why| Fault::unavailable("no database", why).of(kind)),
             None => Ok(()),
         };
         in_place(Kind::Unavailable)?;
@@ -292,7 +292,7 @@ impl Shared {
             disk::make_room(disk.database());
         }
         let result = dialect::write_transaction(connection, pooled, || slot.may_commit(), work)?;
-        // Else what was committed may stand in a file that nobody will find again.
+        // Otherwise the commit may be in a file that is lost.
         in_place(Kind::OutcomeUnknown)?;
         Ok(result)
     }
@@ -303,7 +303,7 @@ impl Shared {
             return;
         }
         if let Some(outage) = &state.outage {
-            let fault = Fault::away("no database connection", outage.why.clone());
+            let fault = Fault::unavailable("no database connection", outage.why.clone());
             drop(state);
             return (job.refuse)(fault);
         }
@@ -489,7 +489,7 @@ impl Shared {
         }
     }
 
-    /// Refuses whoever waits, and gives up every connection that is open.
+    /// Refuses all waiting jobs, and gives up every open connection.
     fn begin_outage(&self, state: &mut State, why: &str) {
         if state.outage.is_none() {
             tracing::error!(why, "the database is unavailable");
@@ -501,7 +501,7 @@ impl Shared {
         state.epoch += 1;
         self.wake.notify_all();
         for job in state.jobs.drain(..) {
-            (job.refuse)(Fault::away("no database connection", why.to_owned()));
+            (job.refuse)(Fault::unavailable("no database connection", why.to_owned()));
         }
     }
 
@@ -520,7 +520,7 @@ impl Shared {
                 tracing::info!("the disk of the database has space again");
             }
         }
-        // The last connection that is closed deletes SQLite's log itself.
+        // Closing the last connection deletes SQLite's log.
         if let Some(why) = lost
             && !state.closed
             && !self.replaced.swap(true, Ordering::Relaxed)
@@ -528,13 +528,13 @@ impl Shared {
             self.begin_outage(&mut state, &why);
         }
         self.give_up_stuck(&mut state);
-        // Nobody waits longer for a connection than for an answer.
+        // A job waits no longer for a connection than for an answer.
         let limit = dialect::answers_within(&self.location);
         let is_late = |job: &&Job| job.queued.elapsed() > limit;
         let late = state.jobs.iter().take_while(is_late).count();
         for job in state.jobs.drain(..late) {
             let why = "every connection is in use";
-            (job.refuse)(Fault::away("no database connection", why));
+            (job.refuse)(Fault::unavailable("no database connection", why));
         }
         let pause = TRY_EVERY.max(TRY_LATER * state.abandoned as u32);
         let epoch = state.epoch;
@@ -573,7 +573,7 @@ impl Shared {
                 Kind::Unavailable
             };
             if let Some(refuse) = running.refuse.take() {
-                refuse(Fault::away("the database", why.clone()).of(kind));
+                refuse(Fault::unavailable("the database", why.clone()).of(kind));
             }
         }
         if !stuck.is_empty() {

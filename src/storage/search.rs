@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use super::{AnyConnection, Db, dialect};
+use super::{Db, Tx, dialect};
 use crate::base::fault::Fault;
 
 /// Of the connections of the pool and the threads that use them; both have more.
 pub const SEARCHES_AT_ONCE: usize = 2;
 pub const SEARCH_SECONDS: u64 = 2;
 const LIMIT: Duration = Duration::from_secs(SEARCH_SECONDS);
-/// For the database to stop the query itself: later, so that the caller hears of the limit first.
+/// After this, the database stops the query itself: later, so that the caller's limit is first.
 const STOPPED_WITHIN: Duration = Duration::from_millis(SEARCH_SECONDS * 1000 + 500);
 
-/// Why a search found nothing out.
+/// Why a search failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     #[error("the search took longer than {SEARCH_SECONDS} seconds")]
@@ -31,7 +31,7 @@ impl Db {
     /// [`SearchError::TooSlow`], what `work` returns, or a fault when no connection can be had.
     pub async fn search<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, SearchError> {
         let searches = self.searches.clone();
         let search = async {
@@ -39,8 +39,11 @@ impl Db {
                 .acquire_owned()
                 .await
                 .map_err(|closed| Fault::caused("wait for other searches", closed))?;
-            self.read(move |connection| {
-                let found = dialect::within(connection, STOPPED_WITHIN, work);
+            self.read(move |tx| {
+                let clock = tx.clock;
+                let found = dialect::within(tx, STOPPED_WITHIN, |connection| {
+                    work(&mut Tx::new(connection, clock))
+                });
                 drop(turn);
                 found
             })
@@ -53,8 +56,8 @@ impl Db {
     }
 }
 
-/// Where a row stands in an index that is searched in the order of `created_at` and `id`: never
-/// before a row that is listed earlier, and rarely at the place of another one. `id` are the
+/// The place of a row in an index that is searched in the order of `created_at` and `id`: never
+/// before a row that is listed earlier, and rarely the same as another row's. `id` are the
 /// bytes of a UUID. The migrations compute the same.
 pub fn place(created_at: i64, id: &[u8; 16]) -> i64 {
     const SECONDS_MAX: i64 = (1 << 35) - 1;
@@ -66,8 +69,8 @@ pub fn place(created_at: i64, id: &[u8; 16]) -> i64 {
     }
 }
 
-/// What to look up in an index of trigrams for texts that contain this one: a few of its
-/// trigrams, the first and the last among them. None for less than three characters.
+/// The trigrams to look up for texts that contain this one: a few, including the first and the
+/// last. None for less than three characters.
 pub fn trigrams(text: &str) -> Vec<String> {
     const MOST: usize = 8;
     let chars: Vec<char> = text.chars().collect();

@@ -1,4 +1,4 @@
-//! The checks that a token of ours has to pass, each written once: [`Terms::verify`] stops at
+//! The checks that a token of ours has to pass, each written once: [`Verifier::verify`] stops at
 //! the first that fails, [`super::inspect`] goes through all of them.
 
 use std::str::FromStr;
@@ -8,26 +8,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use serde::de::DeserializeOwned;
 
-use super::claims::{Lives, Purpose, Times};
+use super::claims::{Lifetimes, Times, TokenKind};
 use super::key::SigningKey;
 use super::ring::Ring;
 use super::{Refused, TOKEN_MAX_BYTES};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::ids::KeyId;
 
-/// What a token is judged by.
-pub struct Terms<'a> {
+/// What a token is verified by.
+pub struct Verifier<'a> {
     pub ring: &'a Ring,
-    /// What we call ourselves; `None` where that cannot be known, and then it is not checked.
+    /// Our own name; `None` where it is not known, and then it is not checked.
     pub issuer: Option<&'a str>,
-    pub lives: &'a Lives,
+    pub lifetimes: &'a Lifetimes,
     pub now: UnixSeconds,
 }
 
-impl Terms<'_> {
-    /// # Errors
-    /// Why it is not accepted.
-    pub fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
+impl Verifier<'_> {
+    pub fn verify<C: TokenKind>(&self, token: &str) -> Result<C, Refused> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;
         let header = parts.header().ok_or(Refused::Malformed)?;
@@ -52,7 +50,7 @@ impl Terms<'_> {
         if !self.is_us(iss) || !self.is_us(aud) {
             return Err(Refused::Parties);
         }
-        times(claims.times(), C::lives(self.lives), self.now)?;
+        times(claims.times(), C::lifetime(self.lifetimes), self.now)?;
         if self.is_too_new_for(key, claims.times().iat) {
             return Err(Refused::Key);
         }
@@ -63,8 +61,8 @@ impl Terms<'_> {
         self.ring.find(KeyId::parse(kid?)?, self.now)
     }
 
-    /// Whether the key had been retired when this was issued: then whoever signed it has a copy
-    /// of a key that we do not use any more.
+    /// Whether the key had been retired when the token was issued: then it was signed with a stolen
+    /// copy of a retired key.
     pub fn is_too_new_for(&self, key: &SigningKey, iat: UnixSeconds) -> bool {
         let until = self.ring.signs_until(key.id());
         until.is_some_and(|until| iat > until)
@@ -94,7 +92,7 @@ pub fn times(times: Times, life: i64, now: UnixSeconds) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether no clock of ours can have reached this moment yet.
+/// Whether this time is in the future for every server.
 pub fn is_early(at: UnixSeconds, now: UnixSeconds) -> bool {
     at > now.saturating_add(CLOCKS_APART_SECONDS)
 }
@@ -103,8 +101,8 @@ pub fn has_passed(end: UnixSeconds, now: UnixSeconds) -> bool {
     end <= now
 }
 
-/// Also of a token from when tokens lived longer: what has ended is remembered for as long as
-/// today's tokens live.
+/// Also for a token from a time of longer lifetimes: ended sessions are remembered for the lifetime
+/// of today.
 pub fn longest_end(iat: UnixSeconds, life: i64) -> UnixSeconds {
     iat.saturating_add(life)
 }
@@ -140,7 +138,7 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// When it is not what such a token says.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, serde_json::Error> {
-        // What is not base64url is no JSON either.
+        // Invalid base64url is invalid JSON.
         serde_json::from_slice(&decode(self.payload).unwrap_or_default())
     }
 

@@ -1,4 +1,4 @@
-//! What tokens say: one claims type a purpose.
+//! The claims of tokens: one type for each kind.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::clock::UnixSeconds;
 use crate::config::TokensConfig;
 
-/// When and how the owner of an account last proved that it is theirs.
+/// When and how the owner of an account last authenticated.
 #[derive(Clone, Debug)]
 pub struct Authentication {
     pub auth_time: UnixSeconds,
@@ -14,7 +14,7 @@ pub struct Authentication {
     pub amr: Vec<String>,
 }
 
-/// Opens the guarded pages for the holder of a session.
+/// The claims of an access token: grants its holder a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccessClaims {
     pub iss: String,
@@ -27,9 +27,9 @@ pub struct AccessClaims {
     pub iat: UnixSeconds,
     pub nbf: UnixSeconds,
     pub exp: UnixSeconds,
-    /// When the person last proved who they are.
+    /// When the owner last authenticated.
     pub auth_time: UnixSeconds,
-    /// By what (RFC 8176).
+    /// By which methods (RFC 8176).
     pub amr: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -51,7 +51,7 @@ impl AccessClaims {
     }
 }
 
-/// Shows one page, read-only, to whoever holds the link.
+/// The claims of a sign-in link: shows its holder one page, read-only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LinkClaims {
     pub iss: String,
@@ -63,11 +63,11 @@ pub struct LinkClaims {
     pub exp: UnixSeconds,
     pub auth_time: UnixSeconds,
     pub amr: Vec<String>,
-    /// The one path that it opens.
+    /// The only path that it opens.
     pub path: String,
 }
 
-/// Opens one shared thing, `/s/{id}`, to whoever holds the link.
+/// The claims of a share: gives its holder one file, `/s/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShareClaims {
     pub iss: String,
@@ -78,29 +78,29 @@ pub struct ShareClaims {
     pub iat: UnixSeconds,
     pub nbf: UnixSeconds,
     pub exp: UnixSeconds,
-    /// The one path that it opens.
+    /// The only path that it opens.
     pub path: String,
 }
 
-/// A purpose of a token: tokens of one are never taken for another's.
-pub trait Purpose: Serialize + DeserializeOwned {
+/// A kind of token. A token of one kind is never accepted as one of another.
+pub trait TokenKind: Serialize + DeserializeOwned {
     /// The header's `typ` (RFC 8725, section 3.11), compared exactly.
     const TYP: &str;
     fn parties(&self) -> (&str, &str);
     fn times(&self) -> Times;
-    fn lives(lives: &Lives) -> i64;
+    fn lifetime(lifetimes: &Lifetimes) -> i64;
 }
 
-/// How long a token of each purpose lives at most, in seconds.
+/// The longest lifetime of a token of each kind, in seconds.
 #[derive(Clone, Copy)]
-pub struct Lives {
+pub struct Lifetimes {
     pub access: i64,
     pub link: i64,
     pub share: i64,
 }
 
-impl Lives {
-    /// As the settings say today.
+impl Lifetimes {
+    /// By the current settings.
     pub fn of(config: &TokensConfig) -> Self {
         Self {
             access: config.access_minutes * 60,
@@ -110,8 +110,7 @@ impl Lives {
     }
 }
 
-/// No token lives longer, whatever the settings say: a key is believed for that long after it
-/// last signed.
+/// The limit for every setting: a key verifies for that long after it last signed.
 pub const LONGEST_SECONDS: i64 = 30 * 86_400;
 
 #[derive(Clone, Copy)]
@@ -121,9 +120,9 @@ pub struct Times {
     pub exp: UnixSeconds,
 }
 
-macro_rules! purpose {
-    ($claims:ty, $typ:literal, $lives:ident) => {
-        impl Purpose for $claims {
+macro_rules! token_kind {
+    ($claims:ty, $typ:literal, $field:ident) => {
+        impl TokenKind for $claims {
             const TYP: &str = $typ;
             fn parties(&self) -> (&str, &str) {
                 (&self.iss, &self.aud)
@@ -135,13 +134,13 @@ macro_rules! purpose {
                     exp: self.exp,
                 }
             }
-            fn lives(lives: &Lives) -> i64 {
-                lives.$lives
+            fn lifetime(lifetimes: &Lifetimes) -> i64 {
+                lifetimes.$field
             }
         }
     };
 }
 
-purpose!(AccessClaims, "at+jwt", access);
-purpose!(LinkClaims, "link+jwt", link);
-purpose!(ShareClaims, "share+jwt", share);
+token_kind!(AccessClaims, "at+jwt", access);
+token_kind!(LinkClaims, "link+jwt", link);
+token_kind!(ShareClaims, "share+jwt", share);

@@ -15,8 +15,8 @@ use crate::base::fault::Fault;
 use crate::base::ids::{SessionId, TokenId};
 use crate::base::secret::{InstanceSecret, Purpose};
 
-/// base64url of `{"typ":"JWT","alg":"HS256"}`. A token with any other header is none of these,
-/// whatever it says there of an algorithm (RFC 8725, section 3.1).
+/// base64url of `{"typ":"JWT","alg":"HS256"}`. A token with any other header is refused, so the
+/// header cannot choose an algorithm (RFC 8725, section 3.1).
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
 
 /// In the order of `docs/FROM-FLASK.md`.
@@ -65,9 +65,6 @@ impl CompatKey {
 
 impl Tokens {
     /// A token for a tutorial's client; the last is what the tutorial says of the account.
-    ///
-    /// # Errors
-    /// When signing fails.
     pub fn issue_compat(
         &self,
         tutorial: Tutorial,
@@ -91,8 +88,7 @@ impl Tokens {
             .map_err(|error| Fault::caused("sign a token", error))
     }
 
-    /// # Errors
-    /// Why it is not accepted. Whether its session lives is left to ask.
+    /// The caller looks whether the session goes on.
     pub fn verify_compat(&self, tutorial: Tutorial, token: &str) -> Result<CompatClaims, Refused> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;

@@ -29,7 +29,7 @@ pub struct SigningKey {
     algorithm: SigningAlgorithm,
     signing: EncodingKey,
     verifying: DecodingKey,
-    /// What others verify with (RFC 7517). An HMAC key has no such part.
+    /// The public key (RFC 7517). An HMAC key has none.
     public: Option<Jwk>,
 }
 
@@ -72,7 +72,7 @@ impl SigningKey {
     }
 
     /// # Errors
-    /// When it is no private key of this algorithm.
+    /// When it is not a private key of this algorithm.
     pub fn read(id: KeyId, algorithm: SigningAlgorithm, private: &[u8]) -> Result<Self, Fault> {
         let damaged = |error| Fault::caused("a signing key is damaged", error);
         let signing = match algorithm {
@@ -141,24 +141,24 @@ fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
 
 /// Encrypts private keys under the instance's secret: AES-256-GCM, nonce ‖ ciphertext ‖ tag,
 /// bound to the key's id.
-pub struct Seal(RandomizedNonceKey);
+pub struct KeyEncryption(RandomizedNonceKey);
 
-impl Seal {
+impl KeyEncryption {
     pub fn new(secret: &InstanceSecret) -> Self {
         let key = secret.derive::<32>(Purpose::SealedSigningKeys);
         Self(RandomizedNonceKey::new(&AES_256_GCM, &*key).expect("an AES-256 key has 32 bytes"))
     }
 
-    pub fn close(&self, id: KeyId, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub fn encrypt(&self, id: KeyId, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut sealed = plain.to_vec();
         let nonce = self
             .0
             .seal_in_place_append_tag(Aad::from(id.as_bytes()), &mut sealed)
-            .map_err(|error| Fault::caused("seal a signing key", error))?;
+            .map_err(|error| Fault::caused("encrypt a signing key", error))?;
         Ok([nonce.as_ref().as_slice(), &sealed].concat())
     }
 
-    pub fn open(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    pub fn decrypt(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let wrong = || {
             Fault::new(
                 "the signing key in the database was sealed under another secret: \
@@ -184,18 +184,21 @@ mod tests {
 
     #[test]
     fn a_sealed_key_opens_under_its_own_secret_and_id_only() {
-        let (seal, id) = (Seal::new(&InstanceSecret::generate()), KeyId::new());
+        let (encryption, id) = (
+            KeyEncryption::new(&InstanceSecret::generate()),
+            KeyId::new(),
+        );
         let private = SigningKey::generate(SigningAlgorithm::EdDsa).unwrap();
-        let sealed = seal.close(id, &private).unwrap();
-        assert_eq!(*seal.open(id, &sealed).unwrap(), *private);
-        assert!(seal.open(KeyId::new(), &sealed).is_err());
-        let stranger = Seal::new(&InstanceSecret::generate());
-        assert!(stranger.open(id, &sealed).is_err());
-        assert!(seal.open(id, &sealed[..NONCE_LEN - 1]).is_err());
+        let sealed = encryption.encrypt(id, &private).unwrap();
+        assert_eq!(*encryption.decrypt(id, &sealed).unwrap(), *private);
+        assert!(encryption.decrypt(KeyId::new(), &sealed).is_err());
+        let stranger = KeyEncryption::new(&InstanceSecret::generate());
+        assert!(stranger.decrypt(id, &sealed).is_err());
+        assert!(encryption.decrypt(id, &sealed[..NONCE_LEN - 1]).is_err());
     }
 
     #[test]
-    fn what_is_published_of_a_key_is_never_what_it_signs_with() {
+    fn a_published_key_has_no_private_part() {
         for algorithm in [
             SigningAlgorithm::EdDsa,
             SigningAlgorithm::Es256,

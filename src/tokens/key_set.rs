@@ -1,6 +1,6 @@
-//! Keys of others, as they publish them (RFC 7517).
+//! Key sets of other issuers (RFC 7517).
 //!
-//! Only to look at tokens with: no token that opens anything here is verified by them.
+//! For inspecting tokens only: no token that is accepted here is verified by them.
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use super::checks::decode;
 use super::report::quoted;
 
-/// Of the text of a set.
+/// For the text of a key set.
 pub const KEY_SET_MAX_BYTES: usize = 64 * 1024;
 /// RFC 7518, section 3.3.
 const RSA_MIN_BYTES: usize = 2048 / 8;
 
-/// Why a text is no set of keys; for the person who gave it.
+/// Why a text is not a key set; shown to the person who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeySet {
     #[error("The keys are more than 64 kB")]
@@ -32,7 +32,7 @@ pub struct KeySet(Vec<ForeignKey>);
 
 struct ForeignKey(Map<String, Value>);
 
-/// A key that fits a token's header, and what to call it.
+/// A key that fits a token's header, and its name in messages.
 pub struct Found {
     pub key: DecodingKey,
     pub called: String,
@@ -40,9 +40,6 @@ pub struct Found {
 
 impl KeySet {
     /// A JWK set, or a single JWK.
-    ///
-    /// # Errors
-    /// [`BadKeySet`].
     pub fn parse(text: &str) -> Result<Self, BadKeySet> {
         if text.len() > KEY_SET_MAX_BYTES {
             return Err(BadKeySet::TooLarge);
@@ -79,7 +76,7 @@ impl KeySet {
             Some(kid) => {
                 let named: Vec<_> = self.0.iter().filter(|key| key.is_called(kid)).collect();
                 if named.is_empty() {
-                    // A key without a name may be meant by any.
+                    // A key without a `kid` can be meant by every `kid`.
                     self.0.iter().filter(|key| key.is_nameless()).collect()
                 } else {
                     named
@@ -131,7 +128,7 @@ impl ForeignKey {
         self.text("kty") == Some(kty) && (crv.is_empty() || self.text("crv") == Some(crv))
     }
 
-    /// Whether the key may be used so, by what stands at it (RFC 7517, sections 4.2 to 4.4).
+    /// Whether the key's parameters allow this use (RFC 7517, sections 4.2 to 4.4).
     fn for_algorithm(&self, algorithm: Algorithm) -> Result<Found, String> {
         let called = match self.text("kid") {
             Some(kid) => format!("the key {}", quoted(kid)),
@@ -258,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_used_only_for_what_stands_at_it() {
+    fn a_key_is_used_only_as_its_parameters_allow() {
         let with = |name: &str, value: Value| {
             let mut key = json!({"kty": "oct", "k": "A".repeat(64)});
             key[name] = value;

@@ -1,9 +1,9 @@
-//! Signed tokens (JWT): their claims, one type a purpose, and the one way each is verified.
+//! Signed tokens (JWT): their claims, one type for each kind, and the one way each is verified.
 //!
 //! Follows RFC 8725. The algorithm and the key are ours, chosen by our `kid`; a token's header
 //! chooses nothing. Every time is checked against our own clock without leeway, so nothing
-//! here trusts the defaults of the JWT library. Knows no session and no account: that a good
-//! token's session still lives is decided above.
+//! here trusts the defaults of the JWT library. This module knows no sessions and no accounts:
+//! whether a valid token's session goes on is decided above.
 
 mod checks;
 mod claims;
@@ -30,17 +30,17 @@ use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::base::secret::InstanceSecret;
 use crate::config::TokensConfig;
 use crate::storage::Db;
-use checks::Terms;
+use checks::Verifier;
 pub use claims::{AccessClaims, Authentication, LinkClaims, ShareClaims};
-use claims::{Lives, Purpose};
+use claims::{Lifetimes, TokenKind};
 use compat::CompatKey;
 pub use compat::{CompatClaims, Tutorial};
 pub use inspect::{as_pasted, by_key_set};
-use key::Seal;
+use key::KeyEncryption;
 pub use key_set::{BadKeySet, KEY_SET_MAX_BYTES, KeySet};
 pub use report::{Check, Kind, Outcome, Report};
 use ring::Ring;
-pub use ring::{Before, KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PublicKeys};
+pub use ring::{KEY_DAYS, KeyState, ListedKey, PUBLISHED_SECONDS, PreviousKeys, PublicKeys};
 
 /// So that a cookie with a token stays within the 4096 bytes that browsers keep.
 pub const TOKEN_MAX_BYTES: usize = 3800;
@@ -64,7 +64,7 @@ pub enum Refused {
     Expired,
 }
 
-/// Who a token is about, as it says.
+/// The account that a token names.
 pub struct Subject<'a> {
     pub account: AccountId,
     pub username: Option<&'a str>,
@@ -79,23 +79,23 @@ pub struct Subject<'a> {
 pub struct Tokens {
     issuer: Arc<str>,
     clock: Clock,
-    lives: Lives,
+    lifetimes: Lifetimes,
     keys: Arc<Keys>,
 }
 
 /// The ring as it was last read.
 struct Keys {
-    seal: Seal,
+    encryption: KeyEncryption,
     compat: CompatKey,
     ring: RwLock<Arc<Ring>>,
     version: AtomicU64,
 }
 
 impl Tokens {
-    /// With the keys from the database, after it was given those that the settings ask for.
+    /// Reads the keys from the database, and makes those that the settings ask for.
     ///
     /// # Errors
-    /// When the database is unavailable, or a key in it was sealed under another secret.
+    /// When a key was encrypted under another secret.
     pub async fn open(
         db: &Db,
         clock: Clock,
@@ -103,17 +103,16 @@ impl Tokens {
         issuer: &str,
         config: &TokensConfig,
     ) -> Result<Self, Fault> {
-        let (now, asked) = (clock.now(), config.clone());
-        let seal = Seal::new(secret);
+        let (encryption, asked) = (KeyEncryption::new(secret), config.clone());
         let ring = db
-            .write(move |tx| ring::adopt(tx, &seal, &asked, now))
+            .write(move |tx| ring::adopt(tx, &encryption, &asked))
             .await?;
         Ok(Self {
             issuer: issuer.into(),
             clock,
-            lives: Lives::of(config),
+            lifetimes: Lifetimes::of(config),
             keys: Arc::new(Keys {
-                seal: Seal::new(secret),
+                encryption: KeyEncryption::new(secret),
                 compat: CompatKey::new(secret),
                 ring: RwLock::new(Arc::new(ring)),
                 version: AtomicU64::new(0),
@@ -121,23 +120,21 @@ impl Tokens {
         })
     }
 
-    /// Whether this is the secret that the database was made with, as far as can be told: a
-    /// database without a key takes any.
-    ///
-    /// # Errors
-    /// When it is not, or the database is unavailable.
+    /// Fails if the signing keys were encrypted under another secret. A database without keys
+    /// accepts every secret.
     pub async fn check_secret(db: &Db, secret: &InstanceSecret) -> Result<(), Fault> {
-        let seal = Seal::new(secret);
-        db.read(move |db| store::load(db, &seal).map(drop)).await
+        let encryption = KeyEncryption::new(secret);
+        db.read(move |db| store::load(db, &encryption).map(drop))
+            .await
     }
 
-    /// Reads the ring again, and makes its next key when it is time.
+    /// Reads the ring again, and makes the next key when it is due.
     ///
     /// # Errors
-    /// When the database is unavailable, or a key in it was sealed under another secret.
+    /// When a key was encrypted under another secret.
     pub async fn keep_keys(&self, db: &Db) -> Result<(), Fault> {
-        let (ring, now) = (self.ring(), self.clock.now());
-        let is_due = ring.is_due(now);
+        let ring = self.ring();
+        let is_due = ring.is_due(self.clock.now());
         let same = db
             .read(move |db| Ok::<_, Fault>(ring.is(&store::list(db)?)))
             .await?;
@@ -146,7 +143,7 @@ impl Tokens {
         }
         let keys = self.keys.clone();
         let ring = db
-            .write(move |tx| ring::keep_up(tx, &keys.seal, now))
+            .write(move |tx| ring::keep_up(tx, &keys.encryption))
             .await?;
         *self
             .keys
@@ -160,57 +157,49 @@ impl Tokens {
     /// The ring in the database, for an operator.
     ///
     /// # Errors
-    /// When there is none yet, or as [`Tokens::keep_keys`].
-    pub async fn list_keys(
-        db: &Db,
-        clock: &Clock,
-        secret: &InstanceSecret,
-    ) -> Result<Vec<ListedKey>, Fault> {
-        let (seal, now) = (Seal::new(secret), clock.now());
-        db.read(move |db| Ok(Ring::load(db, &seal)?.list(now)))
+    /// When there are no keys yet.
+    pub async fn list_keys(db: &Db, secret: &InstanceSecret) -> Result<Vec<ListedKey>, Fault> {
+        let encryption = KeyEncryption::new(secret);
+        db.read(move |db| Ok(Ring::load(db, &encryption)?.list(db.now())))
             .await
     }
 
-    /// As [`Tokens::inspect`], by the ring in the database. Changes nothing there, and makes no
-    /// keys. Without an `issuer` it is not known what the server calls itself.
-    ///
-    /// # Errors
-    /// As [`Tokens::list_keys`].
+    /// As [`Tokens::inspect`], by the ring in the database. Changes nothing and makes no keys.
+    /// `issuer` is the server's own name, if it is known.
     pub async fn inspect_by(
         db: &Db,
-        clock: &Clock,
         secret: &InstanceSecret,
         issuer: Option<&str>,
         config: &TokensConfig,
         token: &str,
     ) -> Result<Report, Fault> {
-        let seal = Seal::new(secret);
-        let ring = db.read(move |db| Ring::load(db, &seal)).await?;
-        let terms = Terms {
+        let encryption = KeyEncryption::new(secret);
+        let read = db.read(move |db| Ok::<_, Fault>((Ring::load(db, &encryption)?, db.now())));
+        let (ring, now) = read.await?;
+        let verifier = Verifier {
             ring: &ring,
             issuer,
-            lives: &Lives::of(config),
-            now: clock.now(),
+            lifetimes: &Lifetimes::of(config),
+            now,
         };
-        Ok(inspect::by_our_keys(token, &terms))
+        Ok(inspect::by_our_keys(token, &verifier))
     }
 
-    /// Lets the next key sign, in place of the active one.
+    /// Makes the next key the active one.
     ///
     /// # Errors
-    /// When the key is a secret that others share, or as [`Tokens::list_keys`].
+    /// When the key is a shared secret, or there are no keys yet.
     pub async fn rotate_keys(
         db: &Db,
-        clock: &Clock,
         secret: &InstanceSecret,
-        before: Before,
+        previous: PreviousKeys,
     ) -> Result<Vec<ListedKey>, Fault> {
-        let (seal, now) = (Seal::new(secret), clock.now());
-        db.write(move |tx| Ok(ring::rotate(tx, &seal, before, now)?.list(now)))
+        let encryption = KeyEncryption::new(secret);
+        db.write(move |tx| Ok(ring::rotate(tx, &encryption, previous)?.list(tx.now())))
             .await
     }
 
-    /// Changes whenever the ring has: what was verified before must be verified again.
+    /// Changes with the ring: tokens that were verified before must be verified again.
     pub fn keys_version(&self) -> u64 {
         self.keys.version.load(Ordering::Acquire)
     }
@@ -229,13 +218,10 @@ impl Tokens {
 
     /// How long an access token lives at most, in seconds.
     pub fn access_seconds(&self) -> i64 {
-        self.lives.access
+        self.lifetimes.access
     }
 
-    /// An access token and what it says. It ends with its session at the latest.
-    ///
-    /// # Errors
-    /// When signing fails.
+    /// An access token and its claims. It expires with its session at the latest.
     pub fn issue_access(
         &self,
         subject: &Subject<'_>,
@@ -252,7 +238,7 @@ impl Tokens {
             jti: TokenId::new().to_string(),
             iat: now,
             nbf: now,
-            exp: session_ends.min(now + self.lives.access),
+            exp: session_ends.min(now + self.lifetimes.access),
             auth_time: proved.auth_time,
             amr: proved.amr.clone(),
             username: subject.username.map(str::to_owned),
@@ -264,10 +250,7 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// A token that shows `path` to its holder, with the proof that its maker gave.
-    ///
-    /// # Errors
-    /// When signing fails.
+    /// A token that shows `path` to its holder, with its maker's authentication.
     pub fn issue_link(
         &self,
         id: TokenId,
@@ -283,7 +266,7 @@ impl Tokens {
             jti: id.to_string(),
             iat: now,
             nbf: now,
-            exp: now + self.lives.link,
+            exp: now + self.lifetimes.link,
             auth_time: proved.auth_time,
             amr: proved.amr.clone(),
             path: path.to_owned(),
@@ -291,10 +274,7 @@ impl Tokens {
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// A token that opens one shared thing to whoever holds it, for at most thirty days.
-    ///
-    /// # Errors
-    /// When signing fails.
+    /// A token that gives its holder one shared file, for at most thirty days.
     pub fn issue_share(
         &self,
         account: AccountId,
@@ -309,31 +289,27 @@ impl Tokens {
             jti: TokenId::new().to_string(),
             iat: now,
             nbf: now,
-            exp: now + seconds.min(self.lives.share),
+            exp: now + seconds.min(self.lifetimes.share),
             path: path.to_owned(),
         };
         Ok((self.sign(&claims)?, claims))
     }
 
-    /// # Errors
-    /// Why it is not accepted.
     pub fn verify_access(&self, token: &str) -> Result<AccessClaims, Refused> {
         self.verify(token)
     }
 
-    /// # Errors
-    /// Why it is not accepted. Whether it opens the path that was asked for is left to ask.
+    /// The caller compares the path with the one that was requested.
     pub fn verify_link(&self, token: &str) -> Result<LinkClaims, Refused> {
         self.verify(token)
     }
 
-    /// # Errors
-    /// Why it is not accepted. What it opens, and whether that still is, is left to ask.
+    /// The caller compares the path, and looks whether the share still exists.
     pub fn verify_share(&self, token: &str) -> Result<ShareClaims, Refused> {
         self.verify(token)
     }
 
-    fn sign<C: Purpose>(&self, claims: &C) -> Result<String, Fault> {
+    fn sign<C: TokenKind>(&self, claims: &C) -> Result<String, Fault> {
         let ring = self.ring();
         let key = ring.active(self.clock.now());
         let mut header = Header::new(key.jwt_algorithm());
@@ -350,30 +326,34 @@ impl Tokens {
         Ok(token)
     }
 
-    fn verify<C: Purpose>(&self, token: &str) -> Result<C, Refused> {
-        self.terms(&self.ring()).verify(token)
+    fn verify<C: TokenKind>(&self, token: &str) -> Result<C, Refused> {
+        self.verifier(&self.ring()).verify(token)
     }
 
-    /// What a token holds, and why it is or is not accepted. Whether its session still lives is
-    /// left to ask.
+    /// The content of a token, and why it is or is not accepted. The caller looks whether its
+    /// session goes on.
     pub fn inspect(&self, token: &str) -> Report {
-        inspect::by_our_keys(token, &self.terms(&self.ring()))
+        inspect::by_our_keys(token, &self.verifier(&self.ring()))
     }
 
-    fn terms<'a>(&'a self, ring: &'a Ring) -> Terms<'a> {
-        Terms {
+    fn verifier<'a>(&'a self, ring: &'a Ring) -> Verifier<'a> {
+        Verifier {
             ring,
             issuer: Some(&self.issuer),
-            lives: &self.lives,
+            lifetimes: &self.lifetimes,
             now: self.clock.now(),
         }
     }
 
-    /// What can change in the life of a token that was good once.
+    /// The checks whose result can change after a token was verified.
     ///
     /// # Errors
     /// [`Refused::Early`] or [`Refused::Expired`].
-    pub fn check_times<C: Purpose>(&self, claims: &C) -> Result<(), Refused> {
-        checks::times(claims.times(), C::lives(&self.lives), self.clock.now())
+    pub fn check_times<C: TokenKind>(&self, claims: &C) -> Result<(), Refused> {
+        checks::times(
+            claims.times(),
+            C::lifetime(&self.lifetimes),
+            self.clock.now(),
+        )
     }
 }

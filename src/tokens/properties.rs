@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn a_claim_is_taken_as_it_stands_or_the_token_refused(at in 0..14_usize, value in json()) {
+    fn a_claim_is_read_exactly_or_the_token_is_refused(at in 0..14_usize, value in json()) {
         let (tokens, _) = tokens();
         let mut claims = serde_json::to_value(access(&tokens).1).unwrap();
         let names = [

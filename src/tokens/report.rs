@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
+use super::claims::{AccessClaims, LinkClaims, ShareClaims, TokenKind};
 use crate::base::clock::{UnixSeconds, rfc3339};
 
 /// The last second that has a date with a year of four digits.
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped_and_letters_are_not() {
+    fn control_characters_are_escaped_and_letters_are_not() {
         assert_eq!(
             printable("a\u{1b}[2J\u{9b}\r\u{202e}\n"),
             "a\\u001b[2J\\u009b\\u000d\\u202e\n"
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_very_long_is_not_indented() {
+    fn very_long_json_is_not_indented() {
         let nested = format!("{{\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
         let object: Map<String, Value> = serde_json::from_str(&nested).unwrap();
         assert!(indented(&object).unwrap().contains('\n'));

@@ -1,9 +1,9 @@
-//! The key ring: which key signs, which will, and which are still believed.
+//! The key ring: the key that signs, the next one, and those that still verify.
 //!
 //! Every server of a database shares it. A key's state follows from the time alone: it is
 //! *next* until its `active_at`, *active* until its successor's, then *retired* until the last
-//! token that it can have signed has ended, and then forgotten. There is always a next key, so
-//! that whoever keeps our public keys has it long before it signs.
+//! token that it can have signed has expired, and then deleted. There is always a next key, so
+//! that programs that cache our public keys have it long before it signs.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::claims::LONGEST_SECONDS;
-use super::key::{RingKey, Seal, SigningKey};
+use super::key::{KeyEncryption, RingKey, SigningKey};
 use super::store;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::config::{SigningAlgorithm, TokensConfig};
-use crate::storage::{self, AnyConnection};
+use crate::storage::{self, AnyConnection, Tx};
 
 /// How long a key signs.
 pub const KEY_DAYS: i64 = 90;
-/// For how long others may keep our public keys before they ask again.
+/// How long programs may cache our public keys.
 pub const PUBLISHED_SECONDS: i64 = 300;
-/// A key is known for that long before it signs, even when somebody is in a hurry.
+/// A key is published at least this long before it signs.
 const AHEAD_SECONDS: i64 = 2 * PUBLISHED_SECONDS;
-/// Within which every server has heard of a change of the ring.
+/// Every server has read a change of the ring by then.
 const HEARD_SECONDS: i64 = 60;
 const DAY: i64 = 86_400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +54,16 @@ pub struct ListedKey {
     pub algorithm: SigningAlgorithm,
     pub state: KeyState,
     pub active_at: UnixSeconds,
-    /// From when nothing that it signed is believed; `None` while it has no successor.
+    /// When it stops to verify; `None` while it has no successor.
     pub ends_at: Option<UnixSeconds>,
 }
 
-/// What happens to earlier keys.
+/// What happens to the keys that signed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
-    /// Their tokens stay valid until they expire.
+pub enum PreviousKeys {
+    /// They verify until the tokens that they signed have expired.
     Retire,
-    /// Their tokens are rejected at once.
+    /// They are deleted: the tokens that they signed are refused.
     Revoke,
 }
 
@@ -82,10 +82,8 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// # Errors
-    /// When there is no key in the database.
-    pub fn load(db: &mut AnyConnection, seal: &Seal) -> Result<Self, Fault> {
-        Self::of(store::load(db, seal)?)
+    pub fn load(db: &mut AnyConnection, encryption: &KeyEncryption) -> Result<Self, Fault> {
+        Self::of(store::load(db, encryption)?)
     }
 
     /// Of keys in the order of their `active_at`.
@@ -129,15 +127,14 @@ impl Ring {
         &self.keys[self.active_at(now)].key
     }
 
-    /// A key that is believed. The next one is, too: another server may know already that it
-    /// signs.
+    /// A key that verifies. The next key does, too: another server may have made it active.
     pub fn find(&self, id: KeyId, now: UnixSeconds) -> Option<&SigningKey> {
         let at = self.keys.iter().position(|key| key.key.id() == id)?;
         (!self.has_ended(at, now)).then(|| &self.keys[at].key)
     }
 
-    /// Until when a key signs; a little later, because another server may hear of its successor
-    /// later, or its clock be behind. `None` for the last one.
+    /// Until when a key signs, and a little longer, because another server may read of its
+    /// successor later, or its clock may be behind. `None` for the last key.
     pub fn signs_until(&self, id: KeyId) -> Option<UnixSeconds> {
         let at = self.keys.iter().position(|key| key.key.id() == id)?;
         Some(self.keys.get(at + 1)?.active_at + HEARD_SECONDS)
@@ -160,8 +157,8 @@ impl Ring {
         .collect()
     }
 
-    /// Where the active key stands: the last that is due. Should the clock have gone back before
-    /// all of them, the first.
+    /// The index of the active key: the last that is due. If the clock went back before all of
+    /// them, the first.
     fn active_at(&self, now: UnixSeconds) -> usize {
         let due = self.keys.iter().rposition(|key| key.active_at <= now);
         due.unwrap_or(0)
@@ -181,7 +178,7 @@ impl Ring {
         self.has_ended(0, now) || self.lacks_next(now)
     }
 
-    /// A secret that others share is changed by those who share it, so it has no next.
+    /// A shared secret is changed in the settings of those who share it, so it has no next key.
     fn lacks_next(&self, now: UnixSeconds) -> bool {
         let active = self.active_at(now);
         active + 1 == self.keys.len()
@@ -189,16 +186,16 @@ impl Ring {
     }
 }
 
-/// Makes what the settings ask for: the first key, a key of another algorithm, a shared secret.
-/// It signs at once; what was going to be next is taken away.
+/// Makes the key that the settings ask for: the first key, a key of another algorithm, a shared
+/// secret. It signs at once, and the next key is deleted.
 pub fn adopt(
-    tx: &mut AnyConnection,
-    seal: &Seal,
+    tx: &mut Tx<'_>,
+    encryption: &KeyEncryption,
     config: &TokensConfig,
-    now: UnixSeconds,
 ) -> Result<Ring, Fault> {
     storage::one_at_a_time(tx)?;
-    let keys = store::load(tx, seal)?;
+    let now = tx.now();
+    let keys = store::load(tx, encryption)?;
     let ring = Ring::of(keys).ok();
     let fits = ring.as_ref().is_some_and(|ring| {
         let active = &ring.keys[ring.active_at(now)];
@@ -215,8 +212,8 @@ pub fn adopt(
         if let Some(before) = before.filter(|before| before.active_at >= now) {
             store::set_active_at(tx, before.key.id(), now - 1)?;
         }
-        // A shared secret that was replaced by another may be known to others: nothing that it
-        // signed is believed. One that gave way to another algorithm retires as every key does.
+        // A replaced shared secret may be known to others: its tokens are refused at once. One that
+        // another algorithm replaced retires like every key.
         let secret = config.hmac_secret.as_ref();
         for old in ring.iter().flat_map(|ring| &ring.keys) {
             if config.algorithm == SigningAlgorithm::Hs256
@@ -236,15 +233,16 @@ pub fn adopt(
             (SigningAlgorithm::Hs256, Some(secret)) => shared(secret, now)?,
             (algorithm, _) => made(algorithm, now, now)?,
         };
-        store::insert(tx, seal, &new)?;
+        store::insert(tx, encryption, &new)?;
     }
-    keep_up(tx, seal, now)
+    keep_up(tx, encryption)
 }
 
-/// Forgets the keys whose last token has ended, and sees to it that there is a next one.
-pub fn keep_up(tx: &mut AnyConnection, seal: &Seal, now: UnixSeconds) -> Result<Ring, Fault> {
+/// Deletes the keys whose last token has expired, and makes the next key if there is none.
+pub fn keep_up(tx: &mut Tx<'_>, encryption: &KeyEncryption) -> Result<Ring, Fault> {
     storage::one_at_a_time(tx)?;
-    let ring = Ring::load(tx, seal)?;
+    let now = tx.now();
+    let ring = Ring::load(tx, encryption)?;
     if !ring.is_due(now) {
         return Ok(ring);
     }
@@ -257,40 +255,40 @@ pub fn keep_up(tx: &mut AnyConnection, seal: &Seal, now: UnixSeconds) -> Result<
         let active = &ring.keys[ring.active_at(now)];
         let due = active.active_at + KEY_DAYS * DAY;
         let next = made(active.key.algorithm(), now, due.max(now + AHEAD_SECONDS))?;
-        store::insert(tx, seal, &next)?;
+        store::insert(tx, encryption, &next)?;
     }
-    Ring::load(tx, seal)
+    Ring::load(tx, encryption)
 }
 
-/// Lets the next key sign: now, or as soon as it has been published for long enough. With
-/// [`Before::Revoke`] now in any case, and the others are forgotten.
+/// Makes the next key active: now, or as soon as it has been published for long enough. With
+/// [`PreviousKeys::Revoke`] now in any case, and the others are deleted.
 ///
 /// # Errors
-/// When there is nothing to change: no key yet, or a secret that others share.
+/// When there is no next key: no key yet, or a shared secret.
 pub fn rotate(
-    tx: &mut AnyConnection,
-    seal: &Seal,
-    before: Before,
-    now: UnixSeconds,
+    tx: &mut Tx<'_>,
+    encryption: &KeyEncryption,
+    previous: PreviousKeys,
 ) -> Result<Ring, Fault> {
-    let ring = keep_up(tx, seal, now)?;
+    let ring = keep_up(tx, encryption)?;
+    let now = tx.now();
     let Some(next) = ring.keys.get(ring.active_at(now) + 1) else {
         return Err(Fault::new(
             "the key is a secret that others share: change tokens.hmac_secret here and there, \
              and start the server again",
         ));
     };
-    let active_at = match before {
-        Before::Retire => now.max(next.created_at + AHEAD_SECONDS),
-        Before::Revoke => now,
+    let active_at = match previous {
+        PreviousKeys::Retire => now.max(next.created_at + AHEAD_SECONDS),
+        PreviousKeys::Revoke => now,
     };
     store::set_active_at(tx, next.key.id(), active_at)?;
-    if before == Before::Revoke {
+    if previous == PreviousKeys::Revoke {
         for key in ring.keys.iter().filter(|key| key.key.id() != next.key.id()) {
             store::delete(tx, key.key.id())?;
         }
     }
-    keep_up(tx, seal, now)
+    keep_up(tx, encryption)
 }
 
 fn is_key(secret: &SecretString, key: &RingKey) -> bool {
@@ -330,7 +328,7 @@ pub mod tests {
 
     const NOW: UnixSeconds = 1_800_000_000;
 
-    /// Of new keys that sign from these times on.
+    /// A ring of new keys that sign from these times on.
     pub fn ring(algorithm: SigningAlgorithm, active_at: &[UnixSeconds]) -> Ring {
         let keys = active_at.iter().map(|at| {
             let private = match algorithm {

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::key::{RingKey, Seal, SigningKey};
+use super::key::{KeyEncryption, RingKey, SigningKey};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
@@ -10,7 +10,7 @@ use crate::config::SigningAlgorithm;
 use crate::storage::AnyConnection;
 use crate::storage::schema::signing_keys;
 
-/// Which keys there are and from when each signs, in that order: what the ring is known by.
+/// The id of each key and when it starts to sign, in that order.
 pub fn list(db: &mut AnyConnection) -> Result<Vec<(String, UnixSeconds)>, Fault> {
     Ok(signing_keys::table
         .select((signing_keys::id, signing_keys::active_at))
@@ -21,8 +21,8 @@ pub fn list(db: &mut AnyConnection) -> Result<Vec<(String, UnixSeconds)>, Fault>
 /// All keys, in the order of [`list`].
 ///
 /// # Errors
-/// When one was sealed under another secret, or is damaged.
-pub fn load(db: &mut AnyConnection, seal: &Seal) -> Result<Vec<RingKey>, Fault> {
+/// When a key was encrypted under another secret, or is damaged.
+pub fn load(db: &mut AnyConnection, encryption: &KeyEncryption) -> Result<Vec<RingKey>, Fault> {
     let rows: Vec<(String, String, Vec<u8>, i64, i64)> = signing_keys::table
         .select((
             signing_keys::id,
@@ -38,7 +38,7 @@ pub fn load(db: &mut AnyConnection, seal: &Seal) -> Result<Vec<RingKey>, Fault> 
             let id = KeyId::parse(&id).ok_or_else(|| Fault::new("a signing key without an id"))?;
             let algorithm = SigningAlgorithm::parse(&algorithm)
                 .ok_or_else(|| Fault::new("a signing key of an unknown algorithm"))?;
-            let private = seal.open(id, &sealed)?;
+            let private = encryption.decrypt(id, &sealed)?;
             Ok(RingKey {
                 key: SigningKey::read(id, algorithm, &private)?,
                 private,
@@ -49,7 +49,11 @@ pub fn load(db: &mut AnyConnection, seal: &Seal) -> Result<Vec<RingKey>, Fault> 
         .collect()
 }
 
-pub fn insert(tx: &mut AnyConnection, seal: &Seal, new: &RingKey) -> Result<(), Fault> {
+pub fn insert(
+    tx: &mut AnyConnection,
+    encryption: &KeyEncryption,
+    new: &RingKey,
+) -> Result<(), Fault> {
     let public = new.key.public().map(serde_json::to_vec).transpose();
     let public = public.map_err(|error| Fault::caused("write a public key", error))?;
     diesel::insert_into(signing_keys::table)
@@ -57,7 +61,7 @@ pub fn insert(tx: &mut AnyConnection, seal: &Seal, new: &RingKey) -> Result<(), 
             signing_keys::id.eq(new.key.id().to_string()),
             signing_keys::algorithm.eq(new.key.algorithm().as_str()),
             signing_keys::public_key.eq(public.unwrap_or_default()),
-            signing_keys::sealed_private_key.eq(seal.close(new.key.id(), &new.private)?),
+            signing_keys::sealed_private_key.eq(encryption.encrypt(new.key.id(), &new.private)?),
             signing_keys::created_at.eq(new.created_at),
             signing_keys::active_at.eq(new.active_at),
         ))

@@ -26,12 +26,12 @@ pub(super) fn tokens_by(
         issuer: "http://door.test".into(),
         clock: Clock::Fixed(time.clone()),
         keys: Arc::new(Keys {
-            seal: Seal::new(&InstanceSecret::generate()),
+            encryption: KeyEncryption::new(&InstanceSecret::generate()),
             compat: CompatKey::new(&InstanceSecret::generate()),
             ring: RwLock::new(Arc::new(ring::tests::ring(algorithm, active_at))),
             version: AtomicU64::new(0),
         }),
-        lives: Lives {
+        lifetimes: Lifetimes {
             access: 900,
             link: 150,
             share: LONGEST_SECONDS,
@@ -64,7 +64,7 @@ pub(super) fn access(tokens: &Tokens) -> (String, AccessClaims) {
         .unwrap()
 }
 
-/// Signs with our key whatever a forger who had it would like to say.
+/// Signs any claims with our key, as an attacker who had it could.
 pub(super) fn forge(tokens: &Tokens, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
     let ring = tokens.ring();
     let key = ring.active(NOW);

@@ -18,8 +18,8 @@ pub fn of(request: &HttpRequest, state: &State) -> Client {
     let is_on_unix_socket = request
         .conn_data::<Connection>()
         .is_some_and(|connection| connection.is_on_unix_socket);
-    // Not only what is UTF-8: a hop that were left out would let the one before it, which anybody
-    // can write, stand for it.
+    // Also values that are not UTF-8: a hop that is left out would be replaced by the one before
+    // it, which a client can forge.
     let forwarded: Vec<_> = request
         .headers()
         .get_all("x-forwarded-for")

@@ -23,7 +23,7 @@ use super::problem::Problem;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::secret::{InstanceSecret, Purpose};
-use crate::sessions::{Grant, Stay};
+use crate::sessions::{Grant, Persistence};
 
 const ACCESS: &str = "doorward_access";
 const REFRESH: &str = "doorward_refresh";
@@ -79,7 +79,7 @@ impl Cookies {
 
     /// The two cookies of a session.
     pub fn grant(&self, grant: &Grant, now: UnixSeconds) -> [Cookie<'static>; 2] {
-        let life = (grant.stay == Stay::SignedIn)
+        let life = (grant.stay == Persistence::Remembered)
             .then(|| Duration::seconds((grant.session_ends - now).max(0)));
         [
             (&self.access, &grant.access),
@@ -101,7 +101,7 @@ impl Cookies {
         })
     }
 
-    /// Keeps the anonymous state in the browser, encrypted. It never says who somebody is, because
+    /// Keeps the anonymous state in the browser, encrypted. It never identifies an account, because
     /// a cookie cannot be revoked.
     pub fn anonymous(&self) -> SessionMiddleware<CookieSessionStore> {
         let life = PersistentSession::default().session_ttl(Duration::hours(FORM_HOURS));

@@ -31,7 +31,7 @@ pub enum Display {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
     AsAsked,
-    /// All of it, whatever is asked for.
+    /// All of it, ignoring `Range`.
     Whole,
 }
 

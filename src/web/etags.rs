@@ -20,9 +20,6 @@ pub struct Malformed;
 
 impl Tags {
     /// The tags of a header; `None` without it.
-    ///
-    /// # Errors
-    /// [`Malformed`]
     pub fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Malformed> {
         let lines = headers.get_all(name).map(|line| line.to_str());
         let lines: Vec<_> = lines.collect::<Result<_, _>>().map_err(|_| Malformed)?;

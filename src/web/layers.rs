@@ -15,7 +15,7 @@ use actix_web::web::Data;
 
 use super::answer;
 use super::problem::Problem;
-use super::{State, query, unread};
+use super::{State, body_drain, query};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::RequestId;
@@ -58,7 +58,7 @@ pub async fn edge<B: MessageBody + 'static>(
     let state = state.ok_or_else(|| Problem::from(Fault::new("a server without state")))?;
     let id = state.web.request_ids.next();
     let mut line = Line::of(&request, id);
-    let rest = unread::share(&mut request);
+    let rest = body_drain::share(&mut request);
     let response = next.call(request).await.inspect_err(|error| {
         line.tell(error.as_response_error().status_code().as_u16());
     });
@@ -136,8 +136,8 @@ impl Outages {
     }
 }
 
-/// One line a request. Dropped before its answer, it says so: whoever asked has hung up, and what
-/// had begun by then is done all the same.
+/// The log line of a request. If it is dropped before the response, the client has disconnected,
+/// and the line says so; what had begun by then is done all the same.
 struct Line {
     id: RequestId,
     clock: Stopwatch,

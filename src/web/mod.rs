@@ -5,6 +5,7 @@ mod answer;
 mod api;
 mod assets;
 mod authorization;
+mod body_drain;
 mod client;
 mod compat;
 mod cookies;
@@ -26,7 +27,6 @@ mod query;
 mod redirect;
 mod routes;
 mod stopping;
-mod unread;
 
 use std::sync::Arc;
 

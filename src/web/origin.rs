@@ -2,11 +2,11 @@
 //!
 //! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, and where
 //! that is not sent (plain HTTP, older browsers), `Origin`. A request that has neither, or only
-//! `Origin: null`, has to show the form's token. A request without a cookie carries nobody's
-//! authority and needs none; nor does one with a bearer token, which names its account itself and
-//! which no page of another site can make a browser send.
+//! `Origin: null`, needs the form's token. A request without a cookie has no account's authority
+//! and needs no token; nor does one with a bearer token, which no page of another site can make a
+//! browser send.
 //!
-//! The guard judges once, and what is behind it asks [`Source::of`].
+//! The guard decides once, and handlers use [`Source::of`].
 
 use std::sync::{Mutex, PoisonError};
 
@@ -152,8 +152,7 @@ fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<
         .with_action(base_url, format!("Open {base_url}")))
 }
 
-/// The foreign origins that the log has named: each once, and only a few, so that nobody can fill
-/// the log with them.
+/// The foreign origins in the log: each once, and only a few, so that a client cannot fill the log.
 #[derive(Default)]
 pub struct OtherOrigins(Mutex<Vec<String>>);
 

@@ -102,9 +102,6 @@ impl View {
     }
 
     /// The page with `content` within.
-    ///
-    /// # Errors
-    /// When the template fails.
     pub fn render(&self, content: &impl Template) -> Result<String, Fault> {
         // Most pages fit, so the buffer does not move as it grows.
         let mut html = String::with_capacity(PAGE_BYTES);

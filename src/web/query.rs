@@ -94,9 +94,9 @@ pub fn loggable_origin(origin: &str) -> &str {
     }
 }
 
-/// `next` as it was sent, if it is a page of this site: a path, nothing that a browser would
-/// take for another host, and no token, which could show a page of somebody else's. Nor what
-/// would not be logged: it could be a token put in the wrong place.
+/// `next` as it was sent, if it is a page of this site: a path that no browser takes for another
+/// host, without a token, which could show the page of another account. Nor a path that would not
+/// be logged: it could contain a token.
 pub fn local_path(next: &str) -> Option<&str> {
     let plain = next.len() <= 2000
         && next

@@ -1,21 +1,20 @@
-//! Work items: what an account's owner has to do, in the order that they chose.
+//! Work items: the to-do list of an account, in the order that its owner chose.
 //!
-//! Nothing here can reach another account's items: every query filters by the account. What
-//! surprises: whoever changes something locks the account first, so that the items of one
-//! account are numbered by one hand at a time.
+//! Nothing here can reach another account's items: every query filters by the account. Note: a
+//! change locks the account first, so that one transaction at a time numbers its items.
 
 mod store;
 
 use std::fmt;
 
 use crate::accounts;
-use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ItemId};
 use crate::base::names::Title;
 use crate::base::paging::page;
-use crate::base::version::{Expected, Version};
-use crate::idempotency::{self, Claim, Once};
+use crate::base::version::{ExpectedVersion, Version};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::storage::{AnyConnection, Db};
 
 /// For each account.
@@ -26,7 +25,7 @@ pub struct Item {
     pub id: ItemId,
     pub title: String,
     pub done_at: Option<UnixSeconds>,
-    /// Of what can be read of it; its place in the list is not counted.
+    /// Changes with everything but the item's place in the list.
     pub version: Version,
     pub created_at: UnixSeconds,
     pub updated_at: UnixSeconds,
@@ -63,12 +62,12 @@ impl Status {
     }
 }
 
-/// The items behind this one.
+/// Continues a list of items after this position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(i64);
 
 impl Cursor {
-    /// What [`fmt::Display`] wrote.
+    /// Reads what [`fmt::Display`] wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let position: i64 = text.parse().ok()?;
         (position > 0 && position.to_string() == text).then_some(Self(position))
@@ -81,17 +80,17 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// Where an item goes.
+/// The new place of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Past its neighbour among those of this status, or among all.
+    /// Before its neighbour among the items of this status, or among all.
     Up(Option<Status>),
     Down(Option<Status>),
     Before(ItemId),
     End,
 }
 
-/// What becomes of an item; what is `None` stays.
+/// Changes to an item; `None` keeps a value.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub title: Option<Title>,
@@ -109,13 +108,13 @@ pub struct Added {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Missing, or another account's.
+    /// It does not exist, or belongs to another account.
     #[error("no such item")]
     NoSuchItem,
     /// As [`Refused::NoSuchItem`], for the item before which another should be moved.
     #[error("no such item to move before")]
     NoSuchPlace,
-    /// With the current version.
+    /// With its current state.
     #[error("the item was changed in the meantime")]
     Stale(Box<Item>),
     #[error("the account already has {ITEMS_MAX} items")]
@@ -129,15 +128,14 @@ pub enum Refused {
 #[derive(Clone)]
 pub struct Work {
     db: Db,
-    clock: Clock,
 }
 
 impl Work {
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock }
+    pub fn new(db: Db) -> Self {
+        Self { db }
     }
 
-    /// An account's items in their order, and where the next page begins.
+    /// An account's items in their order, and the cursor of the next page.
     pub async fn list(
         &self,
         account: AccountId,
@@ -153,14 +151,12 @@ impl Work {
         Ok(page(found, limit, |last| Cursor(last.position)))
     }
 
-    /// # Errors
-    /// [`Refused::NoSuchItem`], or when the database is unavailable.
     pub async fn load(&self, account: AccountId, id: ItemId) -> Result<Item, Refused> {
         self.db.read(move |db| load(db, account, id)).await
     }
 
-    /// Its number among those of this status, or among all, and how many those are. One that is
-    /// not of this status has none.
+    /// The number of an item among those of this status, or among all, and how many those are;
+    /// `None` for an item of another status.
     pub async fn number(
         &self,
         account: AccountId,
@@ -179,7 +175,7 @@ impl Work {
             .await
     }
 
-    /// Adds an item at the end; with `once`, the same item again for the same request.
+    /// Adds an item at the end; with a `key`, a repeated request gets the same item.
     ///
     /// # Errors
     /// [`Refused`]; [`Refused::NoSuchItem`] when the same request has made one that was deleted
@@ -188,20 +184,19 @@ impl Work {
         &self,
         account: AccountId,
         title: Title,
-        once: Option<Once>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Added, Refused> {
-        let clock = self.clock.clone();
         self.db
             .write(move |tx| {
                 lock(tx, account)?;
-                let (id, now) = (ItemId::new(), clock.now());
-                let claim = match &once {
-                    Some(once) => idempotency::claim(tx, account, once, &id.to_string(), now)?,
-                    None => Claim::First,
+                let (id, now) = (ItemId::new(), tx.now());
+                let claim = match &key {
+                    Some(key) => idempotency::claim(tx, account, key, &id.to_string(), now)?,
+                    None => Claim::New,
                 };
                 match claim {
-                    Claim::First => {}
-                    Claim::Again(made) => {
+                    Claim::New => {}
+                    Claim::Replay(made) => {
                         let made = ItemId::parse(&made).ok_or(Refused::NoSuchItem)?;
                         let item = load(tx, account, made)?;
                         return Ok(Added {
@@ -209,7 +204,7 @@ impl Work {
                             replayed: true,
                         });
                     }
-                    Claim::Reused => return Err(Refused::KeyReused),
+                    Claim::Mismatch => return Err(Refused::KeyReused),
                 }
                 if store::count(tx, account, None, i64::MAX)? >= ITEMS_MAX {
                     return Err(Refused::TooMany);
@@ -232,23 +227,18 @@ impl Work {
             .await
     }
 
-    /// All that is asked for, or nothing. The version counts on when there is something else to
-    /// be read afterwards.
-    ///
-    /// # Errors
-    /// [`Refused`].
+    /// Makes all changes or none. The version changes if the item reads differently afterwards.
     pub async fn change(
         &self,
         account: AccountId,
         id: ItemId,
-        expected: Expected,
+        expected: ExpectedVersion,
         change: Change,
     ) -> Result<Item, Refused> {
-        let clock = self.clock.clone();
         self.db
             .write(move |tx| {
                 let mut item = load_for_change(tx, account, id, &expected)?;
-                let now = clock.now();
+                let now = tx.now();
                 let (title, done_at) = (item.title.clone(), item.done_at);
                 if let Some(title) = change.title {
                     item.title = title.as_str().to_owned();
@@ -273,13 +263,11 @@ impl Work {
             .await
     }
 
-    /// # Errors
-    /// [`Refused`].
     pub async fn delete(
         &self,
         account: AccountId,
         id: ItemId,
-        expected: Expected,
+        expected: ExpectedVersion,
     ) -> Result<(), Refused> {
         self.db
             .write_on_full_disk(move |tx| {
@@ -290,7 +278,7 @@ impl Work {
     }
 }
 
-/// Until the transaction ends, nobody else changes this account's items.
+/// Locks the account until the transaction ends.
 fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
     if accounts::lock(tx, account)? {
         Ok(())
@@ -307,7 +295,7 @@ fn load_for_change(
     tx: &mut AnyConnection,
     account: AccountId,
     id: ItemId,
-    expected: &Expected,
+    expected: &ExpectedVersion,
 ) -> Result<Item, Refused> {
     lock(tx, account)?;
     let item = load(tx, account, id)?;
@@ -318,7 +306,7 @@ fn load_for_change(
     }
 }
 
-/// Where the item will be when it has left its place, and those between have moved up.
+/// The new position, after the item has left its place and those between have moved up.
 fn position_of(
     tx: &mut AnyConnection,
     account: AccountId,

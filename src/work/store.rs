@@ -1,5 +1,5 @@
 //! The table of work items. Positions count from 1 in each account; the database refuses two
-//! items at one, and a deleted one leaves a gap that harms nobody.
+//! items at one position, and a deleted item leaves a harmless gap.
 
 use diesel::prelude::*;
 
@@ -60,7 +60,7 @@ pub fn find(db: &mut AnyConnection, account: AccountId, id: ItemId) -> Result<Op
     row.map(Row::item).transpose()
 }
 
-/// Of this status, up to `position`.
+/// The number of items of this status up to `position`.
 pub fn count(
     db: &mut AnyConnection,
     account: AccountId,
@@ -76,7 +76,7 @@ pub fn last_position(db: &mut AnyConnection, account: AccountId) -> Result<i64, 
     Ok(position_before(db, account, None, i64::MAX)?.unwrap_or(0))
 }
 
-/// Of the nearest item of this status in front of `position`.
+/// The position of the nearest item of this status before `position`.
 pub fn position_before(
     db: &mut AnyConnection,
     account: AccountId,
@@ -91,7 +91,7 @@ pub fn position_before(
         .optional()?)
 }
 
-/// Of the nearest item of this status behind `position`.
+/// The position of the nearest item of this status after `position`.
 pub fn position_after(
     db: &mut AnyConnection,
     account: AccountId,
@@ -122,7 +122,7 @@ pub fn insert(tx: &mut AnyConnection, account: AccountId, item: &Item) -> Result
     Ok(())
 }
 
-/// Everything but its place.
+/// Stores everything but its position.
 pub fn update(tx: &mut AnyConnection, account: AccountId, item: &Item) -> Result<(), Fault> {
     diesel::update(owned(account).filter(work_items::id.eq(item.id.to_string())))
         .set((
@@ -135,8 +135,8 @@ pub fn update(tx: &mut AnyConnection, account: AccountId, item: &Item) -> Result
     Ok(())
 }
 
-/// Puts what stands at `from` to `to`, and moves those between by one towards `from`. By way of
-/// negative numbers, because positions are unique at every step of an update.
+/// Moves the item at `from` to `to`, and those between by one towards `from`. By way of negative
+/// numbers, because positions are unique at every step of an update.
 pub fn shift(tx: &mut AnyConnection, account: AccountId, from: i64, to: i64) -> Result<(), Fault> {
     let (first, last, by) = if from < to {
         (from + 1, to, -1)
@@ -166,7 +166,7 @@ fn owned(account: AccountId) -> _ {
     work_items::table.filter(work_items::account_id.eq(account))
 }
 
-/// Of a status, or of any. Boxed: what is asked for differs.
+/// The items of a status, or all. Boxed, because the queries have different types.
 fn of_status<'a>(
     account: AccountId,
     status: Option<Status>,

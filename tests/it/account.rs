@@ -117,7 +117,7 @@ fn signing_out_this_device_from_the_list_signs_out() {
 }
 
 #[test]
-fn everywhere_else_is_everywhere_but_here() {
+fn signing_out_everywhere_else_keeps_this_session() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let others: Vec<_> = (0..3).map(|_| signed_in(&door, "curl/8")).collect();
@@ -208,7 +208,7 @@ fn the_password_is_changed_with_the_current_one_and_signs_out_everywhere_else() 
 }
 
 #[test]
-fn who_has_a_copy_of_the_cookies_is_out_when_the_password_changes() {
+fn copied_cookies_stop_working_when_the_password_changes() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let (access, refresh) = (ada.copy(), ada.copy());
@@ -222,7 +222,7 @@ fn who_has_a_copy_of_the_cookies_is_out_when_the_password_changes() {
 }
 
 #[test]
-fn who_has_a_copy_of_the_cookies_does_not_come_along_when_the_password_is_given_again() {
+fn copied_cookies_stop_working_when_the_password_is_given_again() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     door.let_pass(11 * MINUTE);
@@ -448,7 +448,7 @@ fn sensitive_actions_ask_for_the_password_after_ten_minutes_and_not_before() {
 }
 
 #[test]
-fn proving_it_again_leaves_the_long_session_as_it_was() {
+fn giving_the_password_again_does_not_shorten_a_session() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let ends = |browser: &Browser| {

@@ -79,7 +79,7 @@ fn a_program_signs_up_without_being_signed_in() {
 }
 
 #[test]
-fn who_cannot_sign_up_is_told_why_field_by_field() {
+fn a_refused_sign_up_names_every_invalid_field() {
     let door = Door::open();
     door.signed_up("ada");
     let taken = refused(&sign_up(&door, &new("ADA")), 409, "taken");
@@ -116,7 +116,7 @@ fn who_cannot_sign_up_is_told_why_field_by_field() {
 }
 
 #[test]
-fn ones_own_names_change_and_the_session_goes_on() {
+fn own_names_change_and_the_session_goes_on() {
     let door = Door::open();
     door.signed_up("bob");
     let ada = member(&door, "ada");
@@ -207,7 +207,7 @@ fn members_reach_their_own_account_alone_and_govern_nobody() {
 }
 
 #[test]
-fn administrators_list_change_and_delete_everybody() {
+fn administrators_list_change_and_delete_all_accounts() {
     let door = Door::open();
     let root = administrator(&door, "root");
     let mut members = Vec::new();

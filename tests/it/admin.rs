@@ -300,7 +300,7 @@ fn names_are_changed_by_their_owner_and_by_administrators() {
 }
 
 #[test]
-fn what_administrators_change_asks_for_a_recent_password() {
+fn changes_by_administrators_need_a_recent_password() {
     let door = Door::open();
     let root = administrator(&door);
     door.signed_up("ada");

@@ -345,7 +345,7 @@ pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
 }
 
 #[test]
-fn every_error_code_stands_in_the_docs_with_its_status() {
+fn every_error_code_is_in_the_docs_with_its_status() {
     let docs = include_str!("../../docs/API.md");
     let (_, table) = docs.split_once("| code | status | when |").unwrap();
     let row = |line: &str| {

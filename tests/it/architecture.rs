@@ -44,7 +44,7 @@ const WEB_FLOORS: &[&str] = &[
     "prepared",
     "assets",
     "stopping",
-    "unread",
+    "body_drain",
     "client",
     "cookies",
     "origin",
@@ -251,7 +251,7 @@ const SPAWNS: &[(&str, &str)] = &[
     ("cli/log.rs", "the thread that writes the log"),
     ("files/decoder.rs", "the process that decodes an image"),
     (
-        "files/arrival.rs",
+        "files/upload.rs",
         "an upload that finishes after its request",
     ),
     (

@@ -6,7 +6,7 @@ use crate::compat::{all_tokens, show_to_e};
 use crate::support::{Door, PASSWORD, Place, wait_until};
 
 #[test]
-fn what_a_server_issues_is_good_at_once_on_another_whose_clock_is_five_seconds_behind() {
+fn a_token_is_accepted_by_a_server_whose_clock_is_five_seconds_behind() {
     let door = Door::open();
     let ahead = door.another_ahead_by(5);
     let ada = ahead.signed_up("ada");
@@ -68,7 +68,7 @@ fn a_token_ends_by_each_servers_own_clock_and_one_from_far_ahead_is_refused() {
 }
 
 #[test]
-fn signing_everybody_out_ends_sessions_that_a_server_with_a_clock_ahead_started() {
+fn signing_out_all_accounts_ends_sessions_that_a_server_with_a_clock_ahead_started() {
     let place = Place::new();
     let serving = place.serve();
     let people = ["ada", "bob"].map(|name| {

@@ -42,7 +42,7 @@ fn servers_of_one_instance_use_the_same_cookies() {
 }
 
 #[test]
-fn an_older_cookie_of_the_same_name_locks_nobody_out() {
+fn an_older_cookie_of_the_same_name_does_not_prevent_signing_in() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let older = door.browser();

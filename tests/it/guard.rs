@@ -161,7 +161,7 @@ fn an_access_token_opens_the_dashboard_from_a_cookie_or_a_header() {
 }
 
 #[test]
-fn a_link_shows_its_page_and_signs_nobody_in() {
+fn a_link_shows_its_page_and_starts_no_session() {
     let door = Door::open();
     door.signed_up("ada");
     let bob = door.signed_up("bob");
@@ -747,7 +747,7 @@ fn ask(who: &Browser, method: &str, path: &str) -> Reply {
 }
 
 #[test]
-fn what_is_somebody_elses_is_not_found() {
+fn objects_of_another_account_are_not_found() {
     let door = Door::open();
     administrator(&door);
     let mut names = 0;

@@ -188,7 +188,7 @@ fn a_shared_secret_that_was_changed_signs_from_the_next_start() {
 /// Whoever verifies by a shared secret can sign with it: what only we know is asked of the
 /// database.
 #[test]
-fn who_has_the_shared_secret_gets_no_other_role_and_no_later_proof() {
+fn a_token_forged_with_the_shared_secret_gains_no_role_and_no_later_proof() {
     use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     let door = Door::with(&[
         ("tokens.algorithm", "HS256"),

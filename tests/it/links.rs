@@ -49,7 +49,7 @@ fn a_link_signs_in_once_and_leads_to_the_clean_address() {
 }
 
 #[test]
-fn of_fifty_who_use_a_link_at_once_one_is_signed_in() {
+fn of_fifty_uses_of_a_link_at_once_one_starts_a_session() {
     let door = Door::open();
     door.signed_up("ada");
     let link = link_of(&door, "ada");
@@ -107,7 +107,7 @@ fn another_persons_running_session_is_never_replaced_unasked() {
 }
 
 #[test]
-fn a_form_that_may_come_from_elsewhere_signs_nobody_in_unasked() {
+fn a_form_that_may_be_cross_site_signs_in_only_after_confirmation() {
     let door = Door::open();
     door.signed_up("mallory");
     let link = link_of(&door, "mallory");
@@ -139,7 +139,7 @@ fn a_form_that_may_come_from_elsewhere_signs_nobody_in_unasked() {
 }
 
 #[test]
-fn a_link_that_has_run_out_or_is_none_signs_nobody_in() {
+fn an_expired_or_invalid_link_starts_no_session() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let link = link_of(&door, "ada");

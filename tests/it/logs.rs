@@ -349,7 +349,7 @@ fn a_fault_is_told_once_with_the_id_that_the_person_reads() {
 }
 
 #[test]
-fn who_hangs_up_before_the_answer_is_told_of_too() {
+fn a_request_whose_client_disconnects_is_logged() {
     let mut place = place_with("text", "info");
     // Long enough to hang up meanwhile.
     place.set("DOORWARD_PASSWORDS__BCRYPT_COST", "15");

@@ -269,7 +269,7 @@ fn accounts_of_an_older_version_are_all_signed_in_to_after_an_update() {
 }
 
 #[test]
-fn what_people_have_is_taken_and_what_is_copied_along_is_left_out() {
+fn usual_names_are_accepted_and_copied_invisible_characters_removed() {
     let door = Door::open();
     for (number, (username, email, name)) in [
         (
@@ -328,7 +328,7 @@ fn what_people_have_is_taken_and_what_is_copied_along_is_left_out() {
 }
 
 #[test]
-fn whatever_is_named_has_a_visible_character() {
+fn every_name_has_a_visible_character() {
     let door = Door::open();
     let ada = member(&door, "ada");
     let file = ada.send_files(

@@ -293,7 +293,7 @@ fn sign_in_at(browser: &Browser, led: &Reply, name: &str) -> Reply {
 }
 
 #[test]
-fn what_was_typed_into_any_form_is_there_again_after_the_same_person_has_signed_in() {
+fn the_input_of_every_form_is_shown_again_after_the_same_account_signs_in() {
     let door = Door::open();
     let hanna = administrator(&door, "hanna");
     let ivan = door.signed_up("ivan");
@@ -361,7 +361,7 @@ fn what_was_typed_into_any_form_is_there_again_after_the_same_person_has_signed_
 }
 
 #[test]
-fn what_was_typed_for_one_person_waits_while_another_is_signed_in() {
+fn the_input_of_one_account_is_kept_while_another_is_signed_in() {
     let door = Door::open();
     let browser = door.signed_up("hanna");
     door.signed_up("ivan");
@@ -494,7 +494,7 @@ fn a_form_that_needs_the_password_again_comes_back_with_what_was_typed() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_said() {
+fn the_sign_in_page_says_which_input_is_not_kept() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let (files, work) = (ada.get("/files"), ada.get("/work"));

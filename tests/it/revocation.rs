@@ -34,7 +34,7 @@ fn ended_within(what: &str, limit: Duration, holder: &Browser) {
 }
 
 #[test]
-fn every_way_to_end_a_session_is_felt_at_once_here_and_soon_elsewhere() {
+fn every_way_to_end_a_session_works_at_once_here_and_soon_on_other_servers() {
     let door = Door::open();
     let other = door.another();
     let delete_account = |ada: &Browser| {
@@ -170,7 +170,7 @@ fn signing_out_everywhere_misses_no_session_that_is_being_started_from_a_link() 
 }
 
 #[test]
-fn what_an_operator_does_by_command_is_felt_by_running_servers() {
+fn changes_by_command_reach_running_servers() {
     let place = Place::new();
     let (one, two) = (place.serve(), place.serve());
     place
@@ -310,7 +310,7 @@ fn nothing_that_was_acknowledged_is_undone_by_a_crash() {
 }
 
 #[test]
-fn a_clock_that_goes_forward_and_back_revives_nothing_and_locks_nobody_out() {
+fn a_clock_that_goes_forward_and_back_revives_no_session_and_ends_none() {
     const YEAR: i64 = 365 * 86_400;
     let door = Door::open();
     let ada = door.signed_up("ada");

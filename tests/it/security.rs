@@ -145,7 +145,7 @@ fn static_files_are_cached_for_ever_under_a_name_that_changes_with_them() {
 }
 
 #[test]
-fn while_the_database_is_away_nobody_is_let_in_and_nothing_is_told() {
+fn while_the_database_is_unavailable_requests_are_refused_without_details() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     assert!(ada.is_signed_in());

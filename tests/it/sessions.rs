@@ -65,7 +65,7 @@ fn a_session_goes_on_after_a_restart() {
 }
 
 #[test]
-fn a_sign_out_is_felt_on_another_server_of_the_same_database() {
+fn a_sign_out_takes_effect_on_another_server_of_the_same_database() {
     let door = Door::open();
     let other = door.another();
     let ada = door.signed_up("ada");
@@ -221,7 +221,7 @@ fn staying_signed_in_ends_after_14_idle_days_and_after_90_in_any_case() {
 }
 
 #[test]
-fn only_who_stays_signed_in_has_cookies_that_outlive_the_window() {
+fn only_stay_signed_in_makes_cookies_that_outlive_the_window() {
     let door = Door::open();
     let reply = door.browser().sign_up("ada", "ada@example.com", PASSWORD);
     assert!(
@@ -258,7 +258,7 @@ fn signing_in_again_ends_the_session_that_the_browser_had() {
 }
 
 #[test]
-fn what_the_sign_in_page_shows_to_somebody_signed_in_is_the_way_on() {
+fn the_sign_in_page_redirects_a_signed_in_browser() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     assert_eq!(ada.get("/login").location(), "/dashboard");
@@ -266,7 +266,7 @@ fn what_the_sign_in_page_shows_to_somebody_signed_in_is_the_way_on() {
 }
 
 #[test]
-fn a_sign_out_elsewhere_is_not_missed_while_the_database_is_away() {
+fn a_sign_out_elsewhere_is_not_missed_while_the_database_is_unavailable() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let known = only_access(&ada);
@@ -302,7 +302,7 @@ fn a_token_from_when_tokens_lived_longer_lives_as_long_as_todays() {
 }
 
 #[test]
-fn a_late_answer_does_not_take_a_new_session_away() {
+fn a_late_response_does_not_end_a_new_session() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let before = ada.copy();

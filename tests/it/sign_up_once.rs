@@ -62,7 +62,7 @@ fn fingerprints(door: &Door) -> Vec<Vec<u8>> {
     let found = db.read(|db| {
         let found = idempotency_keys::table
             .select(idempotency_keys::fingerprint)
-            .load(db)?;
+            .load(&mut **db)?;
         Ok::<_, Fault>(found)
     });
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -102,7 +102,7 @@ fn a_sign_up_with_another_password_key_or_body_is_refused_as_without_a_key() {
 }
 
 #[test]
-fn what_signed_up_without_a_key_is_not_sent_again() {
+fn a_sign_up_without_a_key_is_not_replayed() {
     let door = Door::open();
     door.signed_up("ada");
     is_taken(&door, &sign_up(&door, "k", &ada()), &ada());
@@ -120,7 +120,7 @@ fn the_same_key_of_another_account_is_another_key() {
 }
 
 #[test]
-fn a_key_that_is_none_makes_no_account_and_one_that_was_refused_is_not_used_up() {
+fn an_invalid_key_makes_no_account_and_a_refused_request_does_not_use_its_key_up() {
     let door = Door::open();
     for bad in ["", "a b", "é", &"k".repeat(65)] {
         let reply = sign_up(&door, bad, &ada());
@@ -167,7 +167,7 @@ fn after_a_day_the_name_is_simply_taken() {
 }
 
 #[test]
-fn the_account_comes_back_as_it_is_now_to_who_knows_its_password_now() {
+fn a_replayed_sign_up_needs_the_current_password_and_returns_the_current_account() {
     let door = Door::open();
     let first = sign_up(&door, "k", &ada());
     let browser = door.browser();
@@ -218,7 +218,7 @@ fn a_disabled_account_is_only_taken_and_a_deleted_one_is_made_anew() {
 }
 
 #[test]
-fn what_is_kept_of_a_sign_up_says_nothing_of_its_password() {
+fn the_stored_key_of_a_sign_up_does_not_depend_on_its_password() {
     let kept: BTreeSet<_> = [PASSWORD, OTHER_PASSWORD]
         .into_iter()
         .map(|password| {

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 #[cfg(feature = "postgres")]
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use doorward::base::clock::Clock;
+use doorward::base::fault::Fault;
 use doorward::storage::{self, Db, Location};
 use secrecy::SecretString;
 
@@ -108,6 +112,21 @@ fn every_database_has_the_same_migrations_and_each_leads_both_ways() {
             );
         }
     }
+}
+
+#[test]
+fn a_transaction_has_one_time_which_it_reads_when_it_first_needs_it() {
+    let (database, seconds) = (Empty::new(), Arc::new(AtomicI64::new(1)));
+    let clock = Clock::Fixed(seconds.clone());
+    let db = Db::open_renewed(database.location(), clock, |_| Ok(())).unwrap();
+    let times = db.write(move |tx| {
+        seconds.store(2, Ordering::Relaxed);
+        let first = tx.now();
+        seconds.store(3, Ordering::Relaxed);
+        Ok::<_, Fault>([first, tx.now()])
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    assert_eq!(runtime.block_on(times).unwrap(), [2, 2]);
 }
 
 #[test]

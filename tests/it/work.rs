@@ -136,7 +136,7 @@ fn an_item_is_ticked_off_and_opened_again_from_the_part_of_the_list_one_looks_at
 }
 
 #[test]
-fn what_will_not_do_as_a_title_is_shown_again_with_what_was_typed() {
+fn an_invalid_title_is_shown_again_with_an_error() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     added(&door.program(Some(&ada.access())), &["one"]);
@@ -468,7 +468,7 @@ fn an_item_is_made_read_changed_and_deleted() {
 }
 
 #[test]
-fn what_a_program_may_not_send_is_refused_by_name() {
+fn the_error_names_a_field_that_a_program_may_not_send() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let ids = added(&ada, &["one"]);

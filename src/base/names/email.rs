@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_address_is_refused() {
         let long = format!("{}@example.com", "a".repeat(65));
         let longer = format!(
             "a@{}",

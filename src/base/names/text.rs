@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_nothing_is_not_visible_and_what_people_write_is() {
+    fn blank_characters_are_not_visible_and_letters_are() {
         for blank in [
             "",
             " ",

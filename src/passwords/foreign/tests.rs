@@ -1,4 +1,4 @@
-//! Hashes made by the programs themselves, and ones that nobody should compute.
+//! Hashes made by the programs themselves, and hashes that must not be computed.
 
 use super::*;
 
@@ -148,7 +148,7 @@ fn a_damaged_hash_is_refused_wherever_it_is_cut() {
 }
 
 #[test]
-fn what_costs_too_much_or_too_little_is_refused_before_it_is_computed() {
+fn a_hash_that_costs_too_much_or_too_little_is_refused_before_it_is_computed() {
     let hex = "ab".repeat(32);
     let base64 = STANDARD_NO_PAD.encode([7; 32]);
     for (text, why) in [
@@ -259,7 +259,7 @@ fn what_costs_too_much_or_too_little_is_refused_before_it_is_computed() {
 }
 
 #[test]
-fn what_is_more_work_than_programs_use_is_above_the_usual_limits() {
+fn hashes_of_more_work_than_programs_use_exceed_the_default_limits() {
     let (hex, base64) = ("ab".repeat(32), STANDARD_NO_PAD.encode([7; 32]));
     for (usual, above) in [
         (

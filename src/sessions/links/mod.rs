@@ -6,8 +6,8 @@
 mod store;
 
 use super::{
-    Client, ClientKind, Grant, Identity, NotSignedIn, Sessions, Stay, active, authentication,
-    replace,
+    Client, ClientKind, Grant, Identity, NotSignedIn, Persistence, Sessions, active,
+    authentication, replace,
 };
 use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
@@ -15,15 +15,15 @@ use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::storage::AnyConnection;
 use crate::tokens::{Authentication, LinkClaims, Refused};
 
-/// Who somebody is who came by a link.
+/// The holder of a link that is shown its page.
 #[derive(Debug)]
 pub struct LinkReader {
     pub account: Account,
     pub claims: LinkClaims,
 }
 
-/// What a link is made from, and ends with.
-pub enum Maker<'a> {
+/// What a link is made from; it ends with that.
+pub enum LinkOrigin<'a> {
     Proved(Box<Proved>),
     Session(&'a Identity),
 }
@@ -34,23 +34,23 @@ pub use store::{forget, forget_of};
 const LINKS_MAX: i64 = 100;
 
 impl Sessions {
-    /// A token that shows `path` to whoever holds it; with what it says. Of those that are open the
-    /// oldest gives way when there are too many.
+    /// A token that shows `path` to its holder, and its claims. If there are too many open links,
+    /// the oldest is deleted.
     ///
     /// # Errors
     /// [`NotSignedIn`]: what it is made from has ended meanwhile.
     pub async fn issue_link(
         &self,
-        from: Maker<'_>,
+        from: LinkOrigin<'_>,
         path: &str,
     ) -> Result<(String, LinkClaims), NotSignedIn> {
         let id = TokenId::new();
         let (account, session, proved, authentication) = match from {
-            Maker::Proved(proved) => {
+            LinkOrigin::Proved(proved) => {
                 let authentication = authentication(&proved, self.clock.now());
                 (proved.account().id, None, Some(proved), authentication)
             }
-            Maker::Session(who) => {
+            LinkOrigin::Session(who) => {
                 let authentication = who.claims.authentication();
                 (who.account, Some(who.session), None, authentication)
             }
@@ -68,7 +68,7 @@ impl Sessions {
                     let lives = super::store::find(tx, id)?.filter(|row| row.lives_at(now));
                     lives.ok_or(NotSignedIn::Ended)?;
                 }
-                let row = store::Row {
+                let row = store::Link {
                     id,
                     account,
                     session,
@@ -81,26 +81,20 @@ impl Sessions {
         Ok((token, claims))
     }
 
-    /// Who a link shows its page for. Looking does not use it up.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
+    /// Verifies a link and loads its account. This does not use it up.
     pub async fn read_link(&self, token: &str) -> Result<LinkReader, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
-        let now = self.clock.now();
         self.db
             .read(move |db| {
+                let now = db.now();
                 let account = still_good(db, &claims, now)?;
                 Ok(LinkReader { account, claims })
             })
             .await
     }
 
-    /// Uses a link up for a session, in place of the one that the same browser had. Of any
-    /// number at once, one gets it.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
+    /// Uses a link up and starts a session, which replaces the one that the same browser had. Of
+    /// many at once, one succeeds.
     pub async fn continue_link(
         &self,
         token: &str,
@@ -108,23 +102,23 @@ impl Sessions {
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
-        let (clock, config) = (self.clock.clone(), self.config.clone());
+        let config = self.config.clone();
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
                 let id = AccountId::parse(&claims.sub).ok_or(Refused::Malformed)?;
                 accounts::lock_active(tx, id)?.ok_or(NotSignedIn::Ended)?;
-                let now = clock.now();
+                let now = tx.now();
                 let account = still_good(tx, &claims, now)?;
                 if !store::use_up(tx, &claims.jti, now)? {
                     return Err(NotSignedIn::Ended);
                 }
-                // It proves no more than its maker did, and when: not later than now, whoever
-                // else can sign (HS256).
-                let row = super::Row::new(
+                // The session has its maker's authentication and its time: not later than now, as
+                // others can sign with a shared secret (HS256).
+                let row = super::Session::new(
                     account.id,
                     (ClientKind::Browser, client),
-                    Stay::ThisVisit,
+                    Persistence::ThisVisit,
                     now,
                     Authentication {
                         auth_time: claims.auth_time.min(now),
@@ -140,7 +134,7 @@ impl Sessions {
     }
 }
 
-/// Whose link it is, as long as it was not used up and what it was made from goes on.
+/// The account of a link that was not used and whose origin goes on.
 fn still_good(
     db: &mut AnyConnection,
     claims: &LinkClaims,

@@ -9,14 +9,14 @@ use crate::storage::AnyConnection;
 use crate::storage::schema::links;
 
 /// A link's row.
-pub struct Row {
+pub struct Link {
     pub id: TokenId,
     pub account: AccountId,
     pub session: Option<SessionId>,
     pub ends_at: UnixSeconds,
 }
 
-pub fn insert(tx: &mut AnyConnection, link: &Row) -> Result<(), Fault> {
+pub fn insert(tx: &mut AnyConnection, link: &Link) -> Result<(), Fault> {
     diesel::insert_into(links::table)
         .values((
             links::id.eq(link.id.to_string()),
@@ -29,7 +29,7 @@ pub fn insert(tx: &mut AnyConnection, link: &Row) -> Result<(), Fault> {
 }
 
 /// A link that was not used up.
-pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Row>, Fault> {
+pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Link>, Fault> {
     let found: Option<(String, String, Option<String>, i64)> = links::table
         .select((
             links::id,
@@ -42,7 +42,7 @@ pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Row>, Fault> {
         .first(db)
         .optional()?;
     let row = |(id, account, session, ends_at): (String, String, Option<String>, i64)| {
-        Some(Row {
+        Some(Link {
             id: TokenId::parse(&id)?,
             account: AccountId::parse(&account)?,
             session: match session {
@@ -57,7 +57,7 @@ pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Row>, Fault> {
         .transpose()
 }
 
-/// `false`: somebody else was first. Of any number at once, the database lets one change the row.
+/// `false`: it was used already. Of many at once, the database lets one change the row.
 pub fn use_up(tx: &mut AnyConnection, jti: &str, now: UnixSeconds) -> Result<bool, Fault> {
     let unused = links::table
         .filter(links::id.eq(jti))
@@ -73,7 +73,7 @@ pub fn forget_of(tx: &mut AnyConnection, account: AccountId) -> Result<(), Fault
     Ok(())
 }
 
-/// Takes away no more than `most` that have run out, and says how many.
+/// Deletes at most `most` expired links and returns how many.
 pub fn forget(tx: &mut AnyConnection, now: UnixSeconds, most: i64) -> Result<usize, Fault> {
     let old: Vec<String> = links::table
         .select(links::id)
@@ -83,7 +83,7 @@ pub fn forget(tx: &mut AnyConnection, now: UnixSeconds, most: i64) -> Result<usi
     Ok(diesel::delete(links::table.filter(links::id.eq_any(old))).execute(tx)?)
 }
 
-/// Takes the oldest away when an account has more that are open than `kept`.
+/// Deletes the oldest open links of an account beyond `kept`.
 pub fn forget_beyond(
     tx: &mut AnyConnection,
     account: AccountId,

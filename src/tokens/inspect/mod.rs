@@ -11,8 +11,8 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::TOKEN_MAX_BYTES;
-use super::checks::{self, Parts, Terms};
-use super::claims::{AccessClaims, LinkClaims, Purpose, ShareClaims};
+use super::checks::{self, Parts, Verifier};
+use super::claims::{AccessClaims, LinkClaims, ShareClaims, TokenKind};
 use super::key_set::KeySet;
 use super::report::{Kind, Report, indented, moment, printable, shown};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
@@ -32,7 +32,7 @@ pub fn as_pasted(text: &str) -> String {
 }
 
 /// Reports on a token that this server should have signed.
-pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
+pub fn by_our_keys(token: &str, verifier: &Verifier<'_>) -> Report {
     let Some(read) = Read::of(token) else {
         return opaque();
     };
@@ -49,7 +49,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     report.note("Algorithm (alg)", read.our_algorithm());
     report.note("Extensions (crit)", read.extensions());
     report.note("Kind (typ)", read.our_kind(report.kind));
-    let key = terms.find_key(read.header_text("kid"));
+    let key = verifier.find_key(read.header_text("kid"));
     let fitting = key.filter(|key| read.algorithm() == Some(key.jwt_algorithm()));
     report.note(
         "Key (kid)",
@@ -72,7 +72,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
     let is_signed = read.note_signature(&mut report, fitting.map(|key| key.verifying()));
     report.note("Claims", read.our_claims(report.kind));
     for (what, name) in [("Issuer (iss)", "iss"), ("Audience (aud)", "aud")] {
-        match (read.claim(name), terms.issuer) {
+        match (read.claim(name), verifier.issuer) {
             (None, _) => report.skip(what, "Not present."),
             (Some(said), None) => report.skip(
                 what,
@@ -83,7 +83,7 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
             ),
             (Some(said), Some(us)) => report.note(
                 what,
-                if said.as_str().is_some_and(|said| terms.is_us(said)) {
+                if said.as_str().is_some_and(|said| verifier.is_us(said)) {
                     Ok("This server.".to_owned())
                 } else {
                     Err(format!("{}, but this server is {us}.", shown(said)))
@@ -91,10 +91,10 @@ pub fn by_our_keys(token: &str, terms: &Terms<'_>) -> Report {
             ),
         }
     }
-    read.note_times(&mut report, terms.now, CLOCKS_APART_SECONDS);
-    read.note_life(&mut report, terms, is_signed);
+    read.note_times(&mut report, verifier.now, CLOCKS_APART_SECONDS);
+    read.note_life(&mut report, verifier, is_signed);
     if let (true, Some(key), Some(iat)) = (is_signed, fitting, read.claim("iat").and_then(seconds))
-        && terms.is_too_new_for(key, iat)
+        && verifier.is_too_new_for(key, iat)
     {
         let why = "Issued after its key had been retired, so this server did not sign it.";
         report.note("Key's time", Err(why.to_owned()));
@@ -364,12 +364,12 @@ impl<'a> Read<'a> {
 
     /// Finds tokens that were issued when the settings allowed a longer lifetime. Only people who
     /// have a token of this server are told what the settings allow.
-    fn note_life(&self, report: &mut Report, terms: &Terms<'_>, is_signed: bool) {
+    fn note_life(&self, report: &mut Report, verifier: &Verifier<'_>, is_signed: bool) {
         const WHAT: &str = "Lifetime";
         let life = match report.kind {
-            Kind::Access => AccessClaims::lives(terms.lives),
-            Kind::Link => LinkClaims::lives(terms.lives),
-            Kind::Share => ShareClaims::lives(terms.lives),
+            Kind::Access => AccessClaims::lifetime(verifier.lifetimes),
+            Kind::Link => LinkClaims::lifetime(verifier.lifetimes),
+            Kind::Share => ShareClaims::lifetime(verifier.lifetimes),
             Kind::Foreign | Kind::Opaque => return,
         };
         let times = (
@@ -381,7 +381,7 @@ impl<'a> Read<'a> {
             return;
         };
         let end = checks::longest_end(iat, life);
-        let found = if checks::has_passed(end, terms.now) {
+        let found = if checks::has_passed(end, verifier.now) {
             Err(format!(
                 "The settings now allow {life} seconds, and these are over."
             ))

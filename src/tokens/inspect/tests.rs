@@ -15,7 +15,7 @@ use crate::tokens::claims::LONGEST_SECONDS;
 use crate::tokens::key::SigningKey;
 use crate::tokens::tests::{NOW, access, forge, proved, tokens, tokens_by};
 
-/// The door of its own kind opens for a token just when no check of the report has failed.
+/// A token is accepted as its own kind if and only if no check of the report has failed.
 #[track_caller]
 fn agrees(tokens: &Tokens, token: &str) -> Report {
     let report = tokens.inspect(token);

@@ -13,11 +13,11 @@ use super::paging::{self, Asked, Limit};
 use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
 use super::{Answer, Json, json, named};
 use crate::access::{Action, Role};
-use crate::accounts::{self, Account, Cursor, Search};
+use crate::accounts::{self, Account, AccountState, Cursor, Search};
 use crate::base::clock::rfc3339;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Groups, NewPassword, PersonName, Refusal, Username};
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::config::SignupMode;
 use crate::sign_in::SignedUp;
 use crate::web::State;
@@ -155,7 +155,7 @@ pub async fn list(
         role: known(which.role, Role::parse, "role is member or administrator.")?,
         state: known(
             which.state,
-            accounts::State::parse,
+            AccountState::parse,
             "state is active or disabled.",
         )?,
         group: known(which.group, Groups::name, "group is the name of one group.")?,
@@ -242,12 +242,11 @@ async fn changed(
     role: Role,
     id: AccountId,
     sent: Changes,
-    expected: Expected,
+    expected: ExpectedVersion,
 ) -> Answer {
     let mut fields = Fields::default();
     let trust = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
-    let is =
-        |text: String| accounts::State::parse(&text).ok_or("State is active or disabled".into());
+    let is = |text: String| AccountState::parse(&text).ok_or("State is active or disabled".into());
     let (username, email) = (sent.username, sent.email);
     let mut called = sent.name.as_ref().map(|text| name(text.as_deref()));
     // An older version of Doorward may have taken what this one refuses.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{body_of, json, parsed};
-use crate::idempotency::Once;
+use crate::idempotency::IdempotencyKey;
 use crate::web::problem::Problem;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -19,7 +19,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// for a body that holds a secret: that takes [`super::Json`], and [`once`] without the secret.
 pub struct New<T> {
     pub what: T,
-    pub once: Option<Once>,
+    pub once: Option<IdempotencyKey>,
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
@@ -42,13 +42,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
 ///
 /// # Errors
 /// When it is not a key, or there is more than one.
-pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<Once>, Problem> {
+pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
     let mut keys = request.headers().get_all(KEY);
     let Some(key) = keys.next() else {
         return Ok(None);
     };
     let key = key.to_str().ok().filter(|_| keys.next().is_none());
-    let once = key.and_then(|key| Once::new(key, request.method().as_str(), request.path(), what));
+    let once = key
+        .and_then(|key| IdempotencyKey::new(key, request.method().as_str(), request.path(), what));
     once.map(Some).ok_or(Problem::malformed(
         "Idempotency-Key takes one key of 1 to 64 visible characters of ASCII. Nothing was saved.",
     ))

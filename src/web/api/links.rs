@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Json, json};
-use crate::sessions::Maker;
+use crate::sessions::LinkOrigin;
 use crate::web::State;
 use crate::web::problem::Problem;
 use crate::web::proof::Recent;
@@ -29,7 +29,9 @@ pub async fn make(Recent(who): Recent, state: Data<State>, Json(new): Json<NewLi
         let words = "A link cannot open this path.".to_owned();
         return Err(Problem::fields(vec![("path".to_owned(), words)]));
     }
-    let made = state.sessions.issue_link(Maker::Session(&who), &new.path);
+    let made = state
+        .sessions
+        .issue_link(LinkOrigin::Session(&who), &new.path);
     let (token, link) = made.await?;
     let made = Made {
         url: format!("{}{}?token={token}", state.base_url.as_str(), new.path),

@@ -11,16 +11,16 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 
-use crate::base::version::{Expected, Version};
+use crate::base::version::{ExpectedVersion, Version};
 use crate::web::etags::{Malformed, Tags};
 use crate::web::problem::Problem;
 
 /// The versions that `If-Match` names: the change is for one of them. Without the header, for
 /// whatever is there.
-pub struct IfMatch(pub Expected);
+pub struct IfMatch(pub ExpectedVersion);
 
 /// The versions that `If-None-Match` names: their holder has them already.
-pub struct IfNoneMatch(Option<Expected>);
+pub struct IfNoneMatch(Option<ExpectedVersion>);
 
 impl IfNoneMatch {
     pub fn has(&self, version: Version) -> bool {
@@ -34,7 +34,7 @@ impl FromRequest for IfMatch {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let named = named(request.headers(), &IF_MATCH);
-        std::future::ready(named.map(|named| Self(named.unwrap_or(Expected::Any))))
+        std::future::ready(named.map(|named| Self(named.unwrap_or(ExpectedVersion::Any))))
     }
 }
 
@@ -60,16 +60,18 @@ pub fn not_modified(version: Version) -> HttpResponse {
     tagged(HttpResponse::new(StatusCode::NOT_MODIFIED), version)
 }
 
-fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Expected>, Problem> {
+fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<ExpectedVersion>, Problem> {
     let tags = Tags::read(headers, name).map_err(|Malformed| {
         Problem::malformed(
             "If-Match and If-None-Match take entity tags in quotes, or *. Nothing was changed.",
         )
     })?;
     Ok(tags.map(|tags| match tags {
-        Tags::Any => Expected::Any,
+        Tags::Any => ExpectedVersion::Any,
         // A tag that is not a version matches nothing.
-        Tags::These(tags) => Expected::OneOf(tags.iter().filter_map(|tag| version(tag)).collect()),
+        Tags::These(tags) => {
+            ExpectedVersion::OneOf(tags.iter().filter_map(|tag| version(tag)).collect())
+        }
     }))
 }
 

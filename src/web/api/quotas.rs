@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Json, json, named};
 use crate::access::Action;
 use crate::base::ids::AccountId;
-use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
+use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Usage};
 use crate::web::State;
 use crate::web::path_id::Id;
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -25,7 +25,7 @@ struct Shown {
 pub async fn show(SignedIn(who): SignedIn, state: Data<State>, Id(id): Id<AccountId>) -> Answer {
     may(&who, Action::SeeAccount, Some(id))?;
     state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
-    quota(&state, state.files.shelf(id).await?)
+    quota(&state, state.files.usage(id).await?)
 }
 
 /// What is not named stays as it is; `null` is as the settings say.
@@ -63,7 +63,7 @@ pub async fn change(
     quota(&state, state.files.set_quota(id, files, bytes).await?)
 }
 
-fn quota(state: &State, shelf: Shelf) -> Answer {
+fn quota(state: &State, shelf: Usage) -> Answer {
     let settings = state.files.config();
     let quota = Shown {
         files: shelf.files,

@@ -11,7 +11,7 @@ use super::{Answer, granted, json};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
 use crate::base::names::Password;
-use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Stay};
+use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Persistence};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Public, SignedIn};
 use crate::web::{State, client};
@@ -27,9 +27,9 @@ pub async fn start(
         return Err(Problem::field("username", words));
     };
     let stay = if new.stay {
-        Stay::SignedIn
+        Persistence::Remembered
     } else {
-        Stay::ThisVisit
+        Persistence::ThisVisit
     };
     let (client, password) = (client::of(&request, &state), Password::typed(&new.password));
     let proved = state.accounts.prove(&login, &password).await?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Tried, issue, owner, text, tried, unknown_field};
 use crate::base::names::Password;
-use crate::sessions::{ClientKind, NotSignedIn, Stay};
+use crate::sessions::{ClientKind, NotSignedIn, Persistence};
 use crate::tokens::{Refused, Tutorial};
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
@@ -27,8 +27,8 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
         return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
     }
     let stay = match form.find("stay") {
-        Some(_) => Stay::SignedIn,
-        None => Stay::ThisVisit,
+        Some(_) => Persistence::Remembered,
+        None => Persistence::ThisVisit,
     };
     let (username, password) = (form.text("username"), form.text("password"));
     let started = async {

@@ -15,8 +15,8 @@ use crate::base::clock::Stopwatch;
 use crate::base::ids::AccountId;
 use crate::base::names::{Description, FileName};
 use crate::base::size::for_reading;
-use crate::files::{Arrived, Coming, Files, Refused};
-use crate::idempotency::Once;
+use crate::files::{Files, IncomingFile, ReceivedFile, Refused};
+use crate::idempotency::IdempotencyKey;
 use crate::web::origin;
 use crate::web::problem::{Problem, TOO_LARGE, TOO_SLOW};
 
@@ -64,15 +64,15 @@ pub struct Expected {
     /// The name of the parts that are files.
     pub field: &'static str,
     pub right: Right,
-    /// See [`Coming::key`].
-    pub key: Option<Once>,
+    /// See [`IncomingFile::key`].
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What came, as far as it was read.
 pub struct Received {
     pub form: Form,
     /// The files that came in whole; or the name of the first that was refused, and why.
-    pub files: Result<Vec<Arrived>, (String, Refused)>,
+    pub files: Result<Vec<ReceivedFile>, (String, Refused)>,
 }
 
 /// Reads a form with files. What of it is not kept goes again when it is dropped.
@@ -118,7 +118,7 @@ pub async fn receive(
                 let name = FileName::sent(&sent);
                 let description = form.find("description").map(Description::parse);
                 let shown = name.as_str().to_owned();
-                let coming = Coming {
+                let coming = IncomingFile {
                     name,
                     description: description.and_then(Result::ok).flatten(),
                     bytes_max,
@@ -188,9 +188,9 @@ async fn take(
     (mut part, is_named): (Part, bool),
     files: &Files,
     account: AccountId,
-    (coming, last): (Coming, Option<&mut Arrived>),
+    (coming, last): (IncomingFile, Option<&mut ReceivedFile>),
     pace: &mut Pace,
-) -> Result<Result<Option<Arrived>, Refused>, Problem> {
+) -> Result<Result<Option<ReceivedFile>, Refused>, Problem> {
     let mut first = pace.keep(part.next()).await?;
     if first.is_none() && !is_named {
         return Ok(Ok(None));

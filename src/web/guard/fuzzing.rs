@@ -1,5 +1,4 @@
-//! What must hold of every request that is read here, whatever it says. Only in a build for
-//! `scripts/fuzz`.
+//! Rules that hold for every request. Only in a build for `scripts/fuzz`.
 //!
 //! The rules are written a second time, by other means than the guard's own.
 
@@ -34,7 +33,7 @@ pub async fn read(state: &Data<State>, raw: &[u8]) {
     let judged = origin::judge(&request);
     let is_taken = matches!(judged, Ok(None | Some(Source::Ours | Source::Bearer)));
     assert!(judged.is_err() && has_two_tokens(&request) || is_taken == is_ours(&request));
-    nobody_is_admitted(&request).await;
+    no_request_is_admitted(&request).await;
     // A form is not sent by a method that only looks, which is not judged.
     if let Ok(Some(source)) = judged {
         request.extensions_mut().insert(source);
@@ -217,8 +216,8 @@ fn is_ours(request: &HttpRequest) -> bool {
     }
 }
 
-/// There are no sessions and no links here: a request that is admitted has broken in.
-async fn nobody_is_admitted(request: &HttpRequest) {
+/// There are no sessions and no links here: no request may be admitted.
+async fn no_request_is_admitted(request: &HttpRequest) {
     for guard in [
         Guard::Public,
         Guard::PublicToken,

@@ -1,7 +1,7 @@
 //! The guard: one middleware before every handler. It reads the token, verifies it, decides,
-//! and hands on a typed identity.
+//! and passes on a typed identity.
 //!
-//! A route cannot be listed without a [`Guard`]. What surprises: an expired access cookie is
+//! A route cannot be listed without a [`Guard`]. Note: an expired access cookie is
 //! renewed here, on any request and before the handler runs, so that a posted form is never
 //! lost to it.
 
@@ -36,11 +36,11 @@ pub use table::{Listed, Routes};
 #[derive(Default)]
 struct Found {
     access: Option<Access>,
-    /// Why a token that came is not good.
+    /// Why a token was refused.
     refused: Option<String>,
     /// Of a session that was renewed.
     new_cookies: Vec<Cookie<'static>>,
-    /// To take away those that are good for nothing.
+    /// To remove invalid ones.
     dead_cookies: Vec<Cookie<'static>>,
 }
 
@@ -67,8 +67,8 @@ pub async fn admit<B: MessageBody + 'static>(
             } else {
                 refuse(found.refused, &http)
             };
-            // Only here: an answer that comes late on an open page must not take away what a
-            // new sign-in has set in the meantime.
+            // Only here: a late response on an open page must not remove the cookies of a new
+            // sign-in.
             (
                 ServiceResponse::new(http.clone(), refused),
                 found.dead_cookies,
@@ -204,8 +204,8 @@ async fn by_link(state: &State, request: &HttpRequest, token: &str) -> Result<Fo
     })
 }
 
-/// Of several cookies of one name, the first that is good counts: an older one, or one that
-/// another site planted, locks nobody out.
+/// Of several cookies of one name, the first valid one counts: an older cookie, or one that another
+/// site planted, does not prevent signing in.
 async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, Problem> {
     let cookies = &state.web.cookies;
     let mut refused = None;

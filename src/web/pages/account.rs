@@ -8,7 +8,7 @@ use crate::access::Role;
 use crate::accounts::Account;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::web::forms::Form;
 use crate::web::proof::{Recent, SignedIn};
 
@@ -79,7 +79,7 @@ pub async fn ask_to_delete(Recent(who): Recent, page: Page) -> Answer {
 
 pub async fn delete(Recent(who): Recent, page: Page, _: Form) -> Answer {
     page.administration
-        .delete(who.account, Expected::Any)
+        .delete(who.account, ExpectedVersion::Any)
         .await?;
     let mut response = page.go_with_notice("/", "Your account is deleted.");
     page.forget_cookies(&mut response)?;

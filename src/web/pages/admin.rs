@@ -7,13 +7,13 @@ use super::confirm::{self, Confirm};
 use super::name_fields::NameFields;
 use super::{Answer, Page, stay_open};
 use crate::access::Role;
-use crate::accounts::{Account, Changes, Cursor, Search, State};
+use crate::accounts::{Account, AccountState, Changes, Cursor, Search};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::AccountId;
 use crate::base::names::{Groups, Refusal};
 use crate::base::size;
-use crate::base::version::Expected;
-use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
+use crate::base::version::ExpectedVersion;
+use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Usage};
 use crate::sessions::EndReason;
 use crate::web::forms::{Field, FieldError, Form, summary};
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -59,7 +59,7 @@ pub async fn list(_: Administrator, page: Page) -> Answer {
     let search = Search {
         text: asked("q").unwrap_or_default().trim().to_owned(),
         role: known(asked("role"), Role::parse)?,
-        state: known(asked("state"), State::parse)?,
+        state: known(asked("state"), AccountState::parse)?,
         group: known(asked("group"), Groups::name)?,
     };
     let after = known(asked("after"), Cursor::parse)?;
@@ -95,7 +95,7 @@ fn link(search: &Search, after: &Cursor) -> String {
     for (key, value) in [
         ("q", Some(search.text.as_str())),
         ("role", search.role.map(Role::as_str)),
-        ("state", search.state.map(State::as_str)),
+        ("state", search.state.map(AccountState::as_str)),
         ("group", search.group.as_deref()),
     ] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
@@ -112,7 +112,7 @@ struct OneAccount {
     fields: NameFields,
     role: Role,
     groups: Field,
-    shelf: Shelf,
+    shelf: Usage,
     /// As the settings say.
     usual: (i64, String),
     files_max: Field,
@@ -122,7 +122,7 @@ struct OneAccount {
 
 impl OneAccount {
     async fn of(page: &Page, account: Account) -> Result<Self, Problem> {
-        let shelf = page.files.shelf(account.id).await?;
+        let shelf = page.files.usage(account.id).await?;
         let settings = page.files.config();
         let number = |most: Option<i64>, places| {
             Field::kept(&most.map_or_else(String::new, |most| decimal(most, places)))
@@ -210,7 +210,7 @@ pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
             ..Changes::default()
         };
         page.administration
-            .update(id, changes, Expected::Any)
+            .update(id, changes, ExpectedVersion::Any)
             .await?;
         let open = stay_open(page.shares.count_open(id).await?);
         let notice = format!("Role and groups saved.{open}");
@@ -283,19 +283,21 @@ fn from_decimal(text: &str, places: usize) -> Option<i64> {
 pub async fn set_state(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let malformed = Problem::malformed("Unknown state. Nothing was saved.");
-    let state = State::parse(sent.text("state")).ok_or(malformed)?;
+    let state = AccountState::parse(sent.text("state")).ok_or(malformed)?;
     let changes = Changes {
         state: Some(state),
         ..Changes::default()
     };
     page.administration
-        .update(account.id, changes, Expected::Any)
+        .update(account.id, changes, ExpectedVersion::Any)
         .await?;
     let open = page.shares.count_open(account.id).await?;
     let notice = match (state, open) {
-        (State::Active, open) => format!("The account is enabled.{}", stay_open(open)),
-        (State::Disabled, 0) => "The account is disabled and signed out everywhere.".to_owned(),
-        (State::Disabled, open) => format!(
+        (AccountState::Active, open) => format!("The account is enabled.{}", stay_open(open)),
+        (AccountState::Disabled, 0) => {
+            "The account is disabled and signed out everywhere.".to_owned()
+        }
+        (AccountState::Disabled, open) => format!(
             "The account is disabled and signed out everywhere. Links to its files \
              ({open}) work again when it is enabled. Revoke them below to prevent that."
         ),
@@ -347,7 +349,7 @@ pub async fn ask_to_delete(_: RecentAdministrator, page: Page) -> Answer {
 pub async fn delete(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     let account = find(&page).await?;
     page.administration
-        .delete(account.id, Expected::Any)
+        .delete(account.id, ExpectedVersion::Any)
         .await?;
     let notice = format!("The account of {} is deleted.", account.greeting());
     Ok(page.go_with_notice(ACCOUNTS, &notice))

@@ -6,8 +6,8 @@ use super::name_fields::NameFields;
 use super::{Answer, Page};
 use crate::accounts::Account;
 use crate::base::fault::Fault;
-use crate::sessions::Again;
 use crate::sessions::Identity;
+use crate::sessions::ReissueReason;
 use crate::web::forms::{FieldError, Form};
 use crate::web::problem::Problem;
 use crate::web::proof::Recent;
@@ -44,7 +44,10 @@ pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
         {
             Ok(_) => {
                 // So that this browser is greeted by it from now on; others are within minutes.
-                let grant = page.sessions.issue_again(&who, Again::Renamed).await?;
+                let grant = page
+                    .sessions
+                    .issue_again(&who, ReissueReason::Renamed)
+                    .await?;
                 page.leave_notice("Profile saved.");
                 return page.let_in(&grant, "/account");
             }

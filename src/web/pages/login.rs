@@ -6,7 +6,7 @@ use super::{Answer, DASHBOARD, Page, next_page};
 use crate::accounts::NotProved;
 use crate::base::names::Password;
 use crate::config::SignupMode;
-use crate::sessions::{ClientKind, Stay};
+use crate::sessions::{ClientKind, Persistence};
 use crate::web::forms::{Field, FieldError, VisitorForm, summary};
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
@@ -99,9 +99,9 @@ async fn sign_in(page: &Page, sent: &Login, password: &Password) -> Result<Answe
     }
     let who = (ClientKind::Browser, page.client());
     let stay = if sent.stay {
-        Stay::SignedIn
+        Persistence::Remembered
     } else {
-        Stay::ThisVisit
+        Persistence::ThisVisit
     };
     let started = page
         .sign_in

@@ -2,7 +2,7 @@
 
 use crate::accounts::{Account, Changes, Conflict, Refused};
 use crate::base::names::{Email, PersonName, Username};
-use crate::base::version::{Expected, Version};
+use crate::base::version::{ExpectedVersion, Version};
 use crate::web::forms::{Field, FieldError, Form, summary};
 use crate::web::problem::Problem;
 
@@ -44,7 +44,7 @@ impl NameFields {
     pub fn read(
         form: &Form,
         account: &Account,
-    ) -> Result<(Self, Option<(Changes, Expected)>), Problem> {
+    ) -> Result<(Self, Option<(Changes, ExpectedVersion)>), Problem> {
         const MALFORMED: Problem =
             Problem::malformed("A part of the form is missing. Nothing was saved.");
         let mut fields = Self::typed(form).ok_or(MALFORMED)?;
@@ -78,7 +78,7 @@ impl NameFields {
             }),
             _ => None,
         };
-        let expected = Expected::OneOf(vec![fields.version]);
+        let expected = ExpectedVersion::OneOf(vec![fields.version]);
         Ok((fields, changes.map(|changes| (changes, expected))))
     }
 

@@ -9,7 +9,7 @@ use super::{Answer, Page};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ItemId;
 use crate::base::names::Title;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::sessions::Identity;
 use crate::web::forms::{Field, FieldError, Form, summary};
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -223,7 +223,7 @@ pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                 title: Some(parsed.clone()),
                 ..Change::default()
             };
-            let expected = Expected::OneOf(vec![version]);
+            let expected = ExpectedVersion::OneOf(vec![version]);
             match page.work.change(who.account, id, expected, change).await {
                 Err(Refused::Stale(now)) if now.title != parsed.as_str() => {
                     title.refuse(&format!(
@@ -282,7 +282,7 @@ pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     };
     let part = Part::of(&page)?;
     page.work
-        .change(who.account, page.id("id")?, Expected::Any, change)
+        .change(who.account, page.id("id")?, ExpectedVersion::Any, change)
         .await?;
     Ok(page.go_with_notice(&part.at(LIST), notice))
 }
@@ -300,7 +300,7 @@ pub async fn shift(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         ..Change::default()
     };
     page.work
-        .change(who.account, id, Expected::Any, change)
+        .change(who.account, id, ExpectedVersion::Any, change)
         .await?;
     Ok(page.go_with_notice(&part.of_item(id, ""), notice))
 }
@@ -326,7 +326,7 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
 pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let part = Part::of(&page)?;
     page.work
-        .delete(who.account, page.id("id")?, Expected::Any)
+        .delete(who.account, page.id("id")?, ExpectedVersion::Any)
         .await?;
     Ok(page.go_with_notice(&part.at(LIST), "Deleted."))
 }

@@ -79,7 +79,7 @@ fn a_body_without_a_length_that_comes_to_an_end_keeps_its_connection() {
 }
 
 #[test]
-fn whoever_is_refused_before_the_end_of_an_endless_body_is_hung_up_on() {
+fn the_connection_of_a_refused_endless_body_is_closed() {
     let door = Door::open();
     let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
     let mut wires = [

@@ -110,7 +110,7 @@ fn a_first_administrator_without_a_link_gets_nothing() {
 }
 
 #[test]
-fn signing_out_needs_no_field_and_nobody_to_be_signed_in() {
+fn signing_out_needs_no_field_and_no_session() {
     let door = Door::open();
     for who in [door.browser(), door.signed_up("ada")] {
         assert_eq!(who.post_own("/logout", &[]).location(), "/");
@@ -119,7 +119,7 @@ fn signing_out_needs_no_field_and_nobody_to_be_signed_in() {
 }
 
 #[test]
-fn what_was_typed_is_kept_except_secrets() {
+fn a_refused_form_keeps_its_input_except_secrets() {
     let door = Door::open();
     let typed = [
         ("username", " a b "),
@@ -387,7 +387,7 @@ fn html_is_shown_as_it_was_typed_and_never_obeyed() {
 }
 
 #[test]
-fn a_field_that_nobody_asked_for_gives_no_power() {
+fn an_extra_field_grants_nothing() {
     let door = Door::open();
     let browser = door.browser();
     let fields = [

@@ -82,17 +82,17 @@ fn token(door: &Door) -> String {
 }
 
 #[test]
-fn of_two_who_want_a_name_one_gets_it() {
+fn of_two_sign_ups_with_one_name_at_once_one_succeeds() {
     one_of_so_many_gets_a_name(2);
 }
 
 #[test]
-fn of_twenty_who_want_a_name_one_gets_it() {
+fn of_twenty_sign_ups_with_one_name_at_once_one_succeeds() {
     one_of_so_many_gets_a_name(20);
 }
 
 #[test]
-fn of_two_with_one_address_one_gets_it_also_at_two_servers() {
+fn of_two_sign_ups_with_one_address_at_once_at_two_servers_one_succeeds() {
     let door = Door::open();
     let other = door.another();
     let replies = at_once([(&door, "ada"), (&other, "bob")], |(door, name)| {

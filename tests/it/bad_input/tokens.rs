@@ -91,7 +91,7 @@ fn a_token_in_the_address_of_a_form_or_of_any_other_page_is_refused() {
 }
 
 #[test]
-fn a_token_that_is_no_text_is_refused() {
+fn a_token_that_is_not_text_is_refused() {
     let door = Door::open();
     for token in ["%ff", "%c3%28"] {
         let get = |who: &Browser| who.get(&format!("/dashboard?token={token}"));

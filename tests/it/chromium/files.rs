@@ -161,7 +161,7 @@ fn a_refused_file_is_shown_with_the_reason_as_without_a_script() {
 const TOO_LARGE: &str = "“large.txt” is too large: the limit is 1 MB";
 
 #[test]
-fn what_is_too_large_or_too_much_is_told_before_it_is_sent() {
+fn files_over_a_limit_are_refused_before_they_are_sent() {
     let (door, drawer) = (Door::with(&[("files.max_mb", "1")]), Drawer::new());
     let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
         return;
@@ -314,7 +314,7 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
 }
 
 #[test]
-fn a_link_opens_its_page_for_somebody_else_and_its_button_brings_the_file() {
+fn a_link_opens_its_page_in_another_browser_and_its_button_downloads_the_file() {
     let (door, drawer) = (Door::open(), Drawer::new());
     let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
         return;

@@ -6,7 +6,7 @@ use super::window::Chromium;
 use crate::support::{Door, PASSWORD};
 
 #[test]
-fn somebody_signs_up_and_out_and_in_again_and_lands_where_they_wanted_to_go() {
+fn a_person_signs_up_out_and_in_and_gets_to_the_requested_page() {
     let door = Door::open();
     let Some(chromium) = Chromium::at(&door.url) else {
         return;
@@ -148,7 +148,7 @@ pub fn tab_to(chromium: &Chromium, words: &str) {
 }
 
 #[test]
-fn a_link_opens_the_dashboard_for_a_while_and_signs_nobody_in() {
+fn a_link_opens_the_dashboard_for_a_while_and_starts_no_session() {
     let door = Door::open();
     door.signed_up("ada");
     let Some(chromium) = Chromium::at(&door.url) else {
@@ -250,7 +250,7 @@ fn a_link_signs_in_once_on_a_button_and_leaves_no_token_in_the_address() {
 }
 
 #[test]
-fn somebody_changes_their_password_after_proving_who_they_are_and_leaves() {
+fn a_person_confirms_and_changes_the_password_and_signs_out() {
     let door = Door::open();
     door.signed_up("ada");
     let Some(chromium) = Chromium::without_scripts(&door.url) else {

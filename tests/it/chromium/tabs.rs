@@ -51,7 +51,7 @@ fn a_page_left_open_in_another_tab_does_not_act_on_a_later_session() {
 }
 
 #[test]
-fn what_was_typed_while_another_tab_signed_out_is_there_again() {
+fn input_typed_while_another_tab_signed_out_is_shown_again() {
     let door = Door::open();
     door.signed_up("hanna");
     let Some(chromium) = Chromium::at(&door.url) else {

@@ -239,7 +239,7 @@ fn a_rename_says_what_it_changed_and_needs_a_name() {
 }
 
 #[test]
-fn everybody_is_signed_out_as_after_a_restored_backup() {
+fn one_command_signs_out_every_account() {
     let place = Place::new();
     let serving = place.serve();
     let people = ["ada", "bob"].map(|name| {

@@ -199,7 +199,7 @@ fn a_secret_that_is_a_folder() {
 }
 
 #[test]
-fn a_database_that_is_none() {
+fn a_file_that_is_not_a_database() {
     let place = used();
     for garbage in ["This is no database. ".repeat(500), "short".to_owned()] {
         place.write("data/doorward.db", garbage);
@@ -238,7 +238,7 @@ fn a_database_of_a_newer_version() {
 
 #[cfg(feature = "postgres")]
 #[test]
-fn a_database_server_that_is_away() {
+fn a_database_server_that_is_unavailable() {
     let mut place = Place::on_sqlite();
     // The port is bound, and nobody listens there.
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

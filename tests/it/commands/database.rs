@@ -18,7 +18,7 @@ fn migrating_twice_is_as_good_as_once() {
 }
 
 #[test]
-fn nothing_is_deleted_while_nobody_is_there_to_say_yes() {
+fn nothing_is_deleted_without_confirmation() {
     let place = Place::new();
     place.tell(&ADA, PASSWORD).well();
     for typed in ["", "yes\n"] {
@@ -80,7 +80,7 @@ fn resetting_is_the_way_out_when_the_secret_is_lost() {
 }
 
 #[test]
-fn what_is_deleted_is_not_to_be_read_in_the_file() {
+fn deleted_data_is_overwritten_in_the_database_file() {
     let place = Place::on_sqlite();
     // No part of an id in hexadecimal, as "ada" could be.
     let add = ["account", "add", "--username", "hedgehog"];
@@ -105,7 +105,7 @@ fn what_is_deleted_is_not_to_be_read_in_the_file() {
 }
 
 #[test]
-fn resetting_takes_the_files_along_and_nothing_while_their_store_is_away() {
+fn resetting_deletes_the_files_too_and_nothing_while_their_store_is_unavailable() {
     let place = Place::new();
     let serving = place.serve();
     let ada = serving.browser();

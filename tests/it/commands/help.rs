@@ -45,7 +45,7 @@ fn every_command_says_what_it_does() {
 }
 
 #[test]
-fn what_is_no_command_ends_with_2_and_says_what_would_do() {
+fn a_wrong_command_line_exits_with_2_and_a_hint() {
     let place = Place::on_sqlite();
     for (arguments, words) in [
         (&["open"][..], "unrecognized subcommand 'open'"),
@@ -75,7 +75,7 @@ fn what_is_no_command_ends_with_2_and_says_what_would_do() {
 }
 
 #[test]
-fn whoever_stops_reading_has_read_enough() {
+fn a_command_succeeds_when_its_output_is_closed() {
     let place = Place::new();
     for arguments in [
         &["--help"][..],

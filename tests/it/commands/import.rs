@@ -106,7 +106,7 @@ fn each_kind_of_hash_lets_its_owner_in_and_then_gives_way_to_ours() {
 }
 
 #[test]
-fn who_signs_in_twice_at_once_with_an_old_hash_is_let_in_twice() {
+fn two_sign_ins_at_once_with_an_old_hash_both_succeed() {
     let place = Place::new();
     place.write("users.csv", format!("username,password\nada,{HASH}\n"));
     place.run(&["import", "users.csv"]).well();
@@ -286,7 +286,7 @@ fn a_dry_run_says_what_would_be_and_changes_nothing() {
 }
 
 #[test]
-fn twice_is_as_good_as_once_and_whoever_exists_stays_as_they_are() {
+fn importing_twice_changes_nothing() {
     let place = Place::new();
     place.write("users.csv", three());
     assert_eq!(
@@ -309,7 +309,7 @@ fn twice_is_as_good_as_once_and_whoever_exists_stays_as_they_are() {
 }
 
 #[test]
-fn who_was_not_let_in_there_is_not_let_in_here() {
+fn an_account_that_was_inactive_is_imported_as_disabled() {
     let place = Place::new();
     let rows =
         format!("username,password,is_active\nada,{HASH},1\nbob,{HASH},f\neve,{HASH},maybe\n");

@@ -75,7 +75,7 @@ fn a_unix_socket_serves_a_proxy_and_goes_with_the_server() {
 }
 
 #[test]
-fn what_connects_to_the_unix_socket_is_a_trusted_proxy() {
+fn a_client_of_the_unix_socket_is_a_trusted_proxy() {
     let mut place = Place::new();
     place.set("DOORWARD_BASE_URL", "http://door.test");
     let file = place.path("door.sock");

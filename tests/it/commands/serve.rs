@@ -123,7 +123,7 @@ fn a_port_in_use_is_told_and_nothing_is_made() {
 }
 
 #[test]
-fn told_to_end_it_ends_with_0_however_it_is_told() {
+fn each_stop_signal_exits_with_0() {
     let place = Place::new();
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let mut serving = place.serve();
@@ -284,7 +284,7 @@ fn servers_that_start_at_once_on_an_empty_folder_share_its_secret_and_key() {
 }
 
 #[test]
-fn it_serves_although_nobody_listens_to_it() {
+fn the_server_runs_when_its_output_is_closed() {
     let place = Place::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -129,7 +129,7 @@ fn the_users_of_tutorial_a_are_for_who_shows_a_good_token() {
 }
 
 #[test]
-fn nobody_but_an_administrator_lists_everybody() {
+fn only_administrators_list_all_accounts() {
     let door = Door::open();
     door.signed_up("ada");
     door.let_pass(1);

@@ -64,7 +64,7 @@ fn a_token_is_a_session_that_its_owner_sees_and_ends() {
 }
 
 #[test]
-fn what_ends_an_accounts_sessions_ends_its_tokens() {
+fn ending_the_sessions_of_an_account_ends_its_tokens() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let tokens = all_tokens(&door, "ada");
@@ -86,7 +86,7 @@ fn what_ends_an_accounts_sessions_ends_its_tokens() {
 }
 
 #[test]
-fn a_sign_out_is_felt_by_every_server_at_once() {
+fn a_sign_out_takes_effect_on_every_server_at_once() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let tokens = all_tokens(&door, "ada");
@@ -235,7 +235,7 @@ fn a_form_that_says_how_to_deliver_is_for_the_page() {
 }
 
 #[test]
-fn what_a_page_elsewhere_makes_a_browser_send_changes_nothing() {
+fn a_cross_site_request_changes_nothing() {
     let door = Door::open();
     let fields = [
         ("name", ""),
@@ -279,7 +279,7 @@ fn what_a_page_elsewhere_makes_a_browser_send_changes_nothing() {
 }
 
 #[test]
-fn nobody_signs_up_where_sign_up_is_closed() {
+fn signing_up_is_refused_where_it_is_closed() {
     let door = Door::with(&[("signup.mode", "closed")]);
     let fields = [
         ("name", "Ada"),

@@ -258,7 +258,7 @@ fn a_file_name_is_taken_in_every_way_that_programs_send_it() {
 }
 
 #[test]
-fn what_is_wrong_with_a_part_is_named() {
+fn the_error_names_the_part_of_a_form_that_is_wrong() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let page = door.browser();
@@ -313,7 +313,7 @@ fn what_is_wrong_with_a_part_is_named() {
 }
 
 #[test]
-fn words_that_begin_as_some_program_does_are_words() {
+fn a_text_that_begins_like_a_binary_file_is_text() {
     let door = Door::open();
     let ada = program(&door, "ada");
     for words in ["GIFts for Anna", "BMW prices", "see %PDF for more"] {

@@ -127,7 +127,7 @@ fn a_part_is_only_sent_of_the_content_that_is_meant() {
 }
 
 #[test]
-fn who_has_it_already_is_told_so() {
+fn a_matching_etag_is_answered_with_304() {
     let door = Door::open();
     let (ada, path) = with_ten(&door);
     let tag = etag(&ada.get(&path));

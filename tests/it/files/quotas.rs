@@ -152,7 +152,7 @@ fn the_page_of_an_account_sets_its_quota_and_shows_how_much_there_is_and_nothing
 }
 
 #[test]
-fn who_saves_one_limit_on_the_page_leaves_the_other_as_it_was_to_the_byte() {
+fn saving_one_limit_on_the_page_keeps_the_other_to_the_byte() {
     let door = Door::open();
     let house = House::of(&door);
     let path = format!("/admin/accounts/{}", house.account);

@@ -117,7 +117,7 @@ fn a_clean_file_is_kept_and_the_scanner_has_heard_all_of_it() {
 }
 
 #[test]
-fn a_virus_is_refused_wherever_it_stands() {
+fn a_virus_is_refused_wherever_it_is_in_a_file() {
     let clamd = Clamd::finding_eicar();
     let door = clamd.door();
     let ada = program(&door, "ada");
@@ -196,7 +196,7 @@ fn without_an_answer_of_the_scanner_nothing_is_kept() {
 }
 
 #[test]
-fn an_answer_that_is_none_is_a_fault_and_nothing_is_kept() {
+fn an_unknown_answer_of_the_scanner_is_a_fault_and_nothing_is_stored() {
     for nonsense in [
         &b"\xff\xfe\0"[..],
         b"stream: OK FOUND?\0",

@@ -542,7 +542,7 @@ fn a_link_lives_to_the_second() {
 }
 
 #[test]
-fn a_link_that_is_taken_back_opens_nothing_at_once() {
+fn a_revoked_link_stops_working_at_once() {
     let door = Door::open();
     let owner = Owner::of(&door);
     let share = owner.share(json!({"minutes": 60}));
@@ -583,7 +583,7 @@ fn the_links_of_a_disabled_or_deleted_account_open_nothing() {
 }
 
 #[test]
-fn whatever_is_wrong_with_a_link_looks_alike() {
+fn every_invalid_link_gets_the_same_answer() {
     let door = Door::open();
     let owner = Owner::of(&door);
     let good = owner.link(json!({"minutes": 1000}));

@@ -138,7 +138,7 @@ fn without_its_store_a_file_cannot_be_had_for_now() {
 }
 
 #[test]
-fn what_cannot_be_written_or_deleted_for_now_is_cleared_away_later() {
+fn objects_of_failed_uploads_and_deletions_are_deleted_later() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let id = uploaded(&ada, &one("a.txt", "words"));
@@ -159,7 +159,7 @@ fn what_cannot_be_written_or_deleted_for_now_is_cleared_away_later() {
 }
 
 #[test]
-fn a_lost_file_is_a_store_that_is_away_and_can_be_deleted() {
+fn a_lost_file_is_unavailable_and_can_be_deleted() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let id = uploaded(&ada, &one("a.txt", "words"));
@@ -355,7 +355,7 @@ mod s3 {
     }
 
     #[test]
-    fn whatever_a_killed_server_has_written_is_swept() {
+    fn all_objects_of_a_killed_server_are_swept() {
         let Some(server) = Server::find() else { return };
         let mut place = Place::new();
         for (key, value) in server.settings() {
@@ -460,7 +460,7 @@ mod s3 {
     }
 
     #[test]
-    fn what_reaches_the_store_after_its_sender_has_hung_up_is_taken_away_too() {
+    fn an_object_stored_after_its_client_disconnects_is_deleted() {
         let Some(server) = Server::find() else { return };
         let slow = Relay::to(&server, Told::AsItIs);
         let door = slow.server().door();
@@ -497,7 +497,7 @@ mod s3 {
     }
 
     #[test]
-    fn what_the_store_takes_without_saying_so_is_taken_away_in_the_end() {
+    fn an_object_whose_write_was_not_acknowledged_is_deleted() {
         let Some(server) = Server::find() else { return };
         let silent = Relay::to(&server, Told::Nothing);
         let door = silent.server().door();
@@ -556,7 +556,7 @@ mod s3 {
     }
 
     #[test]
-    fn a_store_that_does_not_let_us_in_or_does_not_answer_is_away() {
+    fn a_store_that_refuses_or_does_not_answer_is_unavailable() {
         let Some(server) = Server::find() else { return };
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", closed.local_addr().unwrap());

@@ -142,7 +142,7 @@ fn an_empty_file_is_stored_like_any_other() {
 }
 
 #[test]
-fn what_is_wrong_with_an_upload_stands_on_the_page_with_what_was_typed() {
+fn a_refused_upload_shows_the_error_and_keeps_the_input() {
     let door = Door::with(&[("files.max_mb", "1")]);
     let ada = door.signed_up("ada");
     let large = vec![b'a'; MEGABYTE + 1];
@@ -542,7 +542,7 @@ fn in_place(place: &Place, table: &str) -> i64 {
 }
 
 #[test]
-fn what_a_killed_server_was_writing_is_swept_once_its_lease_is_over() {
+fn an_upload_of_a_killed_server_is_swept_when_its_lease_ends() {
     let place = Place::new();
     killed_in_the_middle(&place);
     assert_eq!(in_place(&place, "stray_blobs"), 1);
@@ -584,7 +584,7 @@ fn bytes_that_outlived_their_file_are_swept_at_the_next_start() {
 }
 
 #[test]
-fn a_stray_is_left_alone_until_its_time_is_over() {
+fn a_stray_is_not_swept_before_its_lease_ends() {
     let door = Door::open();
     let ada = program(&door, "ada");
     let id = uploaded(&ada, &one("a.bin", noise(1000)));

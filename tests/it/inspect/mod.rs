@@ -185,7 +185,7 @@ fn a_form_without_a_token_or_with_bad_keys_is_shown_again() {
 }
 
 #[test]
-fn what_a_token_says_is_text_and_no_markup() {
+fn the_content_of_a_token_is_escaped() {
     let door = Door::open();
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let claims = json!({ "sub": "<script>\u{1b}[2J\u{9b}\u{202e}</script>", "iss": "<b>" });
@@ -270,7 +270,7 @@ fn the_examples_of_the_standards_verify_and_changed_ones_do_not() {
 }
 
 #[test]
-fn what_the_standards_sign_is_shown_as_it_is() {
+fn the_example_tokens_of_the_standards_are_shown_unchanged() {
     let joe = by_keys(JOE[0].key, JOE[0].token);
     assert_eq!(joe.code, Some(1), "it has expired");
     for line in [

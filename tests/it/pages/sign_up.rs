@@ -1,7 +1,7 @@
 use crate::support::{Door, PASSWORD};
 
 #[test]
-fn whoever_signs_up_is_signed_in_and_greeted_by_name() {
+fn signing_up_signs_in_and_greets_by_name() {
     let door = Door::open();
     let browser = door.browser();
     let page = browser.get("/signup");

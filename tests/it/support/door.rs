@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use actix_web::dev::ServerHandle;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
-use doorward::app::{self, Ground};
+use doorward::app::{self, Services};
 use doorward::base::clock::Clock;
 use doorward::config::Config;
 use doorward::storage::{Db, Location};
@@ -200,15 +200,15 @@ impl Door {
         let time = Clock::Fixed(clock.clone());
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
-                let ground = Ground::prepare(config, time).unwrap();
-                let door = app::start(ground, listener.into()).await.unwrap();
+                let services = Services::prepare(config, time).unwrap();
+                let door = app::start(services, listener.into()).await.unwrap();
                 let link = door
                     .first_administrator
                     .map(|link| link.expose_secret().to_owned());
                 ready
-                    .send((door.base_url, link, door.server.handle()))
+                    .send((door.base_url, link, door.http.handle()))
                     .unwrap();
-                door.server.await.unwrap();
+                door.http.await.unwrap();
             });
         });
         let (url, first_administrator, handle) = is_ready.recv().expect("the server starts");

@@ -10,7 +10,7 @@ use super::links::{LIFE, LINKS_SHOWN, LIVES, Link};
 use super::{Row, SHELF, path};
 use crate::base::names::{Description, FileName};
 use crate::base::size;
-use crate::base::version::Expected;
+use crate::base::version::ExpectedVersion;
 use crate::files::{self, Change, File, Refused};
 use crate::web::download::{self, Display, Parts};
 use crate::web::forms::{Field, FieldError, Form, summary, upload};
@@ -94,7 +94,7 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             name: Some(new_name),
             description: Some(new_description),
         };
-        let expected = Expected::OneOf(vec![version]);
+        let expected = ExpectedVersion::OneOf(vec![version]);
         match page.files.change(who.account, id, expected, change).await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "Saved.")),
             Err(Refused::Stale(now)) => {
@@ -170,6 +170,8 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
 
 pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     let id = page.id("id")?;
-    page.files.delete(who.account, id, Expected::Any).await?;
+    page.files
+        .delete(who.account, id, ExpectedVersion::Any)
+        .await?;
     Ok(page.go_with_notice(SHELF, "The file is deleted."))
 }

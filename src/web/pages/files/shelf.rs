@@ -167,7 +167,7 @@ async fn shelf(
         // The last of this page has gone.
         return Ok(page.go(&part.url(None)));
     }
-    let used = page.files.shelf(who.account).await?;
+    let used = page.files.usage(who.account).await?;
     let settings = page.files.config();
     let (bytes_max, files_max) = (used.bytes_max(settings), used.files_max(settings));
     let shelf = Shelf {

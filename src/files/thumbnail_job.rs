@@ -1,13 +1,12 @@
 //! Makes the thumbnails of images that are stored already.
 //!
-//! A row says of each image that its thumbnail is due. Whoever makes it takes the row for a time,
-//! so that of several servers one does, and counts the attempt before it begins: an image that
+//! Each image without a thumbnail has a row. A server takes the row for a minute, so that of
+//! several servers one makes the thumbnail, and counts the attempt before it begins: an image that
 //! ends the server is tried a few times and no more. One image is decoded at a time, for each
 //! account in turn, so that one account's images do not delay another's.
 
 use super::decoder::{Decoder, Failed};
 use super::store;
-use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::blobs::Blobs;
@@ -15,7 +14,7 @@ use crate::storage::Db;
 
 /// Longer than any image takes.
 const TAKEN_SECONDS: i64 = 60;
-/// After which an image that could not be read is looked for again.
+/// Until an image that could not be read is tried again.
 const AGAIN_SECONDS: i64 = 600;
 const ATTEMPTS_MAX: i64 = 3;
 
@@ -27,19 +26,18 @@ pub struct Due {
     pub attempts: i64,
 }
 
-pub struct Picturing {
+pub struct ThumbnailJob {
     pub db: Db,
-    pub clock: Clock,
     pub blobs: Blobs,
     pub decoder: Decoder,
 }
 
-impl Picturing {
-    /// Makes the thumbnail that is due first, of the account after `last` that has one; returns
-    /// whose it was.
+impl ThumbnailJob {
+    /// Makes the first due thumbnail of the next account after `last` that has one; returns that
+    /// account.
     pub async fn make_next(&self, last: Option<AccountId>) -> Result<Option<AccountId>, Fault> {
-        let now = self.clock.now();
         let taken = self.db.write(move |tx| {
+            let now = tx.now();
             let Some(due) = store::next_due(tx, last, now)? else {
                 return Ok::<_, Fault>(None);
             };
@@ -65,15 +63,15 @@ impl Picturing {
                     .write(move |tx| store::set_thumbnail(tx, file, image.as_deref()));
                 kept.await?;
             }
-            // It is tried again when its time is over.
+            // It is tried again when the row is due again.
             Err(Failed::Decoder(fault)) => tracing::warn!(%fault, "a thumbnail is made later"),
-            // That was not an attempt.
+            // This does not count as an attempt.
             Err(Failed::NotTried(fault)) => {
                 tracing::warn!(%fault, "a thumbnail is made later");
-                let ends_at = now + AGAIN_SECONDS;
-                let left = self
-                    .db
-                    .write(move |tx| store::take_due(tx, file, attempts, ends_at));
+                let left = self.db.write(move |tx| {
+                    let ends_at = tx.now() + AGAIN_SECONDS;
+                    store::take_due(tx, file, attempts, ends_at)
+                });
                 left.await?;
             }
         }

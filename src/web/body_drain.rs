@@ -1,8 +1,8 @@
-//! Bodies without a declared length that no handler reads to their end.
+//! Request bodies without a declared length that no handler reads to their end.
 //!
-//! When an answer is ready before such a body is, and nobody holds what is left of it any more,
-//! actix reads on until its end, which may never come, and keeps the connection for as long.
-//! While the rest is still held, actix closes the connection behind the answer instead.
+//! When the response is ready before such a body has ended and its rest has been dropped, actix
+//! reads on until the end, which may never come, and keeps the connection for as long. While the
+//! rest is held, actix closes the connection after the response instead.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -17,12 +17,12 @@ use actix_web::web::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 
-/// What is left of a body.
+/// The rest of a body.
 pub struct Rest {
     _held: Rc<RefCell<Payload>>,
 }
 
-/// `None` for a body with a length, or none: actix counts those.
+/// `None` for a request without a body, and for a body with a length: actix counts its bytes.
 pub fn share(request: &mut ServiceRequest) -> Option<Rest> {
     if !request.headers().contains_key(TRANSFER_ENCODING) {
         return None;
@@ -36,10 +36,10 @@ pub fn share(request: &mut ServiceRequest) -> Option<Rest> {
 }
 
 impl Rest {
-    /// Holds it until the answer is on its way.
+    /// Holds the rest until the response is sent.
     pub fn hold(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         response.map_body(|_, answer| {
-            Answer {
+            HoldingBody {
                 answer,
                 _rest: self,
             }
@@ -48,12 +48,12 @@ impl Rest {
     }
 }
 
-struct Answer {
+struct HoldingBody {
     answer: BoxBody,
     _rest: Rest,
 }
 
-impl MessageBody for Answer {
+impl MessageBody for HoldingBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

@@ -1,10 +1,9 @@
-//! What this server knows of sessions without asking the database: verified tokens, and which
-//! sessions have ended.
+//! What this server holds in memory of sessions: verified tokens, and which sessions have ended.
 //!
 //! Other servers' sign-outs are read twice a second (`jobs.rs`), with their changes of the keys.
 //! When the database has been unavailable for longer than [`BLIND_AFTER`], every request is
-//! refused: a session that was ended elsewhere must not go on here. Only what could still be
-//! alive is held.
+//! refused: a session that was ended elsewhere must not go on here. Entries are dropped when their
+//! tokens have expired.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -26,15 +25,15 @@ const OVERLAP_SECONDS: i64 = 60;
 /// Some 2 kB each.
 const TOKENS_KEPT: usize = 2_000;
 
-pub struct Live {
+pub struct SessionCache {
     /// With the version of the key ring by which each was verified.
     verified: quick_cache::sync::Cache<Key, (u64, Arc<Identity>)>,
-    ended: RwLock<Ended>,
+    ended: RwLock<EndedSessions>,
     access_seconds: i64,
     db: Db,
 }
 
-/// The SHA-256 of a whole token: what cannot be turned back into one.
+/// The SHA-256 of a whole token, from which the token cannot be computed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
@@ -45,21 +44,21 @@ impl Key {
     }
 }
 
-struct Ended {
+struct EndedSessions {
     at: HashMap<SessionId, UnixSeconds>,
-    /// When the table was last read, by the clock and by what cannot be set.
+    /// When the table was last read, by the clock and by a monotonic one.
     read_at: UnixSeconds,
     read: Stopwatch,
 }
 
-impl Live {
-    /// Reads what has ended lately.
+impl SessionCache {
+    /// Reads which sessions have ended lately.
     pub async fn open(db: Db, clock: &Clock, tokens: &Tokens) -> Result<Arc<Self>, Fault> {
         let access_seconds = tokens.access_seconds();
         let never = clock.now() - access_seconds;
-        let live = Arc::new(Self {
+        let cache = Arc::new(Self {
             verified: quick_cache::sync::Cache::new(TOKENS_KEPT),
-            ended: RwLock::new(Ended {
+            ended: RwLock::new(EndedSessions {
                 at: HashMap::new(),
                 read_at: never,
                 read: Stopwatch::start(),
@@ -67,11 +66,11 @@ impl Live {
             access_seconds,
             db,
         });
-        live.look(clock.now()).await?;
-        Ok(live)
+        cache.look(clock.now()).await?;
+        Ok(cache)
     }
 
-    /// Who holds the token, if it was verified by this version of the key ring.
+    /// The identity of a token that was verified by this version of the key ring.
     pub fn find(&self, key: &Key, keys_version: u64) -> Option<Arc<Identity>> {
         let (version, identity) = self.verified.get(key)?;
         (version == keys_version).then_some(identity)
@@ -83,22 +82,28 @@ impl Live {
     }
 
     /// # Errors
-    /// When the database has been away for too long to know.
+    /// When the database has been unavailable for too long to know.
     pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         if ended.read.elapsed() > BLIND_AFTER {
             let why = "it could not be read for five seconds";
-            return Err(Fault::away("which sessions have ended is not known", why));
+            return Err(Fault::unavailable(
+                "which sessions have ended is not known",
+                why,
+            ));
         }
-        // What was acknowledged may be in a file that nobody will find again.
+        // Acknowledged changes may be in a file that is lost.
         if self.db.is_replaced() {
             let why = "the database file was taken away";
-            return Err(Fault::away("which sessions have ended is not known", why));
+            return Err(Fault::unavailable(
+                "which sessions have ended is not known",
+                why,
+            ));
         }
         Ok(ended.at.contains_key(&session))
     }
 
-    /// Felt by the very next request.
+    /// Takes effect with the next request.
     pub fn end(&self, session: SessionId, now: UnixSeconds) {
         self.ended
             .write()
@@ -107,7 +112,7 @@ impl Live {
             .insert(session, now);
     }
 
-    /// Reads what has ended since the last look, however long ago that was.
+    /// Reads which sessions have ended since the last look.
     pub async fn look(&self, now: UnixSeconds) -> Result<(), Fault> {
         let started = Stopwatch::start();
         let before = self
@@ -129,7 +134,7 @@ impl Live {
             .map(|(id, _)| id)
             .collect();
         if !old.is_empty() {
-            // Its tokens have expired. Should the clock go back, the row will have to be asked.
+            // Their tokens have expired. If the clock goes back, the row has to be read.
             self.verified
                 .retain(|_, (_, identity)| !old.contains(&identity.session));
         }

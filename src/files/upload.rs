@@ -1,24 +1,24 @@
-//! Files on their way in.
+//! Uploads.
 //!
-//! An upload is a stray from its first byte until all that came with it is kept, in one
-//! transaction. Its row says how much of the quota it holds and until when somebody has to have
-//! been heard of: then it is swept. Dropped half-way, it clears up behind itself.
+//! An upload is a stray from its first byte until all files of its request are stored, in one
+//! transaction. Its row says how much of the quota it holds and when its lease ends: then it is
+//! swept. An upload that is dropped deletes its object.
 
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
 use tokio::task::JoinHandle;
 
+use super::slots::UploadSlot;
 use super::stray::{LEASE_SECONDS, Stray};
-use super::turns::Turn;
 use super::{File, Files, Refused, lock, media, store, thumbnail};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
 use crate::blobs::{BlobError, Writer};
-use crate::idempotency::{self, Claim, Once};
+use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::scanner::{Scan, Verdict};
-use crate::storage::AnyConnection;
+use crate::storage::{AnyConnection, Tx};
 
 const RENEWED_AFTER_SECONDS: u64 = 60;
 /// Handed on at once; more than is looked at to see what it is.
@@ -28,14 +28,14 @@ const HELD_MIN_BYTES: i64 = 1_000_000;
 const HELD_MAX_BYTES: i64 = 64_000_000;
 
 /// What is known of a file before it comes.
-pub struct Coming {
+pub struct IncomingFile {
     pub name: FileName,
     /// If it has one, and came before its file.
     pub description: Option<Description>,
     /// No more will come than this, as far as its sender has said.
     pub bytes_max: Option<i64>,
     /// The key of its request; what else it was made with does not count here.
-    pub key: Option<Once>,
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A file that is coming in.
@@ -58,11 +58,11 @@ pub struct Upload {
     /// Goes on by itself: what it puts in place late must not outlive the clearing up.
     finishing: Option<JoinHandle<Result<(), BlobError>>>,
     scan: Option<Scan>,
-    _turn: Turn,
+    _slot: UploadSlot,
 }
 
-/// One that has come in whole: it lies in the store, and is nobody's yet.
-pub struct Arrived {
+/// A file that was received completely: it is in the store, and belongs to no account yet.
+pub struct ReceivedFile {
     stray: Stray,
     pub name: FileName,
     pub media_type: &'static str,
@@ -71,36 +71,33 @@ pub struct Arrived {
     is_again: bool,
 }
 
-/// Files that are there, from this request or from the same one before.
+/// Files that were stored, by this request or by the same one before.
 #[derive(Debug)]
-pub struct Kept {
+pub struct StoredFiles {
     pub files: Vec<File>,
     pub replayed: bool,
 }
 
 impl Files {
-    /// Lets a file in, after the last one of its request if there was one.
-    ///
-    /// # Errors
-    /// [`Refused`].
+    /// Begins an upload, after the last one of its request if there was one.
     pub async fn receive(
         &self,
         account: AccountId,
-        coming: Coming,
-        last: Option<&mut Arrived>,
+        incoming: IncomingFile,
+        last: Option<&mut ReceivedFile>,
     ) -> Result<Upload, Refused> {
         if self.is_store_silent() {
-            let silent = Fault::away("the store", "it does not respond");
+            let silent = Fault::unavailable("the store", "it does not respond");
             return Err(Refused::Fault(silent));
         }
-        // Before anything of it is read.
-        let turn = self.turns.take(account).await?;
-        let Coming {
+        // Before its body is read.
+        let slot = self.slots.take(account).await?;
+        let IncomingFile {
             name,
             description,
             bytes_max,
             key,
-        } = coming;
+        } = incoming;
         let last = last.map(|last| {
             last.stray.bytes = last.bytes;
             (last.stray.id, last.bytes)
@@ -111,9 +108,9 @@ impl Files {
             .db
             .write(move |tx| {
                 lock(tx, account)?;
-                let now = files.clock.now();
+                let now = tx.now();
                 let is_again = match &key {
-                    Some(once) => idempotency::look(tx, account, once, now)? != Claim::First,
+                    Some(key) => idempotency::look(tx, account, key, now)? != Claim::New,
                     None => false,
                 };
                 if is_again {
@@ -122,11 +119,11 @@ impl Files {
                 if let Some((id, bytes)) = last {
                     store::hold(tx, id, bytes)?;
                 }
-                // Asked again at the end; it would be a pity to hear it only then.
+                // Checked again at the end; this refuses early.
                 files.may_come(tx, account, description.as_ref())?;
                 store::insert_arriving(tx, id, account, now + LEASE_SECONDS)?;
                 let held = files.hold(tx, account, id, (1, bytes_max))?;
-                // Made here: whoever waits for it may be gone by now.
+                // Made here, because the request may be gone when the commit returns.
                 Ok(Some(Stray::new(&files, id, held)))
             })
             .await?;
@@ -144,7 +141,7 @@ impl Files {
             writer: None,
             finishing: None,
             scan: None,
-            _turn: turn,
+            _slot: slot,
         })
     }
 
@@ -159,59 +156,54 @@ impl Files {
         {
             return Err(Refused::DescriptionTaken);
         }
-        let shelf = store::shelf(tx, account)?;
+        let usage = store::usage(tx, account)?;
         let (arriving, _) = store::arriving(tx, account)?;
-        let most = shelf.files_max(&self.config);
-        if shelf.files + arriving >= most {
+        let most = usage.files_max(&self.config);
+        if usage.files + arriving >= most {
             return Err(Refused::TooMany(most));
         }
         Ok(())
     }
 
-    /// Holds the bytes of the quota that have come of it, and some of those that may come; returns
-    /// how many.
+    /// Holds quota for the bytes that were received and for some that may follow; returns how many.
     fn hold(
         &self,
-        tx: &mut AnyConnection,
+        tx: &mut Tx<'_>,
         account: AccountId,
         id: FileId,
         (bytes, bytes_max): (i64, i64),
     ) -> Result<i64, Refused> {
-        let shelf = store::shelf(tx, account)?;
+        let usage = store::usage(tx, account)?;
         let (_, arriving) = store::arriving(tx, account)?;
         let own = store::held(tx, id, account)?.ok_or_else(too_late)?;
-        let most = shelf.bytes_max(&self.config);
-        let free = most - shelf.bytes - (arriving - own);
+        let most = usage.bytes_max(&self.config);
+        let free = most - usage.bytes - (arriving - own);
         if bytes > free {
             return Err(Refused::OverQuota(most));
         }
         let more = bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
         let held = (bytes + more).min(bytes_max.max(bytes)).min(free);
-        // What is held already is on the disk by now, or soon.
+        // What was held before is on the disk by now, or soon.
         let more = (held - own).max(0);
         if !self.blobs.has_room(self.config.keep_free_bytes + more)? {
             return Err(Refused::StoreFull);
         }
-        let now = self.clock.now();
+        let now = tx.now();
         store::hold(tx, id, held)?;
-        // What came in whole before it, with the same form, waits for it.
+        // Files of the same form that were received before wait for this one.
         store::renew_arriving(tx, account, now, now + LEASE_SECONDS)?;
         Ok(held)
     }
 
-    /// Makes all of them the account's, or none; for the same request again, what it made.
-    ///
-    /// # Errors
-    /// [`Refused`].
+    /// Makes all of them files of the account, or none. A repeated request gets the same files.
     pub async fn keep(
         &self,
         account: AccountId,
-        mut arrived: Vec<Arrived>,
+        mut received: Vec<ReceivedFile>,
         description: Option<Description>,
-        once: Option<Once>,
-    ) -> Result<Kept, Refused> {
-        let clock = self.clock.clone();
-        let strays: Vec<_> = arrived.iter_mut().map(|one| one.stray.take()).collect();
+        key: Option<IdempotencyKey>,
+    ) -> Result<StoredFiles, Refused> {
+        let strays: Vec<_> = received.iter_mut().map(|one| one.stray.take()).collect();
         let lying = strays.iter().filter(|stray| !stray.is_kept);
         let blobs: Vec<_> = lying.map(|stray| (stray.id, stray.bytes)).collect();
         let files = self.clone();
@@ -220,28 +212,28 @@ impl Files {
             .write(move |tx| {
                 let mut strays = strays;
                 lock(tx, account)?;
-                let now = clock.now();
+                let now = tx.now();
                 let ids: Vec<_> = strays.iter().map(|stray| stray.id.to_string()).collect();
-                let claim = match &once {
-                    Some(once) => idempotency::claim(tx, account, once, &ids.join(" "), now)?,
-                    None => Claim::First,
+                let claim = match &key {
+                    Some(key) => idempotency::claim(tx, account, key, &ids.join(" "), now)?,
+                    None => Claim::New,
                 };
                 match claim {
-                    // Of what was heard again, the first has been forgotten meanwhile.
-                    Claim::First if arrived.iter().any(|one| one.is_again) => {
+                    // The first request's key has expired meanwhile.
+                    Claim::New if received.iter().any(|one| one.is_again) => {
                         return Err(too_late());
                     }
-                    Claim::First => {}
-                    Claim::Again(made) => {
+                    Claim::New => {}
+                    Claim::Replay(made) => {
                         let ids = made.split(' ').filter_map(FileId::parse);
                         let made: Result<_, _> =
                             ids.map(|id| super::load(tx, account, id)).collect();
                         return Ok((made?, true));
                     }
-                    Claim::Reused => return Err(Refused::KeyReused),
+                    Claim::Mismatch => return Err(Refused::KeyReused),
                 }
                 let mut kept = Vec::new();
-                for (one, stray) in arrived.iter().zip(&strays) {
+                for (one, stray) in received.iter().zip(&strays) {
                     if !store::forget_arriving(tx, stray.id, account)? {
                         return Err(too_late());
                     }
@@ -265,57 +257,57 @@ impl Files {
                     }
                     kept.push(file);
                 }
-                let shelf = store::shelf(tx, account)?;
-                let most = shelf.files_max(&files.config);
-                if shelf.files > most {
+                let usage = store::usage(tx, account)?;
+                let most = usage.files_max(&files.config);
+                if usage.files > most {
                     return Err(Refused::TooMany(most));
                 }
-                let most = shelf.bytes_max(&files.config);
-                if shelf.bytes > most {
+                let most = usage.bytes_max(&files.config);
+                if usage.bytes > most {
                     return Err(Refused::OverQuota(most));
                 }
-                // Here already: whoever waits for the answer may be gone by then. Should the
-                // commit fail, they are strays still, and swept.
+                // Before the commit, because the request may be gone after it. If the commit fails,
+                // they are strays still, and swept.
                 strays.iter_mut().for_each(Stray::keep);
                 Ok((kept, false))
             })
             .await;
-        // Whether a commit that failed was one is not known: what it was about is left alone.
+        // After a failed commit the outcome may be unknown: the objects are left alone.
         let is_refused = kept
             .as_ref()
             .is_err_and(|refused| !matches!(refused, Refused::Fault(_)));
         if is_refused {
             for (id, bytes) in blobs {
-                // What cannot be deleted now is stray still, and will be swept.
+                // Bytes that cannot be deleted now are stray, and will be swept.
                 self.drop_bytes(id, bytes).await.ok();
             }
         }
         let (kept, replayed) = kept?;
-        self.pictured.notify_one();
-        Ok(Kept {
+        self.thumbnail_due.notify_one();
+        Ok(StoredFiles {
             files: kept,
             replayed,
         })
     }
 
-    /// Takes away what came in whole and will not be kept, before anybody is told so: its part of
-    /// the quota is free then.
-    pub async fn give_up(&self, arrived: Vec<Arrived>) {
-        for mut one in arrived {
+    /// Deletes received files that will not be stored, before the response: their quota is free
+    /// then.
+    pub async fn give_up(&self, received: Vec<ReceivedFile>) {
+        for mut one in received {
             one.stray.clear_up(None, None).await;
         }
     }
 }
 
 impl Upload {
-    /// Takes away what has come, as [`Files::give_up`].
+    /// Deletes what was received, as [`Files::give_up`].
     pub async fn give_up(mut self) {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         self.stray.clear_up(writer, finishing).await;
     }
 
     /// # Errors
-    /// [`Refused`]; then it is to be given up.
+    /// [`Refused`]; then the caller gives it up.
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), Refused> {
         self.bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
         let most = self.stray.files.config.max_bytes;
@@ -325,7 +317,7 @@ impl Upload {
         if self.bytes > self.stray.bytes || self.is_due() {
             self.renew().await?;
         }
-        // Copied together: a piece can be a few bytes of a buffer that it keeps alive.
+        // Copied together, because a piece of a few bytes can keep a large buffer alive.
         if self.pending.is_empty() {
             self.pending.reserve(PASSED_ON_BYTES + piece.len());
         }
@@ -364,7 +356,7 @@ impl Upload {
         Ok(())
     }
 
-    /// What it is, by its beginning, if such are taken.
+    /// The type, by the file's beginning, if it is allowed.
     fn look(&self, head: &[u8]) -> Result<&'static str, Refused> {
         let media_type = media::of(&head[..head.len().min(media::HEAD_BYTES)]);
         let allowed = &self.stray.files.config.types;
@@ -383,7 +375,7 @@ impl Upload {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                // In an empty file there is nothing to find.
+                // An empty file is not scanned.
                 let scanner = files.config.scanner.as_ref();
                 if let Some(scanner) = scanner.filter(|_| !piece.is_empty()) {
                     self.scan = Some(Scan::begin(scanner).await?);
@@ -403,8 +395,8 @@ impl Upload {
     /// Waits until the store has all of it.
     ///
     /// # Errors
-    /// [`Refused`]; then it is to be given up.
-    pub async fn finish(&mut self) -> Result<Arrived, Refused> {
+    /// [`Refused`]; then the caller gives it up.
+    pub async fn finish(&mut self) -> Result<ReceivedFile, Refused> {
         // An empty file is stored, too.
         if !self.pending.is_empty() || self.bytes == 0 {
             self.pass_all_on().await?;
@@ -425,7 +417,7 @@ impl Upload {
         let sha256 = self.hash.clone().finish();
         let sha256 = sha256.as_ref().try_into();
         let sha256 = sha256.map_err(|error| Fault::caused("a digest", error))?;
-        Ok(Arrived {
+        Ok(ReceivedFile {
             name: self.name.clone(),
             bytes: self.bytes,
             media_type,
@@ -437,7 +429,7 @@ impl Upload {
 }
 
 impl Drop for Upload {
-    /// What was written of it goes before its row does.
+    /// Deletes the object before its row.
     fn drop(&mut self) {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         if writer.is_some() || finishing.is_some() {
@@ -452,7 +444,7 @@ fn judge(verdict: Verdict) -> Result<(), Refused> {
         Verdict::Infected => Err(Refused::Infected),
         Verdict::TooLarge => {
             tracing::warn!("a file is larger than the virus scanner takes (StreamMaxLength)");
-            // What it cannot look at whole is not clean.
+            // A file that is not scanned completely is not clean.
             Err(Refused::TooLargeToScan)
         }
     }
@@ -460,5 +452,8 @@ fn judge(verdict: Verdict) -> Result<(), Refused> {
 
 fn too_late() -> Refused {
     let why = "it has been swept while it came in";
-    Refused::Fault(Fault::away("an upload", BlobError::Fault(Fault::new(why))))
+    Refused::Fault(Fault::unavailable(
+        "an upload",
+        BlobError::Fault(Fault::new(why)),
+    ))
 }
