@@ -8,6 +8,7 @@ mod authorization;
 mod client;
 mod compat;
 mod cookies;
+mod describe;
 mod download;
 mod etags;
 mod forms;
