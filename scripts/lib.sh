@@ -1,7 +1,8 @@
-# What scripts/setup and scripts/test share: where the tools of the tests are, and how to find them.
+# What scripts/setup, scripts/test and scripts/clients share: where the tools of the tests are, and how to find them.
 
 page_checks=$PWD/target/page-checks
 foreign=$PWD/target/foreign
+clients=$PWD/target/clients
 
 say() { printf '%s: %s\n' "${0#"$PWD"/}" "$*" >&2; }
 die() {

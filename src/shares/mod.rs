@@ -26,7 +26,7 @@ pub const MINUTES_MIN: i64 = 10;
 /// Thirty days: no token lives longer.
 pub const MINUTES_MAX: i64 = 30 * 24 * 60;
 pub const DOWNLOADS_MAX: i64 = 1_000_000;
-const PASSWORD_MIN: usize = 8;
+pub const PASSWORD_MIN: usize = 8;
 /// For each file, including expired links.
 pub const SHARES_MAX: i64 = 100;
 /// Wrong passwords of one link, counted from the first; after that it is closed for a while.

@@ -5,10 +5,12 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use serde_json::json;
 
 use super::accept::is_for_a_person;
+use super::describe::JSON;
 use super::page::View;
-use super::problem::{NOT_FOUND, Problem};
+use super::problem::{Body, Code, NOT_FOUND, Problem};
 use super::query;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestId;
@@ -59,14 +61,16 @@ fn body(request: &HttpRequest, problem: &Problem, id: RequestId) -> (BoxBody, &'
     let request_id = id.to_string();
     let fields = problem.wrong_fields();
     if !is_for_a_person(request) {
-        let named = |(name, words): &(String, String)| (name.clone(), words.as_str().into());
-        let json = serde_json::json!({
-            "error": problem.words.code,
-            "message": problem.text(),
-            "request_id": request_id,
-            "fields": fields.iter().map(named).collect::<serde_json::Map<_, _>>(),
+        let json = json!(Body {
+            error: Code(problem.words.code),
+            message: problem.text(),
+            request_id,
+            fields: fields
+                .iter()
+                .map(|(name, words)| (&**name, &**words))
+                .collect(),
         });
-        return (json.to_string().boxed(), "application/json");
+        return (json.to_string().boxed(), JSON);
     }
     let html = View::of(request).and_then(|view| {
         let switch = problem.more.as_ref().and_then(|more| more.switch.as_ref());

@@ -1,15 +1,70 @@
 //! Our public keys, for programs that verify our tokens (RFC 7517).
 
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 
 use super::State;
+use super::describe::{Call, Describe, Operation, Tag, schema};
 use super::etags::has;
 use super::proof::Public;
 use crate::tokens::PUBLISHED_SECONDS;
 
-pub async fn serve(_: Public, request: HttpRequest, state: Data<State>) -> HttpResponse {
+const JWK_SET: &str = "application/jwk-set+json";
+
+pub const KEYS: Call = Call {
+    id: "keys",
+    tag: &Tag {
+        name: "Keys",
+        description: "The public keys by which other programs verify access tokens.",
+    },
+    summary: "List the public keys that verify access tokens",
+    description: "A JWK set (RFC 7517). Keep it for five minutes, and fetch it again when a token \
+                  names an unknown key.",
+    example: None,
+    problems: &[],
+};
+
+schema!(KeySet, {
+    "type": "object",
+    "required": ["keys"],
+    "properties": {
+        "keys": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["kty", "kid", "alg"],
+                "properties": {
+                    "kty": { "type": "string" },
+                    "kid": { "type": "string" },
+                    "alg": { "type": "string" },
+                },
+                "additionalProperties": true,
+            },
+        },
+    },
+});
+
+pub struct Keys(HttpResponse);
+
+impl Describe for Keys {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answers_with::<KeySet>(StatusCode::OK, "The keys.", JWK_SET);
+        operation.is_conditional();
+    }
+}
+
+impl Responder for Keys {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.0
+    }
+}
+
+pub async fn serve(_: Public, request: HttpRequest, state: Data<State>) -> Keys {
     let keys = state.tokens.public_keys();
     let known = has(&request, &keys.etag);
     let mut response = if known {
@@ -22,11 +77,11 @@ pub async fn serve(_: Public, request: HttpRequest, state: Data<State>) -> HttpR
         response.finish()
     } else {
         response
-            .insert_header((header::CONTENT_TYPE, "application/jwk-set+json"))
+            .insert_header((header::CONTENT_TYPE, JWK_SET))
             .body(keys.json.to_string())
     };
     for_everyone(response.headers_mut());
-    response
+    Keys(response)
 }
 
 /// Also from every other site, and kept for a while: nothing in it is secret.

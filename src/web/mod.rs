@@ -9,6 +9,7 @@ mod body_drain;
 mod client;
 mod compat;
 mod cookies;
+mod describe;
 mod download;
 mod etags;
 mod forms;

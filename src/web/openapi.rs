@@ -1,32 +1,70 @@
 //! What describes the API to programs (OpenAPI 3.1), and to people on `/docs`.
 //!
-//! `api/openapi.json` is written by hand; tests compare it with the table of routes and with
-//! the codes of errors.
+//! It is made of the table of routes and the types of the handlers, when it is first asked for. A
+//! snapshot of the tests shows all of it.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::State;
+use super::describe::{Components, JSON};
 use super::jwks::for_everyone;
 use super::prepared::Prepared;
 use super::problem::Problem;
 use super::proof::Public;
-use crate::base::fault::Fault;
+
+const TITLE: &str = "Doorward";
+const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 
 /// The description, with the addresses and names of this instance.
-///
-/// # Errors
-/// When the file that was built in is not JSON.
-pub fn describe(state: &State) -> Result<Value, Fault> {
-    let description = serde_json::from_str(include_str!("api/openapi.json"));
-    let mut description: Value =
-        description.map_err(|error| Fault::caused("read openapi.json", error))?;
-    description["info"]["version"] = env!("CARGO_PKG_VERSION").into();
-    description["servers"][0]["url"] = state.base_url.as_str().into();
-    let cookie = state.web.cookies.access_name();
-    description["components"]["securitySchemes"]["cookie"]["name"] = cookie.into();
-    Ok(description)
+pub fn describe(state: &State) -> Value {
+    let mut components = Components::new();
+    let (mut tags, mut paths) = (Map::new(), Map::new());
+    for route in &state.web.routes {
+        if let Some(described) = route.call {
+            let tag = described.call.tag;
+            tags.entry(tag.name).or_insert(tag.description.into());
+            let path = paths.entry(route.path).or_insert(json!({}));
+            let operation = described.operation(route.method, &mut components);
+            path[route.method.to_ascii_lowercase()] = operation;
+        }
+    }
+    let tags = tags.iter();
+    let tags = tags.map(|(name, words)| json!({ "name": name, "description": words }));
+    let security_schemes = json!({
+        "bearer": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "An access token.",
+        },
+        "cookie": {
+            "type": "apiKey", "in": "cookie", "name": state.web.cookies.access_name(),
+            "description": "For pages of this site. The end of the name differs from server to \
+                            server.",
+        },
+        "basic": {
+            "type": "http", "scheme": "basic",
+            "description": "Only to sign in (RFC 7617, in UTF-8).",
+        },
+    });
+    let url = state.base_url.as_str();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Accounts, sessions and tokens, and what an account has: work items, \
+                            files, and links to files. Sign in to get an access token, and send \
+                            it as `Authorization: Bearer`.",
+            "contact": { "name": "The administrator of this server", "url": url },
+            "license": { "name": LICENSE, "identifier": LICENSE },
+        },
+        "servers": [{ "url": url }],
+        "security": [{ "bearer": [] }, { "cookie": [] }],
+        "tags": tags.collect::<Vec<_>>(),
+        "paths": paths,
+        "components": components.into_value(security_schemes),
+    })
 }
 
 pub async fn serve(
@@ -34,16 +72,9 @@ pub async fn serve(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let make = || async {
-        let json = describe(&state)?.to_string();
-        Ok::<_, Fault>(Prepared::of("application/json", json))
-    };
-    let mut response = state
-        .web
-        .openapi
-        .get_or_try_init(make)
-        .await?
-        .respond(&request);
+    let make = || async { Prepared::of(JSON, describe(&state).to_string()) };
+    let openapi = state.web.openapi.get_or_init(make).await;
+    let mut response = openapi.respond(&request);
     for_everyone(response.headers_mut());
     Ok(response)
 }

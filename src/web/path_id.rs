@@ -6,7 +6,10 @@ use std::str::FromStr;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
+use super::describe::{Describe, Operation, schema};
 use super::problem::{NOT_FOUND, Problem};
+
+schema!(inline Uuid, { "type": "string", "format": "uuid" });
 
 /// The part `{id}` of a route's path.
 pub struct Id<T>(pub T);
@@ -17,6 +20,13 @@ impl<T: FromStr> FromRequest for Id<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(read(request, "id").map(Self))
+    }
+}
+
+impl<T> Describe for Id<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.part::<Uuid>("id", "The id of what the call is about.");
+        operation.raises(&NOT_FOUND);
     }
 }
 

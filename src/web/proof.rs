@@ -30,8 +30,10 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use serde_json::json;
 
-use super::problem::{FORBIDDEN, NOT_FOUND, Problem};
+use super::describe::{Describe, Operation};
+use super::problem::{FORBIDDEN, NOT_FOUND, NOT_RECENT, NOT_SIGNED_IN, Problem};
 use crate::access::{self, Action, Decision, Role, Scope};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
@@ -159,6 +161,25 @@ proof_of_identity!(SignedIn, SIGNED_IN);
 proof_of_identity!(Recent, RECENT);
 proof_of_identity!(Administrator, ADMINISTRATOR);
 proof_of_identity!(RecentAdministrator, RECENT_ADMINISTRATOR);
+
+impl Describe for Public {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.security(json!([]));
+    }
+}
+
+impl Describe for SignedIn {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.raises(&NOT_SIGNED_IN);
+    }
+}
+
+impl Describe for Recent {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.raises(&NOT_SIGNED_IN);
+        operation.raises(&NOT_RECENT);
+    }
+}
 
 /// See [`Guard::SignedInOrLink`].
 pub struct SignedInOrLink(pub Access);

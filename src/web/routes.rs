@@ -153,80 +153,95 @@ fn routes(routes: &mut Routes<'_>) {
     });
 
     // Programs
-    routes.at("/api/sessions", |at| {
-        at.post(PUBLIC, api::sessions::start)
-            .get(SIGNED_IN, api::sessions::list)
-            .delete(SIGNED_IN, api::sessions::end_all)
+    routes.calls("/api/sessions", |at| {
+        at.post(PUBLIC, api::sessions::start, &api::sessions::START)
+            .get(SIGNED_IN, api::sessions::list, &api::sessions::LIST)
+            .delete(SIGNED_IN, api::sessions::end_all, &api::sessions::END_ALL)
     });
-    routes.at("/api/sessions/current", |at| {
-        at.delete(SIGNED_IN, api::sessions::end_current)
+    routes.calls("/api/sessions/current", |at| {
+        at.delete(
+            SIGNED_IN,
+            api::sessions::end_current,
+            &api::sessions::END_CURRENT,
+        )
     });
-    routes.at("/api/sessions/{id}", |at| {
-        at.get(SIGNED_IN, api::sessions::show)
-            .delete(SIGNED_IN, api::sessions::end)
+    routes.calls("/api/sessions/{id}", |at| {
+        at.get(SIGNED_IN, api::sessions::show, &api::sessions::SHOW)
+            .delete(SIGNED_IN, api::sessions::end, &api::sessions::END)
     });
-    routes.at("/api/tokens/refresh", |at| {
-        at.post(PUBLIC, api::tokens::refresh)
+    routes.calls("/api/tokens/refresh", |at| {
+        at.post(PUBLIC, api::tokens::refresh, &api::tokens::REFRESH)
     });
-    routes.at("/api/tokens/introspect", |at| {
-        at.post(PUBLIC, api::tokens::introspect)
+    routes.calls("/api/tokens/introspect", |at| {
+        at.post(PUBLIC, api::tokens::introspect, &api::tokens::INTROSPECT)
     });
-    routes.at("/api/me", |at| {
-        at.get(SIGNED_IN, api::accounts::show_own)
-            .patch(RECENT, api::accounts::rename_own)
+    routes.calls("/api/me", |at| {
+        at.get(SIGNED_IN, api::accounts::show_own, &api::accounts::SHOW_OWN)
+            .patch(
+                RECENT,
+                api::accounts::rename_own,
+                &api::accounts::RENAME_OWN,
+            )
     });
-    routes.at("/api/accounts", |at| {
-        at.post(PUBLIC, api::accounts::sign_up)
-            .get(SIGNED_IN, api::accounts::list)
+    routes.calls("/api/accounts", |at| {
+        at.post(PUBLIC, api::accounts::sign_up, &api::accounts::SIGN_UP)
+            .get(SIGNED_IN, api::accounts::list, &api::accounts::LIST)
     });
-    routes.at("/api/accounts/{id}", |at| {
-        at.get(SIGNED_IN, api::accounts::show)
-            .patch(RECENT, api::accounts::change)
-            .delete(RECENT, api::accounts::delete)
+    routes.calls("/api/accounts/{id}", |at| {
+        at.get(SIGNED_IN, api::accounts::show, &api::accounts::SHOW)
+            .patch(RECENT, api::accounts::change, &api::accounts::CHANGE)
+            .delete(RECENT, api::accounts::delete, &api::accounts::DELETE)
     });
-    routes.at("/api/accounts/{id}/quota", |at| {
-        at.get(SIGNED_IN, api::quotas::show)
-            .patch(RECENT, api::quotas::change)
+    routes.calls("/api/accounts/{id}/quota", |at| {
+        at.get(SIGNED_IN, api::quotas::show, &api::quotas::SHOW)
+            .patch(RECENT, api::quotas::change, &api::quotas::CHANGE)
     });
-    routes.at("/api/accounts/{id}/shares", |at| {
-        at.get(SIGNED_IN, api::shares::count)
-            .delete(SIGNED_IN, api::shares::revoke_all)
+    routes.calls("/api/accounts/{id}/shares", |at| {
+        at.get(SIGNED_IN, api::shares::count, &api::shares::COUNT)
+            .delete(SIGNED_IN, api::shares::revoke_all, &api::shares::REVOKE_ALL)
     });
-    routes.at("/api/work-items", |at| {
-        at.get(SIGNED_IN, api::work_items::list)
-            .post(SIGNED_IN, api::work_items::add)
+    routes.calls("/api/work-items", |at| {
+        at.get(SIGNED_IN, api::work_items::list, &api::work_items::LIST)
+            .post(SIGNED_IN, api::work_items::add, &api::work_items::ADD)
     });
-    routes.at("/api/work-items/{id}", |at| {
-        at.get(SIGNED_IN, api::work_items::show)
-            .patch(SIGNED_IN, api::work_items::change)
-            .delete(SIGNED_IN, api::work_items::delete)
+    routes.calls("/api/work-items/{id}", |at| {
+        at.get(SIGNED_IN, api::work_items::show, &api::work_items::SHOW)
+            .patch(SIGNED_IN, api::work_items::change, &api::work_items::CHANGE)
+            .delete(SIGNED_IN, api::work_items::delete, &api::work_items::DELETE)
     });
-    routes.at("/api/files", |at| {
-        at.get(SIGNED_IN, api::files::list)
-            .post(SIGNED_IN, api::files::add)
+    routes.calls("/api/files", |at| {
+        at.get(SIGNED_IN, api::files::list, &api::files::LIST).post(
+            SIGNED_IN,
+            api::files::add,
+            &api::files::ADD,
+        )
     });
-    routes.at("/api/files/{id}", |at| {
-        at.get(SIGNED_IN, api::files::show)
-            .patch(SIGNED_IN, api::files::change)
-            .delete(SIGNED_IN, api::files::delete)
+    routes.calls("/api/files/{id}", |at| {
+        at.get(SIGNED_IN, api::files::show, &api::files::SHOW)
+            .patch(SIGNED_IN, api::files::change, &api::files::CHANGE)
+            .delete(SIGNED_IN, api::files::delete, &api::files::DELETE)
     });
-    routes.at("/api/files/{id}/content", |at| {
-        at.get(SIGNED_IN, api::files::content)
+    routes.calls("/api/files/{id}/content", |at| {
+        at.get(SIGNED_IN, api::files::content, &api::files::CONTENT)
     });
-    routes.at("/api/files/{id}/shares", |at| {
-        at.get(SIGNED_IN, api::shares::list)
-            .post(SIGNED_IN, api::shares::add)
+    routes.calls("/api/files/{id}/shares", |at| {
+        at.get(SIGNED_IN, api::shares::list, &api::shares::LIST)
+            .post(SIGNED_IN, api::shares::add, &api::shares::ADD)
     });
-    routes.at("/api/files/{id}/shares/{share}", |at| {
-        at.delete(SIGNED_IN, api::shares::delete)
+    routes.calls("/api/files/{id}/shares/{share}", |at| {
+        at.delete(SIGNED_IN, api::shares::delete, &api::shares::DELETE)
     });
-    routes.at("/api/links", |at| at.post(RECENT, api::links::make));
+    routes.calls("/api/links", |at| {
+        at.post(RECENT, api::links::make, &api::links::MAKE)
+    });
 
     // Machines
     routes.at("/.well-known/change-password", |at| {
         at.get(PUBLIC, password::show_way)
     });
-    routes.at("/.well-known/jwks.json", |at| at.get(PUBLIC, jwks::serve));
+    routes.calls("/.well-known/jwks.json", |at| {
+        at.get(PUBLIC, jwks::serve, &jwks::KEYS)
+    });
     routes.at("/openapi.json", |at| at.get(PUBLIC, openapi::serve));
     routes.at("/static/{file}", |at| at.get(PUBLIC, assets::serve));
 }

@@ -34,6 +34,7 @@ const FLOORS: &[&str] = &[
 /// The same inside `web/`, whose `mod.rs` puts it together.
 const WEB_FLOORS: &[&str] = &[
     "problem",
+    "describe",
     "proof",
     "path_id",
     "query",

@@ -1,4 +1,5 @@
-//! Our tokens, verified by libraries that are not ours, over HTTP: PyJWT and jose.
+//! What other programs make of ours over HTTP: tokens, verified by PyJWT and jose, and
+//! `openapi.json`, read by linters and generators of clients.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -31,6 +32,24 @@ fn jose_accepts_our_access_tokens_and_nothing_else() {
         node.env("DOORWARD_TEST_JOSE", &folder);
         answers(node.arg("tests/foreign/jose.cjs"), told)
     });
+}
+
+#[test]
+fn generated_clients_use_the_api_and_linters_have_no_warning() {
+    if tool("generators of clients", "DOORWARD_TEST_CLIENTS").is_none() {
+        return;
+    }
+    let place = Place::new();
+    let serving = place.serve();
+    // The client in Rust takes minutes to build; scripts/clients alone builds it.
+    let output = Command::new("scripts/clients")
+        .args(["lint", "python", "typescript", "generator"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("DOORWARD_URL", serving.url())
+        .output()
+        .expect("it can be started");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaint}");
 }
 
 fn judges(verify: impl Fn(&Value) -> Vec<String>) {

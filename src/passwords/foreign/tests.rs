@@ -181,10 +181,10 @@ fn a_hash_that_costs_too_much_or_too_little_is_refused_before_it_is_computed() {
             format!("scrypt:1024:4:2048$salt${hex}"),
             Unusable::TooCostly,
         ),
-        ("$2b$03$".to_owned() + &".".repeat(53), Unusable::TooWeak),
-        ("$2b$16$".to_owned() + &".".repeat(53), Unusable::TooCostly),
-        ("$2x$10$".to_owned() + &".".repeat(53), Unusable::Unknown),
-        ("$2b$10$".to_owned() + &"z".repeat(53), Unusable::Damaged),
+        (["$2b$03$", &".".repeat(53)].concat(), Unusable::TooWeak),
+        (["$2b$16$", &".".repeat(53)].concat(), Unusable::TooCostly),
+        (["$2x$10$", &".".repeat(53)].concat(), Unusable::Unknown),
+        (["$2b$10$", &"z".repeat(53)].concat(), Unusable::Damaged),
         (
             format!("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ${base64}"),
             Unusable::TooWeak,
@@ -248,7 +248,7 @@ fn a_hash_that_costs_too_much_or_too_little_is_refused_before_it_is_computed() {
         ("canary-brine-lamp-44".into(), Unusable::NoHash),
         ("scrypt".into(), Unusable::NoHash),
         (
-            "bcrypt-hs384:$2b$04$".to_owned() + &".".repeat(53),
+            ["bcrypt-hs384:$2b$04$", &".".repeat(53)].concat(),
             Unusable::Unknown,
         ),
         ("$".repeat(513), Unusable::Unknown),
@@ -263,8 +263,8 @@ fn hashes_of_more_work_than_programs_use_exceed_the_default_limits() {
     let (hex, base64) = ("ab".repeat(32), STANDARD_NO_PAD.encode([7; 32]));
     for (usual, above) in [
         (
-            "$2b$14$".to_owned() + &".".repeat(53),
-            "$2b$15$".to_owned() + &".".repeat(53),
+            ["$2b$14$", &".".repeat(53)].concat(),
+            ["$2b$15$", &".".repeat(53)].concat(),
         ),
         (
             format!("pbkdf2:sha256:1300000$salt${hex}"),

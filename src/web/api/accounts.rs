@@ -3,41 +3,60 @@
 //! Who may do what is decided in `access`: a member's own account is at its id as well, and
 //! everybody else's is not found.
 
-use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::creation::{created, once};
-use super::paging::{self, Asked, Limit};
-use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
-use super::{Answer, Json, json, named};
+use super::answers::{Answer, Created, Done, Shown, Tagged};
+use super::creation::Key;
+use super::paging::{self, Asked, Items, Limit, List};
+use super::preconditions::{IfMatch, IfNoneMatch};
+use super::schemas::{self, Time, Uuid};
+use super::{Json, named};
 use crate::access::{Action, Role};
 use crate::accounts::{self, Account, AccountState, Cursor, Search};
 use crate::base::clock::rfc3339;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Groups, NewPassword, PersonName, Refusal, Username};
+use crate::base::names::{Email, GROUPS_MAX, Groups, NewPassword, PersonName, Refusal, Username};
 use crate::base::version::ExpectedVersion;
 use crate::config::SignupMode;
 use crate::sign_in::SignedUp;
 use crate::web::State;
+use crate::web::describe::{Call, Tag};
 use crate::web::path_id::Id;
-use crate::web::problem::{NOT_FOUND, Problem, SIGN_UP_CLOSED};
+use crate::web::problem::{
+    BUSY, FORBIDDEN, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW, SIGN_UP_CLOSED, TAKEN,
+};
 use crate::web::proof::{Public, Recent, SignedIn, may};
 
-#[derive(Serialize)]
-struct Shown {
+pub const TAG: Tag = Tag {
+    name: "Accounts",
+    description: "Accounts. Members see and change their own; administrators see and change all.",
+};
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub struct AccountJson {
+    #[schemars(with = "Uuid")]
     id: String,
+    #[schemars(with = "Option<schemas::Username>")]
     username: Option<String>,
+    #[schemars(with = "Option<schemas::Email>")]
     email: Option<String>,
+    #[schemars(with = "Option<schemas::Name>")]
     name: Option<String>,
+    #[schemars(with = "schemas::Role")]
     role: &'static str,
+    #[schemars(with = "Vec<schemas::Group>", length(max = GROUPS_MAX))]
     groups: Vec<String>,
+    #[schemars(with = "schemas::AccountState")]
     state: &'static str,
+    #[schemars(with = "Time")]
     created_at: String,
 }
 
-impl Shown {
+impl AccountJson {
     fn of(account: Account) -> Self {
         Self {
             id: account.id.to_string(),
@@ -52,28 +71,47 @@ impl Shown {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
+    #[schemars(with = "schemas::Username")]
     username: String,
+    #[schemars(with = "schemas::Email")]
     email: String,
+    #[schemars(with = "Option<schemas::Name>")]
     name: Option<String>,
+    #[schemars(with = "schemas::NewPassword")]
     password: String,
 }
 
-/// Creates an account without a session: signing in starts one.
+pub const SIGN_UP: Call = Call {
+    id: "signUp",
+    tag: &TAG,
+    summary: "Create an account",
+    description: "Starts no session: sign in with it. The same request with the same \
+                  `Idempotency-Key` and the password of the account is answered with the account.",
+    example: Some(|| {
+        json!({
+            "username": "ada",
+            "email": "ada@example.com",
+            "password": "brine lamp heron forty-four",
+        })
+    }),
+    problems: &[SIGN_UP_CLOSED, TAKEN, BUSY],
+};
+
 pub async fn sign_up(
     _: Public,
     state: Data<State>,
-    request: HttpRequest,
+    key: Key,
     Json(new): Json<NewAccount>,
-) -> Answer {
+) -> Answer<Tagged<Created<AccountJson>>> {
     if state.config.signup.mode == SignupMode::Closed {
         return Err(SIGN_UP_CLOSED);
     }
     // All but the password, because a fast hash of this is stored.
-    let asked = serde_json::json!([new.username, new.email, new.name]).to_string();
-    let once = once(&request, asked.as_bytes())?;
+    let asked = json!([new.username, new.email, new.name]).to_string();
+    let once = key.once(asked.as_bytes())?;
     let mut fields = Fields::default();
     let username = fields.note("username", Some(Username::parse(&new.username)));
     let email = fields.note("email", Some(Email::parse(&new.email)));
@@ -95,33 +133,62 @@ pub async fn sign_up(
         password,
     };
     let SignedUp { account, replayed } = state.sign_in.sign_up_once(new, once).await?;
-    let (location, version) = (path(account.id), account.version);
-    let answer = created(&location, &Shown::of(account), replayed)?;
-    Ok(tagged(answer, version))
+    let version = account.version;
+    let created = Created {
+        at: format!("/api/accounts/{}", account.id),
+        what: AccountJson::of(account),
+        replayed,
+    };
+    Ok(Tagged::new(version, created))
 }
 
-pub async fn show_own(SignedIn(who): SignedIn, state: Data<State>, seen: IfNoneMatch) -> Answer {
-    shown(&state, who.account, &seen).await
+pub const SHOW_OWN: Call = Call {
+    id: "showOwnAccount",
+    tag: &TAG,
+    summary: "Show your account",
+    description: "The account of the access token.",
+    example: None,
+    problems: &[NOT_FOUND],
+};
+
+pub async fn show_own(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    seen: IfNoneMatch,
+) -> Answer<Tagged<Shown<AccountJson>>> {
+    Ok(seen.unless(find(&state, who.account).await?))
 }
 
-/// By what an account is called; `null` takes it away, and what is not named stays as it is.
-#[derive(Deserialize)]
+/// A field that is left out is not changed; `null` removes it, but not both username and email.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Names {
     #[serde(default, deserialize_with = "named")]
+    #[schemars(with = "Option<schemas::Username>")]
     username: Option<Option<String>>,
     #[serde(default, deserialize_with = "named")]
+    #[schemars(with = "Option<schemas::Email>")]
     email: Option<Option<String>>,
     #[serde(default, deserialize_with = "named")]
+    #[schemars(with = "Option<schemas::Name>")]
     name: Option<Option<String>>,
 }
+
+pub const RENAME_OWN: Call = Call {
+    id: "renameOwnAccount",
+    tag: &TAG,
+    summary: "Change your username, email address or name",
+    description: "Sessions stay; the next access token has the new names.",
+    example: Some(|| json!({ "name": "Ada Lovelace" })),
+    problems: &[NOT_FOUND, TAKEN, BUSY],
+};
 
 pub async fn rename_own(
     Recent(who): Recent,
     state: Data<State>,
     IfMatch(expected): IfMatch,
     Json(names): Json<Names>,
-) -> Answer {
+) -> Answer<Tagged<Shown<AccountJson>>> {
     let changes = Changes {
         username: names.username,
         email: names.email,
@@ -131,27 +198,47 @@ pub async fn rename_own(
     changed(&state, who.role, who.account, changes, expected).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
-    #[serde(default)]
-    q: String,
+    /// A part of a username or an email address.
+    #[schemars(with = "String")]
+    q: Option<String>,
+    /// Only accounts with this role.
+    #[schemars(with = "schemas::Role")]
     role: Option<String>,
+    /// Only accounts in this state.
+    #[schemars(with = "schemas::AccountState")]
     state: Option<String>,
+    /// Only accounts in this group.
+    #[schemars(with = "String")]
     group: Option<String>,
+    /// The most items of the page.
     #[serde(default)]
+    #[schemars(with = "Items")]
     limit: Limit,
+    /// The value of `next` of the page before.
+    #[schemars(with = "String")]
     after: Option<String>,
 }
+
+pub const LIST: Call = Call {
+    id: "listAccounts",
+    tag: &TAG,
+    summary: "List accounts",
+    description: "The oldest first. For administrators.",
+    example: None,
+    problems: &[FORBIDDEN, SEARCH_TOO_SLOW],
+};
 
 pub async fn list(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Asked(which): Asked<Which>,
-) -> Answer {
+) -> Answer<Shown<List<AccountJson>>> {
     may(&who, Action::ListAccounts, None)?;
     let search = Search {
-        text: which.q.trim().to_owned(),
+        text: which.q.unwrap_or_default().trim().to_owned(),
         role: known(which.role, Role::parse, "role is member or administrator.")?,
         state: known(
             which.state,
@@ -163,7 +250,7 @@ pub async fn list(
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
     let (found, next) = state.accounts.search(search, after, limit).await?;
-    paging::list(found.into_iter().map(Shown::of), next)
+    Ok(paging::list(found.into_iter().map(AccountJson::of), next))
 }
 
 fn known<T>(
@@ -176,32 +263,59 @@ fn known<T>(
         .transpose()
 }
 
+pub const SHOW: Call = Call {
+    id: "showAccount",
+    tag: &TAG,
+    summary: "Show an account",
+    description: "Members find only their own.",
+    example: None,
+    problems: &[],
+};
+
 pub async fn show(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(id): Id<AccountId>,
     seen: IfNoneMatch,
-) -> Answer {
+) -> Answer<Tagged<Shown<AccountJson>>> {
     may(&who, Action::SeeAccount, Some(id))?;
-    shown(&state, id, &seen).await
+    Ok(seen.unless(find(&state, id).await?))
 }
 
-#[derive(Default, Deserialize)]
+/// A field that is left out is not changed; `null` removes it, but not both username and email.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "AccountChanges")]
 pub struct Changes {
     #[serde(deserialize_with = "named")]
+    #[schemars(with = "Option<schemas::Username>")]
     username: Option<Option<String>>,
     #[serde(deserialize_with = "named")]
+    #[schemars(with = "Option<schemas::Email>")]
     email: Option<Option<String>>,
     #[serde(deserialize_with = "named")]
+    #[schemars(with = "Option<schemas::Name>")]
     name: Option<Option<String>>,
     #[serde(deserialize_with = "named")]
+    #[schemars(with = "schemas::Role")]
     role: Option<String>,
     #[serde(deserialize_with = "named")]
+    #[schemars(with = "Vec<schemas::Group>", length(max = GROUPS_MAX))]
     groups: Option<Vec<String>>,
     #[serde(deserialize_with = "named")]
+    #[schemars(with = "schemas::AccountState")]
     state: Option<String>,
 }
+
+pub const CHANGE: Call = Call {
+    id: "changeAccount",
+    tag: &TAG,
+    summary: "Change an account",
+    description: "Only administrators change role, groups and state; a change of these ends the \
+                  sessions of the account.",
+    example: Some(|| json!({ "groups": ["ops", "wheel"] })),
+    problems: &[FORBIDDEN, TAKEN, LAST_ADMINISTRATOR, BUSY],
+};
 
 pub async fn change(
     Recent(who): Recent,
@@ -209,7 +323,7 @@ pub async fn change(
     Id(id): Id<AccountId>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
-) -> Answer {
+) -> Answer<Tagged<Shown<AccountJson>>> {
     // First, since it hides what is not to be seen.
     may(&who, Action::RenameAccount, Some(id))?;
     if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
@@ -218,23 +332,28 @@ pub async fn change(
     changed(&state, who.role, id, changes, expected).await
 }
 
+pub const DELETE: Call = Call {
+    id: "deleteAccount",
+    tag: &TAG,
+    summary: "Delete an account",
+    description: "With its sessions, work items, files and links. Members delete only their own.",
+    example: None,
+    problems: &[LAST_ADMINISTRATOR],
+};
+
 pub async fn delete(
     Recent(who): Recent,
     state: Data<State>,
     Id(id): Id<AccountId>,
     IfMatch(expected): IfMatch,
-) -> Answer {
+) -> Answer<Done> {
     may(&who, Action::DeleteAccount, Some(id))?;
     state.administration.delete(id, expected).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }
 
-async fn shown(state: &State, id: AccountId, seen: &IfNoneMatch) -> Answer {
-    let account = state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
-    if seen.has(account.version) {
-        return Ok(not_modified(account.version));
-    }
-    one(account)
+async fn find(state: &State, id: AccountId) -> Answer<Tagged<Shown<AccountJson>>> {
+    Ok(one(state.accounts.find(id).await?.ok_or(NOT_FOUND)?))
 }
 
 async fn changed(
@@ -243,7 +362,7 @@ async fn changed(
     id: AccountId,
     sent: Changes,
     expected: ExpectedVersion,
-) -> Answer {
+) -> Answer<Tagged<Shown<AccountJson>>> {
     let mut fields = Fields::default();
     let trust = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
     let is = |text: String| AccountState::parse(&text).ok_or("State is active or disabled".into());
@@ -269,9 +388,10 @@ async fn changed(
         return Err(fields.refused());
     }
     let administration = &state.administration;
-    one(administration
+    let changed = administration
         .update_as(role, id, changes, expected)
-        .await?)
+        .await?;
+    Ok(one(changed))
 }
 
 fn given<T>(
@@ -302,11 +422,6 @@ impl Fields {
     }
 }
 
-fn one(account: Account) -> Answer {
-    let version = account.version;
-    Ok(tagged(json(StatusCode::OK, &Shown::of(account))?, version))
-}
-
-fn path(id: AccountId) -> String {
-    format!("/api/accounts/{id}")
+fn one(account: Account) -> Tagged<Shown<AccountJson>> {
+    Tagged::new(account.version, Shown(AccountJson::of(account)))
 }

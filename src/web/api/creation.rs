@@ -1,22 +1,69 @@
-//! Something new, made once however often it is asked for.
+//! `Idempotency-Key`: what is created is created once, however often it is asked for.
+
+use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, LOCATION};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::http::header::HeaderName;
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
-use serde::Serialize;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{body_of, json, parsed};
-use crate::idempotency::IdempotencyKey;
+use super::{JSON, body_of, parsed};
+use crate::idempotency::{IdempotencyKey, KEY_MAX};
+use crate::web::describe::{Describe, Operation, schema};
 use crate::web::problem::Problem;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+schema!(inline KeyText, {
+    "type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$",
+});
+
+/// The `Idempotency-Key`, if one came.
+pub struct Key(HttpRequest);
+
+impl Key {
+    /// `what` tells its request from others. Not for a secret.
+    ///
+    /// # Errors
+    /// When it is not a key, or there is more than one.
+    pub fn once(&self, what: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
+        let request = &self.0;
+        let mut keys = request.headers().get_all(KEY);
+        let Some(key) = keys.next() else {
+            return Ok(None);
+        };
+        let key = key.to_str().ok().filter(|_| keys.next().is_none());
+        let once = key.and_then(|key| {
+            IdempotencyKey::new(key, request.method().as_str(), request.path(), what)
+        });
+        once.map(Some).ok_or(Problem::malformed(
+            "Idempotency-Key takes one key of 1 to 64 visible characters of ASCII. \
+             Nothing was saved.",
+        ))
+    }
+}
+
+impl FromRequest for Key {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.clone())))
+    }
+}
+
+impl Describe for Key {
+    fn describe(operation: &mut Operation<'_>) {
+        let description = "A new key for each new request: sent again with the same key and \
+                           body within 24 hours, a request creates nothing more.";
+        operation.header::<KeyText>("Idempotency-Key", description);
+    }
+}
 
 /// A body of JSON, as [`super::Json`] reads it, and the `Idempotency-Key` that came with it. Not
-/// for a body that holds a secret: that takes [`super::Json`], and [`once`] without the secret.
+/// for a body that holds a secret: that takes [`super::Json`], and a [`Key`] without the secret.
 pub struct New<T> {
     pub what: T,
     pub once: Option<IdempotencyKey>,
@@ -32,45 +79,15 @@ impl<T: DeserializeOwned + 'static> FromRequest for New<T> {
             let body = body_of(&request, payload).await?;
             Ok(Self {
                 what: parsed(&body)?,
-                once: once(&request, &body)?,
+                once: Key(request).once(&body)?,
             })
         })
     }
 }
 
-/// The `Idempotency-Key` that came, if one did; `what` tells its request from others.
-///
-/// # Errors
-/// When it is not a key, or there is more than one.
-pub fn once(request: &HttpRequest, what: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
-    let mut keys = request.headers().get_all(KEY);
-    let Some(key) = keys.next() else {
-        return Ok(None);
-    };
-    let key = key.to_str().ok().filter(|_| keys.next().is_none());
-    let once = key
-        .and_then(|key| IdempotencyKey::new(key, request.method().as_str(), request.path(), what));
-    once.map(Some).ok_or(Problem::malformed(
-        "Idempotency-Key takes one key of 1 to 64 visible characters of ASCII. Nothing was saved.",
-    ))
-}
-
-/// 201 with where it is; `replayed` when the same request has made it before.
-pub fn created(
-    location: &str,
-    body: &impl Serialize,
-    replayed: bool,
-) -> Result<HttpResponse, Problem> {
-    let mut answer = json(StatusCode::CREATED, body)?;
-    let mut headers = vec![(LOCATION, location)];
-    if replayed {
-        headers.push((REPLAYED, "true"));
+impl<T: JsonSchema> Describe for New<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        Key::describe(operation);
+        operation.body::<T>(&[JSON], true);
     }
-    for (name, value) in headers {
-        // Paths of ours can always be written.
-        if let Ok(value) = value.parse() {
-            answer.headers_mut().insert(name, value);
-        }
-    }
-    Ok(answer)
 }

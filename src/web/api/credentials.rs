@@ -4,22 +4,34 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::future::LocalBoxFuture;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{Json, NAME_MAX};
+use super::schemas::Secret;
+use super::{JSON, Json, NAME_MAX};
 use crate::web::authorization;
+use crate::web::describe::{Describe, Operation};
 use crate::web::forms::{FORM, Form, VisitorForm};
 use crate::web::origin::Source;
-use crate::web::problem::Problem;
+use crate::web::problem::{BUSY, Problem, SIGN_IN_REFUSED};
 
-/// By `username` or `email`: one of them.
-#[derive(Deserialize)]
+/// Either `username` or `email`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Credentials")]
 pub struct NewSession {
+    /// A username or an email address.
+    #[serde(default)]
+    #[schemars(with = "String")]
     pub username: Option<String>,
+    /// The same as `username`.
+    #[serde(default)]
+    #[schemars(with = "String")]
     pub email: Option<String>,
+    #[schemars(with = "Secret")]
     pub password: String,
-    /// As "Stay signed in" on the page.
+    /// As "Persistence signed in" on the page.
     #[serde(default)]
     pub stay: bool,
 }
@@ -42,6 +54,15 @@ impl FromRequest for Credentials {
             };
             Ok(Self(new))
         })
+    }
+}
+
+impl Describe for Credentials {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.security(json!([{}, { "basic": [] }]));
+        operation.body::<NewSession>(&[JSON, FORM], false);
+        operation.raises(&SIGN_IN_REFUSED);
+        operation.raises(&BUSY);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The JSON API: handlers beside what they take and answer.
 
 pub mod accounts;
+mod answers;
 mod creation;
 mod credentials;
 pub mod files;
@@ -8,6 +9,7 @@ pub mod links;
 mod paging;
 mod preconditions;
 pub mod quotas;
+mod schemas;
 pub mod sessions;
 pub mod shares;
 pub mod tokens;
@@ -18,21 +20,22 @@ use actix_web::http::StatusCode;
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::LocalBoxFuture;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use super::describe::JSON;
+use super::describe::{Describe, Operation};
 use super::forms;
 use super::origin::Source;
 use super::problem::Problem;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;
+use schemas::Bearer;
 
-pub type Answer = Result<HttpResponse, Problem>;
-
-pub const JSON: &str = "application/json";
 pub const NOT_JSON: &str = "The body is not JSON. Nothing was saved.";
 /// A longer name of a field is not said again.
 pub const NAME_MAX: usize = 40;
@@ -47,6 +50,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move { parsed(&body_of(&request, payload).await?).map(Self) })
+    }
+}
+
+impl<T: JsonSchema> Describe for Json<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.body::<T>(&[JSON], true);
     }
 }
 
@@ -128,29 +137,31 @@ fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Opt
     T::deserialize(field).map(Some)
 }
 
-pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+pub fn json(status: StatusCode, body: &impl Serialize) -> Result<HttpResponse, Problem> {
     let text =
         serde_json::to_string(body).map_err(|error| Fault::caused("write an answer", error))?;
     Ok(HttpResponse::build(status).content_type(JSON).body(text))
 }
 
-/// What a program holds that is signed in (RFC 6749, section 5.1).
-#[derive(Serialize)]
-struct Granted<'a> {
-    access_token: &'a str,
+/// The tokens of a session (RFC 6749, section 5.1).
+#[derive(Serialize, JsonSchema)]
+pub struct Granted {
+    access_token: String,
+    #[schemars(with = "Bearer")]
     token_type: &'static str,
+    /// The life of the access token, in seconds.
     expires_in: i64,
-    refresh_token: &'a str,
+    /// For one use.
+    refresh_token: String,
 }
 
-fn granted(status: StatusCode, grant: &Grant, now: UnixSeconds) -> Answer {
-    json(
-        status,
-        &Granted {
-            access_token: grant.access.expose_secret(),
+impl Granted {
+    fn of(grant: &Grant, now: UnixSeconds) -> Self {
+        Self {
+            access_token: grant.access.expose_secret().to_owned(),
             token_type: "Bearer",
             expires_in: grant.identity.claims.exp - now,
-            refresh_token: grant.refresh.expose_secret(),
-        },
-    )
+            refresh_token: grant.refresh.expose_secret().to_owned(),
+        }
+    }
 }

@@ -1,22 +1,28 @@
 //! Lists a page at a time: `?limit=1..100&after=`, answered by `{"items", "next"}`.
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use actix_web::{FromRequest, dev::Payload};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, json};
+use super::answers::Shown;
+use crate::web::describe::{Describe, Operation, schema};
 use crate::web::problem::Problem;
 
+const LIMIT: u16 = 50;
 const LIMIT_MAX: u16 = 100;
 const NO_SUCH_PAGE: Problem = Problem::malformed(
     "Unknown page of the list: after is the value of next, limit is 1 to 100, \
      and nothing is asked for twice.",
 );
 
-/// The most items of a page; the default is 50.
+schema!(inline Items, {
+    "type": "integer", "format": "int64", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT,
+});
+
+/// The most items of a page.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u16")]
 pub struct Limit(u16);
@@ -29,7 +35,7 @@ impl Limit {
 
 impl Default for Limit {
     fn default() -> Self {
-        Self(50)
+        Self(LIMIT)
     }
 }
 
@@ -43,11 +49,15 @@ impl TryFrom<u16> for Limit {
 }
 
 /// A page of a list, whatever is in it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
+    /// The most items of the page.
     #[serde(default)]
+    #[schemars(with = "Items")]
     pub limit: Limit,
+    /// The value of `next` of the page before.
+    #[schemars(with = "String")]
     pub after: Option<String>,
 }
 
@@ -68,6 +78,12 @@ impl<T: DeserializeOwned> FromRequest for Asked<T> {
     }
 }
 
+impl<T: JsonSchema> Describe for Asked<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.query::<T>();
+    }
+}
+
 /// Where the page begins, as `next` of the one before said it.
 ///
 /// # Errors
@@ -82,19 +98,18 @@ pub fn cursor<C>(
     }
 }
 
-#[derive(Serialize)]
-struct List<T> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}s")]
+pub struct List<T> {
+    #[schemars(length(max = LIMIT_MAX))]
     items: Vec<T>,
-    /// What `after` has to be for the next ones.
+    /// The value of `after` for the next page; null on the last one.
     next: Option<String>,
 }
 
-pub fn list<T: Serialize>(items: impl Iterator<Item = T>, next: Option<impl ToString>) -> Answer {
-    json(
-        StatusCode::OK,
-        &List {
-            items: items.collect(),
-            next: next.map(|cursor| cursor.to_string()),
-        },
-    )
+pub fn list<T>(items: impl Iterator<Item = T>, next: Option<impl ToString>) -> Shown<List<T>> {
+    Shown(List {
+        items: items.collect(),
+        next: next.map(|cursor| cursor.to_string()),
+    })
 }

@@ -7,13 +7,14 @@
 //! the same. Others add the coding to the tag; a tag of ours is digits alone, so that is known.
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::{FromRequest, HttpRequest};
 
+use super::answers::Tagged;
 use crate::base::version::{ExpectedVersion, Version};
+use crate::web::describe::{Describe, Operation};
 use crate::web::etags::{Malformed, Tags};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, STALE};
 
 /// The versions that `If-Match` names: the change is for one of them. Without the header, for
 /// whatever is there.
@@ -23,8 +24,9 @@ pub struct IfMatch(pub ExpectedVersion);
 pub struct IfNoneMatch(Option<ExpectedVersion>);
 
 impl IfNoneMatch {
-    pub fn has(&self, version: Version) -> bool {
-        self.0.as_ref().is_some_and(|seen| seen.includes(version))
+    /// The answer, unless its version is known.
+    pub fn unless<A>(&self, tagged: Tagged<A>) -> Tagged<A> {
+        tagged.unless(self.0.as_ref())
     }
 }
 
@@ -47,17 +49,18 @@ impl FromRequest for IfNoneMatch {
     }
 }
 
-/// The same answer with the tag of what it shows.
-pub fn tagged(mut answer: HttpResponse, version: Version) -> HttpResponse {
-    // Digits in quotes can always be written.
-    if let Ok(tag) = format!("\"{version}\"").parse() {
-        answer.headers_mut().insert(ETAG, tag);
+impl Describe for IfMatch {
+    fn describe(operation: &mut Operation<'_>) {
+        let description = "Entity tags: the change is made only if one of them is current.";
+        operation.header::<String>("If-Match", description);
+        operation.raises(&STALE);
     }
-    answer
 }
 
-pub fn not_modified(version: Version) -> HttpResponse {
-    tagged(HttpResponse::new(StatusCode::NOT_MODIFIED), version)
+impl Describe for IfNoneMatch {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.is_conditional();
+    }
 }
 
 fn named(headers: &HeaderMap, name: &HeaderName) -> Result<Option<ExpectedVersion>, Problem> {

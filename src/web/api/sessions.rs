@@ -1,27 +1,47 @@
 //! Sessions for programs: a thing that is made, listed and ended.
 
-use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Query};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::Granted;
+use super::answers::{Answer, Done, Made, Shown};
 use super::credentials::Credentials;
-use super::paging::{self, Asked, Page};
-use super::{Answer, granted, json};
+use super::paging::{self, Asked, List, Page};
+use super::schemas::{Time, Uuid};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
 use crate::base::names::Password;
 use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Persistence};
+use crate::web::describe::{Call, Describe, Operation, Tag, schema};
+use crate::web::path_id::Id;
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Public, SignedIn};
 use crate::web::{State, client};
+
+pub const TAG: Tag = Tag {
+    name: "Sessions",
+    description: "Signing in, and the sessions that this starts: each has an access token and a \
+                  refresh token.",
+};
+
+pub const START: Call = Call {
+    id: "signIn",
+    tag: &TAG,
+    summary: "Sign in",
+    description: "With a body, or with `Authorization: Basic` and no body.",
+    example: Some(|| json!({ "username": "ada", "password": "brine lamp heron forty-four" })),
+    problems: &[],
+};
 
 pub async fn start(
     _: Public,
     request: HttpRequest,
     state: Data<State>,
     Credentials(new): Credentials,
-) -> Answer {
+) -> Answer<Made<Granted>> {
     let ((Some(login), None) | (None, Some(login))) = (new.username, new.email) else {
         let words = "Send either username or email.";
         return Err(Problem::field("username", words));
@@ -35,21 +55,26 @@ pub async fn start(
     let proved = state.accounts.prove(&login, &password).await?;
     let who = (ClientKind::Program, client);
     let started = state.sign_in.start_session(proved, who, stay, None);
-    granted(StatusCode::CREATED, &started.await?, state.clock.now())
+    Ok(Made(Granted::of(&started.await?, state.clock.now())))
 }
 
-#[derive(Serialize)]
-struct Item {
+#[derive(Serialize, JsonSchema)]
+pub struct Session {
+    #[schemars(with = "Uuid")]
     id: String,
+    /// Whether it is the session of this request.
     current: bool,
     device: Option<String>,
     address: String,
+    #[schemars(with = "Time")]
     created_at: String,
+    #[schemars(with = "Time")]
     last_seen_at: String,
+    #[schemars(with = "Time")]
     ends_at: String,
 }
 
-impl Item {
+impl Session {
     fn of(session: Listed, who: &Identity) -> Self {
         Self {
             id: session.id.to_string(),
@@ -63,54 +88,117 @@ impl Item {
     }
 }
 
+pub const LIST: Call = Call {
+    id: "listSessions",
+    tag: &TAG,
+    summary: "List your sessions",
+    description: "The latest first.",
+    example: None,
+    problems: &[],
+};
+
 pub async fn list(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Asked(which): Asked<Page>,
-) -> Answer {
+) -> Answer<Shown<List<Session>>> {
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
     let (found, next) = state.sessions.list(who.account, after, limit).await?;
-    let items = found.into_iter().map(|session| Item::of(session, &who));
-    paging::list(items, next)
+    let items = found.into_iter();
+    let items = items.map(|session| Session::of(session, &who));
+    Ok(paging::list(items, next))
 }
 
-pub async fn show(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let found = find(&state, &who, &id).await?;
-    json(StatusCode::OK, &Item::of(found, &who))
+pub const SHOW: Call = Call {
+    id: "showSession",
+    tag: &TAG,
+    summary: "Show a session",
+    description: "Sessions of other accounts are not found.",
+    example: None,
+    problems: &[],
+};
+
+pub async fn show(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    Id(id): Id<SessionId>,
+) -> Answer<Shown<Session>> {
+    let found = find(&state, &who, id).await?;
+    Ok(Shown(Session::of(found, &who)))
 }
 
-pub async fn end(SignedIn(who): SignedIn, state: Data<State>, id: Path<String>) -> Answer {
-    let found = find(&state, &who, &id).await?;
+pub const END: Call = Call {
+    id: "endSession",
+    tag: &TAG,
+    summary: "End a session",
+    description: "Its tokens stop working at once. Sessions of other accounts are not found.",
+    example: None,
+    problems: &[],
+};
+
+pub async fn end(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    Id(id): Id<SessionId>,
+) -> Answer<Done> {
+    let found = find(&state, &who, id).await?;
     let why = if found.id == who.session {
         EndReason::SignedOut
     } else {
         EndReason::FromElsewhere
     };
     state.sessions.end(found.id, why).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }
 
-pub async fn end_current(SignedIn(who): SignedIn, state: Data<State>) -> Answer {
+pub const END_CURRENT: Call = Call {
+    id: "signOut",
+    tag: &TAG,
+    summary: "Sign out",
+    description: "Ends the session of the access token.",
+    example: None,
+    problems: &[],
+};
+
+pub async fn end_current(SignedIn(who): SignedIn, state: Data<State>) -> Answer<Done> {
     state
         .sessions
         .end(who.session, EndReason::SignedOut)
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }
 
-#[derive(Deserialize)]
+schema!(inline Current, { "type": "string", "enum": ["current"] });
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Except {
+    /// Signs out everywhere else.
+    #[schemars(with = "Current")]
     except: Option<String>,
 }
 
-/// Signs out everywhere, or with `except=current` everywhere else.
+impl Describe for Result<Query<Except>, actix_web::Error> {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.query::<Except>();
+    }
+}
+
+pub const END_ALL: Call = Call {
+    id: "signOutEverywhere",
+    tag: &TAG,
+    summary: "Sign out everywhere",
+    description: "Ends every session of your account, or with `except=current` every other one.",
+    example: None,
+    problems: &[],
+};
+
 pub async fn end_all(
     SignedIn(who): SignedIn,
     state: Data<State>,
     except: Result<Query<Except>, actix_web::Error>,
-) -> Answer {
+) -> Answer<Done> {
     let keep = match except.map(Query::into_inner) {
         Ok(Except { except: None }) => None,
         Ok(Except { except: Some(word) }) if word == "current" => Some(who.session),
@@ -124,12 +212,11 @@ pub async fn end_all(
         .sessions
         .end_all(who.account, keep, EndReason::FromElsewhere)
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }
 
 /// Another account's session is not found, like one that does not exist.
-async fn find(state: &State, who: &Identity, id: &str) -> Result<Listed, Problem> {
-    let id = SessionId::parse(id).ok_or(NOT_FOUND)?;
+async fn find(state: &State, who: &Identity, id: SessionId) -> Result<Listed, Problem> {
     let found = state.sessions.find(who.account, id).await?;
     found.ok_or(NOT_FOUND)
 }

@@ -1,37 +1,61 @@
 //! The links that hand files on, for programs.
 
-use actix_web::http::StatusCode;
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use std::future::{Ready, ready};
 
-use super::creation::{created, once};
-use super::paging::{self, Asked, Page};
-use super::{Answer, Json, json};
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::answers::{Answer, Created, Done, Shown};
+use super::creation::Key;
+use super::paging::{self, Asked, List, Page};
+use super::schemas::{Time, Url, Uuid};
+use super::{Json, accounts, files};
 use crate::access::Action;
 use crate::base::clock::rfc3339;
-use crate::base::ids::{AccountId, FileId};
-use crate::shares::{Cursor, NewShare, Share};
+use crate::base::ids::{AccountId, FileId, ShareId};
+use crate::base::names::PASSWORD_MAX;
+use crate::shares::{
+    Cursor, DOWNLOADS_MAX, MINUTES_MAX, MINUTES_MIN, NewShare, PASSWORD_MIN, Share, Standing,
+};
 use crate::web::State;
+use crate::web::describe::{Call, Describe, Operation, schema};
 use crate::web::path_id::{self, Id};
-use crate::web::problem::{NOT_FOUND, Problem};
+use crate::web::problem::{BUSY, KEY_REUSED, NOT_FOUND, Problem, TOO_MANY, TRIES};
 use crate::web::proof::{SignedIn, may};
 
-#[derive(Serialize)]
-struct Shown {
+schema!(inline ShareState, {
+    "type": "string",
+    "enum": ([Standing::Open, Standing::UsedUp, Standing::Ended].map(Standing::as_str)),
+});
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Share")]
+pub struct ShareJson {
+    #[schemars(with = "Uuid")]
     id: String,
-    /// No longer works once the link has ended.
+    /// Does not work any more once the link has ended.
+    #[schemars(with = "Url")]
     url: String,
+    /// Whether the link has a password.
     password: bool,
+    /// How many there were so far.
     downloads: i64,
     downloads_max: Option<i64>,
+    #[schemars(with = "ShareState")]
     state: &'static str,
+    #[schemars(with = "Time")]
     created_at: String,
+    #[schemars(with = "Time")]
     ends_at: String,
+    #[schemars(with = "Option<Time>")]
     last_used_at: Option<String>,
 }
 
-impl Shown {
+impl ShareJson {
     fn of(share: &Share, state: &State) -> Result<Self, Problem> {
         Ok(Self {
             id: share.id.to_string(),
@@ -47,38 +71,68 @@ impl Shown {
     }
 }
 
+pub const LIST: Call = Call {
+    id: "listShares",
+    tag: &files::TAG,
+    summary: "List the links to a file",
+    description: "The latest first, with those of the last thirty days that have ended.",
+    example: None,
+    problems: &[],
+};
+
 pub async fn list(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(file): Id<FileId>,
     Asked(which): Asked<Page>,
-) -> Answer {
+) -> Answer<Shown<List<ShareJson>>> {
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
     let (shares, next) = state.shares.list(who.account, file, after, limit).await?;
-    let shown = shares.iter().map(|share| Shown::of(share, &state));
+    let shown = shares.iter().map(|share| ShareJson::of(share, &state));
     let shown: Vec<_> = shown.collect::<Result<_, _>>()?;
-    paging::list(shown.into_iter(), next)
+    Ok(paging::list(shown.into_iter(), next))
 }
 
-#[derive(Deserialize)]
+schema!(inline SharePassword, {
+    "type": "string", "format": "password",
+    "minLength": PASSWORD_MIN, "maxLength": PASSWORD_MAX,
+});
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewShare")]
 pub struct NewLink {
+    /// How long the link works.
+    #[schemars(range(min = MINUTES_MIN, max = MINUTES_MAX))]
     minutes: i64,
+    /// The link stops working after this many downloads.
+    #[schemars(range(min = 1, max = DOWNLOADS_MAX))]
     downloads: Option<i64>,
+    #[schemars(with = "Option<SharePassword>")]
     password: Option<String>,
 }
+
+pub const ADD: Call = Call {
+    id: "addShare",
+    tag: &files::TAG,
+    summary: "Create a link to a file",
+    description: "Everyone who has its address can download the file while the link works. If the \
+                  link has a password, it is sent as the password of Basic credentials.",
+    example: Some(|| json!({ "minutes": 1440, "downloads": 3 })),
+    problems: &[TOO_MANY, KEY_REUSED, TRIES, BUSY],
+};
 
 pub async fn add(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(file): Id<FileId>,
-    request: HttpRequest,
+    key: Key,
     Json(new): Json<NewLink>,
-) -> Answer {
+) -> Answer<Created<ShareJson>> {
     // Without the password: a fast hash of this is stored.
     let asked = (new.minutes, new.downloads, new.password.is_some());
-    let once = once(&request, format!("{asked:?}").as_bytes())?;
+    let once = key.once(format!("{asked:?}").as_bytes())?;
     let wanted = NewShare::parse(Some(new.minutes), new.downloads, new.password.as_deref());
     let wanted = wanted.map_err(|wrong| {
         let wrong = wrong.into_iter();
@@ -90,41 +144,94 @@ pub async fn add(
     })?;
     let made = state.shares.make(who.account, file, wanted, once).await?;
     let (share, replayed) = made;
-    let location = format!("/api/files/{file}/shares/{}", share.id);
-    created(&location, &Shown::of(&share, &state)?, replayed)
+    Ok(Created {
+        at: format!("/api/files/{file}/shares/{}", share.id),
+        what: ShareJson::of(&share, &state)?,
+        replayed,
+    })
 }
+
+/// The part `{share}` of the path.
+pub struct Part(ShareId);
+
+impl FromRequest for Part {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(path_id::read(request, "share").map(Self))
+    }
+}
+
+impl Describe for Part {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.part::<Uuid>("share", "The id of the link.");
+    }
+}
+
+pub const DELETE: Call = Call {
+    id: "deleteShare",
+    tag: &files::TAG,
+    summary: "Revoke a link to a file",
+    description: "The link stops working at once.",
+    example: None,
+    problems: &[],
+};
 
 pub async fn delete(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(file): Id<FileId>,
-    request: HttpRequest,
-) -> Answer {
-    let share = path_id::read(&request, "share")?;
+    Part(share): Part,
+) -> Answer<Done> {
     state.shares.revoke(who.account, file, share).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }
 
-#[derive(Serialize)]
-struct Count {
+#[derive(Serialize, JsonSchema)]
+pub struct OpenShares {
+    /// Links that have not ended and are not used up.
     open: i64,
 }
 
-/// How many links of an account are open, whatever its sessions and its state.
-pub async fn count(SignedIn(who): SignedIn, state: Data<State>, Id(id): Id<AccountId>) -> Answer {
+pub const COUNT: Call = Call {
+    id: "countAccountShares",
+    tag: &accounts::TAG,
+    summary: "Count the open links to the files of an account",
+    description: "Members count only their own. Links stay open when the password or the role \
+                  changes, or the account is signed out everywhere. While the account is \
+                  disabled, its links do not work; afterwards they work again.",
+    example: None,
+    problems: &[],
+};
+
+pub async fn count(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    Id(id): Id<AccountId>,
+) -> Answer<Shown<OpenShares>> {
     may(&who, Action::SeeAccount, Some(id))?;
     state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     let open = state.shares.count_open(id).await?;
-    json(StatusCode::OK, &Count { open })
+    Ok(Shown(OpenShares { open }))
 }
+
+pub const REVOKE_ALL: Call = Call {
+    id: "deleteAccountShares",
+    tag: &accounts::TAG,
+    summary: "Revoke all links to the files of an account",
+    description: "Members revoke only their own. The files stay.",
+    example: None,
+    problems: &[],
+};
 
 pub async fn revoke_all(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(id): Id<AccountId>,
-) -> Answer {
+) -> Answer<Done> {
     may(&who, Action::RevokeLinks, Some(id))?;
     state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
     state.shares.revoke_all(id).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }

@@ -1,42 +1,65 @@
 //! Work items for programs.
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use actix_web::web::Data;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::creation::{New, created};
-use super::paging::{self, Asked, Limit};
-use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
-use super::{Answer, Json, json, named};
+use super::answers::{Answer, Created, Done, Shown, Tagged};
+use super::creation::New;
+use super::paging::{self, Asked, Items, Limit, List};
+use super::preconditions::{IfMatch, IfNoneMatch};
+use super::schemas::{self, Time, Uuid};
+use super::{Json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::ItemId;
 use crate::base::names::Title;
 use crate::web::State;
+use crate::web::describe::{Call, Tag, schema};
 use crate::web::path_id::Id;
-use crate::web::problem::Problem;
+use crate::web::problem::{KEY_REUSED, NOT_FOUND, Problem, TOO_MANY};
 use crate::web::proof::SignedIn;
 use crate::work::{Change, Cursor, Item, Place, Refused, Status};
 
-#[derive(Deserialize)]
+pub const TAG: Tag = Tag {
+    name: "Work items",
+    description: "Your personal list. Items of other accounts are not found, not even \
+                  by administrators.",
+};
+
+schema!(inline ItemStatus, {
+    "type": "string", "enum": ([Status::Open, Status::Done].map(Status::as_str)),
+});
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
+    /// Only items of this status.
+    #[schemars(with = "ItemStatus")]
     status: Option<String>,
+    /// The most items of the page.
     #[serde(default)]
+    #[schemars(with = "Items")]
     limit: Limit,
+    /// The value of `next` of the page before.
+    #[schemars(with = "String")]
     after: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Shown {
+#[derive(Serialize, JsonSchema)]
+pub struct WorkItem {
+    #[schemars(with = "Uuid")]
     id: String,
+    #[schemars(with = "schemas::Title")]
     title: String,
     done: bool,
+    #[schemars(with = "Time")]
     created_at: String,
+    #[schemars(with = "Time")]
     updated_at: String,
 }
 
-impl Shown {
+impl WorkItem {
     fn of(item: Item) -> Self {
         Self {
             id: item.id.to_string(),
@@ -48,11 +71,20 @@ impl Shown {
     }
 }
 
+pub const LIST: Call = Call {
+    id: "listWorkItems",
+    tag: &TAG,
+    summary: "List your work items",
+    description: "In the order that you chose.",
+    example: None,
+    problems: &[],
+};
+
 pub async fn list(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Asked(which): Asked<Which>,
-) -> Answer {
+) -> Answer<Shown<List<WorkItem>>> {
     let status = match which.status.as_deref() {
         Some(text) => Some(Status::parse(text).ok_or(Problem::malformed(
             "status is open or done; without it, both are listed.",
@@ -62,49 +94,84 @@ pub async fn list(
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
     let (items, next) = state.work.list(who.account, status, after, limit).await?;
-    paging::list(items.into_iter().map(Shown::of), next)
+    Ok(paging::list(items.into_iter().map(WorkItem::of), next))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewItem {
+pub struct NewWorkItem {
+    #[schemars(with = "schemas::Title")]
     title: String,
 }
 
-pub async fn add(SignedIn(who): SignedIn, state: Data<State>, new: New<NewItem>) -> Answer {
+pub const ADD: Call = Call {
+    id: "addWorkItem",
+    tag: &TAG,
+    summary: "Add a work item",
+    description: "At the end of the list. An account has at most 1,000 work items.",
+    example: Some(|| json!({ "title": "Cut the hedge" })),
+    problems: &[NOT_FOUND, TOO_MANY, KEY_REUSED],
+};
+
+pub async fn add(
+    SignedIn(who): SignedIn,
+    state: Data<State>,
+    new: New<NewWorkItem>,
+) -> Answer<Tagged<Created<WorkItem>>> {
     let title = title(&new.what.title)?;
     let added = state.work.add(who.account, title, new.once).await?;
     let version = added.item.version;
-    let location = format!("/api/work-items/{}", added.item.id);
-    let answer = created(&location, &Shown::of(added.item), added.replayed)?;
-    Ok(tagged(answer, version))
+    let created = Created {
+        at: format!("/api/work-items/{}", added.item.id),
+        what: WorkItem::of(added.item),
+        replayed: added.replayed,
+    };
+    Ok(Tagged::new(version, created))
 }
+
+pub const SHOW: Call = Call {
+    id: "showWorkItem",
+    tag: &TAG,
+    summary: "Show a work item",
+    description: "Its place in the list is not a part of it.",
+    example: None,
+    problems: &[],
+};
 
 pub async fn show(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(id): Id<ItemId>,
     seen: IfNoneMatch,
-) -> Answer {
+) -> Answer<Tagged<Shown<WorkItem>>> {
     let item = state.work.load(who.account, id).await?;
-    if seen.has(item.version) {
-        return Ok(not_modified(item.version));
-    }
-    one(item)
+    Ok(seen.unless(one(item)))
 }
 
-/// What is not named stays as it is.
-#[derive(Deserialize)]
+/// A field that is left out is not changed.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "WorkItemChanges")]
 pub struct Changes {
     #[serde(default, deserialize_with = "named")]
+    #[schemars(with = "schemas::Title")]
     title: Option<String>,
     #[serde(default, deserialize_with = "named")]
+    #[schemars(with = "bool")]
     done: Option<bool>,
-    /// `null`: to the end.
+    /// The id of the item before which it is moved; null moves it to the end.
     #[serde(default, deserialize_with = "named")]
     before: Option<Option<String>>,
 }
+
+pub const CHANGE: Call = Call {
+    id: "changeWorkItem",
+    tag: &TAG,
+    summary: "Change or move a work item",
+    description: "Moving it changes neither `updated_at` nor the version.",
+    example: Some(|| json!({ "done": true })),
+    problems: &[],
+};
 
 pub async fn change(
     SignedIn(who): SignedIn,
@@ -112,7 +179,7 @@ pub async fn change(
     Id(id): Id<ItemId>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
-) -> Answer {
+) -> Answer<Tagged<Shown<WorkItem>>> {
     let status = |done| if done { Status::Done } else { Status::Open };
     let place = match changes.before {
         Some(Some(id)) => Some(Place::Before(
@@ -126,22 +193,31 @@ pub async fn change(
         status: changes.done.map(status),
         place,
     };
-    one(state.work.change(who.account, id, expected, change).await?)
+    let changed = state.work.change(who.account, id, expected, change);
+    Ok(one(changed.await?))
 }
+
+pub const DELETE: Call = Call {
+    id: "deleteWorkItem",
+    tag: &TAG,
+    summary: "Delete a work item",
+    description: "It cannot be restored.",
+    example: None,
+    problems: &[],
+};
 
 pub async fn delete(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(id): Id<ItemId>,
     IfMatch(expected): IfMatch,
-) -> Answer {
+) -> Answer<Done> {
     state.work.delete(who.account, id, expected).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(Done)
 }
 
-fn one(item: Item) -> Answer {
-    let version = item.version;
-    Ok(tagged(json(StatusCode::OK, &Shown::of(item))?, version))
+fn one(item: Item) -> Tagged<Shown<WorkItem>> {
+    Tagged::new(item.version, Shown(WorkItem::of(item)))
 }
 
 fn title(text: &str) -> Result<Title, Problem> {

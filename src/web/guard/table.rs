@@ -8,6 +8,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, Route};
 
 use super::admit;
 use crate::web::accept::is_of_a_person;
+use crate::web::describe::{Call, Describe, Described};
 use crate::web::problem::Problem;
 use crate::web::proof::{Guard, Guarded, Proof, StartsWith};
 use crate::web::{State, cookies, query};
@@ -20,6 +21,8 @@ pub struct Listed {
     pub guard: Guard,
     /// For the tutorials' clients: all others get what else is listed at this path.
     pub for_programs: bool,
+    /// Of the API: what is said of it.
+    pub(in crate::web) call: Option<Described>,
 }
 
 impl Listed {
@@ -50,6 +53,9 @@ pub struct At<'a> {
     listed: Vec<Listed>,
 }
 
+/// As [`At`], for calls of the API: each is described.
+pub struct CallsAt<'a>(At<'a>);
+
 impl<'a> Routes<'a> {
     pub fn of(config: &'a mut ServiceConfig, state: &'a State) -> Self {
         Self {
@@ -74,6 +80,11 @@ impl<'a> Routes<'a> {
                 async move { Problem::method_not_allowed(&allowed).into_response() }
             })));
         }
+    }
+
+    /// The calls of the API at a path.
+    pub fn calls(&mut self, path: &'static str, calls: impl FnOnce(CallsAt<'_>) -> CallsAt<'_>) {
+        self.at(path, |at| calls(CallsAt(at)).0);
     }
 
     /// For the tutorials' clients, as long as the settings want them. Browsers and all other
@@ -129,59 +140,55 @@ impl<'a> Routes<'a> {
     }
 }
 
-impl At<'_> {
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident $method:literal $guard:expr;)*) => {
+        impl At<'_> {
+            $($(#[$doc])* pub fn $name<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
+            where
+                P: Proof,
+                F: Handler<Args>,
+                Args: FromRequest + StartsWith<P> + 'static,
+                F::Output: Responder + 'static,
+            {
+                self.list($method, guard, Route::new().guard($guard), handler, None)
+            })*
+        }
+
+        impl CallsAt<'_> {
+            $($(#[$doc])* pub fn $name<P, F, Args>(
+                self,
+                guard: Guarded<P>,
+                handler: F,
+                call: &'static Call,
+            ) -> Self
+            where
+                P: Proof,
+                F: Handler<Args>,
+                Args: FromRequest + StartsWith<P> + Describe + 'static,
+                F::Output: Responder + Describe + 'static,
+            {
+                let call = Some(Described::by::<Args, F::Output>(call));
+                Self(self.0.list($method, guard, Route::new().guard($guard), handler, call))
+            })*
+        }
+    };
+}
+methods! {
     /// GET, and HEAD with it.
-    pub fn get<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
-    where
-        P: Proof,
-        F: Handler<Args>,
-        Args: FromRequest + StartsWith<P> + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.list(
-            "GET",
-            guard,
-            Route::new().guard(Any(Get()).or(Head())),
-            handler,
-        )
-    }
+    get "GET" Any(Get()).or(Head());
+    post "POST" Post();
+    patch "PATCH" Patch();
+    delete "DELETE" Delete();
+}
 
-    pub fn post<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
-    where
-        P: Proof,
-        F: Handler<Args>,
-        Args: FromRequest + StartsWith<P> + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.list("POST", guard, Route::new().guard(Post()), handler)
-    }
-
-    pub fn patch<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
-    where
-        P: Proof,
-        F: Handler<Args>,
-        Args: FromRequest + StartsWith<P> + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.list("PATCH", guard, Route::new().guard(Patch()), handler)
-    }
-
-    pub fn delete<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
-    where
-        P: Proof,
-        F: Handler<Args>,
-        Args: FromRequest + StartsWith<P> + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.list("DELETE", guard, Route::new().guard(Delete()), handler)
-    }
-
+impl At<'_> {
     fn list<P, F, Args>(
         mut self,
         method: &'static str,
         _: Guarded<P>,
         route: Route,
         handler: F,
+        call: Option<Described>,
     ) -> Self
     where
         P: Proof,
@@ -195,6 +202,7 @@ impl At<'_> {
             path: self.path,
             guard,
             for_programs: self.for_programs,
+            call,
         });
         let Some(state) = self.state else { return self };
         let guarded = from_fn(move |request, next| admit(guard, request, next));

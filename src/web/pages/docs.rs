@@ -1,5 +1,7 @@
 //! The API for people: made of what describes it to programs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, VARY};
 use askama::Template;
 use serde_json::Value;
@@ -11,6 +13,7 @@ use crate::web::guard::Listed;
 use crate::web::openapi::describe;
 use crate::web::page::View;
 use crate::web::prepared::Prepared;
+use crate::web::problem::ALL;
 use crate::web::proof::{Guard, Open};
 
 #[derive(Template)]
@@ -24,6 +27,14 @@ struct DocsPage<'a> {
 #[template(path = "pages/docs_calls.html")]
 struct Calls<'a> {
     groups: Vec<Group<'a>>,
+    errors: BTreeMap<&'static str, Error>,
+}
+
+/// What a code of an error means.
+#[derive(Default)]
+struct Error {
+    statuses: BTreeSet<u16>,
+    whens: Vec<&'static str>,
 }
 
 /// The page as far as it is the same for everyone: to make it takes longer than all else.
@@ -73,7 +84,13 @@ impl Docs {
                 .collect(),
         });
         let groups = groups.collect();
-        let calls = Calls { groups }
+        let mut errors = BTreeMap::<_, Error>::new();
+        for words in ALL.iter().map(|problem| problem.words) {
+            let error = errors.entry(words.code).or_default();
+            error.statuses.insert(words.status.as_u16());
+            error.whens.push(words.when);
+        }
+        let calls = Calls { groups, errors }
             .render()
             .map_err(|error| Fault::caused("render a page", error))?;
         let page = View::for_everyone(web).render(&DocsPage { calls: &calls })?;
@@ -85,7 +102,7 @@ impl Docs {
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
-    let make = || async { Docs::of(&describe(&page)?, &page.web) };
+    let make = || async { Docs::of(&describe(&page), &page.web) };
     let docs = page.web.docs.get_or_try_init(make).await?;
     if page.viewer().is_some() {
         // Not compressed: the form token of the sign-out form is a secret.
@@ -129,7 +146,7 @@ fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
                 name,
                 place: if required { "body" } else { "body, optional" },
                 takes: takes(whole, field),
-                words: text(&concrete(whole, field)["description"]),
+                words: words(whole, field),
             });
         }
     }
@@ -219,7 +236,7 @@ fn takes(whole: &Value, schema: &Value) -> String {
     if found["type"] == "array" {
         words = format!("list of {}", takes(whole, &found["items"]));
     }
-    if !list(&schema["oneOf"]).is_empty() {
+    if !list(&schema["anyOf"]).is_empty() {
         words += " or null";
     }
     let limits = [
@@ -248,7 +265,17 @@ fn resolved<'a>(whole: &'a Value, value: &'a Value) -> &'a Value {
 
 /// As [`resolved`], and less `or null`.
 fn concrete<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
-    resolved(whole, schema.pointer("/oneOf/0").unwrap_or(schema))
+    resolved(whole, schema.pointer("/anyOf/0").unwrap_or(schema))
+}
+
+/// What is said of a field, or of its type.
+fn words<'a>(whole: &'a Value, field: &'a Value) -> &'a str {
+    let own = text(&field["description"]);
+    if own.is_empty() {
+        text(&concrete(whole, field)["description"])
+    } else {
+        own
+    }
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -5,11 +5,15 @@
 
 mod outcomes;
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 
 use crate::base::fault::{Fault, Kind};
 use crate::sessions::RECENT_MINUTES;
@@ -42,6 +46,8 @@ pub struct Words {
     pub status: StatusCode,
     /// Stable: programs match on it.
     pub code: &'static str,
+    /// For the description of the API: what it means to a program.
+    pub when: &'static str,
     pub title: &'static str,
     pub text: &'static str,
     /// For a person: an address, and the words of the link to it.
@@ -65,6 +71,7 @@ pub struct More {
 pub const NOT_FOUND: Problem = known(&Words {
     status: S::NOT_FOUND,
     code: "not_found",
+    when: "nothing is at this address, or it belongs to another account",
     title: "Page not found",
     text: "There is no page at this address. If you typed it, check it for mistakes.",
     action: HOME,
@@ -73,6 +80,7 @@ pub const NOT_FOUND: Problem = known(&Words {
 const METHOD_NOT_ALLOWED: Problem = known(&Words {
     status: S::METHOD_NOT_ALLOWED,
     code: "method_not_allowed",
+    when: "`Allow` lists the methods that the address takes",
     title: "This page cannot do that",
     text: "This address does not support the request's method. Nothing was changed.",
     action: HOME,
@@ -81,6 +89,7 @@ const METHOD_NOT_ALLOWED: Problem = known(&Words {
 pub const NOT_SIGNED_IN: Problem = known(&Words {
     status: S::UNAUTHORIZED,
     code: "not_signed_in",
+    when: "there is no valid token; `WWW-Authenticate` says why (RFC 6750)",
     title: "Sign in first",
     text: "You need to be signed in for this. Nothing was changed.",
     action: SIGN_IN,
@@ -91,6 +100,7 @@ pub const NOT_SIGNED_IN: Problem = known(&Words {
 pub const SIGN_IN_REFUSED: Problem = known(&Words {
     status: S::UNAUTHORIZED,
     code: "sign_in_refused",
+    when: "the name and the password do not match, or the account is disabled",
     title: "Not signed in",
     text: "That name and password do not match.",
     action: SIGN_IN,
@@ -100,6 +110,7 @@ pub const SIGN_IN_REFUSED: Problem = known(&Words {
 pub const NOT_RECENT: Problem = known(&Words {
     status: S::UNAUTHORIZED,
     code: "not_recent",
+    when: "the password was entered more than ten minutes ago (RFC 9470)",
     title: "Enter your password again",
     text: "For this, you must have entered your password within the last ten minutes. \
            Nothing was changed.",
@@ -114,6 +125,7 @@ pub const NOT_RECENT: Problem = known(&Words {
 pub const LINK_ENDED: Problem = known(&Words {
     status: S::UNAUTHORIZED,
     code: "link_ended",
+    when: "the link has expired",
     title: "This link no longer works",
     text: "Links show their page for a short time only. Sign in to see the page.",
     action: Some(("/login?next=/dashboard", "Sign in")),
@@ -126,6 +138,7 @@ pub const LINK_ENDED: Problem = known(&Words {
 pub const ONE_TIME_LINK_ENDED: Problem = known(&Words {
     status: S::GONE,
     code: "link_ended",
+    when: "the one-time link was used",
     title: "This link no longer works",
     text: "It was used already, or it has expired. Nothing was changed.",
     action: HOME,
@@ -135,6 +148,7 @@ pub const ONE_TIME_LINK_ENDED: Problem = known(&Words {
 pub const CROSS_SITE: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "cross_site",
+    when: "the request has cookies or an `Origin`, and is not from a page of this site",
     title: "This form was not accepted",
     text: "It did not come from a page of this site, or the page had been open for too long. \
            Nothing was changed. Open the page again and send it from there.",
@@ -145,6 +159,7 @@ pub const CROSS_SITE: Problem = known(&Words {
 pub const OTHER_SESSION: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "other_session",
+    when: "the form is from a page that was made for another session",
     title: "This page is from another session",
     text: "This page was made for another session. Nothing was changed.",
     action: None,
@@ -153,6 +168,7 @@ pub const OTHER_SESSION: Problem = known(&Words {
 const SIGNED_IN_AGAIN: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "other_session",
+    when: "the account has signed in again since the page was made",
     title: "Send the form again",
     text: "You have signed in again since you opened this page. Nothing was changed.",
     action: None,
@@ -161,6 +177,7 @@ const SIGNED_IN_AGAIN: Problem = known(&Words {
 pub const SIGN_UP_CLOSED: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "sign_up_closed",
+    when: "`signup.mode` is `closed`",
     title: "Sign-up is closed",
     text: "Only the administrator of this site can add accounts.",
     action: SIGN_IN,
@@ -169,14 +186,16 @@ pub const SIGN_UP_CLOSED: Problem = known(&Words {
 pub const FORBIDDEN: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "forbidden",
+    when: "the account is not allowed to do this",
     title: "You do not have access",
     text: "Your account is not allowed to do this. Nothing was changed.",
     action: HOME,
     header: None,
 });
-const TAKEN: Problem = known(&Words {
+pub const TAKEN: Problem = known(&Words {
     status: S::CONFLICT,
     code: "taken",
+    when: "another account has this username or email address; `fields` names one of them",
     title: "This name is taken",
     text: "Another account has this username or email address. Nothing was saved.",
     action: HOME,
@@ -186,6 +205,7 @@ const TAKEN: Problem = known(&Words {
 pub const STALE: Problem = known(&Words {
     status: S::PRECONDITION_FAILED,
     code: "stale",
+    when: "`If-Match` does not name the current version",
     title: "This was changed in the meantime",
     text: "If-Match does not match the current version. Nothing was changed. \
            Read the current version, then send the change again.",
@@ -195,6 +215,7 @@ pub const STALE: Problem = known(&Words {
 pub const LAST_ADMINISTRATOR: Problem = known(&Words {
     status: S::CONFLICT,
     code: "last_administrator",
+    when: "no administrator would be left",
     title: "You are the last administrator",
     text: "Without you, this site would have no administrator. Nothing was changed. \
            Make another account an administrator first.",
@@ -204,32 +225,36 @@ pub const LAST_ADMINISTRATOR: Problem = known(&Words {
 pub const TOO_MANY: Problem = known(&Words {
     status: S::CONFLICT,
     code: "too_many",
+    when: "the account has as many work items or files as it may have, or the file as many links",
     title: "You have reached the limit",
     text: "Your account cannot have more of these. Nothing was saved. \
            Delete something, then try again.",
     action: HOME,
     header: None,
 });
-const FILE_TOO_LARGE: Problem = known(&Words {
+pub const FILE_TOO_LARGE: Problem = known(&Words {
     status: S::PAYLOAD_TOO_LARGE,
     code: "file_too_large",
+    when: "a file may not be this large; `fields` names the limit",
     title: "The file is too large",
     text: "It exceeds the limit for a file. Nothing was saved.",
     action: FILES,
     header: None,
 });
-const OVER_QUOTA: Problem = known(&Words {
+pub const OVER_QUOTA: Problem = known(&Words {
     status: S::CONFLICT,
     code: "over_quota",
+    when: "the files of the account would exceed its quota; `fields` names it",
     title: "There is no space for this file",
     text: "Your files would exceed their quota. Nothing was saved. \
            Delete something, then try again.",
     action: FILES,
     header: None,
 });
-const DESCRIPTION_TAKEN: Problem = known(&Words {
+pub const DESCRIPTION_TAKEN: Problem = known(&Words {
     status: S::CONFLICT,
     code: "description_taken",
+    when: "another file of the account has this description",
     title: "Another file has this description",
     text: "Two of your files cannot have the same description. Nothing was saved.",
     action: FILES,
@@ -238,15 +263,17 @@ const DESCRIPTION_TAKEN: Problem = known(&Words {
 pub const STORE_FULL: Problem = known(&Words {
     status: S::INSUFFICIENT_STORAGE,
     code: "store_full",
+    when: "the disk for files is full",
     title: "There is no space left",
     text: "The disk for files is full. Nothing was saved. \
            Tell the administrator of this site, and try again when there is space.",
     action: FILES,
     header: None,
 });
-const NO_SUCH_RANGE: Problem = known(&Words {
+pub const NO_SUCH_RANGE: Problem = known(&Words {
     status: S::RANGE_NOT_SATISFIABLE,
     code: "no_such_range",
+    when: "the file is shorter; `Content-Range` has its length",
     title: "The file is shorter than that",
     text: "The requested part is not in the file.",
     action: FILES,
@@ -256,6 +283,7 @@ const NO_SUCH_RANGE: Problem = known(&Words {
 pub const SHARE_ENDED: Problem = known(&Words {
     status: S::NOT_FOUND,
     code: "share_ended",
+    when: "the link to a file is wrong, expired, used up or revoked",
     title: "This link does not open a file",
     text: "It may have expired, been used up or been revoked, or a part of it is missing. \
            Ask the person who sent it for a new one.",
@@ -266,6 +294,7 @@ pub const SHARE_ENDED: Problem = known(&Words {
 pub const SHARE_PASSWORD: Problem = known(&Words {
     status: S::UNAUTHORIZED,
     code: "share_password",
+    when: "the link to a file requires its password",
     title: "This link has a password",
     text: "The password is missing or wrong. Send it as the password of Basic credentials; \
            the name is ignored.",
@@ -276,9 +305,10 @@ pub const SHARE_PASSWORD: Problem = known(&Words {
         "Basic realm=\"Link password\", charset=\"UTF-8\"",
     )),
 });
-const TRIES: Problem = known(&Words {
+pub const TRIES: Problem = known(&Words {
     status: S::TOO_MANY_REQUESTS,
     code: "too_many_tries",
+    when: "too many wrong passwords were sent for this link: wait for `Retry-After` seconds",
     title: "Too many wrong passwords",
     text: "Too many wrong passwords were sent for this link. \
            Wait fifteen minutes, then open the link again.",
@@ -289,6 +319,7 @@ const TRIES: Problem = known(&Words {
 pub const KEY_REUSED: Problem = known(&Words {
     status: S::UNPROCESSABLE_ENTITY,
     code: "idempotency_key_reused",
+    when: "the `Idempotency-Key` came with another request before",
     title: "This key was used for another request",
     text: "Another request was sent with this Idempotency-Key before. Nothing was saved. \
            Use a new key for each new request.",
@@ -298,6 +329,8 @@ pub const KEY_REUSED: Problem = known(&Words {
 const MALFORMED: &Words = &Words {
     status: S::BAD_REQUEST,
     code: "malformed",
+    when: "not UTF-8, not JSON, a form field twice, an interrupted body, or a query or header \
+           that cannot be read",
     title: "The request could not be read",
     text: "The request could not be understood.",
     action: HOME,
@@ -306,6 +339,7 @@ const MALFORMED: &Words = &Words {
 const TOKENS: &Words = &Words {
     status: S::BAD_REQUEST,
     code: "token_misplaced",
+    when: "two tokens, or a token in the address where it does not belong",
     title: "That link cannot be used",
     text: "The token in it does not belong here.",
     action: HOME,
@@ -314,6 +348,8 @@ const TOKENS: &Words = &Words {
 pub const INVALID_FIELDS: Problem = known(&Words {
     status: S::UNPROCESSABLE_ENTITY,
     code: "invalid_fields",
+    when: "`fields` says by name what is wrong, and which JSON type is expected; it is empty if \
+           the body is JSON but not an object",
     title: "There is a problem",
     text: "A part of the input is not valid. Nothing was saved.",
     action: None,
@@ -322,6 +358,8 @@ pub const INVALID_FIELDS: Problem = known(&Words {
 pub const TOO_LARGE: Problem = known(&Words {
     status: S::PAYLOAD_TOO_LARGE,
     code: "too_large",
+    when: "a body of more than 16 kB, or a form of more than 32 fields; an upload of more than \
+           100 files, 200 parts or 4 kB of text",
     title: "That is too long",
     text: "The request is larger than this address accepts. Nothing was saved. \
            Go back and shorten it.",
@@ -331,6 +369,7 @@ pub const TOO_LARGE: Problem = known(&Words {
 const MEDIA_TYPE: &Words = &Words {
     status: S::UNSUPPORTED_MEDIA_TYPE,
     code: "unsupported_media_type",
+    when: "`Accept` names the media type that the address takes",
     title: "The request could not be read",
     text: "This address accepts forms as application/x-www-form-urlencoded. Nothing was saved.",
     action: HOME,
@@ -339,6 +378,7 @@ const MEDIA_TYPE: &Words = &Words {
 pub const TOO_SLOW: Problem = known(&Words {
     status: S::REQUEST_TIMEOUT,
     code: "timeout",
+    when: "the body took longer than 15 s, or an upload was too slow",
     title: "That took too long",
     text: "The request did not arrive in time. Nothing was saved. Send it again.",
     action: HOME,
@@ -347,6 +387,7 @@ pub const TOO_SLOW: Problem = known(&Words {
 pub const BUSY: Problem = known(&Words {
     status: S::SERVICE_UNAVAILABLE,
     code: "busy",
+    when: "too many passwords are waiting to be checked: try again after `Retry-After` seconds",
     title: "The server is busy",
     text: "Too many passwords are waiting to be checked. Nothing was saved. \
            Try again in a few seconds.",
@@ -356,6 +397,8 @@ pub const BUSY: Problem = known(&Words {
 pub const SEARCH_TOO_SLOW: Problem = known(&Words {
     status: S::SERVICE_UNAVAILABLE,
     code: "search_too_slow",
+    when: "the search took longer than two seconds, with the wait for other searches: send a \
+           longer `q` or more filters, or try again after `Retry-After`",
     title: "The search took too long",
     text: "It was stopped after two seconds. Nothing was changed. \
            Narrow the search: enter a longer part of the name, or choose more filters. \
@@ -363,9 +406,11 @@ pub const SEARCH_TOO_SLOW: Problem = known(&Words {
     action: None,
     header: Some(("retry-after", "5")),
 });
-const UNAVAILABLE: Problem = known(&Words {
+pub const UNAVAILABLE: Problem = known(&Words {
     status: S::SERVICE_UNAVAILABLE,
     code: "unavailable",
+    when: "the database, the store of files or the virus scanner is unavailable: try again after \
+           `Retry-After` seconds",
     title: "This page is unavailable",
     text: "The server cannot reach something that it needs for this. Nothing was changed. \
            Try again in a minute.",
@@ -375,6 +420,8 @@ const UNAVAILABLE: Problem = known(&Words {
 const OUTCOME_UNKNOWN: Problem = known(&Words {
     status: S::SERVICE_UNAVAILABLE,
     code: "unavailable",
+    when: "the database was lost during the change, as the message says: send it again with the \
+           same `Idempotency-Key`",
     title: "It is not known whether this was saved",
     text: "The server lost its database while it saved your input. It may or may not have been \
            saved: check before you send it again. Programs can send it again with the same \
@@ -385,21 +432,95 @@ const OUTCOME_UNKNOWN: Problem = known(&Words {
 const DISK_FULL: Problem = known(&Words {
     status: S::SERVICE_UNAVAILABLE,
     code: "unavailable",
+    when: "the disk of the server is full",
     title: "There is no space left",
     text: "The disk of the server is full. Nothing was changed. Signing out and deleting still \
            work. Tell the administrator of this site, and try again when there is space.",
     action: None,
     header: Some(("retry-after", "30")),
 });
-const FAULT: Problem = known(&Words {
+pub const FAULT: Problem = known(&Words {
     status: S::INTERNAL_SERVER_ERROR,
     code: "fault",
+    when: "the server has an error; its log has it under `request_id`",
     title: "Something went wrong",
     text: "The server has an error, and has logged it. Your input may not have been saved. \
            Try again in a minute.",
     action: HOME,
     header: None,
 });
+
+/// Every problem, for the description of the API.
+pub const ALL: &[Problem] = &[
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    NOT_SIGNED_IN,
+    SIGN_IN_REFUSED,
+    NOT_RECENT,
+    LINK_ENDED,
+    ONE_TIME_LINK_ENDED,
+    CROSS_SITE,
+    OTHER_SESSION,
+    SIGNED_IN_AGAIN,
+    SIGN_UP_CLOSED,
+    FORBIDDEN,
+    TAKEN,
+    STALE,
+    LAST_ADMINISTRATOR,
+    TOO_MANY,
+    FILE_TOO_LARGE,
+    OVER_QUOTA,
+    DESCRIPTION_TAKEN,
+    STORE_FULL,
+    NO_SUCH_RANGE,
+    SHARE_ENDED,
+    SHARE_PASSWORD,
+    TRIES,
+    KEY_REUSED,
+    known(MALFORMED),
+    known(TOKENS),
+    INVALID_FIELDS,
+    TOO_LARGE,
+    known(MEDIA_TYPE),
+    TOO_SLOW,
+    BUSY,
+    SEARCH_TOO_SLOW,
+    UNAVAILABLE,
+    OUTCOME_UNKNOWN,
+    DISK_FULL,
+    FAULT,
+];
+
+/// A problem as programs read it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub struct Body<'a> {
+    pub error: Code,
+    /// For a person.
+    pub message: &'a str,
+    /// The id of the request in the log of the server.
+    pub request_id: String,
+    /// What is wrong with each field, by its name.
+    pub fields: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+pub struct Code(pub &'static str);
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let codes: BTreeSet<_> = ALL.iter().map(|problem| problem.words.code).collect();
+        json_schema!({
+            "type": "string",
+            "enum": codes,
+            "description": "A code keeps its meaning. Later versions may add codes.",
+        })
+    }
+}
 
 const fn known(words: &'static Words) -> Problem {
     Problem {

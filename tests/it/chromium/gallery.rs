@@ -46,7 +46,7 @@ fn open_to_everyone(gallery: &mut Gallery) {
     gallery.keep("public-out");
     gallery.open("/docs");
     gallery.keep("docs");
-    gallery.chromium.click("summary", "Answers");
+    gallery.chromium.click("summary", "Responses");
     gallery.keep("docs-open");
 }
 
