@@ -167,6 +167,11 @@ impl Operation<'_> {
             let description = schema["description"].take();
             if let Some(schema) = schema.as_object_mut() {
                 schema.remove("description");
+                // A key is left out, and never `null`.
+                if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+                    let kind = kinds.swap_remove(0);
+                    schema.insert("type".to_owned(), kind);
+                }
             }
             self.parameters.push(json!({
                 "name": name, "in": "query", "description": description, "schema": schema,

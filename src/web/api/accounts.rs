@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::answers::{Answer, Created, Done, Shown, Tagged};
 use super::creation::Key;
-use super::paging::{self, Asked, Items, Limit, List};
+use super::paging::{self, Asked, Limit, List};
 use super::preconditions::{IfMatch, IfNoneMatch};
 use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
@@ -202,7 +202,6 @@ pub async fn rename_own(
 #[serde(deny_unknown_fields)]
 pub struct Which {
     /// A part of a username or an email address.
-    #[schemars(with = "String")]
     q: Option<String>,
     /// Only accounts with this role.
     #[schemars(with = "schemas::Role")]
@@ -211,14 +210,11 @@ pub struct Which {
     #[schemars(with = "schemas::AccountState")]
     state: Option<String>,
     /// Only accounts in this group.
-    #[schemars(with = "String")]
     group: Option<String>,
     /// The most items of the page.
     #[serde(default)]
-    #[schemars(with = "Items")]
     limit: Limit,
     /// The value of `next` of the page before.
-    #[schemars(with = "String")]
     after: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::answers::{Answer, Created, Done, Shown, Tagged};
 use super::creation::Key;
-use super::paging::{self, Asked, Items, Limit, List};
+use super::paging::{self, Asked, Limit, List};
 use super::preconditions::{IfMatch, IfNoneMatch};
 use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
@@ -83,17 +83,14 @@ impl FileJson {
 #[serde(deny_unknown_fields)]
 pub struct Which {
     /// A part of a name or a description.
-    #[schemars(with = "String")]
     q: Option<String>,
     /// The newest first by default.
     #[schemars(with = "Order")]
     sort: Option<String>,
     /// The most items of the page.
     #[serde(default)]
-    #[schemars(with = "Items")]
     limit: Limit,
     /// The value of `next` of the page before.
-    #[schemars(with = "String")]
     after: Option<String>,
 }
 

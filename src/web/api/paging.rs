@@ -18,14 +18,15 @@ const NO_SUCH_PAGE: Problem = Problem::malformed(
      and nothing is asked for twice.",
 );
 
+/// The most items of a page.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "u16")]
+#[schemars(inline, with = "Items")]
+pub struct Limit(u16);
+
 schema!(inline Items, {
     "type": "integer", "format": "int64", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT,
 });
-
-/// The most items of a page.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "u16")]
-pub struct Limit(u16);
 
 impl Limit {
     pub fn items(self) -> usize {
@@ -54,10 +55,8 @@ impl TryFrom<u16> for Limit {
 pub struct Page {
     /// The most items of the page.
     #[serde(default)]
-    #[schemars(with = "Items")]
     pub limit: Limit,
     /// The value of `next` of the page before.
-    #[schemars(with = "String")]
     pub after: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::answers::{Answer, Created, Done, Shown, Tagged};
 use super::creation::New;
-use super::paging::{self, Asked, Items, Limit, List};
+use super::paging::{self, Asked, Limit, List};
 use super::preconditions::{IfMatch, IfNoneMatch};
 use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
@@ -39,10 +39,8 @@ pub struct Which {
     status: Option<String>,
     /// The most items of the page.
     #[serde(default)]
-    #[schemars(with = "Items")]
     limit: Limit,
     /// The value of `next` of the page before.
-    #[schemars(with = "String")]
     after: Option<String>,
 }
 
