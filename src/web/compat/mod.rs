@@ -4,13 +4,13 @@
 //! translates and decides nothing: who may sign up or in is the rooms' business, as for the
 //! pages and the API. Only routes for programs lead here (`guard/table.rs`).
 
-pub mod a;
-pub mod b;
-pub mod c;
-pub mod d;
-pub mod e;
+pub mod api_v1;
+pub mod basic_upload;
+pub mod flask_jwt;
 mod pyjwt;
+pub mod query_token;
 mod sent;
+pub mod x_access_token;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
@@ -35,21 +35,21 @@ use crate::web::proof::{Open, Public};
 
 pub async fn root(_: Public, page: Page) -> Answer {
     match page.config.compat.root {
-        CompatRoot::C => Ok(text(StatusCode::OK, "Hello, World!")),
-        CompatRoot::D => d::no_token(),
+        CompatRoot::ApiV1 => Ok(text(StatusCode::OK, "Hello, World!")),
+        CompatRoot::BasicUpload => basic_upload::no_token(),
     }
 }
 
 /// `POST /signup`: one sends a form, another JSON.
 pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     if sent::is_json(&request) {
-        return e::sign_up(page, sent::json(&request, body).await?).await;
+        return flask_jwt::sign_up(page, sent::json(&request, body).await?).await;
     }
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
         return signup::submit(open, page, VisitorForm(form)).await;
     }
-    a::sign_up(page, form).await
+    x_access_token::sign_up(page, form).await
 }
 
 /// `POST /login`: two send a form, each with a name of its own for who it is.
@@ -59,9 +59,9 @@ pub async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload)
         return login::submit(open, page, VisitorForm(form)).await;
     }
     if form.find("username").is_some() && form.find("email").is_none() {
-        b::log_in(page, form).await
+        query_token::log_in(page, form).await
     } else {
-        a::log_in(page, form).await
+        x_access_token::log_in(page, form).await
     }
 }
 

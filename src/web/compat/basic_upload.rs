@@ -33,7 +33,13 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
     match try_password(&page, &username, &password, TOKEN_SECONDS).await? {
         Tried::In(grant) => {
             let own = ("user", grant.identity.login());
-            let issued = issue(&page, Tutorial::D, &grant, grant.session_ends, own)?;
+            let issued = issue(
+                &page,
+                Tutorial::BasicUpload,
+                &grant,
+                grant.session_ends,
+                own,
+            )?;
             api::json(StatusCode::OK, &issued)
         }
         Tried::Wrong | Tried::Unknown => refused,
@@ -70,7 +76,7 @@ async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>
     if token.is_empty() {
         return Ok(Err(MISSING));
     }
-    match owner(page, Tutorial::D, &token).await {
+    match owner(page, Tutorial::BasicUpload, &token).await {
         Ok(account) => Ok(Ok((account, token))),
         Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
         Err(_) => Ok(Err("Invalid token")),

@@ -64,7 +64,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("public_id", id.as_str()));
-            let issued: Issued = issue(&page, Tutorial::A, &grant, exp, own)?;
+            let issued: Issued = issue(&page, Tutorial::XAccessToken, &grant, exp, own)?;
             api::json(StatusCode::CREATED, &issued)
         }
         Tried::Wrong => Ok(not_verified(StatusCode::FORBIDDEN, "Wrong Password !!")),
@@ -106,7 +106,7 @@ pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
     let Some(token) = header(&request, TOKEN) else {
         return refused("Token is missing !!");
     };
-    let account = match owner(&page, Tutorial::A, token).await {
+    let account = match owner(&page, Tutorial::XAccessToken, token).await {
         Ok(account) => account,
         Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
         Err(_) => return refused("Token is invalid !!"),
@@ -133,7 +133,7 @@ pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
         async move {
             let Some(after) = next else { return Ok(None) };
             // The session may have ended, or the role have changed, since the part before.
-            let account = owner(&page, Tutorial::A, &token).await;
+            let account = owner(&page, Tutorial::XAccessToken, &token).await;
             if !account.is_ok_and(|account| account.role == Role::Administrator) {
                 return Err(Fault::new("the token is no longer an administrator's"));
             }

@@ -73,7 +73,7 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest, body: Payload) 
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("user_id", id.as_str()));
-            let issued = issue(&page, Tutorial::C, &grant, exp, own)?;
+            let issued = issue(&page, Tutorial::ApiV1, &grant, exp, own)?;
             api::json(StatusCode::OK, &issued)
         }
         Tried::Wrong => refused(StatusCode::UNAUTHORIZED, "password incorrect"),
@@ -86,7 +86,7 @@ pub async fn need_login(_: Public, page: Page, request: HttpRequest) -> Answer {
     let Some(token) = header(&request, AUTHORIZATION) else {
         return refused(StatusCode::BAD_REQUEST, "no Authorization header found");
     };
-    let claims = match page.tokens.verify_compat(Tutorial::C, token) {
+    let claims = match page.tokens.verify_compat(Tutorial::ApiV1, token) {
         Ok(claims) => claims,
         Err(Refused::Expired) => return bad("Signature expired"),
         Err(_) => return bad("Invalid token"),

@@ -84,7 +84,7 @@ pub async fn auth(_: Public, page: Page, request: HttpRequest, body: Payload) ->
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("identity", id.as_str()));
-            let Issued { token } = issue(&page, Tutorial::E, &grant, exp, own)?;
+            let Issued { token } = issue(&page, Tutorial::FlaskJwt, &grant, exp, own)?;
             let access_token = token;
             api::json(StatusCode::OK, &Access { access_token })
         }
@@ -115,7 +115,7 @@ async fn holder(page: &Page, request: &HttpRequest) -> Result<Account, Answer> {
     if parts.next().is_some() {
         return Err(bad_header("Token contains spaces"));
     }
-    let error = match owner(page, Tutorial::E, token).await {
+    let error = match owner(page, Tutorial::FlaskJwt, token).await {
         Ok(account) => return Ok(account),
         Err(error) => error,
     };
