@@ -1,7 +1,8 @@
 //! Forms: read strictly, shown again with what was typed.
 
 pub mod interrupted;
-pub mod part;
+pub mod multipart;
+mod part;
 pub mod token;
 pub mod upload;
 
