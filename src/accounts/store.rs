@@ -6,6 +6,7 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::input::NAMELESS;
 use super::{
     Account, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved, Refused, Search,
     State,
@@ -14,6 +15,7 @@ use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
+use crate::base::input::Refusals;
 use crate::base::names::{Email, Groups, Login, PersonName, Username, caseless, folded};
 use crate::base::version::Expected;
 use crate::passwords::{Kind, PasswordHash};
@@ -68,14 +70,14 @@ pub fn insert<E>(
     role: Role,
     state: State,
 ) -> Result<Account, NotAdded<E>> {
-    let new = prepared;
+    let new = &prepared.names;
     let account = Account {
         id,
         username: new.username.as_ref().map(|name| name.as_str().to_owned()),
         email: new.email.as_ref().map(|email| email.as_str().to_owned()),
         name: new.name.as_ref().map(PersonName::as_str).map(str::to_owned),
         role,
-        created_at: new.created_at,
+        created_at: prepared.created_at,
         state,
         groups: Groups::default(),
         version: 1,
@@ -89,11 +91,11 @@ pub fn insert<E>(
             accounts::email_key.eq(new.email.as_ref().map(Email::key)),
             accounts::old_keys.eq(None::<i64>),
             accounts::name.eq(&account.name),
-            accounts::password_hash.eq(new.hash.as_str()),
-            accounts::password_kind.eq(kind_text(&new.hash)),
+            accounts::password_hash.eq(prepared.hash.as_str()),
+            accounts::password_kind.eq(kind_text(&prepared.hash)),
             accounts::role.eq(role.as_str()),
-            accounts::created_at.eq(new.created_at),
-            accounts::disabled_at.eq((state == State::Disabled).then_some(new.created_at)),
+            accounts::created_at.eq(prepared.created_at),
+            accounts::disabled_at.eq((state == State::Disabled).then_some(prepared.created_at)),
         ))
         .execute(tx)
         .map(|_| account)
@@ -449,7 +451,7 @@ pub fn update(
         after.groups = groups.clone();
     }
     if after.username.is_none() && after.email.is_none() {
-        return Err(Refused::Nameless);
+        return Err(Refused::Input(Refusals::of("username", NAMELESS)));
     }
     if before == after {
         return Ok((before, after));

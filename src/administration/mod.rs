@@ -7,7 +7,6 @@
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
 use crate::base::clock::{Clock, UnixSeconds};
-use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::version::Expected;
 use crate::files;
@@ -58,28 +57,9 @@ impl Administration {
         changes: Changes,
         expected: Expected,
     ) -> Result<Account, Refused> {
-        let (clock, asked) = (self.clock.clone(), changes.clone());
-        let updated = self
-            .db
-            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected, clock.now()))
-            .await;
-        match updated {
-            Ok((account, ended)) => {
-                self.sessions.hear(ended);
-                Ok(account)
-            }
-            // Asked in a transaction of its own: what was refused has ended the first one.
-            Err(Refused::Taken(_)) => {
-                let conflict = self.db.read(move |db| {
-                    let username = changes.username.as_ref().and_then(Option::as_ref);
-                    let email = changes.email.as_ref().and_then(Option::as_ref);
-                    accounts::find_conflict(db, username, email, Some(id))
-                });
-                let taken = conflict.await.map(Refused::Taken);
-                Err(taken.unwrap_or_else(Refused::Fault))
-            }
-            Err(refused) => Err(refused),
-        }
+        let (account, ended) = update(&self.db, &self.clock, id, changes, expected).await?;
+        self.sessions.hear(ended);
+        Ok(account)
     }
 
     /// # Errors
@@ -95,11 +75,35 @@ impl Administration {
     }
 }
 
-/// In the caller's transaction; a caller that serves must tell its sessions what has ended.
+/// A caller that serves must tell its sessions what has ended.
 ///
 /// # Errors
-/// [`Refused`]; then the transaction has to be rolled back.
-pub fn update(
+/// [`Refused`]; then nothing has changed.
+pub async fn update(
+    db: &Db,
+    clock: &Clock,
+    id: AccountId,
+    changes: Changes,
+    expected: Expected,
+) -> Result<(Account, Ended), Refused> {
+    let (clock, asked) = (clock.clone(), changes.clone());
+    let updated = db
+        .write_on_full_disk(move |tx| update_in(tx, id, &asked, &expected, clock.now()))
+        .await;
+    let Err(Refused::Taken(_)) = updated else {
+        return updated;
+    };
+    // Asked in a transaction of its own: what was refused has ended the first one.
+    let conflict = db.read(move |db| {
+        let username = changes.username.as_ref().and_then(Option::as_ref);
+        let email = changes.email.as_ref().and_then(Option::as_ref);
+        accounts::find_conflict(db, username, email, Some(id))
+    });
+    let taken = conflict.await.map(Refused::Taken);
+    Err(taken.unwrap_or_else(Refused::Fault))
+}
+
+fn update_in(
     tx: &mut AnyConnection,
     id: AccountId,
     changes: &Changes,
@@ -116,7 +120,7 @@ pub fn update(
     Ok((after, ended))
 }
 
-/// In the caller's transaction, as [`update`].
+/// In the caller's transaction; a caller that serves must tell its sessions what has ended.
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
@@ -129,14 +133,4 @@ pub fn delete(
     accounts::delete(tx, id, expected, now)?;
     files::delete_all(tx, id, now)?;
     sessions::end_all(tx, id, None, now, EndReason::Account).map_err(Refused::Fault)
-}
-
-impl From<Refused> for Fault {
-    /// For a command, which has one way to say that something went wrong.
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Fault(fault) => fault,
-            refused => Fault::new(refused.to_string()),
-        }
-    }
 }

@@ -7,18 +7,15 @@ use clap::{ArgGroup, Subcommand};
 use super::{confirmed, say, wait};
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, Changes, Conflict, NewAccount, Refused, Search, SignUpError, State,
+    self, Account, Changes, NewAccount, Refused, Search, SentChanges, SentNames, SignUpError, State,
 };
 use crate::administration;
 use crate::app::Ground;
 use crate::base::clock::{Clock, UnixSeconds, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::names::{
-    Email, Groups, Login, NewPassword, PersonName, Refusal, Username, within_sentence,
-};
+use crate::base::names::{Groups, within_sentence};
 use crate::base::version::Expected;
 use crate::config::Config;
-use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
 use crate::shares;
 use crate::storage::AnyConnection;
@@ -131,7 +128,7 @@ pub enum Command {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::parse(text).ok_or_else(|| "expected member or administrator".to_owned())
+    Role::parse(text).ok_or_else(|| within_sentence(accounts::UNKNOWN_ROLE))
 }
 
 pub fn run(command: Command, config: Config) -> Result<(), Fault> {
@@ -146,20 +143,18 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             // A hash under another secret than the server's could never be verified.
             wait(Tokens::check_secret(&ground.db, &ground.secret))?;
             let min_length = ground.config.passwords.min_length;
-            let new = NewAccount {
-                username: username
-                    .map(|text| given(Username::parse(&text)))
-                    .transpose()?,
-                email: email.map(|text| given(Email::parse(&text))).transpose()?,
-                name: given(PersonName::parse(name.as_deref().unwrap_or_default()))?,
-                password: given(NewPassword::parse(&read_password()?, min_length))?,
+            let names = SentNames {
+                username: username.as_deref(),
+                email: email.as_deref(),
+                name: name.as_deref(),
             };
+            let new = NewAccount::parse(names, &read_password()?, min_length)?;
             let role = if administrator {
                 Role::Administrator
             } else {
                 Role::Member
             };
-            let account = wait(async { ground.accounts.make(new, role).await.map_err(words) })?;
+            let account = wait(async { Ok(ground.accounts.make(new, role).await?) })?;
             say(format_args!(
                 "Added {} ({}), {}.",
                 account.greeting(),
@@ -189,23 +184,17 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             wait(Tokens::check_secret(&ground.db, &ground.secret))?;
             let account = find(&ground, &who)?;
             let min_length = ground.config.passwords.min_length;
-            let new = given(NewPassword::parse(&read_password()?, min_length))?;
+            let new = accounts::parse_password(&read_password()?, min_length)?;
             let hash = wait(async {
                 let hash = ground.accounts.prepare_password(&account, &new).await;
-                hash.map_err(|error| words(SignUpError::Password(error)))
+                Ok(hash.map_err(SignUpError::from)?)
             })?;
             let id = account.id;
             change(
                 &ground,
                 &account,
                 "has a new password now",
-                move |tx, now| {
-                    accounts::set_password(tx, id, &hash)?;
-                    Ok(
-                        sessions::end_all(tx, id, None, now, EndReason::PasswordChanged)
-                            .map(drop)?,
-                    )
-                },
+                move |tx, now| Ok(sessions::set_password(tx, id, &hash, now).map(drop)?),
             )?;
         }
         Command::Rename {
@@ -214,13 +203,13 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             email,
             name,
         } => {
-            let changes = Changes {
-                username: renamed(username, |text| Username::parse(text).map(Some))?,
-                email: renamed(email, |text| Email::parse(text).map(Some))?,
-                name: renamed(name, PersonName::parse)?,
-                ..Changes::default()
+            let sent = SentChanges {
+                username: username.as_deref().map(SentChanges::text),
+                email: email.as_deref().map(SentChanges::text),
+                name: name.as_deref().map(SentChanges::text),
+                ..SentChanges::default()
             };
-            rename(&ground, &who, changes)?;
+            rename(&ground, &who, sent)?;
         }
         Command::Role { who, role } => {
             let changes = Changes {
@@ -231,34 +220,35 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 Role::Administrator => "is an administrator now",
                 Role::Member => "is a member now",
             };
-            update(&ground, &who, changes, done)?;
+            update(&ground, &find(&ground, &who)?, changes, done)?;
         }
         Command::Groups { who, groups } => {
-            let groups = given(Groups::parse(&groups.join(" ")))?;
-            let done = match groups.names() {
+            let account = find(&ground, &who)?;
+            let sent = SentChanges {
+                groups: Some(Groups::split(&groups.join(" "))),
+                ..SentChanges::default()
+            };
+            let changes = Changes::parse(sent, &account)?;
+            let done = match changes.groups.as_ref().map_or(&[][..], Groups::names) {
                 [] => "is not in any group now".to_owned(),
                 [name] => format!("is in the group {name} now"),
                 names => format!("is in the groups {} now", names.join(", ")),
             };
-            let changes = Changes {
-                groups: Some(groups),
-                ..Changes::default()
-            };
-            update(&ground, &who, changes, &done)?;
+            update(&ground, &account, changes, &done)?;
         }
         Command::Disable { who } => {
             let changes = Changes {
                 state: Some(State::Disabled),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "is disabled now")?;
+            update(&ground, &find(&ground, &who)?, changes, "is disabled now")?;
         }
         Command::Enable { who } => {
             let changes = Changes {
                 state: Some(State::Active),
                 ..Changes::default()
             };
-            update(&ground, &who, changes, "is active now")?;
+            update(&ground, &find(&ground, &who)?, changes, "is active now")?;
         }
         Command::Delete { who, yes } => {
             let account = find(&ground, &who)?;
@@ -315,34 +305,23 @@ fn print(account: Account) {
     ));
 }
 
-/// `None` without the option, and an inner `None` for an empty text.
-fn renamed<T>(
-    text: Option<String>,
-    parse: impl FnOnce(&str) -> Result<Option<T>, Refusal>,
-) -> Result<Option<Option<T>>, Fault> {
-    match text.as_deref().map(str::trim) {
-        None => Ok(None),
-        Some("") => Ok(Some(None)),
-        Some(text) => given(parse(text)).map(Some),
-    }
+fn update(ground: &Ground, account: &Account, changes: Changes, done: &str) -> Result<(), Fault> {
+    write(ground, account, changes)?;
+    tell(ground, account, done)
 }
 
-fn update(ground: &Ground, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {
-    let account = find(ground, who)?;
-    let id = account.id;
-    change(ground, &account, done, move |tx, now| {
-        administration::update(tx, id, &changes, &Expected::Any, now).map(drop)
-    })
+/// Returns the account as it is now.
+fn write(ground: &Ground, account: &Account, changes: Changes) -> Result<Account, Fault> {
+    let (db, clock) = (&ground.db, &ground.clock);
+    let updated = administration::update(db, clock, account.id, changes, Expected::Any);
+    wait(async { Ok(updated.await.map(|(account, _)| account)?) })
 }
 
 /// Prints what it has changed.
-fn rename(ground: &Ground, who: &str, changes: Changes) -> Result<(), Fault> {
+fn rename(ground: &Ground, who: &str, sent: SentChanges<'_>) -> Result<(), Fault> {
     let before = find(ground, who)?;
-    let (now, id) = (ground.clock.now(), before.id);
-    let renamed = ground.db.write_on_full_disk(move |tx| {
-        administration::update(tx, id, &changes, &Expected::Any, now).map(|(after, _)| after)
-    });
-    let after = wait(async { Ok(renamed.await?) })?;
+    let changes = Changes::parse(sent, &before)?;
+    let after = write(ground, &before, changes)?;
     let mut is_changed = false;
     for (what, old, new) in [
         ("Username", &before.username, &after.username),
@@ -365,13 +344,7 @@ fn rename(ground: &Ground, who: &str, changes: Changes) -> Result<(), Fault> {
 }
 
 fn find(ground: &Ground, who: &str) -> Result<Account, Fault> {
-    let login = Login::parse(who);
-    let found = match login {
-        Some(login) => wait(ground.accounts.find_credentials(login))?,
-        None => None,
-    };
-    found
-        .map(|found| found.account)
+    wait(ground.accounts.find_by_login(who))?
         .ok_or_else(|| Fault::new("there is no account with this username or email address"))
 }
 
@@ -405,13 +378,18 @@ fn change(
     done: &str,
     change: impl FnOnce(&mut AnyConnection, UnixSeconds) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
-    let (now, id) = (ground.clock.now(), account.id);
+    let now = ground.clock.now();
     wait(async {
         Ok(ground
             .db
             .write_on_full_disk(move |tx| change(tx, now))
             .await?)
     })?;
+    tell(ground, account, done)
+}
+
+fn tell(ground: &Ground, account: &Account, done: &str) -> Result<(), Fault> {
+    let (now, id) = (ground.clock.now(), account.id);
     say(format_args!("{} {done}.", account.greeting()));
     let open = wait(ground.db.read(move |db| shares::count_open(db, id, now)))?;
     if open > 0 {
@@ -421,25 +399,6 @@ fn change(
         ));
     }
     Ok(())
-}
-
-fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
-    parsed.map_err(|why| Fault::new(within_sentence(&why)))
-}
-
-fn words(error: SignUpError) -> Fault {
-    match error {
-        SignUpError::Taken(Conflict::Username) => Fault::new("that username is taken"),
-        SignUpError::Taken(Conflict::Email) => Fault::new("that email address is taken"),
-        SignUpError::Reserved(words) => Fault::new(within_sentence(&words)),
-        SignUpError::Password(HashError::Weak) => {
-            Fault::new("that password is easy to guess: use a longer one")
-        }
-        SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => fault,
-        SignUpError::Password(HashError::Busy(busy)) => {
-            Fault::caused("the password was not hashed", busy)
-        }
-    }
 }
 
 fn read_password() -> Result<String, Fault> {

@@ -9,6 +9,7 @@
 
 mod arrival;
 pub mod decoder;
+mod input;
 pub mod media;
 mod picturing;
 mod store;
@@ -34,14 +35,15 @@ use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db, SearchError};
 pub use arrival::{Arrived, Coming, Kept, Upload};
 use decoder::Decoder;
+pub use input::{parse_description, too_large, too_many};
 use picturing::Picturing;
 pub use store::{delete_all, find};
 pub use sweep::clear;
 use turns::Turns;
 
 /// The largest quotas.
-pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
-pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
+const FILES_QUOTA_MAX: i64 = 1_000_000_000;
+const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
 /// For whoever took something out to delete its bytes; then anybody does.
 const LEAVING_SECONDS: i64 = 60;
 
@@ -92,6 +94,13 @@ impl Shelf {
 pub struct Quota {
     pub files: Option<i64>,
     pub bytes: Option<i64>,
+}
+
+/// What becomes of a quota; what is `None` stays, and an inner `None` is as the settings say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QuotaChange {
+    files: Option<Option<i64>>,
+    bytes: Option<Option<i64>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -386,16 +395,14 @@ impl Files {
         Ok(())
     }
 
-    /// Sets what an account may have; `None` stays, and an inner `None` is as the settings say.
-    /// What it has already is not touched.
+    /// Sets what an account may have. What it has already is not touched.
     ///
     /// # Errors
     /// [`Refused::NoSuchFile`] without such an account, or when the database is away.
     pub async fn set_quota(
         &self,
         account: AccountId,
-        files: Option<Option<i64>>,
-        bytes: Option<Option<i64>>,
+        change: QuotaChange,
     ) -> Result<Shelf, Refused> {
         self.db
             .write(move |tx| {
@@ -403,8 +410,8 @@ impl Files {
                     return Err(Refused::NoSuchFile);
                 }
                 let mut shelf = store::shelf(tx, account)?;
-                shelf.quota.files = files.unwrap_or(shelf.quota.files);
-                shelf.quota.bytes = bytes.unwrap_or(shelf.quota.bytes);
+                shelf.quota.files = change.files.unwrap_or(shelf.quota.files);
+                shelf.quota.bytes = change.bytes.unwrap_or(shelf.quota.bytes);
                 store::set_quota(tx, account, shelf.quota)?;
                 Ok(shelf)
             })

@@ -87,7 +87,10 @@ impl PasswordHash {
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
     /// Easy to guess, or made of what is known of the person.
-    #[error("the password is weak")]
+    #[error(
+        "This password is easy to guess. Use a longer one, such as a few words that do not belong \
+         together"
+    )]
     Weak,
     #[error(transparent)]
     Busy(#[from] Busy),

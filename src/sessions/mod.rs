@@ -27,7 +27,7 @@ use crate::config::SessionsConfig;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use client::Client;
-pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
+pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere, set_password};
 pub use links::forget as forget_links;
 pub use links::{LinkReader, Maker};
 pub use live::LOOK_EVERY;

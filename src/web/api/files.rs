@@ -11,8 +11,7 @@ use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
 use super::{Answer, Json, json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::FileId;
-use crate::base::names::{Description, FileName};
-use crate::files::{Change, Cursor, File, Refused, Search, Sort};
+use crate::files::{self, Change, Cursor, File, Search, Sort};
 use crate::web::State;
 use crate::web::download::{self, Display, Parts};
 use crate::web::forms::upload::{self, Expected, Right, receive};
@@ -101,10 +100,10 @@ pub async fn add(
         let field = name.unwrap_or("a field");
         return Err(Problem::field(field, "is not taken here"));
     }
-    let description = description(form.text("description"))?;
+    let description = files::parse_description(form.text("description"))?;
     let arrived = received
         .files
-        .map_err(|refused| upload::refusal(refused, files))?;
+        .map_err(|(name, refused)| Problem::file(&name, refused, files.config()))?;
     if arrived.is_empty() {
         return Err(Problem::field("file", "is missing"));
     }
@@ -116,7 +115,9 @@ pub async fn add(
         asked_for += &format!("\n{}\n{:x?}", file.name.as_str(), file.sha256);
     }
     let once = creation::once(&request, asked_for.as_bytes())?;
-    let kept = files.keep(account, arrived, description, once).await?;
+    let name = arrived[0].name.as_str().to_owned();
+    let kept = files.keep(account, arrived, description, once).await;
+    let kept = kept.map_err(|refused| Problem::file(&name, refused, files.config()))?;
     let mut made = kept.files;
     if let [_] = made.as_slice() {
         let file = made.remove(0);
@@ -170,21 +171,11 @@ pub async fn change(
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer {
-    let name = changes.name.as_deref().map(FileName::parse).transpose();
-    let name = name.map_err(|words| Problem::field("name", &words))?;
     let text = changes.description.map(Option::unwrap_or_default);
-    let change = Change {
-        name,
-        description: text.as_deref().map(description).transpose()?,
-    };
-    let (files, id) = (&state.files, id);
-    match files.change(who.account, id, expected, change).await {
-        Err(Refused::ExtensionNotTaken(kind)) => {
-            let words = upload::extension_not_taken(kind, files);
-            Err(Problem::field("name", &words))
-        }
-        changed => one(changed?),
-    }
+    let change = Change::parse(changes.name.as_deref(), text.as_deref())?;
+    let files = &state.files;
+    let changed = files.change(who.account, id, expected, change).await;
+    one(changed.map_err(|refused| Problem::file("", refused, files.config()))?)
 }
 
 pub async fn delete(
@@ -200,8 +191,4 @@ pub async fn delete(
 fn one(file: File) -> Answer {
     let version = file.version;
     Ok(tagged(json(StatusCode::OK, &Shown::of(file))?, version))
-}
-
-fn description(text: &str) -> Result<Option<Description>, Problem> {
-    Description::parse(text).map_err(|words| Problem::field("description", &words))
 }

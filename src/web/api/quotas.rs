@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Json, json, named};
 use crate::access::Action;
 use crate::base::ids::AccountId;
-use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Shelf};
+use crate::files::{QuotaChange, Shelf};
 use crate::web::State;
 use crate::web::path_id::Id;
-use crate::web::problem::{NOT_FOUND, Problem};
+use crate::web::problem::NOT_FOUND;
 use crate::web::proof::{Recent, SignedIn, may};
 
 /// How much there is, and may be: of files, and of their bytes together.
@@ -45,22 +45,8 @@ pub async fn change(
     Json(changes): Json<Changes>,
 ) -> Answer {
     may(&who, Action::GovernAccount, Some(id))?;
-    let wrong = [
-        ("files_max", changes.files_max, FILES_QUOTA_MAX),
-        ("bytes_max", changes.bytes_max, BYTES_QUOTA_MAX),
-    ];
-    let wrong = wrong.into_iter().filter(|(_, most, limit)| {
-        most.flatten()
-            .is_some_and(|most| !(0..=*limit).contains(&most))
-    });
-    let wrong: Vec<_> = wrong
-        .map(|(field, _, limit)| (field.to_owned(), format!("must be 0 to {limit}")))
-        .collect();
-    if !wrong.is_empty() {
-        return Err(Problem::fields(wrong));
-    }
-    let (files, bytes) = (changes.files_max, changes.bytes_max);
-    quota(&state, state.files.set_quota(id, files, bytes).await?)
+    let change = QuotaChange::parse(changes.files_max, changes.bytes_max)?;
+    quota(&state, state.files.set_quota(id, change).await?)
 }
 
 fn quota(state: &State, shelf: Shelf) -> Answer {

@@ -11,12 +11,11 @@ use super::preconditions::{IfMatch, IfNoneMatch, not_modified, tagged};
 use super::{Answer, Json, json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::ItemId;
-use crate::base::names::Title;
 use crate::web::State;
 use crate::web::path_id::Id;
 use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
-use crate::work::{Change, Cursor, Item, Place, Refused, Status};
+use crate::work::{self, Change, Cursor, Item, Place, Refused, Status};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,7 +71,7 @@ pub struct NewItem {
 }
 
 pub async fn add(SignedIn(who): SignedIn, state: Data<State>, new: New<NewItem>) -> Answer {
-    let title = title(&new.what.title)?;
+    let title = work::parse_title(&new.what.title)?;
     let added = state.work.add(who.account, title, new.once).await?;
     let version = added.item.version;
     let location = format!("/api/work-items/{}", added.item.id);
@@ -121,8 +120,9 @@ pub async fn change(
         Some(None) => Some(Place::End),
         None => None,
     };
+    let title = changes.title.as_deref().map(work::parse_title);
     let change = Change {
-        title: changes.title.as_deref().map(title).transpose()?,
+        title: title.transpose()?,
         status: changes.done.map(status),
         place,
     };
@@ -142,9 +142,4 @@ pub async fn delete(
 fn one(item: Item) -> Answer {
     let version = item.version;
     Ok(tagged(json(StatusCode::OK, &Shown::of(item))?, version))
-}
-
-fn title(text: &str) -> Result<Title, Problem> {
-    Title::parse(text)
-        .map_err(|words| Problem::fields(vec![("title".to_owned(), words.into_owned())]))
 }

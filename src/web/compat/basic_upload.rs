@@ -9,13 +9,12 @@ use serde::Serialize;
 
 use super::{Tried, issue, owner, text, try_password};
 use crate::accounts::Account;
-use crate::base::names::Description;
-use crate::files::Refused;
+use crate::files::{self, Refused};
 use crate::sessions::NotSignedIn;
 use crate::tokens::Tutorial;
 use crate::web::accept::is_for_a_person;
 use crate::web::forms::FORM;
-use crate::web::forms::upload::{self, Expected, Right, receive};
+use crate::web::forms::upload::{Expected, Right, receive};
 use crate::web::page::{Answer, Page};
 use crate::web::problem::Problem;
 use crate::web::proof::{Public, PublicToken};
@@ -125,9 +124,7 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
         key: None,
     };
     let received = receive(page.request(), body.into_inner(), files, account, expected).await?;
-    let description = received.form.text("description");
-    let description =
-        Description::parse(description).map_err(|words| Problem::field("description", &words))?;
+    let description = files::parse_description(received.form.text("description"))?;
     let kept = match received.files {
         Ok(arrived) if arrived.is_empty() => {
             return refused(StatusCode::BAD_REQUEST, "No file was chosen");
@@ -140,8 +137,9 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
             return refused(StatusCode::BAD_REQUEST, "The description is missing");
         }
         Ok(arrived) => {
+            let name = arrived[0].name.as_str().to_owned();
             let kept = files.keep(account, arrived, description, None).await;
-            kept.map_err(|refused| (String::new(), refused))
+            kept.map_err(|refused| (name, refused))
         }
         Err(refused) => Err(refused),
     };
@@ -156,6 +154,6 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
             let words = "Another file has this description";
             refused(StatusCode::CONFLICT, words)
         }
-        Err(refused) => Err(upload::refusal(refused, files)),
+        Err((name, refused)) => Err(Problem::file(&name, refused, files.config())),
     }
 }

@@ -8,9 +8,8 @@ use super::Form;
 use super::interrupted::{self, Carries};
 use super::multipart::{FilePart, MULTIPART, Pace, Parts, is_multipart};
 use crate::base::ids::AccountId;
-use crate::base::names::{Description, FileName};
-use crate::base::size::for_reading;
-use crate::files::{Arrived, Coming, Files, Refused};
+use crate::base::names::FileName;
+use crate::files::{Arrived, Coming, Files, Refused, parse_description};
 use crate::idempotency::Once;
 use crate::web::origin;
 use crate::web::problem::Problem;
@@ -91,11 +90,11 @@ pub async fn receive(
             });
         }
         let name = FileName::sent(&part.file_name);
-        let description = parts.form.find("description").map(Description::parse);
+        let description = parse_description(parts.form.text("description"));
         let shown = name.as_str().to_owned();
         let coming = Coming {
             name,
-            description: description.and_then(Result::ok).flatten(),
+            description: description.ok().flatten(),
             bytes_max,
             key: key.clone(),
         };
@@ -159,70 +158,5 @@ async fn take(
             upload.give_up().await;
             Ok(Err(refused))
         }
-    }
-}
-
-/// The field that a refusal is about, and what is said of it there; `None` for what is not about
-/// what was sent.
-pub fn words(name: &str, refused: &Refused, files: &Files) -> Option<(&'static str, String)> {
-    let words = match refused {
-        Refused::DescriptionTaken => {
-            let words = "Another file of yours has this description. Choose another one";
-            return Some(("description", words.to_owned()));
-        }
-        Refused::TooLarge(most) => too_large(name, *most),
-        Refused::TooLargeToScan => format!(
-            "“{name}” is too large for the virus scanner of this server (its StreamMaxLength). \
-             Nothing was saved"
-        ),
-        Refused::OverQuota(most) => format!(
-            "There is no room for “{name}”: the limit for all your files is {}. \
-             Delete some of them first",
-            for_reading(*most)
-        ),
-        Refused::TooMany(most) => format!(
-            "There is no room for “{name}”: the limit is {most} files. Delete some of them first"
-        ),
-        Refused::TypeNotTaken(kind) => format!(
-            "“{name}” is of the type {kind}. Accepted types: {}",
-            files.config().types.join(", ")
-        ),
-        Refused::ExtensionNotTaken(kind) => {
-            format!("“{name}”: {}", extension_not_taken(kind, files))
-        }
-        Refused::TooManyAtOnce(most) => too_many(*most),
-        Refused::Infected => format!("“{name}” contains a virus and was not saved"),
-        _ => return None,
-    };
-    Some(("file", words))
-}
-
-/// About the name of a file.
-pub fn extension_not_taken(kind: &str, files: &Files) -> String {
-    format!(
-        "The extension of this name means the type {kind}. Accepted types: {}",
-        files.config().types.join(", ")
-    )
-}
-
-pub fn too_many(most: usize) -> String {
-    format!("Choose {most} files or fewer at once: none of these was saved")
-}
-
-pub fn too_large(name: &str, most: i64) -> String {
-    let most = for_reading(most);
-    format!("“{name}” is too large: the limit is {most}")
-}
-
-/// The same for a program.
-pub fn refusal((name, refused): (String, Refused), files: &Files) -> Problem {
-    use Refused as R;
-    match (words(&name, &refused, files), refused) {
-        (Some((_, words)), R::TooLarge(_) | R::TooLargeToScan) => Problem::file_too_large(&words),
-        (Some((_, words)), R::OverQuota(_)) => Problem::over_quota(&words),
-        (Some((field, words)), R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected) => {
-            Problem::field(field, &words)
-        }
-        (_, refused) => refused.into(),
     }
 }
