@@ -4,6 +4,7 @@
 //! inserts: a unique index decides which of two is first, and a query afterwards tells which name
 //! was taken.
 
+mod input;
 mod proof;
 mod search;
 mod store;
@@ -14,13 +15,13 @@ use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{
-    Email, Groups, Login, NewPassword, PersonName, Refusal, ReservedNames, Username, personal,
-};
+use crate::base::input::Refusals;
+use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, ReservedNames, Username};
 use crate::base::paging::page;
 use crate::base::version::Version;
 use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
 use crate::storage::{Db, SearchError, Tx};
+pub use input::{Names, SentChanges, SentNames, UNKNOWN_ROLE, parse_password};
 pub use proof::{Missing, NotProved, Proved};
 use search::cursor;
 pub use search::{Cursor, Search};
@@ -81,18 +82,14 @@ impl Account {
 /// An account that is to be made.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
-    pub username: Option<Username>,
-    pub email: Option<Email>,
-    pub name: Option<PersonName>,
+    pub names: Names,
     pub password: NewPassword,
 }
 
 /// A new account whose password has been hashed: ready for a transaction.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    pub username: Option<Username>,
-    pub email: Option<Email>,
-    pub name: Option<PersonName>,
+    pub names: Names,
     pub hash: PasswordHash,
     pub created_at: UnixSeconds,
 }
@@ -120,11 +117,11 @@ impl Conflict {
 pub enum SignUpError {
     #[error("this {} is taken", .0.field())]
     Taken(Conflict),
-    /// Only an administrator gives this username away.
-    #[error("{0}")]
-    Reserved(Refusal),
+    /// Such as a username that only an administrator gives away, or a weak password.
     #[error(transparent)]
-    Password(#[from] HashError),
+    Input(Refusals),
+    #[error(transparent)]
+    Busy(#[from] Busy),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -148,14 +145,11 @@ pub enum Refused {
     /// Changed since it was read.
     #[error("the account has changed meanwhile")]
     Stale,
-    /// Without both names, signing in is impossible.
-    #[error("an account needs a username or an email address")]
-    Nameless,
     #[error("this {} is taken", .0.field())]
     Taken(Conflict),
-    /// Only an administrator gives this username away.
-    #[error("{0}")]
-    Reserved(Refusal),
+    /// Such as a username that only an administrator gives away, or no name to sign in with.
+    #[error(transparent)]
+    Input(Refusals),
     #[error(transparent)]
     Busy(#[from] Busy),
     /// Without an administrator, accounts cannot be managed.
@@ -196,11 +190,13 @@ impl Accounts {
             .await
     }
 
-    /// As [`Accounts::prepare`], for a sign-up: reserved names are refused.
+    /// As [`Accounts::prepare`], for somebody who signs up.
+    ///
+    /// # Errors
+    /// [`SignUpError::Input`], or when too many passwords are waiting to be hashed.
     pub async fn prepare_sign_up(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
-        if let Some(username) = &new.username {
-            let checked = self.reserved.check(username);
-            checked.map_err(SignUpError::Reserved)?;
+        if let Some(username) = &new.names.username {
+            self.check_reserved(username)?;
         }
         self.prepare(new).await
     }
@@ -227,7 +223,7 @@ impl Accounts {
         if let Some(username) = username {
             let old = account.username.and_then(|old| Username::parse(&old).ok());
             if old.map(|old| old.key()) != Some(username.key()) {
-                self.reserved.check(username).map_err(Refused::Reserved)?;
+                self.check_reserved(username).map_err(Refused::Input)?;
             }
         }
         if username.is_some() || email.is_some() {
@@ -236,14 +232,20 @@ impl Accounts {
         Ok(())
     }
 
+    fn check_reserved(&self, username: &Username) -> Result<(), Refusals> {
+        let checked = self.reserved.check(username);
+        checked.map_err(|why| Refusals::of("username", why))
+    }
+
     /// Hashes the password: the slow part, outside of any transaction.
+    ///
+    /// # Errors
+    /// As [`Accounts::prepare_sign_up`].
     pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
-        let personal = personal(new.username.as_ref(), new.email.as_ref(), new.name.as_ref());
+        let personal = new.names.personal();
         let hash = self.passwords.hash_strong(&new.password, personal).await?;
         Ok(Prepared {
-            username: new.username,
-            email: new.email,
-            name: new.name,
+            names: new.names,
             hash,
             created_at: self.clock.now(),
         })
@@ -263,7 +265,9 @@ impl Accounts {
     where
         E: From<SignUpError> + Send + 'static,
     {
-        let (username, email) = (prepared.username.clone(), prepared.email.clone());
+        let Names {
+            username, email, ..
+        } = prepared.names.clone();
         let added = self
             .db
             .write(move |tx| {
@@ -290,8 +294,16 @@ impl Accounts {
         }
     }
 
-    /// The credentials of the account with this name.
-    pub async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {
+    /// The account with this username or email address, as a person types it.
+    pub async fn find_by_login(&self, login: &str) -> Result<Option<Account>, Fault> {
+        let found = match Login::parse(login) {
+            Some(login) => self.find_credentials(login).await?,
+            None => None,
+        };
+        Ok(found.map(|found| found.account))
+    }
+
+    async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {
         self.db
             .read(move |db| store::find_credentials(db, &login))
             .await
@@ -309,15 +321,12 @@ impl Accounts {
         account: &Account,
         password: &NewPassword,
     ) -> Result<PasswordHash, HashError> {
-        let mut personal = personal(
-            None,
-            account
-                .email
-                .as_deref()
-                .and_then(|text| Email::parse(text).ok())
-                .as_ref(),
-            None,
-        );
+        let email = account.email.as_deref();
+        let names = Names {
+            email: email.and_then(|text| Email::parse(text).ok()),
+            ..Names::default()
+        };
+        let mut personal = names.personal();
         let names = [&account.username, &account.email, &account.name];
         personal.extend(names.into_iter().flatten().cloned());
         self.passwords.hash_strong(password, personal).await

@@ -6,6 +6,7 @@ use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::input::NAMELESS;
 use super::search::{INDEX, terms};
 use super::{
     Account, AccountState, Changes, Conflict, Credentials, Cursor, NotAdded, Prepared, Proved,
@@ -15,6 +16,7 @@ use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
+use crate::base::input::Refusals;
 use crate::base::names::{Email, Groups, Login, PersonName, Username, caseless, folded};
 use crate::base::version::ExpectedVersion;
 use crate::passwords::{Kind, PasswordHash};
@@ -64,14 +66,14 @@ pub fn insert<E>(
     role: Role,
     state: AccountState,
 ) -> Result<Account, NotAdded<E>> {
-    let new = prepared;
+    let new = &prepared.names;
     let account = Account {
         id,
         username: new.username.as_ref().map(|name| name.as_str().to_owned()),
         email: new.email.as_ref().map(|email| email.as_str().to_owned()),
         name: new.name.as_ref().map(PersonName::as_str).map(str::to_owned),
         role,
-        created_at: new.created_at,
+        created_at: prepared.created_at,
         state,
         groups: Groups::default(),
         version: 1,
@@ -85,11 +87,12 @@ pub fn insert<E>(
             accounts::email_key.eq(new.email.as_ref().map(Email::key)),
             accounts::old_keys.eq(None::<i64>),
             accounts::name.eq(&account.name),
-            accounts::password_hash.eq(new.hash.as_str()),
-            accounts::password_kind.eq(kind_text(&new.hash)),
+            accounts::password_hash.eq(prepared.hash.as_str()),
+            accounts::password_kind.eq(kind_text(&prepared.hash)),
             accounts::role.eq(role.as_str()),
-            accounts::created_at.eq(new.created_at),
-            accounts::disabled_at.eq((state == AccountState::Disabled).then_some(new.created_at)),
+            accounts::created_at.eq(prepared.created_at),
+            accounts::disabled_at
+                .eq((state == AccountState::Disabled).then_some(prepared.created_at)),
         ))
         .execute(tx)
         .map(|_| account)
@@ -390,7 +393,7 @@ pub fn update(
         after.groups = groups.clone();
     }
     if after.username.is_none() && after.email.is_none() {
-        return Err(Refused::Nameless);
+        return Err(Refused::Input(Refusals::of("username", NAMELESS)));
     }
     if before == after {
         return Ok((before, after));

@@ -5,7 +5,6 @@
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
-use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::version::ExpectedVersion;
 use crate::files;
@@ -54,28 +53,9 @@ impl Administration {
         changes: Changes,
         expected: ExpectedVersion,
     ) -> Result<Account, Refused> {
-        let asked = changes.clone();
-        let updated = self
-            .db
-            .write_on_full_disk(move |tx| update(tx, id, &asked, &expected))
-            .await;
-        match updated {
-            Ok((account, ended)) => {
-                self.sessions.announce(ended);
-                Ok(account)
-            }
-            // In a transaction of its own: the failed update has ended the first one.
-            Err(Refused::Taken(_)) => {
-                let conflict = self.db.read(move |db| {
-                    let username = changes.username.as_ref().and_then(Option::as_ref);
-                    let email = changes.email.as_ref().and_then(Option::as_ref);
-                    accounts::find_conflict(db, username, email, Some(id))
-                });
-                let taken = conflict.await.map(Refused::Taken);
-                Err(taken.unwrap_or_else(Refused::Fault))
-            }
-            Err(refused) => Err(refused),
-        }
+        let (account, ended) = update(&self.db, id, changes, expected).await?;
+        self.sessions.announce(ended);
+        Ok(account)
     }
 
     /// # Errors
@@ -90,11 +70,34 @@ impl Administration {
     }
 }
 
-/// In the caller's transaction; a server must announce what has ended.
+/// A server must announce what has ended.
 ///
 /// # Errors
-/// [`Refused`]; then the transaction has to be rolled back.
-pub fn update(
+/// [`Refused`]; then nothing has changed.
+pub async fn update(
+    db: &Db,
+    id: AccountId,
+    changes: Changes,
+    expected: ExpectedVersion,
+) -> Result<(Account, Ended), Refused> {
+    let asked = changes.clone();
+    let updated = db
+        .write_on_full_disk(move |tx| update_in(tx, id, &asked, &expected))
+        .await;
+    let Err(Refused::Taken(_)) = updated else {
+        return updated;
+    };
+    // Asked in a transaction of its own: the failed update has ended the first one.
+    let conflict = db.read(move |db| {
+        let username = changes.username.as_ref().and_then(Option::as_ref);
+        let email = changes.email.as_ref().and_then(Option::as_ref);
+        accounts::find_conflict(db, username, email, Some(id))
+    });
+    let taken = conflict.await.map(Refused::Taken);
+    Err(taken.unwrap_or_else(Refused::Fault))
+}
+
+fn update_in(
     tx: &mut Tx<'_>,
     id: AccountId,
     changes: &Changes,
@@ -111,7 +114,7 @@ pub fn update(
     Ok((after, ended))
 }
 
-/// In the caller's transaction, as [`update`].
+/// In the caller's transaction; a server must announce what has ended.
 ///
 /// # Errors
 /// [`Refused`]; then the transaction has to be rolled back.
@@ -124,14 +127,4 @@ pub fn delete(
     accounts::delete(tx, id, expected, now)?;
     files::delete_all(tx, id, now)?;
     sessions::end_all(tx, id, None, EndReason::Account).map_err(Refused::Fault)
-}
-
-impl From<Refused> for Fault {
-    /// For commands, whose errors are all faults.
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Fault(fault) => fault,
-            refused => Fault::new(refused.to_string()),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod fault;
 pub mod ids;
+pub mod input;
 pub mod names;
 pub mod paging;
 pub mod random;

@@ -7,18 +7,16 @@ use clap::{ArgGroup, Subcommand};
 use super::{confirmed, say, wait};
 use crate::access::Role;
 use crate::accounts::{
-    self, Account, AccountState, Changes, Conflict, NewAccount, Refused, Search, SignUpError,
+    self, Account, AccountState, Changes, NewAccount, Refused, Search, SentChanges, SentNames,
+    SignUpError,
 };
 use crate::administration;
 use crate::app::Services;
 use crate::base::clock::{Clock, rfc3339};
 use crate::base::fault::Fault;
-use crate::base::names::{
-    Email, Groups, Login, NewPassword, PersonName, Refusal, Username, within_sentence,
-};
+use crate::base::names::{Groups, within_sentence};
 use crate::base::version::ExpectedVersion;
 use crate::config::Config;
-use crate::passwords::HashError;
 use crate::sessions::{self, EndReason};
 use crate::shares;
 use crate::storage::Tx;
@@ -131,7 +129,7 @@ pub enum Command {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::parse(text).ok_or_else(|| "expected member or administrator".to_owned())
+    Role::parse(text).ok_or_else(|| within_sentence(accounts::UNKNOWN_ROLE))
 }
 
 pub fn run(command: Command, config: Config) -> Result<(), Fault> {
@@ -146,20 +144,18 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             // A hash under another secret than the server's could never be verified.
             wait(Tokens::check_secret(&services.db, &services.secret))?;
             let min_length = services.config.passwords.min_length;
-            let new = NewAccount {
-                username: username
-                    .map(|text| given(Username::parse(&text)))
-                    .transpose()?,
-                email: email.map(|text| given(Email::parse(&text))).transpose()?,
-                name: given(PersonName::parse(name.as_deref().unwrap_or_default()))?,
-                password: given(NewPassword::parse(&read_password()?, min_length))?,
+            let names = SentNames {
+                username: username.as_deref(),
+                email: email.as_deref(),
+                name: name.as_deref(),
             };
+            let new = NewAccount::parse(names, &read_password()?, min_length)?;
             let role = if administrator {
                 Role::Administrator
             } else {
                 Role::Member
             };
-            let account = wait(async { services.accounts.make(new, role).await.map_err(words) })?;
+            let account = wait(async { Ok(services.accounts.make(new, role).await?) })?;
             say(format_args!(
                 "Added {} ({}), {}.",
                 account.greeting(),
@@ -189,15 +185,14 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             wait(Tokens::check_secret(&services.db, &services.secret))?;
             let account = find(&services, &who)?;
             let min_length = services.config.passwords.min_length;
-            let new = given(NewPassword::parse(&read_password()?, min_length))?;
+            let new = accounts::parse_password(&read_password()?, min_length)?;
             let hash = wait(async {
                 let hash = services.accounts.prepare_password(&account, &new).await;
-                hash.map_err(|error| words(SignUpError::Password(error)))
+                Ok(hash.map_err(SignUpError::from)?)
             })?;
             let id = account.id;
             change(&services, &account, "has a new password now", move |tx| {
-                accounts::set_password(tx, id, &hash)?;
-                Ok(sessions::end_all(tx, id, None, EndReason::PasswordChanged).map(drop)?)
+                Ok(sessions::set_password(tx, id, &hash).map(drop)?)
             })?;
         }
         Command::Rename {
@@ -206,13 +201,13 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             email,
             name,
         } => {
-            let changes = Changes {
-                username: renamed(username, |text| Username::parse(text).map(Some))?,
-                email: renamed(email, |text| Email::parse(text).map(Some))?,
-                name: renamed(name, PersonName::parse)?,
-                ..Changes::default()
+            let sent = SentChanges {
+                username: username.as_deref().map(SentChanges::text),
+                email: email.as_deref().map(SentChanges::text),
+                name: name.as_deref().map(SentChanges::text),
+                ..SentChanges::default()
             };
-            rename(&services, &who, changes)?;
+            rename(&services, &who, sent)?;
         }
         Command::Role { who, role } => {
             let changes = Changes {
@@ -223,34 +218,40 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 Role::Administrator => "is an administrator now",
                 Role::Member => "is a member now",
             };
-            update(&services, &who, changes, done)?;
+            update(&services, &find(&services, &who)?, changes, done)?;
         }
         Command::Groups { who, groups } => {
-            let groups = given(Groups::parse(&groups.join(" ")))?;
-            let done = match groups.names() {
+            let account = find(&services, &who)?;
+            let sent = SentChanges {
+                groups: Some(Groups::split(&groups.join(" "))),
+                ..SentChanges::default()
+            };
+            let changes = Changes::parse(sent, &account)?;
+            let done = match changes.groups.as_ref().map_or(&[][..], Groups::names) {
                 [] => "is not in any group now".to_owned(),
                 [name] => format!("is in the group {name} now"),
                 names => format!("is in the groups {} now", names.join(", ")),
             };
-            let changes = Changes {
-                groups: Some(groups),
-                ..Changes::default()
-            };
-            update(&services, &who, changes, &done)?;
+            update(&services, &account, changes, &done)?;
         }
         Command::Disable { who } => {
             let changes = Changes {
                 state: Some(AccountState::Disabled),
                 ..Changes::default()
             };
-            update(&services, &who, changes, "is disabled now")?;
+            update(
+                &services,
+                &find(&services, &who)?,
+                changes,
+                "is disabled now",
+            )?;
         }
         Command::Enable { who } => {
             let changes = Changes {
                 state: Some(AccountState::Active),
                 ..Changes::default()
             };
-            update(&services, &who, changes, "is active now")?;
+            update(&services, &find(&services, &who)?, changes, "is active now")?;
         }
         Command::Delete { who, yes } => {
             let account = find(&services, &who)?;
@@ -303,34 +304,28 @@ fn print(account: Account) {
     ));
 }
 
-/// `None` without the option, and an inner `None` for an empty text.
-fn renamed<T>(
-    text: Option<String>,
-    parse: impl FnOnce(&str) -> Result<Option<T>, Refusal>,
-) -> Result<Option<Option<T>>, Fault> {
-    match text.as_deref().map(str::trim) {
-        None => Ok(None),
-        Some("") => Ok(Some(None)),
-        Some(text) => given(parse(text)).map(Some),
-    }
+fn update(
+    services: &Services,
+    account: &Account,
+    changes: Changes,
+    done: &str,
+) -> Result<(), Fault> {
+    write(services, account, changes)?;
+    tell(services, account, done)
 }
 
-fn update(services: &Services, who: &str, changes: Changes, done: &str) -> Result<(), Fault> {
-    let account = find(services, who)?;
-    let id = account.id;
-    change(services, &account, done, move |tx| {
-        administration::update(tx, id, &changes, &ExpectedVersion::Any).map(drop)
-    })
+/// Returns the account as it is now.
+fn write(services: &Services, account: &Account, changes: Changes) -> Result<Account, Fault> {
+    let (id, any) = (account.id, ExpectedVersion::Any);
+    let updated = administration::update(&services.db, id, changes, any);
+    wait(async { Ok(updated.await.map(|(account, _)| account)?) })
 }
 
 /// Prints what it has changed.
-fn rename(services: &Services, who: &str, changes: Changes) -> Result<(), Fault> {
+fn rename(services: &Services, who: &str, sent: SentChanges<'_>) -> Result<(), Fault> {
     let before = find(services, who)?;
-    let id = before.id;
-    let renamed = services.db.write_on_full_disk(move |tx| {
-        administration::update(tx, id, &changes, &ExpectedVersion::Any).map(|(after, _)| after)
-    });
-    let after = wait(async { Ok(renamed.await?) })?;
+    let changes = Changes::parse(sent, &before)?;
+    let after = write(services, &before, changes)?;
     let mut is_changed = false;
     for (what, old, new) in [
         ("Username", &before.username, &after.username),
@@ -353,13 +348,7 @@ fn rename(services: &Services, who: &str, changes: Changes) -> Result<(), Fault>
 }
 
 fn find(services: &Services, who: &str) -> Result<Account, Fault> {
-    let login = Login::parse(who);
-    let found = match login {
-        Some(login) => wait(services.accounts.find_credentials(login))?,
-        None => None,
-    };
-    found
-        .map(|found| found.account)
+    wait(services.accounts.find_by_login(who))?
         .ok_or_else(|| Fault::new("there is no account with this username or email address"))
 }
 
@@ -392,8 +381,12 @@ fn change(
     done: &str,
     change: impl FnOnce(&mut Tx<'_>) -> Result<(), Refused> + Send + 'static,
 ) -> Result<(), Fault> {
-    let id = account.id;
     wait(async { Ok(services.db.write_on_full_disk(change).await?) })?;
+    tell(services, account, done)
+}
+
+fn tell(services: &Services, account: &Account, done: &str) -> Result<(), Fault> {
+    let id = account.id;
     say(format_args!("{} {done}.", account.greeting()));
     let open = wait(services.db.read(move |db| {
         let now = db.now();
@@ -406,25 +399,6 @@ fn change(
         ));
     }
     Ok(())
-}
-
-fn given<T>(parsed: Result<T, Refusal>) -> Result<T, Fault> {
-    parsed.map_err(|why| Fault::new(within_sentence(&why)))
-}
-
-fn words(error: SignUpError) -> Fault {
-    match error {
-        SignUpError::Taken(Conflict::Username) => Fault::new("that username is taken"),
-        SignUpError::Taken(Conflict::Email) => Fault::new("that email address is taken"),
-        SignUpError::Reserved(words) => Fault::new(within_sentence(&words)),
-        SignUpError::Password(HashError::Weak) => {
-            Fault::new("that password is easy to guess: use a longer one")
-        }
-        SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => fault,
-        SignUpError::Password(HashError::Busy(busy)) => {
-            Fault::caused("the password was not hashed", busy)
-        }
-    }
 }
 
 fn read_password() -> Result<String, Fault> {

@@ -153,8 +153,8 @@ pub struct CompatConfig {
 /// Which tutorial's answer a program gets at `/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompatRoot {
-    C,
-    D,
+    ApiV1,
+    BasicUpload,
 }
 
 #[derive(Clone, Debug)]
@@ -342,11 +342,17 @@ impl Config {
             compat: CompatConfig {
                 enabled: switch(&mut r, "compat.enabled", "true"),
                 exact: switch(&mut r, "compat.exact", "false"),
-                root: r.take("compat.root", "c", "c or d", |text| match text {
-                    "c" => Some(CompatRoot::C),
-                    "d" => Some(CompatRoot::D),
-                    _ => None,
-                }),
+                root: r.take(
+                    "compat.root",
+                    "api_v1",
+                    "api_v1 or basic_upload",
+                    |text| match text {
+                        // The letters are their former names.
+                        "api_v1" | "c" => Some(CompatRoot::ApiV1),
+                        "basic_upload" | "d" => Some(CompatRoot::BasicUpload),
+                        _ => None,
+                    },
+                ),
             },
             log: LogConfig {
                 format: r.take("log.format", "text", "text or json", |text| match text {

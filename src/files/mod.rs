@@ -8,6 +8,7 @@
 //! or deletes a file, and never summed up.
 
 pub mod decoder;
+mod input;
 pub mod media;
 mod slots;
 mod store;
@@ -33,6 +34,7 @@ use crate::blobs::{BlobError, Blobs, Content};
 use crate::config::FilesConfig;
 use crate::storage::{AnyConnection, Db, SearchError, Tx};
 use decoder::Decoder;
+pub use input::{parse_description, too_large, too_many};
 use slots::UploadSlots;
 pub use store::{delete_all, find};
 pub use sweep::clear;
@@ -92,6 +94,13 @@ impl Usage {
 pub struct Quota {
     pub files: Option<i64>,
     pub bytes: Option<i64>,
+}
+
+/// What becomes of a quota; what is `None` stays, and an inner `None` is as the settings say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QuotaChange {
+    files: Option<Option<i64>>,
+    bytes: Option<Option<i64>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -367,13 +376,12 @@ impl Files {
         Ok(())
     }
 
-    /// Sets an account's quota; `None` keeps a value, and an inner `None` is that of the settings.
-    /// Stored files are not touched. [`Refused::NoSuchFile`] without such an account.
+    /// Sets an account's quota. Stored files are not touched. [`Refused::NoSuchFile`] without such
+    /// an account.
     pub async fn set_quota(
         &self,
         account: AccountId,
-        files: Option<Option<i64>>,
-        bytes: Option<Option<i64>>,
+        change: QuotaChange,
     ) -> Result<Usage, Refused> {
         self.db
             .write(move |tx| {
@@ -381,8 +389,8 @@ impl Files {
                     return Err(Refused::NoSuchFile);
                 }
                 let mut usage = store::usage(tx, account)?;
-                usage.quota.files = files.unwrap_or(usage.quota.files);
-                usage.quota.bytes = bytes.unwrap_or(usage.quota.bytes);
+                usage.quota.files = change.files.unwrap_or(usage.quota.files);
+                usage.quota.bytes = change.bytes.unwrap_or(usage.quota.bytes);
                 store::set_quota(tx, account, usage.quota)?;
                 Ok(usage)
             })

@@ -98,10 +98,7 @@ pub async fn run(
         let (mut told, mut candidates) = (Vec::new(), Vec::new());
         for (at, who, candidate) in batch {
             let (refused, warnings) = match candidate {
-                Ok(mut candidate) => match names.claim(
-                    at,
-                    &Keys::of(candidate.username.as_ref(), candidate.email.as_ref()),
-                ) {
+                Ok(mut candidate) => match names.claim(at, &Keys::of(&candidate.names)) {
                     Ok(()) => {
                         let warnings = std::mem::take(&mut candidate.warnings);
                         candidates.push(candidate);
@@ -171,10 +168,7 @@ fn read_batch(source: &mut Source, rules: &Rules) -> Result<(Vec<Read>, usize), 
 
 /// What would become of these.
 async fn look(db: &Db, candidates: &[Candidate]) -> Result<Vec<Fate>, Fault> {
-    let keys: Vec<_> = candidates
-        .iter()
-        .map(|new| Keys::of(new.username.as_ref(), new.email.as_ref()))
-        .collect();
+    let keys: Vec<_> = candidates.iter().map(|new| Keys::of(&new.names)).collect();
     db.read(move |db| find_fates(db, &keys)).await
 }
 
@@ -212,17 +206,13 @@ async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fau
     let (role, state) = (candidate.role, candidate.state);
     let mut prepared = match candidate.secret {
         Secret::Hash(hash) => Prepared {
-            username: candidate.username,
-            email: candidate.email,
-            name: candidate.name,
+            names: candidate.names,
             hash,
             created_at: candidate.created_at,
         },
         Secret::Typed(password) => accounts
             .prepare(NewAccount {
-                username: candidate.username,
-                email: candidate.email,
-                name: candidate.name,
+                names: candidate.names,
                 password,
             })
             .await
@@ -265,7 +255,7 @@ async fn write_at_once(
         let ready = &ready[which];
         let keys: Vec<_> = ready
             .iter()
-            .map(|new| Keys::of(new.prepared.username.as_ref(), new.prepared.email.as_ref()))
+            .map(|new| Keys::of(&new.prepared.names))
             .collect();
         let fates = find_fates(tx, &keys)?;
         // In the order of the list of accounts: indexes are written fastest so.
@@ -306,10 +296,10 @@ struct Keys {
 }
 
 impl Keys {
-    fn of(username: Option<&Username>, email: Option<&Email>) -> Self {
+    fn of(names: &accounts::Names) -> Self {
         Self {
-            username: username.map(Username::key),
-            email: email.map(Email::key),
+            username: names.username.as_ref().map(Username::key),
+            email: names.email.as_ref().map(Email::key),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! From the text of a row to an account that could be added.
 
 use crate::access::Role;
-use crate::accounts::AccountState;
+use crate::accounts::{self, AccountState, Names, SentNames};
 use crate::base::clock::{self, UnixSeconds};
-use crate::base::names::{
-    Email, NewPassword, PersonName, Refusal, Username, personal, within_sentence,
-};
-use crate::passwords::{self, PasswordHash, Unusable};
+use crate::base::input::Refusals;
+use crate::base::names::{Email, NewPassword, Refusal, Username, within_sentence};
+use crate::passwords::{self, HashError, PasswordHash, Unusable};
 
 use super::fields::{self, Field, Values};
 
@@ -27,9 +26,7 @@ pub struct Rules {
 }
 
 pub struct Candidate {
-    pub username: Option<Username>,
-    pub email: Option<Email>,
-    pub name: Option<PersonName>,
+    pub names: Names,
     pub secret: Secret,
     pub role: Role,
     pub state: AccountState,
@@ -78,33 +75,32 @@ impl Candidate {
         if email.is_none() && username.as_ref().is_some_and(|name| name.contains('@')) {
             email = username.take();
         }
-        if username.is_none() && email.is_none() {
-            return Err(
-                "it has no username and no email address: one of them must be there".into(),
-            );
-        }
-        let username = username.map(|text| parsed("username", &text, Username::parse));
-        let email = email.map(|text| parsed("email address", &text, Email::parse));
-        let (username, email) = (username.transpose(), email.transpose());
-        let (username, email) = match (username, email) {
-            (Err(why), Ok(Some(email))) if rules.drop_bad_usernames => {
-                warnings.push(format!("imported without its username: {why}").into());
-                (None, Some(email))
+        let name = take(Field::Name);
+        let sent = SentNames {
+            username: username.as_deref(),
+            email: email.as_deref(),
+            name: name.as_deref(),
+        };
+        let (names, wrong) = Names::parse(sent);
+        if let Some(why) = refused("username", sent.username, &wrong) {
+            if names.email.is_none() {
+                return Err(why.into());
             }
-            (Err(why), Ok(Some(_))) => {
+            if !rules.drop_bad_usernames {
                 return Err(format!(
                     "{why}. Its email address is accepted: with --drop-bad-usernames the account \
                      is imported under the address, without a username"
                 )
                 .into());
             }
-            (username, email) => (username?, email?),
-        };
-        let name = PersonName::parse(&take(Field::Name).unwrap_or_default());
-        let name = name.unwrap_or_else(|why| {
-            warnings.push(format!("imported without its name: {}", within_sentence(&why)).into());
-            None
-        });
+            warnings.push(format!("imported without its username: {why}").into());
+        }
+        if let Some(why) = refused("email", sent.email, &wrong) {
+            return Err(why.into());
+        }
+        if let Some(why) = wrong.find("name") {
+            warnings.push(format!("imported without its name: {}", within_sentence(why)).into());
+        }
         let role = role(take(Field::Role).as_deref())?;
         if role == Role::Administrator && !rules.administrators {
             return Err(
@@ -125,7 +121,6 @@ impl Candidate {
             );
             rules.now
         });
-        let personal = personal(username.as_ref(), email.as_ref(), name.as_ref());
         let secret = match (take(Field::PasswordHash), take(Field::Password)) {
             (Some(_), Some(_)) => {
                 return Err(
@@ -146,14 +141,12 @@ impl Candidate {
                             .into(),
                     );
                 }
-                Err(Unusable::NoHash) => Secret::Typed(typed(&text, &personal, rules)?),
+                Err(Unusable::NoHash) => Secret::Typed(typed(&text, &names, rules)?),
                 Err(why) => return Err(why.to_string().into()),
             },
         };
         Ok(Self {
-            username,
-            email,
-            name,
+            names,
             secret,
             role,
             state,
@@ -167,25 +160,21 @@ impl Candidate {
     }
 }
 
-/// A name that is refused is shown, unless it looks like a hash in the wrong column.
-fn parsed<T>(
-    what: &str,
-    text: &str,
-    parse: impl FnOnce(&str) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
-    parse(text).map_err(|why| {
-        // A part of a hash is as good as damaged, or of a weak kind.
-        let shown = fields::shown(text.trim());
-        let is_name = PasswordHash::foreign(shown.trim_end_matches('…'), true).err()
-            == Some(Unusable::NoHash);
-        let shown = is_name.then(|| format!(" \"{shown}\""));
-        let shown = shown.unwrap_or_default();
-        format!(
-            "the {what}{shown} is not accepted: {}",
-            within_sentence(&why)
-        )
-        .into()
-    })
+/// Why a name is not accepted. The name is shown, unless it looks like a hash in the wrong column.
+fn refused(field: &str, sent: Option<&str>, wrong: &Refusals) -> Option<String> {
+    let why = within_sentence(wrong.find(field)?);
+    let Some(sent) = sent else { return Some(why) };
+    // A part of a hash is as good as damaged, or of a weak kind.
+    let shown = fields::shown(sent.trim());
+    let is_name =
+        PasswordHash::foreign(shown.trim_end_matches('…'), true).err() == Some(Unusable::NoHash);
+    let shown = is_name.then(|| format!(" \"{shown}\""));
+    let shown = shown.unwrap_or_default();
+    let what = match field {
+        "email" => "email address",
+        field => field,
+    };
+    Some(format!("the {what}{shown} is not accepted: {why}"))
 }
 
 fn foreign(text: &str, rules: &Rules) -> Result<PasswordHash, Refusal> {
@@ -193,13 +182,11 @@ fn foreign(text: &str, rules: &Rules) -> Result<PasswordHash, Refusal> {
 }
 
 /// What `account add` asks of a password is asked here.
-fn typed(text: &str, personal: &[String], rules: &Rules) -> Result<NewPassword, Refusal> {
-    let password = NewPassword::parse(text, rules.min_length);
-    let password = password.map_err(|why| within_sentence(&why))?;
-    if passwords::is_weak(password.password(), personal) {
-        return Err(
-            "its password is easy to guess: use a longer one, of words that are not common".into(),
-        );
+fn typed(text: &str, names: &Names, rules: &Rules) -> Result<NewPassword, Refusal> {
+    let password = accounts::parse_password(text, rules.min_length);
+    let password = password.map_err(|why| within_sentence(why.first()))?;
+    if passwords::is_weak(password.password(), &names.personal()) {
+        return Err(within_sentence(&HashError::Weak.to_string()).into());
     }
     Ok(password)
 }

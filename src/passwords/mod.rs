@@ -84,8 +84,11 @@ impl PasswordHash {
 
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// Easy to guess, or made of the person's names.
-    #[error("the password is weak")]
+    /// Easy to guess, or made of what is known of the person.
+    #[error(
+        "This password is easy to guess. Use a longer one, such as a few words that do not belong \
+         together"
+    )]
     Weak,
     #[error(transparent)]
     Busy(#[from] Busy),

@@ -5,6 +5,7 @@ use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
+use crate::passwords::PasswordHash;
 use crate::storage::Tx;
 
 /// Other writers wait for each batch.
@@ -69,6 +70,17 @@ pub fn end_all(
     store::end_all(tx, account, keep, now, why)?;
     links::forget_of(tx, account)?;
     Ok(Ended { sessions, at: now })
+}
+
+/// Sets a new password, and ends every session of the account and every link to it, in the
+/// caller's transaction.
+pub fn set_password(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    new: &PasswordHash,
+) -> Result<Ended, Fault> {
+    accounts::set_password(tx, account, new)?;
+    end_all(tx, account, None, EndReason::PasswordChanged)
 }
 
 /// Ends some of all sessions and links, and returns how many. None are left when it returns 0.

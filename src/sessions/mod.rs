@@ -29,7 +29,7 @@ use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use cache::LOOK_EVERY;
 use cache::SessionCache;
 pub use client::Client;
-pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere};
+pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere, set_password};
 pub use links::forget as forget_links;
 pub use links::{LinkOrigin, LinkReader};
 #[cfg(fuzzing)]

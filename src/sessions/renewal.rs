@@ -3,7 +3,7 @@
 use super::refresh::{Age, Presented};
 use super::store::{self, Session};
 use super::{
-    EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, authentication, end_all, idle_end,
+    EndReason, Grant, HOUR, Identity, NotSignedIn, Sessions, authentication, idle_end, set_password,
 };
 use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
@@ -135,8 +135,7 @@ impl Sessions {
                 let before = store::lock(tx, id)?;
                 let before = before.filter(|row| row.account_id == account.id && row.lives_at(now));
                 let before = before.ok_or(NotSignedIn::Ended)?;
-                accounts::set_password(tx, account.id, &new)?;
-                let ended = end_all(tx, account.id, None, EndReason::PasswordChanged)?;
+                let ended = set_password(tx, account.id, &new)?;
                 let (who, stay) = ((before.kind, before.client), before.stay);
                 let row = Session::new(
                     account.id,

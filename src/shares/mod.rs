@@ -13,7 +13,8 @@ use crate::accounts::{self, AccountState};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
-use crate::base::names::{PASSWORD_MAX, Password, Refusal};
+use crate::base::input::Refusals;
+use crate::base::names::{PASSWORD_MAX, Password};
 use crate::base::paging::{self, page};
 use crate::files::{self, File};
 use crate::idempotency::{self, Claim, IdempotencyKey};
@@ -106,38 +107,37 @@ pub struct NewShare {
 
 impl NewShare {
     /// # Errors
-    /// For each invalid field, its name and the message.
+    /// What is wrong with which field.
     pub fn parse(
         minutes: Option<i64>,
         downloads: Option<i64>,
         password: Option<&str>,
-    ) -> Result<Self, Vec<(&'static str, Refusal)>> {
-        let mut wrong = Vec::new();
+    ) -> Result<Self, Refusals> {
+        let mut wrong = Refusals::default();
         let good = minutes.filter(|minutes| (MINUTES_MIN..=MINUTES_MAX).contains(minutes));
         if good.is_none() {
-            let words = format!("Must be {MINUTES_MIN} to {MINUTES_MAX} (thirty days)");
-            wrong.push(("minutes", words.into()));
+            let words = format!(
+                "Minutes must be a number from {MINUTES_MIN} to {MINUTES_MAX} (thirty days)"
+            );
+            wrong.add("minutes", words);
         }
         if downloads.is_some_and(|most| !(1..=DOWNLOADS_MAX).contains(&most)) {
             let words = format!("Download limit must be a number from 1 to {DOWNLOADS_MAX}");
-            wrong.push(("downloads", words.into()));
+            wrong.add("downloads", words);
         }
         let password = password.map(Password::typed);
         if let Some(password) = &password {
             let length = password.expose().chars().count();
             if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&length) {
                 let words = format!("Password must be {PASSWORD_MIN} to {PASSWORD_MAX} characters");
-                wrong.push(("password", words.into()));
+                wrong.add("password", words);
             }
         }
-        match good {
-            Some(minutes) if wrong.is_empty() => Ok(Self {
-                minutes,
-                downloads,
-                password,
-            }),
-            _ => Err(wrong),
-        }
+        wrong.or(Self {
+            minutes: good.unwrap_or_default(),
+            downloads,
+            password,
+        })
     }
 }
 
@@ -147,7 +147,7 @@ pub enum Refused {
     /// It does not exist, or belongs to another account.
     #[error("no such file or link")]
     NotFound,
-    #[error("the file already has {SHARES_MAX} links")]
+    #[error("This file has reached the limit of {SHARES_MAX} links. Revoke some of them first")]
     TooMany,
     /// Invalid, expired, used up or revoked.
     #[error("the link does not work")]

@@ -6,9 +6,10 @@ use crate::accounts::{
 };
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
+use crate::base::input::Refusals;
 use crate::base::names::{Login, NewPassword, Password};
 use crate::idempotency::{self, Claim, IdempotencyKey};
-use crate::passwords::HashError;
+use crate::passwords::{Busy, HashError};
 use crate::sessions::{
     Client, ClientKind, Grant, Identity, LinkOrigin, NotSignedIn, Persistence, ReissueReason,
     Sessions,
@@ -18,14 +19,47 @@ use crate::storage::{Db, Tx};
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    #[error("the current password is another one")]
-    Wrong,
+    /// `current` is not the current password, or `new` is easy to guess.
+    #[error(transparent)]
+    Input(Refusals),
     #[error("the session has ended")]
     Ended,
     #[error(transparent)]
-    New(#[from] HashError),
+    Busy(#[from] Busy),
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<HashError> for ChangeError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Weak => Self::Input(Refusals::of("new", HashError::Weak.to_string())),
+            HashError::Busy(busy) => Self::Busy(busy),
+            HashError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+/// A new password, and the one that it replaces.
+pub struct PasswordChange {
+    current: Password,
+    new: NewPassword,
+}
+
+impl PasswordChange {
+    /// # Errors
+    /// What is wrong with which field.
+    pub fn parse(current: &str, new: &str, min_length: usize) -> Result<Self, Refusals> {
+        let mut wrong = Refusals::default();
+        if current.is_empty() {
+            wrong.add("current", "Enter your current password");
+        }
+        let current = Password::typed(current);
+        match wrong.note("new", NewPassword::parse(new, min_length)) {
+            Some(new) => wrong.or(Self { current, new }),
+            None => Err(wrong),
+        }
+    }
 }
 
 /// An account, made by this request or by the same one before.
@@ -104,18 +138,20 @@ impl SignIn {
     pub async fn change_password(
         &self,
         identity: &Identity,
-        current: &Password,
-        new: &NewPassword,
+        change: PasswordChange,
     ) -> Result<Grant, ChangeError> {
-        let proved = self.accounts.prove_again(identity.account, current).await;
+        let PasswordChange { current, new } = change;
+        let proved = self.accounts.prove_again(identity.account, &current).await;
         let proved = proved.map_err(|why| match why {
-            NotProved::Refused => ChangeError::Wrong,
-            NotProved::Busy(busy) => HashError::from(busy).into(),
+            NotProved::Refused => {
+                ChangeError::Input(Refusals::of("current", "This is not your current password"))
+            }
+            NotProved::Busy(busy) => busy.into(),
             NotProved::Fault(fault) => fault.into(),
         })?;
         let prepared = self
             .accounts
-            .prepare_password(proved.account(), new)
+            .prepare_password(proved.account(), &new)
             .await?;
         let changed = self.sessions.change_password(identity, proved, prepared);
         match changed.await {
@@ -174,7 +210,7 @@ impl SignIn {
         match self.accounts.check(found, &password).await {
             Ok(found) => Ok(Some(found.account)),
             Err(NotProved::Refused) => Ok(None),
-            Err(NotProved::Busy(busy)) => Err(HashError::from(busy).into()),
+            Err(NotProved::Busy(busy)) => Err(busy.into()),
             Err(NotProved::Fault(fault)) => Err(fault.into()),
         }
     }
@@ -211,8 +247,8 @@ fn find_made_by(
     key: &IdempotencyKey,
 ) -> Result<Option<Credentials>, Fault> {
     let names = [
-        new.username.map(Login::Username),
-        new.email.map(Login::from),
+        new.names.username.map(Login::Username),
+        new.names.email.map(Login::from),
     ];
     for name in names.into_iter().flatten() {
         if let Some(holder) = accounts::find_credentials(db, &name)? {

@@ -19,15 +19,19 @@ use crate::base::secret::{InstanceSecret, Purpose};
 /// header cannot choose an algorithm (RFC 8725, section 3.1).
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
 
-/// In the order of `docs/FROM-FLASK.md`.
+/// In the order of `docs/FROM-FLASK.md`, whose letters are in the tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Tutorial {
-    A,
-    B,
-    C,
-    D,
-    E,
+    #[serde(rename = "a")]
+    XAccessToken,
+    #[serde(rename = "b")]
+    QueryToken,
+    #[serde(rename = "c")]
+    ApiV1,
+    #[serde(rename = "d")]
+    BasicUpload,
+    #[serde(rename = "e")]
+    FlaskJwt,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +77,7 @@ impl Tokens {
         (name, value): (&str, &str),
     ) -> Result<String, Fault> {
         // Of the five, one has them.
-        let issued = (tutorial == Tutorial::E).then(|| self.clock.now());
+        let issued = (tutorial == Tutorial::FlaskJwt).then(|| self.clock.now());
         let claims = CompatClaims {
             tutorial,
             sid: session.to_string(),
@@ -138,7 +142,7 @@ mod tests {
     #[test]
     fn the_header_is_the_tutorials_and_the_claims_too() {
         let (tokens, _) = tokens();
-        let token = issue(&tokens, Tutorial::B);
+        let token = issue(&tokens, Tutorial::QueryToken);
         let parts = Parts::of(&token).unwrap();
         let header = URL_SAFE_NO_PAD.decode(parts.header).unwrap();
         assert_eq!(header, br#"{"typ":"JWT","alg":"HS256"}"#);
@@ -146,7 +150,7 @@ mod tests {
         let mut names: Vec<_> = claims.as_object().unwrap().keys().collect();
         names.sort();
         assert_eq!(names, ["exp", "jti", "sid", "use", "user"]);
-        let dated: Value = Parts::of(&issue(&tokens, Tutorial::E))
+        let dated: Value = Parts::of(&issue(&tokens, Tutorial::FlaskJwt))
             .unwrap()
             .claims()
             .unwrap();
@@ -156,9 +160,9 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_own_tutorial_from_ten_seconds_before_its_first_to_its_last() {
         let (tokens, time) = tokens();
-        let token = issue(&tokens, Tutorial::E);
+        let token = issue(&tokens, Tutorial::FlaskJwt);
         assert_eq!(
-            tokens.verify_compat(Tutorial::A, &token),
+            tokens.verify_compat(Tutorial::XAccessToken, &token),
             Err(Refused::Kind)
         );
         for (at, expected) in [
@@ -168,7 +172,7 @@ mod tests {
             (60, Some(Refused::Expired)),
         ] {
             time.store(NOW + at, Ordering::Relaxed);
-            let verified = tokens.verify_compat(Tutorial::E, &token);
+            let verified = tokens.verify_compat(Tutorial::FlaskJwt, &token);
             assert_eq!(verified.err(), expected, "at {at}");
         }
     }
@@ -176,9 +180,13 @@ mod tests {
     #[test]
     fn nothing_but_our_own_header_and_key_is_taken() {
         let (tokens, _) = tokens();
-        let token = issue(&tokens, Tutorial::A);
+        let token = issue(&tokens, Tutorial::XAccessToken);
         let parts = Parts::of(&token).unwrap();
-        let refused = |token: &str| tokens.verify_compat(Tutorial::A, token).unwrap_err();
+        let refused = |token: &str| {
+            tokens
+                .verify_compat(Tutorial::XAccessToken, token)
+                .unwrap_err()
+        };
         for header in [
             r#"{"typ":"JWT","alg":"none"}"#,
             r#"{"typ":"JWT","alg":"RS256"}"#,
@@ -196,7 +204,7 @@ mod tests {
         assert_eq!(refused(&unsigned), Refused::Signature);
         let (stranger, _) = super::super::tests::tokens();
         assert_eq!(
-            refused(&issue(&stranger, Tutorial::A)),
+            refused(&issue(&stranger, Tutorial::XAccessToken)),
             Refused::Signature,
             "another instance's"
         );

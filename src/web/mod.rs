@@ -141,7 +141,7 @@ pub fn app(
     let routed = state.clone();
     App::new()
         .app_data(state)
-        .app_data(MultipartConfig::new().buffer_limit(forms::upload::BUFFER_BYTES))
+        .app_data(MultipartConfig::new().buffer_limit(forms::multipart::BUFFER_BYTES))
         .configure(move |config| routes::configure(config, &routed))
         .default_service(actix_web::web::to(answer::not_found))
         .wrap(from_fn(layers::edge))

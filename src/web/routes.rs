@@ -16,30 +16,40 @@ use super::{State, api, assets, compat, jwks, openapi};
 
 fn routes(routes: &mut Routes<'_>) {
     // The clients of the five tutorials
-    routes.for_holders("/", |at| at.get(PUBLIC_TOKEN, compat::d::show));
+    routes.for_holders("/", |at| at.get(PUBLIC_TOKEN, compat::basic_upload::show));
     routes.for_programs("/", |at| at.get(PUBLIC, compat::root));
-    routes.for_programs("/public", |at| at.get(PUBLIC, compat::b::public));
+    routes.for_programs("/public", |at| at.get(PUBLIC, compat::query_token::public));
     routes.for_programs("/signup", |at| at.post(OPEN, compat::sign_up));
     routes.for_programs("/login", |at| {
-        at.get(PUBLIC, compat::d::log_in).post(OPEN, compat::log_in)
+        at.get(PUBLIC, compat::basic_upload::log_in)
+            .post(OPEN, compat::log_in)
     });
-    routes.for_programs("/user", |at| at.get(PUBLIC, compat::a::users));
+    routes.for_programs("/user", |at| at.get(PUBLIC, compat::x_access_token::users));
     routes.for_programs("/auth", |at| {
-        at.get(PUBLIC_TOKEN, compat::b::auth)
-            .post(PUBLIC, compat::e::auth)
+        at.get(PUBLIC_TOKEN, compat::query_token::auth)
+            .post(PUBLIC, compat::flask_jwt::auth)
     });
-    routes.for_programs("/api/v1/signup", |at| at.post(PUBLIC, compat::c::sign_up));
-    routes.for_programs("/api/v1/login", |at| at.post(PUBLIC, compat::c::log_in));
+    routes.for_programs("/api/v1/signup", |at| {
+        at.post(PUBLIC, compat::api_v1::sign_up)
+    });
+    routes.for_programs("/api/v1/login", |at| {
+        at.post(PUBLIC, compat::api_v1::log_in)
+    });
     for path in ["/need_login", "/api/v1/need_login"] {
-        routes.for_programs(path, |at| at.get(PUBLIC, compat::c::need_login));
+        routes.for_programs(path, |at| at.get(PUBLIC, compat::api_v1::need_login));
     }
     routes.for_programs("/work", |at| {
-        at.get(PUBLIC, compat::e::list).post(PUBLIC, compat::e::add)
+        at.get(PUBLIC, compat::flask_jwt::list)
+            .post(PUBLIC, compat::flask_jwt::add)
     });
-    routes.for_programs("/workitems", |at| at.get(PUBLIC, compat::e::list));
+    routes.for_programs("/workitems", |at| at.get(PUBLIC, compat::flask_jwt::list));
 
-    routes.for_holders("/upload", |at| at.post(PUBLIC_TOKEN, compat::d::upload));
-    routes.for_programs("/upload", |at| at.post(PUBLIC, compat::d::refuse));
+    routes.for_holders("/upload", |at| {
+        at.post(PUBLIC_TOKEN, compat::basic_upload::upload)
+    });
+    routes.for_programs("/upload", |at| {
+        at.post(PUBLIC, compat::basic_upload::refuse)
+    });
 
     // Pages
     routes.at("/", |at| at.get(OPEN, home::show));

@@ -11,6 +11,7 @@ use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ItemId};
+use crate::base::input::Refusals;
 use crate::base::names::Title;
 use crate::base::paging::page;
 use crate::base::version::{ExpectedVersion, Version};
@@ -98,6 +99,14 @@ pub struct Change {
     pub place: Option<Place>,
 }
 
+/// The title of a work item as it was sent.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_title(text: &str) -> Result<Title, Refusals> {
+    Title::parse(text).map_err(|why| Refusals::of("title", why))
+}
+
 /// An item, made by this request or by the same one before.
 #[derive(Clone, Debug)]
 pub struct Added {
@@ -117,7 +126,7 @@ pub enum Refused {
     /// With its current state.
     #[error("the item was changed in the meantime")]
     Stale(Box<Item>),
-    #[error("the account already has {ITEMS_MAX} items")]
+    #[error("You have reached the limit of {ITEMS_MAX} items. Delete some of them first")]
     TooMany,
     #[error("the idempotency key was used for another request")]
     KeyReused,

@@ -44,7 +44,7 @@ def form_data(fields):
     return {name: (None, value) for name, value in fields.items()}
 
 
-def tutorial_a(client, name):
+def tutorial_x_access_token(client, name):
     ada = {"name": name, "email": name + "@example.com", "password": password}
     note("signup", client.post(url + "/signup", data=ada))
     note("signup again", client.post(url + "/signup", files=form_data(ada)))
@@ -58,7 +58,7 @@ def tutorial_a(client, name):
     note("user with a bad token", client.get(url + "/user", headers={"x-access-token": "x.y.z"}))
 
 
-def tutorial_b(client, name):
+def tutorial_query_token(client, name):
     client.post(url + "/api/v1/signup", json={"username": name, "email": name + "@example.com", "password": password})
     note("public", client.get(url + "/public"))
     login = {"username": name, "password": password}
@@ -70,7 +70,7 @@ def tutorial_b(client, name):
     note("login by form-data", client.post(url + "/login", files=form_data(login)))
 
 
-def tutorial_c(client, name):
+def tutorial_api_v1(client, name):
     note("root", client.get(url + "/"))
     ada = {"username": name, "email": name + "@example.com", "password": password}
     note("signup without a field", client.post(url + "/api/v1/signup", json={"username": name}))
@@ -85,7 +85,7 @@ def tutorial_c(client, name):
     note("need_login with a bad token", client.get(url + "/need_login", headers={"Authorization": "x.y.z"}))
 
 
-def tutorial_d(client, name):
+def tutorial_basic_upload(client, name):
     client.post(url + "/signup", json={"username": name, "password": password})
     note("login without credentials", client.get(url + "/login"))
     note("login with a wrong password", client.get(url + "/login", auth=(name, "123456")))
@@ -105,7 +105,7 @@ def tutorial_d(client, name):
     note("upload without a token", client.post(url + "/upload", files={"inputFile": ("a.txt", b"a")}, data={"description": "x"}))
 
 
-def tutorial_e(client, name):
+def tutorial_flask_jwt(client, name):
     ada = {"username": name, "password": password}
     note("signup", client.post(url + "/signup", json=ada))
     note("signup again", client.post(url + "/signup", json=ada))

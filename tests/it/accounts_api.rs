@@ -83,11 +83,17 @@ fn a_refused_sign_up_names_every_invalid_field() {
     let door = Door::open();
     door.signed_up("ada");
     let taken = refused(&sign_up(&door, &new("ADA")), 409, "taken");
-    assert_eq!(taken, json!({"username": "is taken"}));
+    assert_eq!(
+        taken,
+        json!({"username": "This username is taken. Choose another one"})
+    );
     let mut half = new("Ada");
     half["email"] = "other@example.com".into();
     let taken = refused(&sign_up(&door, &half), 409, "taken");
-    assert_eq!(taken, json!({"username": "is taken"}));
+    assert_eq!(
+        taken,
+        json!({"username": "This username is taken. Choose another one"})
+    );
 
     let bad = json!({"username": "a b", "email": "x", "name": "a\u{0}", "password": "canary-1"});
     let fields = refused(&sign_up(&door, &bad), 422, "invalid_fields");
@@ -151,7 +157,10 @@ fn own_names_change_and_the_session_goes_on() {
     refused(&nameless, 422, "invalid_fields");
     let taken = patch(&ada, json!({"username": "BOB", "email": "bob@example.com"}));
     let fields = refused(&taken, 409, "taken");
-    assert_eq!(fields, json!({"username": "is taken"}));
+    assert_eq!(
+        fields,
+        json!({"username": "This username is taken. Choose another one"})
+    );
     for (body, field) in [
         (json!({"username": ""}), "username"),
         (json!({"role": "administrator"}), "role"),

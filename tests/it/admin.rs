@@ -285,7 +285,10 @@ fn names_are_changed_by_their_owner_and_by_administrators() {
             .contains("email")
     );
     let nameless = errors(&[("Username", ""), ("Email address", "")]);
-    assert_eq!(nameless[0].1, "Enter a username, an email address, or both");
+    assert_eq!(
+        nameless[0].1,
+        "An account needs a username or an email address"
+    );
 
     // Meanwhile somebody else changes it: what was typed is kept, and counts the second time.
     let page = ada.get("/account/email");

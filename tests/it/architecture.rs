@@ -96,6 +96,27 @@ fn a_part_of_the_web_uses_only_parts_below_it() {
 }
 
 #[test]
+fn what_people_send_is_parsed_by_the_room_that_owns_it() {
+    let parsers = [
+        "Username::parse",
+        "Email::parse",
+        "PersonName::parse",
+        "NewPassword::parse",
+        "Title::parse",
+        "Description::parse",
+        "FileName::parse",
+    ];
+    let outside = ["src/web", "src/cli"].map(|folder| root().join(folder));
+    let is_outside = |source: &Source| outside.iter().any(|one| source.path.starts_with(one));
+    for source in sources().filter(is_outside) {
+        for (line, text) in source.code() {
+            let called = parsers.iter().find(|parser| text.contains(**parser));
+            assert_eq!(called, None, "{}:{line}", source.path.display());
+        }
+    }
+}
+
+#[test]
 fn a_floor_uses_only_floors_below_it() {
     let floor = |module: &str| FLOORS.iter().position(|known| *known == module);
     for source in sources() {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::compat::{all_tokens, show_to_e};
+use crate::compat::{all_tokens, show_to_flask_jwt};
 use crate::support::{Door, PASSWORD, Place, wait_until};
 
 #[test]
@@ -29,8 +29,8 @@ fn a_token_is_accepted_by_a_server_whose_clock_is_five_seconds_behind() {
     let path = url.strip_prefix(&door.url).unwrap_or(&url);
     assert_eq!(door.browser().get(path).status, 200, "{url}");
     for (tutorial, token) in all_tokens(&ahead, "ada") {
-        if tutorial == "e" {
-            assert_eq!(show_to_e(&door, &token).status, 200);
+        if tutorial == "flask_jwt" {
+            assert_eq!(show_to_flask_jwt(&door, &token).status, 200);
         }
     }
 

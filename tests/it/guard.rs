@@ -235,7 +235,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let one_time = door.first_administrator.clone().unwrap();
-    let [compat_a, compat_b, compat_c, compat_d, compat_e] =
+    let [x_access_token, query_token, api_v1, basic_upload, flask_jwt] =
         compat::all_tokens(&door, "ada").map(|(_, token)| token);
     let (share, share_token) = share(&door, &ada);
     let kinds = [
@@ -254,11 +254,11 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         ),
         ("none", "nonsense".to_owned()),
         ("share", share_token),
-        ("compat a", compat_a),
-        ("compat b", compat_b),
-        ("compat c", compat_c),
-        ("compat d", compat_d),
-        ("compat e", compat_e),
+        ("compat x_access_token", x_access_token),
+        ("compat query_token", query_token),
+        ("compat api_v1", api_v1),
+        ("compat basic_upload", basic_upload),
+        ("compat flask_jwt", flask_jwt),
     ];
     let with_cookie = |name: &str, token: &str| {
         let browser = door.browser();
@@ -300,17 +300,29 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         ("address of the dashboard", "link", 200, 400, &|token| {
             door.browser().get(&format!("{LINK}{token}")).status
         }),
-        ("x-access-token", "compat a", 200, 401, &|token| {
-            compat::show_to_a(&door, token).status
-        }),
-        ("address of /auth", "compat b", 200, 401, &|token| {
-            compat::show_to_b(&door, token).status
-        }),
-        ("header without a scheme", "compat c", 200, 401, &|token| {
-            compat::show_to_c(&door, token).status
-        }),
-        ("header with JWT", "compat e", 200, 401, &|token| {
-            compat::show_to_e(&door, token).status
+        (
+            "x-access-token",
+            "compat x_access_token",
+            200,
+            401,
+            &|token| compat::show_to_x_access_token(&door, token).status,
+        ),
+        (
+            "address of /auth",
+            "compat query_token",
+            200,
+            401,
+            &|token| compat::show_to_query_token(&door, token).status,
+        ),
+        (
+            "header without a scheme",
+            "compat api_v1",
+            200,
+            401,
+            &|token| compat::show_to_api_v1(&door, token).status,
+        ),
+        ("header with JWT", "compat flask_jwt", 200, 401, &|token| {
+            compat::show_to_flask_jwt(&door, token).status
         }),
         ("continue", "link", 303, 401, &|token| {
             post("/login/continue", "token", token)

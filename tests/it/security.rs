@@ -1,6 +1,7 @@
 //! What holds on every answer, and what never shows.
 
-use doorward::base::names::{Email, NewPassword, Password, Username};
+use doorward::accounts::{NewAccount, SentNames};
+use doorward::base::names::Password;
 use doorward::base::secret::InstanceSecret;
 use doorward::config::Config;
 
@@ -189,12 +190,11 @@ fn nothing_that_holds_a_secret_prints_it() {
     let secret = InstanceSecret::generate().to_base64().to_string();
     let url = "postgres://canary-user:canary-pass@db/door";
     let config = Config::of(&[("secret", &secret), ("database.url", url)]).unwrap();
-    let new = doorward::accounts::NewAccount {
-        username: Username::parse("ada").ok(),
-        email: Email::parse("ada@example.com").ok(),
-        name: None,
-        password: NewPassword::parse("canary-new-password", 12).unwrap(),
+    let names = SentNames {
+        username: Some("ada"),
+        ..SentNames::default()
     };
+    let new = NewAccount::parse(names, "canary-new-password", 12).unwrap();
     let printed = format!(
         "{config:?}\n{new:?}\n{:?}\n{:?}",
         Password::typed("canary-typed"),

@@ -128,8 +128,12 @@ pub struct Groups(Vec<String>);
 impl Groups {
     /// From names with spaces or commas between them.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
+        Self::of(Self::split(text))
+    }
+
+    pub fn split(text: &str) -> Vec<String> {
         let names = text.split([' ', ',']).filter(|name| !name.is_empty());
-        Self::of(names.map(str::to_owned).collect())
+        names.map(str::to_owned).collect()
     }
 
     pub fn of(mut names: Vec<String>) -> Result<Self, Refusal> {
@@ -209,18 +213,6 @@ impl From<Email> for Login {
             old_key: Email::old_key(email.as_str()),
         }
     }
-}
-
-/// The words about somebody that a guess at their password begins with.
-pub fn personal(
-    username: Option<&Username>,
-    email: Option<&Email>,
-    name: Option<&PersonName>,
-) -> Vec<String> {
-    let email = email.map(|email| [email.as_str().to_owned(), email.key()]);
-    let others = [username.map(Username::as_str), name.map(PersonName::as_str)];
-    let others = others.into_iter().flatten().map(str::to_owned);
-    email.into_iter().flatten().chain(others).collect()
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use super::preconditions::{IfMatch, IfNoneMatch};
 use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
 use crate::access::{Action, Role};
-use crate::accounts::{self, Account, AccountState, Cursor, Search};
+use crate::accounts::{self, Account, AccountState, Cursor, Search, SentChanges, SentNames};
 use crate::base::clock::rfc3339;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, GROUPS_MAX, Groups, NewPassword, PersonName, Refusal, Username};
+use crate::base::names::{GROUPS_MAX, Groups};
 use crate::base::version::ExpectedVersion;
 use crate::config::SignupMode;
 use crate::sign_in::SignedUp;
@@ -112,26 +112,13 @@ pub async fn sign_up(
     // All but the password, because a fast hash of this is stored.
     let asked = json!([new.username, new.email, new.name]).to_string();
     let once = key.once(asked.as_bytes())?;
-    let mut fields = Fields::default();
-    let username = fields.note("username", Some(Username::parse(&new.username)));
-    let email = fields.note("email", Some(Email::parse(&new.email)));
-    let name = fields.note("name", Some(name(new.name.as_deref())));
+    let names = SentNames {
+        username: Some(&new.username),
+        email: Some(&new.email),
+        name: new.name.as_deref(),
+    };
     let min_length = state.config.passwords.min_length;
-    let password = fields.note(
-        "password",
-        Some(NewPassword::parse(&new.password, min_length)),
-    );
-    let (Some(username), Some(email), Some(name), Some(password)) =
-        (username, email, name, password)
-    else {
-        return Err(fields.refused());
-    };
-    let new = accounts::NewAccount {
-        username: Some(username),
-        email: Some(email),
-        name,
-        password,
-    };
+    let new = accounts::NewAccount::parse(names, &new.password, min_length)?;
     let SignedUp { account, replayed } = state.sign_in.sign_up_once(new, once).await?;
     let version = account.version;
     let created = Created {
@@ -359,63 +346,24 @@ async fn changed(
     sent: Changes,
     expected: ExpectedVersion,
 ) -> Answer<Tagged<Shown<AccountJson>>> {
-    let mut fields = Fields::default();
-    let trust = |text: String| Role::parse(&text).ok_or("Role is member or administrator".into());
-    let is = |text: String| AccountState::parse(&text).ok_or("State is active or disabled".into());
-    let (username, email) = (sent.username, sent.email);
-    let mut called = sent.name.as_ref().map(|text| name(text.as_deref()));
-    // An older version of Doorward may have taken what this one refuses.
-    if let Some(Err(_)) = called {
-        let account = state.accounts.find(id).await?;
-        called = called.filter(|_| account.is_none_or(|account| Some(account.name) != sent.name));
+    fn text(sent: &Option<Option<String>>) -> Option<Option<&str>> {
+        sent.as_ref().map(Option::as_deref)
     }
-    let changes = accounts::Changes {
-        username: fields.note(
-            "username",
-            username.map(|text| given(text, Username::parse)),
-        ),
-        email: fields.note("email", email.map(|text| given(text, Email::parse))),
-        name: fields.note("name", called),
-        role: fields.note("role", sent.role.map(trust)),
-        groups: fields.note("groups", sent.groups.map(Groups::of)),
-        state: fields.note("state", sent.state.map(is)),
+    let account = state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
+    let changes = SentChanges {
+        username: text(&sent.username),
+        email: text(&sent.email),
+        name: text(&sent.name),
+        role: sent.role.as_deref(),
+        groups: sent.groups,
+        state: sent.state.as_deref(),
     };
-    if !fields.0.is_empty() {
-        return Err(fields.refused());
-    }
+    let changes = accounts::Changes::parse(changes, &account)?;
     let administration = &state.administration;
     let changed = administration
         .update_as(role, id, changes, expected)
         .await?;
     Ok(one(changed))
-}
-
-fn given<T>(
-    text: Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, Refusal>,
-) -> Result<Option<T>, Refusal> {
-    text.as_deref().map(parse).transpose()
-}
-
-fn name(text: Option<&str>) -> Result<Option<PersonName>, Refusal> {
-    PersonName::parse(text.unwrap_or_default())
-}
-
-/// Every field that will not do, and why.
-#[derive(Default)]
-struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    /// The parsed value of a field that was sent.
-    fn note<T>(&mut self, field: &str, parsed: Option<Result<T, Refusal>>) -> Option<T> {
-        parsed?
-            .map_err(|refusal| self.0.push((field.to_owned(), refusal.into_owned())))
-            .ok()
-    }
-
-    fn refused(self) -> Problem {
-        Problem::fields(self.0)
-    }
 }
 
 fn one(account: Account) -> Tagged<Shown<AccountJson>> {

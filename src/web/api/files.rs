@@ -17,12 +17,12 @@ use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::FileId;
-use crate::base::names::{Description, FileName};
-use crate::files::{Change, Cursor, File, Refused, Search, Sort};
+use crate::files::{self, Change, Cursor, File, Search, Sort};
 use crate::web::State;
 use crate::web::describe::{Call, Describe, Operation, Tag, schema};
 use crate::web::download::{self, Display, Parts};
-use crate::web::forms::upload::{self, Expected, MULTIPART, Right, receive};
+use crate::web::forms::multipart::MULTIPART;
+use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::path_id::Id;
 use crate::web::problem::{
     DESCRIPTION_TAKEN, FILE_TOO_LARGE, KEY_REUSED, NO_SUCH_RANGE, NOT_FOUND, OVER_QUOTA, Problem,
@@ -212,10 +212,10 @@ pub async fn add(
         let field = name.unwrap_or("a field");
         return Err(Problem::field(field, "is not taken here"));
     }
-    let description = description(form.text("description"))?;
+    let description = files::parse_description(form.text("description"))?;
     let arrived = received
         .files
-        .map_err(|refused| upload::refusal(refused, files))?;
+        .map_err(|(name, refused)| Problem::file(&name, refused, files.config()))?;
     if arrived.is_empty() {
         return Err(Problem::field("file", "is missing"));
     }
@@ -227,9 +227,10 @@ pub async fn add(
         asked_for += &format!("\n{}\n{:x?}", file.name.as_str(), file.sha256);
     }
     let once = key.once(asked_for.as_bytes())?;
-    let kept = files.keep(account, arrived, description, once).await?;
-    let replayed = kept.replayed;
-    let mut made = kept.files;
+    let name = arrived[0].name.as_str().to_owned();
+    let kept = files.keep(account, arrived, description, once).await;
+    let kept = kept.map_err(|refused| Problem::file(&name, refused, files.config()))?;
+    let (mut made, replayed) = (kept.files, kept.replayed);
     if let [file] = made.as_slice() {
         let (at, version) = (format!("/api/files/{}", file.id), file.version);
         let what = UploadedFiles::File(FileJson::of(made.remove(0)));
@@ -346,21 +347,13 @@ pub async fn change(
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer<Tagged<Shown<FileJson>>> {
-    let name = changes.name.as_deref().map(FileName::parse).transpose();
-    let name = name.map_err(|words| Problem::field("name", &words))?;
     let text = changes.description.map(Option::unwrap_or_default);
-    let change = Change {
-        name,
-        description: text.as_deref().map(description).transpose()?,
-    };
-    let (files, id) = (&state.files, id);
-    match files.change(who.account, id, expected, change).await {
-        Err(Refused::ExtensionNotTaken(kind)) => {
-            let words = upload::extension_not_taken(kind, files);
-            Err(Problem::field("name", &words))
-        }
-        changed => Ok(one(changed?)),
-    }
+    let change = Change::parse(changes.name.as_deref(), text.as_deref())?;
+    let files = &state.files;
+    let changed = files.change(who.account, id, expected, change).await;
+    Ok(one(changed.map_err(|refused| {
+        Problem::file("", refused, files.config())
+    })?))
 }
 
 pub const DELETE: Call = Call {
@@ -384,8 +377,4 @@ pub async fn delete(
 
 fn one(file: File) -> Tagged<Shown<FileJson>> {
     Tagged::new(file.version, Shown(FileJson::of(file)))
-}
-
-fn description(text: &str) -> Result<Option<Description>, Problem> {
-    Description::parse(text).map_err(|words| Problem::field("description", &words))
 }

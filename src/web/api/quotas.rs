@@ -10,11 +10,11 @@ use super::answers::{Answer, Shown};
 use super::{Json, named};
 use crate::access::Action;
 use crate::base::ids::AccountId;
-use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Usage};
+use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, QuotaChange, Usage};
 use crate::web::State;
 use crate::web::describe::Call;
 use crate::web::path_id::Id;
-use crate::web::problem::{FORBIDDEN, NOT_FOUND, Problem};
+use crate::web::problem::{FORBIDDEN, NOT_FOUND};
 use crate::web::proof::{Recent, SignedIn, may};
 
 /// How many files, and how many bytes in all of them, an account has and may have.
@@ -75,23 +75,8 @@ pub async fn change(
     Json(changes): Json<Changes>,
 ) -> Answer<Shown<Quota>> {
     may(&who, Action::GovernAccount, Some(id))?;
-    let wrong = [
-        ("files_max", changes.files_max, FILES_QUOTA_MAX),
-        ("bytes_max", changes.bytes_max, BYTES_QUOTA_MAX),
-    ];
-    let wrong = wrong.into_iter().filter(|(_, most, limit)| {
-        most.flatten()
-            .is_some_and(|most| !(0..=*limit).contains(&most))
-    });
-    let wrong: Vec<_> = wrong
-        .map(|(field, _, limit)| (field.to_owned(), format!("must be 0 to {limit}")))
-        .collect();
-    if !wrong.is_empty() {
-        return Err(Problem::fields(wrong));
-    }
-    let (files, bytes) = (changes.files_max, changes.bytes_max);
-    let shelf = state.files.set_quota(id, files, bytes).await?;
-    Ok(quota(&state, shelf))
+    let change = QuotaChange::parse(changes.files_max, changes.bytes_max)?;
+    Ok(quota(&state, state.files.set_quota(id, change).await?))
 }
 
 fn quota(state: &State, shelf: Usage) -> Shown<Quota> {

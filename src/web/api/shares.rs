@@ -134,15 +134,7 @@ pub async fn add(
     let asked = (new.minutes, new.downloads, new.password.is_some());
     let once = key.once(format!("{asked:?}").as_bytes())?;
     let wanted = NewShare::parse(Some(new.minutes), new.downloads, new.password.as_deref());
-    let wanted = wanted.map_err(|wrong| {
-        let wrong = wrong.into_iter();
-        Problem::fields(
-            wrong
-                .map(|(field, words)| (field.to_owned(), words.into_owned()))
-                .collect(),
-        )
-    })?;
-    let made = state.shares.make(who.account, file, wanted, once).await?;
+    let made = state.shares.make(who.account, file, wanted?, once).await?;
     let (share, replayed) = made;
     Ok(Created {
         at: format!("/api/files/{file}/shares/{}", share.id),

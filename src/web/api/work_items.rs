@@ -13,13 +13,12 @@ use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::ItemId;
-use crate::base::names::Title;
 use crate::web::State;
 use crate::web::describe::{Call, Tag, schema};
 use crate::web::path_id::Id;
 use crate::web::problem::{KEY_REUSED, NOT_FOUND, Problem, TOO_MANY};
 use crate::web::proof::SignedIn;
-use crate::work::{Change, Cursor, Item, Place, Refused, Status};
+use crate::work::{self, Change, Cursor, Item, Place, Refused, Status};
 
 pub const TAG: Tag = Tag {
     name: "Work items",
@@ -116,7 +115,7 @@ pub async fn add(
     state: Data<State>,
     new: New<NewWorkItem>,
 ) -> Answer<Tagged<Created<WorkItem>>> {
-    let title = title(&new.what.title)?;
+    let title = work::parse_title(&new.what.title)?;
     let added = state.work.add(who.account, title, new.once).await?;
     let version = added.item.version;
     let created = Created {
@@ -186,8 +185,9 @@ pub async fn change(
         Some(None) => Some(Place::End),
         None => None,
     };
+    let title = changes.title.as_deref().map(work::parse_title);
     let change = Change {
-        title: changes.title.as_deref().map(title).transpose()?,
+        title: title.transpose()?,
         status: changes.done.map(status),
         place,
     };
@@ -216,9 +216,4 @@ pub async fn delete(
 
 fn one(item: Item) -> Tagged<Shown<WorkItem>> {
     Tagged::new(item.version, Shown(WorkItem::of(item)))
-}
-
-fn title(text: &str) -> Result<Title, Problem> {
-    Title::parse(text)
-        .map_err(|words| Problem::fields(vec![("title".to_owned(), words.into_owned())]))
 }

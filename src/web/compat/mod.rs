@@ -4,13 +4,13 @@
 //! translates and decides nothing: who may sign up or in is the rooms' business, as for the
 //! pages and the API. Only routes for programs lead here (`guard/table.rs`).
 
-pub mod a;
-pub mod b;
-pub mod c;
-pub mod d;
-pub mod e;
+pub mod api_v1;
+pub mod basic_upload;
+pub mod flask_jwt;
 mod pyjwt;
+pub mod query_token;
 mod sent;
+pub mod x_access_token;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
@@ -22,34 +22,34 @@ use super::api::NAME_MAX;
 use super::forms::{Form, VisitorForm};
 use super::page::{Answer, Page};
 use super::pages::{login, signup};
-use super::problem::{BUSY, Problem, SIGN_UP_CLOSED, WEAK_PASSWORD};
-use crate::accounts::{Account, Conflict, NewAccount, NotProved, Proved, SignUpError};
+use super::problem::{Problem, SIGN_UP_CLOSED};
+use crate::accounts::{Account, NewAccount, NotProved, Proved, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
-use crate::base::names::{Login, Password, Refusal};
+use crate::base::input::Refusals;
+use crate::base::names::{Password, Refusal};
 use crate::config::{CompatRoot, SignupMode};
-use crate::passwords::HashError;
 use crate::sessions::{Grant, NotSignedIn};
 use crate::tokens::Tutorial;
 use crate::web::proof::{Open, Public};
 
 pub async fn root(_: Public, page: Page) -> Answer {
     match page.config.compat.root {
-        CompatRoot::C => Ok(text(StatusCode::OK, "Hello, World!")),
-        CompatRoot::D => d::no_token(),
+        CompatRoot::ApiV1 => Ok(text(StatusCode::OK, "Hello, World!")),
+        CompatRoot::BasicUpload => basic_upload::no_token(),
     }
 }
 
 /// `POST /signup`: one sends a form, another JSON.
 pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     if sent::is_json(&request) {
-        return e::sign_up(page, sent::json(&request, body).await?).await;
+        return flask_jwt::sign_up(page, sent::json(&request, body).await?).await;
     }
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
         return signup::submit(open, page, VisitorForm(form)).await;
     }
-    a::sign_up(page, form).await
+    x_access_token::sign_up(page, form).await
 }
 
 /// `POST /login`: two send a form, each with a name of its own for who it is.
@@ -59,9 +59,9 @@ pub async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload)
         return login::submit(open, page, VisitorForm(form)).await;
     }
     if form.find("username").is_some() && form.find("email").is_none() {
-        b::log_in(page, form).await
+        query_token::log_in(page, form).await
     } else {
-        a::log_in(page, form).await
+        x_access_token::log_in(page, form).await
     }
 }
 
@@ -70,38 +70,19 @@ fn is_for_the_page(page: &Page, form: &Form) -> bool {
     form.find("deliver").is_some() || page.query("deliver").is_some()
 }
 
-/// Why an account was not made.
-enum NotMade {
-    Taken(Conflict),
-    /// In words for who sent it.
-    Field(Refusal),
-    Failed(Problem),
-}
-
-impl From<Refusal> for NotMade {
-    fn from(refusal: Refusal) -> Self {
-        Self::Field(refusal)
-    }
-}
-
-/// Makes an account of what `read` finds. A tutorial starts no session with it.
+/// Makes an account. A tutorial starts no session with it.
 async fn make_account(
     page: &Page,
-    read: impl FnOnce() -> Result<NewAccount, Refusal>,
-) -> Result<Account, NotMade> {
-    if page.config.signup.mode == SignupMode::Closed {
-        return Err(NotMade::Failed(SIGN_UP_CLOSED));
+    new: Result<NewAccount, Refusals>,
+) -> Result<Account, SignUpError> {
+    page.accounts.sign_up(new?).await.map(Proved::into_account)
+}
+
+fn must_be_open(page: &Page) -> Result<(), Problem> {
+    match page.config.signup.mode {
+        SignupMode::Open => Ok(()),
+        SignupMode::Closed => Err(SIGN_UP_CLOSED),
     }
-    let made = page.accounts.sign_up(read()?).await;
-    made.map(Proved::into_account).map_err(|error| match error {
-        SignUpError::Taken(which) => NotMade::Taken(which),
-        SignUpError::Reserved(why) => NotMade::Field(why),
-        SignUpError::Password(HashError::Weak) => NotMade::Field(WEAK_PASSWORD.into()),
-        SignUpError::Password(HashError::Busy(_)) => NotMade::Failed(BUSY),
-        SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
-            NotMade::Failed(fault.into())
-        }
-    })
 }
 
 /// How a try to sign in ended.
@@ -136,21 +117,15 @@ async fn tried(
     match started {
         Ok(grant) => Ok(Tried::In(Box::new(grant))),
         Err(NotProved::Refused) => {
-            let is_known = !page.config.compat.exact || is_known(page, login).await?;
-            Ok(if is_known {
+            let is_wrong =
+                !page.config.compat.exact || page.accounts.find_by_login(login).await?.is_some();
+            Ok(if is_wrong {
                 Tried::Wrong
             } else {
                 Tried::Unknown
             })
         }
         Err(why) => Err(why.into()),
-    }
-}
-
-async fn is_known(page: &Page, login: &str) -> Result<bool, Fault> {
-    match Login::parse(login) {
-        Some(login) => Ok(page.accounts.find_credentials(login).await?.is_some()),
-        None => Ok(false),
     }
 }
 
@@ -196,10 +171,6 @@ fn unknown_field(form: &Form, taken: &[&str]) -> Option<Refusal> {
     } else {
         "A field is not taken here".into()
     })
-}
-
-fn refuse_unknown(form: &Form, taken: &[&str]) -> Result<(), Refusal> {
-    unknown_field(form, taken).map_or(Ok(()), Err)
 }
 
 /// Not as the HTML that Flask calls it: nothing of it is.

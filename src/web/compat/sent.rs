@@ -1,34 +1,25 @@
 //! Bodies as the tutorials' clients send them, each read into the same fields. Proven, as every
 //! form, to come from no page of somebody else's.
 
-use actix_multipart::Multipart;
-use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpMessage, HttpRequest};
-use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::web::api::{JSON, NOT_JSON};
-use crate::web::forms::part::{self, Head, unreadable};
+use crate::web::forms::multipart::{MULTIPART, Parts, is_multipart};
 use crate::web::forms::{self, FORM, Form};
 use crate::web::origin::{self, Source};
-use crate::web::problem::{Problem, TOO_LARGE};
-
-const MULTIPART: &str = "multipart/form-data";
-
-fn is_of_type(request: &HttpRequest, media_type: &str) -> bool {
-    request.content_type().eq_ignore_ascii_case(media_type)
-}
+use crate::web::problem::Problem;
 
 pub fn is_json(request: &HttpRequest) -> bool {
-    is_of_type(request, JSON)
+    request.content_type().eq_ignore_ascii_case(JSON)
 }
 
 /// A form of either encoding. Without a body, one without fields, as Flask has it.
 pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, Problem> {
     let body = body.into_inner();
-    let form = if is_of_type(request, MULTIPART) {
+    let form = if is_multipart(request) {
         let body = forms::body_of(request, body, MULTIPART).await?;
         multipart(request, body.freeze()).await?
     } else if has_no_body(request) {
@@ -51,24 +42,15 @@ fn has_no_body(request: &HttpRequest) -> bool {
             .is_none_or(|length| length == "0")
 }
 
-/// RFC 7578. The body is here already, so it is as small as any other form.
+/// The body is here already, so it is as small as any other form.
 async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, Problem> {
-    let length = body.len();
-    let whole = stream::iter([Ok::<_, PayloadError>(body)]);
-    let mut parts = Multipart::new(request.headers(), whole);
-    let mut form = Form::default();
-    while let Some(part) = parts.next().await {
-        let mut part = part.map_err(unreadable)?;
-        let head = Head::of(&part)?;
-        if head.file_name.is_some() {
-            return Err(Problem::malformed(
-                "The form has a file in it, and none is taken here. Nothing was saved.",
-            ));
-        }
-        let value = part.bytes(length).await.map_err(|_| TOO_LARGE)?;
-        form.add(head.name, part::text(value.map_err(unreadable)?.into())?)?;
+    let mut parts = Parts::of_body(request, body);
+    match parts.next_file(None).await? {
+        None => Ok(parts.form),
+        Some(_) => Err(Problem::malformed(
+            "The form has a file in it, and none is taken here. Nothing was saved.",
+        )),
     }
-    Ok(form)
 }
 
 /// An object of JSON. What is no text in it counts as empty, and what is no object as without

@@ -7,8 +7,9 @@ use actix_web::dev::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
+use super::multipart::{Parts, is_multipart};
 use super::token::{self, MadeFor};
-use super::{BODY_WITHIN, FORM, Form, body_of, upload};
+use super::{BODY_WITHIN, FORM, Form, body_of};
 use crate::base::ids::AccountId;
 use crate::web::accept::{is_for_a_person, only_looks};
 use crate::web::origin::{self, Source};
@@ -178,15 +179,20 @@ pub struct Sent {
 }
 
 impl Sent {
-    pub async fn read(request: &HttpRequest, payload: Payload) -> Self {
-        let carries = if upload::is_multipart(request) {
+    pub async fn read(request: &HttpRequest, mut payload: Payload) -> Self {
+        let carries = if is_multipart(request) {
             Carries::Files
         } else {
             Carries::Text
         };
         let read = async {
             match carries {
-                Carries::Files => upload::read_texts(request, payload).await,
+                Carries::Files => {
+                    // The fields before the first file: no file is kept.
+                    let mut parts = Parts::begin(request, &mut payload).await?;
+                    parts.next_file(None).await?;
+                    Ok(parts.form)
+                }
                 Carries::Text => Form::parse(&body_of(request, payload, FORM).await?),
             }
         };

@@ -1,7 +1,8 @@
 //! Forms: read strictly, shown again with what was typed.
 
 pub mod interrupted;
-pub mod part;
+pub mod multipart;
+mod part;
 pub mod token;
 pub mod upload;
 
@@ -17,6 +18,7 @@ use percent_encoding::percent_decode;
 use super::origin;
 use super::problem::{Problem, TOO_LARGE, TOO_SLOW};
 use crate::base::fault::Fault;
+use crate::base::input::Refusals;
 use crate::base::names::Refusal;
 use interrupted::Carries;
 
@@ -196,32 +198,81 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
 }
 
 /// A field as it is shown: what was typed, and what is wrong with it.
-#[derive(Clone, Debug, Default)]
 pub struct Field {
     pub value: String,
     pub error: Option<String>,
 }
 
-impl Field {
-    /// With what was typed, less what cannot be: HTML has no way to write control characters.
-    /// Never for a secret.
-    pub fn kept(text: &str) -> Self {
+/// The fields of a form as they are shown: what was typed, and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    typed: Vec<(&'static str, String)>,
+    wrong: Refusals,
+}
+
+impl Fields {
+    /// With what was typed into these fields. Never of a secret, which is not sent back.
+    pub fn typed(form: &Form, names: &[&'static str]) -> Self {
+        let mut fields = Self::default();
+        for name in names {
+            fields.set(name, form.text(name));
+        }
+        fields
+    }
+
+    /// Shows `text` in a field, less what cannot be: HTML has no way to write control characters.
+    pub fn set(&mut self, name: &'static str, text: &str) {
+        self.typed.retain(|(known, _)| *known != name);
         let printable = text.trim().chars().filter(|c| !c.is_control());
-        Self {
-            value: printable.collect(),
-            error: None,
+        self.typed.push((name, printable.collect()));
+    }
+
+    pub fn get(&self, name: &str) -> Field {
+        let typed = self.typed.iter().find(|(known, _)| *known == name);
+        Field {
+            value: typed.map(|(_, text)| text.clone()).unwrap_or_default(),
+            error: self.wrong.find(name).map(str::to_owned),
         }
     }
 
-    /// The parsed value, or its refusal noted under the field.
-    pub fn note<T>(&mut self, parsed: Result<T, Refusal>) -> Option<T> {
-        parsed
-            .map_err(|refusal| self.error = Some(refusal.into_owned()))
-            .ok()
+    /// With the fields of a part of the page's forms in place of these.
+    pub fn with(mut self, part: Self) -> Self {
+        let is_other = |(name, _): &(&str, String)| part.typed.iter().all(|(own, _)| own != name);
+        self.typed.retain(is_other);
+        self.typed.extend(part.typed);
+        self.wrong.extend(part.wrong);
+        self
     }
 
-    pub fn refuse(&mut self, why: &str) {
-        self.error = Some(why.to_owned());
+    pub fn refuse(&mut self, name: &'static str, why: impl Into<Refusal>) {
+        self.wrong.add(name, why);
+    }
+
+    pub fn refuse_all(&mut self, wrong: Refusals) {
+        self.wrong.extend(wrong);
+    }
+
+    /// The parsed input; or `None`, with what is wrong noted at the fields.
+    pub fn note<T>(&mut self, parsed: Result<T, Refusals>) -> Option<T> {
+        parsed.map_err(|wrong| self.refuse_all(wrong)).ok()
+    }
+
+    /// The summary: the same words as at the fields.
+    pub fn errors(&self) -> Vec<FieldError> {
+        let error = |(id, why): (&'static str, &str)| FieldError {
+            id,
+            text: why.to_owned(),
+        };
+        self.wrong.iter().map(error).collect()
+    }
+
+    /// What is said above a password that was good, in a form that was not: it is empty again.
+    pub fn again(&self, password: &str) -> &'static str {
+        if self.wrong.find(password).is_none() && self.wrong.iter().next().is_some() {
+            "Enter your password again. "
+        } else {
+            ""
+        }
     }
 }
 
@@ -230,15 +281,6 @@ pub struct FieldError {
     /// Of the input.
     pub id: &'static str,
     pub text: String,
-}
-
-/// The summary: the same words as under the fields, in the order of the fields.
-pub fn summary(fields: &[(&'static str, &Field)]) -> Vec<FieldError> {
-    let error = |(id, field): &(&'static str, &Field)| {
-        let text = field.error.clone()?;
-        Some(FieldError { id, text })
-    };
-    fields.iter().filter_map(error).collect()
 }
 
 #[cfg(test)]

@@ -4,18 +4,18 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::confirm::{self, Confirm};
-use super::name_fields::NameFields;
-use super::{Answer, Page, stay_open};
+use super::{Answer, Page, profile, stay_open};
 use crate::access::Role;
-use crate::accounts::{Account, AccountState, Changes, Cursor, Search};
+use crate::accounts::{Account, AccountState, Changes, Cursor, Search, SentChanges};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::AccountId;
-use crate::base::names::{Groups, Refusal};
+use crate::base::input::Refusals;
+use crate::base::names::Groups;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
-use crate::files::{BYTES_QUOTA_MAX, FILES_QUOTA_MAX, Usage};
+use crate::files::{QuotaChange, Usage};
 use crate::sessions::EndReason;
-use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::forms::{Fields, Form};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::{Administrator, RecentAdministrator};
 
@@ -23,6 +23,15 @@ const ACCOUNTS: &str = "/admin/accounts";
 const SHOWN: usize = 50;
 /// Decimal places of a megabyte, down to its bytes.
 const MB_PLACES: usize = 6;
+const FIELDS: [&str; 7] = [
+    "username",
+    "email",
+    "name",
+    "version",
+    "groups",
+    "files_max",
+    "megabytes_max",
+];
 
 #[derive(Template)]
 #[template(path = "pages/admin/accounts.html")]
@@ -109,14 +118,12 @@ fn link(search: &Search, after: &Cursor) -> String {
 #[template(path = "pages/admin/account.html")]
 struct OneAccount {
     row: Row,
-    fields: NameFields,
+    /// Of all forms.
+    fields: Fields,
     role: Role,
-    groups: Field,
     shelf: Usage,
     /// As the settings say.
     usual: (i64, String),
-    files_max: Field,
-    megabytes_max: Field,
     open_shares: i64,
 }
 
@@ -124,9 +131,12 @@ impl OneAccount {
     async fn of(page: &Page, account: Account) -> Result<Self, Problem> {
         let shelf = page.files.usage(account.id).await?;
         let settings = page.files.config();
-        let number = |most: Option<i64>, places| {
-            Field::kept(&most.map_or_else(String::new, |most| decimal(most, places)))
-        };
+        let number =
+            |most: Option<i64>, places| most.map_or_else(String::new, |most| decimal(most, places));
+        let mut fields = profile::of(&account);
+        fields.set("groups", &account.groups.to_text());
+        fields.set("files_max", &number(shelf.quota.files, 0));
+        fields.set("megabytes_max", &number(shelf.quota.bytes, MB_PLACES));
         Ok(Self {
             open_shares: page.shares.count_open(account.id).await?,
             shelf,
@@ -134,23 +144,30 @@ impl OneAccount {
                 settings.quota_files,
                 size::for_reading(settings.quota_bytes),
             ),
-            files_max: number(shelf.quota.files, 0),
-            megabytes_max: number(shelf.quota.bytes, MB_PLACES),
-            fields: NameFields::of(&account),
+            fields,
             role: account.role,
-            groups: Field::kept(&account.groups.to_text()),
             row: account.into(),
         })
     }
 
-    fn errors(&self) -> Vec<FieldError> {
-        let mut errors = self.fields.errors();
-        errors.extend(summary(&[
-            ("groups", &self.groups),
-            ("files_max", &self.files_max),
-            ("megabytes_max", &self.megabytes_max),
-        ]));
-        errors
+    /// With what was typed into one of the forms.
+    fn with(mut self, typed: &Form) -> Self {
+        for name in FIELDS {
+            if let Some(text) = typed.find(name) {
+                self.fields.set(name, text);
+            }
+        }
+        self.role = typed
+            .find("role")
+            .and_then(Role::parse)
+            .unwrap_or(self.role);
+        self
+    }
+
+    fn refused(mut self, page: &Page, sent: &Form, wrong: Refusals) -> Answer {
+        self = self.with(sent);
+        self.fields.refuse_all(wrong);
+        page.show_form(&self, self.fields.errors())
     }
 
     fn path(&self) -> String {
@@ -164,99 +181,74 @@ fn path(id: AccountId) -> String {
 
 pub async fn show(_: Administrator, page: Page) -> Answer {
     let account = find(&page).await?;
-    let (typed, mut form) = (page.typed(), OneAccount::of(&page, account).await?);
-    if let Some(fields) = NameFields::typed(&typed) {
-        form.fields = fields;
-    }
-    if let Some(role) = typed.find("role").and_then(Role::parse) {
-        form.role = role;
-        form.groups = Field::kept(typed.text("groups"));
-    }
-    if let Some(files_max) = typed.find("files_max") {
-        form.files_max = Field::kept(files_max);
-        form.megabytes_max = Field::kept(typed.text("megabytes_max"));
-    }
-    page.show(&form)
+    let form = OneAccount::of(&page, account).await?;
+    page.show(&form.with(&page.typed()))
 }
 
 pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
-    let (mut fields, changes) = NameFields::read(&sent, &account)?;
-    if let Some((changes, expected)) = changes {
+    let (mut fields, expected, changes) = profile::read(&sent, &account)?;
+    if let Some(changes) = fields.note(changes) {
         match page.administration.update(id, changes, expected).await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "Profile saved.")),
-            Err(refused) => fields.note(refused, Some(&account))?,
+            Err(refused) => profile::refuse(&mut fields, refused, &account)?,
         }
     }
+    let form = OneAccount::of(&page, account).await?;
     let form = OneAccount {
-        fields,
-        ..OneAccount::of(&page, account).await?
+        fields: form.fields.with(fields),
+        ..form
     };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }
 
 /// Role and groups: what their tokens say, so its owner has to sign in again.
 pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
-    let malformed = Problem::malformed("Unknown role. Nothing was saved.");
-    let role = Role::parse(sent.text("role")).ok_or(malformed)?;
-    let mut typed = Field::kept(sent.text("groups"));
-    if let Some(groups) = typed.note(Groups::parse(sent.text("groups"))) {
-        let changes = Changes {
-            role: Some(role),
-            groups: Some(groups),
-            ..Changes::default()
-        };
-        page.administration
-            .update(id, changes, ExpectedVersion::Any)
-            .await?;
-        let open = stay_open(page.shares.count_open(id).await?);
-        let notice = format!("Role and groups saved.{open}");
-        return Ok(page.go_with_notice(&path(id), &notice));
-    }
-    let form = OneAccount {
-        role,
-        groups: typed,
-        ..OneAccount::of(&page, account).await?
+    let changes = SentChanges {
+        role: Some(sent.text("role")),
+        groups: Some(Groups::split(sent.text("groups"))),
+        ..SentChanges::default()
     };
-    page.show_form(&form, form.errors())
+    let changes = match Changes::parse(changes, &account) {
+        Ok(changes) => changes,
+        Err(wrong) => {
+            let form = OneAccount::of(&page, account).await?;
+            return form.refused(&page, &sent, wrong);
+        }
+    };
+    page.administration
+        .update(id, changes, ExpectedVersion::Any)
+        .await?;
+    let open = stay_open(page.shares.count_open(id).await?);
+    let notice = format!("Role and groups saved.{open}");
+    Ok(page.go_with_notice(&path(id), &notice))
 }
 
 /// How much it may have of files; an empty field is as the settings say.
 pub async fn set_quota(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
-    let mut typed = (
-        Field::kept(sent.text("files_max")),
-        Field::kept(sent.text("megabytes_max")),
-    );
-    let files = quota(sent.text("files_max"), FILES_QUOTA_MAX, 0);
-    let bytes = quota(sent.text("megabytes_max"), BYTES_QUOTA_MAX, MB_PLACES);
-    if let (Some(files), Some(bytes)) = (typed.0.note(files), typed.1.note(bytes)) {
-        page.files
-            .set_quota(account.id, Some(files), Some(bytes))
-            .await?;
-        return Ok(page.go_with_notice(&path(account.id), "The limits of its files were saved."));
+    let id = account.id;
+    let files = quota(sent.text("files_max"), 0);
+    let bytes = quota(sent.text("megabytes_max"), MB_PLACES);
+    match QuotaChange::parse(Some(files), Some(bytes)) {
+        Ok(quota) => {
+            page.files.set_quota(id, quota).await?;
+            Ok(page.go_with_notice(&path(id), "The limits of its files were saved."))
+        }
+        Err(wrong) => {
+            let form = OneAccount::of(&page, account).await?;
+            form.refused(&page, &sent, wrong.renamed("bytes_max", "megabytes_max"))
+        }
     }
-    let form = OneAccount {
-        files_max: typed.0,
-        megabytes_max: typed.1,
-        ..OneAccount::of(&page, account).await?
-    };
-    page.show_form(&form, form.errors())
 }
 
-/// `places` of its digits stand behind the point.
-fn quota(text: &str, limit: i64, places: usize) -> Result<Option<i64>, Refusal> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let number = from_decimal(text, places).filter(|number| *number <= limit);
-    let limit = decimal(limit, places);
-    let words = || format!("Enter a number from 0 to {limit}, or leave it empty").into();
-    number.map(Some).ok_or_else(words)
+/// `places` of its digits stand behind the point. What is not a number is below every limit.
+fn quota(text: &str, places: usize) -> Option<i64> {
+    let text = Some(text.trim()).filter(|text| !text.is_empty())?;
+    Some(from_decimal(text, places).unwrap_or(-1))
 }
 
 /// To the last digit, so that what is shown and saved again is the same.
@@ -282,17 +274,17 @@ fn from_decimal(text: &str, places: usize) -> Option<i64> {
 
 pub async fn set_state(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
-    let malformed = Problem::malformed("Unknown state. Nothing was saved.");
-    let state = AccountState::parse(sent.text("state")).ok_or(malformed)?;
-    let changes = Changes {
-        state: Some(state),
-        ..Changes::default()
+    let changes = SentChanges {
+        state: Some(sent.text("state")),
+        ..SentChanges::default()
     };
-    page.administration
+    let changes = Changes::parse(changes, &account)?;
+    let account = page
+        .administration
         .update(account.id, changes, ExpectedVersion::Any)
         .await?;
     let open = page.shares.count_open(account.id).await?;
-    let notice = match (state, open) {
+    let notice = match (account.state, open) {
         (AccountState::Active, open) => format!("The account is enabled.{}", stay_open(open)),
         (AccountState::Disabled, 0) => {
             "The account is disabled and signed out everywhere.".to_owned()

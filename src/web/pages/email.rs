@@ -2,40 +2,33 @@
 
 use askama::Template;
 
-use super::name_fields::NameFields;
-use super::{Answer, Page};
+use super::{Answer, Page, profile};
 use crate::accounts::Account;
 use crate::base::fault::Fault;
 use crate::sessions::Identity;
 use crate::sessions::ReissueReason;
-use crate::web::forms::{FieldError, Form};
+use crate::web::forms::{Fields, Form};
 use crate::web::problem::Problem;
 use crate::web::proof::Recent;
 
 #[derive(Template)]
 #[template(path = "pages/account/email.html")]
 struct ChangeNames {
-    fields: NameFields,
-}
-
-impl ChangeNames {
-    fn errors(&self) -> Vec<FieldError> {
-        self.fields.errors()
-    }
+    fields: Fields,
 }
 
 pub async fn show(Recent(who): Recent, page: Page) -> Answer {
-    let typed = NameFields::typed(&page.typed());
+    let typed = profile::typed(&page.typed());
     let fields = match typed {
         Some(fields) => fields,
-        None => NameFields::of(&own(&page, &who).await?),
+        None => profile::of(&own(&page, &who).await?),
     };
     form(&page, fields)
 }
 
 pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
-    let (mut fields, changes) = NameFields::read(&sent, &own(&page, &who).await?)?;
-    if let Some((changes, expected)) = changes {
+    let (mut fields, expected, changes) = profile::read(&sent, &own(&page, &who).await?)?;
+    if let Some(changes) = fields.note(changes) {
         let (role, id) = (who.role, who.account);
         match page
             .administration
@@ -51,7 +44,10 @@ pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
                 page.leave_notice("Profile saved.");
                 return page.let_in(&grant, "/account");
             }
-            Err(refused) => fields.note(refused, Some(&own(&page, &who).await?))?,
+            Err(refused) => {
+                let now = own(&page, &who).await?;
+                profile::refuse(&mut fields, refused, &now)?;
+            }
         }
     }
     form(&page, fields)
@@ -62,7 +58,7 @@ async fn own(page: &Page, who: &Identity) -> Result<Account, Problem> {
     Ok(account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?)
 }
 
-fn form(page: &Page, fields: NameFields) -> Answer {
+fn form(page: &Page, fields: Fields) -> Answer {
     let form = ChangeNames { fields };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }

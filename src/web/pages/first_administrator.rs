@@ -2,10 +2,9 @@
 
 use askama::Template;
 
-use super::sign_up_fields::SignUpFields;
-use super::{Answer, DASHBOARD, Page};
+use super::{Answer, DASHBOARD, Page, profile};
 use crate::recovery::{LinkError, Purpose};
-use crate::web::forms::{FieldError, Form};
+use crate::web::forms::{Fields, Form};
 use crate::web::problem::ONE_TIME_LINK_ENDED;
 use crate::web::proof::{OneTime, Open};
 
@@ -16,13 +15,7 @@ struct FirstAdministrator {
     /// A signed-in person needs no new account.
     viewer_name: Option<String>,
     min_length: usize,
-    fields: SignUpFields,
-}
-
-impl FirstAdministrator {
-    fn errors(&self) -> Vec<FieldError> {
-        self.fields.errors()
-    }
+    fields: Fields,
 }
 
 pub async fn show(_: OneTime, page: Page) -> Answer {
@@ -34,7 +27,7 @@ pub async fn show(_: OneTime, page: Page) -> Answer {
     {
         return Err(ONE_TIME_LINK_ENDED);
     }
-    form(&page, token, SignUpFields::default())
+    form(&page, token, Fields::default())
 }
 
 pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
@@ -46,7 +39,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
     {
         return Err(ONE_TIME_LINK_ENDED);
     }
-    let mut fields = SignUpFields::default();
+    let mut fields = Fields::default();
     let made = match page.viewer() {
         Some(identity) => Some(
             page.recovery
@@ -54,9 +47,9 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
                 .await,
         ),
         None => {
-            let (typed, new) = SignUpFields::read(&sent, page.config.passwords.min_length);
+            let (typed, new) = profile::read_new(&sent, page.config.passwords.min_length);
             fields = typed;
-            match new {
+            match fields.note(new) {
                 Some(new) => Some(page.recovery.sign_up_first_administrator(&token, new).await),
                 None => None,
             }
@@ -72,18 +65,18 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
             return page.let_in(&grant, DASHBOARD);
         }
         Some(Err(LinkError::Ended)) => return Err(ONE_TIME_LINK_ENDED),
-        Some(Err(LinkError::SignUp(error))) => fields.note(error)?,
+        Some(Err(LinkError::SignUp(error))) => fields.refuse_all(error.into_refusals()?),
         None => {}
     }
     form(&page, token, fields)
 }
 
-fn form(page: &Page, token: String, fields: SignUpFields) -> Answer {
+fn form(page: &Page, token: String, fields: Fields) -> Answer {
     let form = FirstAdministrator {
         token,
         viewer_name: page.viewer().map(|identity| identity.greeting().to_owned()),
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }

@@ -9,7 +9,7 @@ use super::{Answer, Page};
 use crate::sessions::NotSignedIn;
 use crate::shares::Refused;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
-use crate::web::forms::{Field, FieldError, VisitorForm, summary};
+use crate::web::forms::{Fields, VisitorForm};
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
@@ -17,14 +17,7 @@ use crate::web::proof::Open;
 #[template(path = "pages/inspect.html")]
 struct Inspect {
     report: Option<Report>,
-    token: Field,
-    jwks: Field,
-}
-
-impl Inspect {
-    fn errors(&self) -> Vec<FieldError> {
-        summary(&[("token", &self.token), ("jwks", &self.jwks)])
-    }
+    fields: Fields,
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
@@ -35,12 +28,12 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     let mut answer = Inspect::default();
     let token = as_pasted(sent.text("token"));
     if token.is_empty() {
-        answer.token.refuse("Enter a token");
+        answer.fields.refuse("token", "Enter a token");
     }
     let jwks = sent.text("jwks").trim();
     let keys = (!jwks.is_empty()).then(|| KeySet::parse(jwks)).transpose();
     if let Err(bad) = &keys {
-        answer.jwks.refuse(&bad.to_string());
+        answer.fields.refuse("jwks", bad.to_string());
     }
     if let (Ok(keys), false) = (keys, token.is_empty()) {
         answer.report = Some(match keys {
@@ -48,7 +41,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
             None => by_own_keys(&page, &token).await?,
         });
     }
-    page.show_form(&answer, answer.errors())
+    page.show_form(&answer, answer.fields.errors())
 }
 
 /// With what only the server knows of a token that is good by itself: whether what it belongs to

@@ -7,7 +7,7 @@ use crate::accounts::NotProved;
 use crate::base::names::Password;
 use crate::config::SignupMode;
 use crate::sessions::{ClientKind, Persistence};
-use crate::web::forms::{Field, FieldError, VisitorForm, summary};
+use crate::web::forms::{FieldError, Fields, VisitorForm};
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
@@ -22,8 +22,7 @@ struct Login {
     interrupted: Option<&'static str>,
     deliver: Option<String>,
     stay: bool,
-    login: Field,
-    password: Field,
+    fields: Fields,
     /// Of the form as a whole.
     refused: Option<String>,
     signup_open: bool,
@@ -35,13 +34,7 @@ impl Login {
             id: "username",
             text,
         });
-        refused
-            .into_iter()
-            .chain(summary(&[
-                ("username", &self.login),
-                ("password", &self.password),
-            ]))
-            .collect()
+        refused.into_iter().chain(self.fields.errors()).collect()
     }
 }
 
@@ -67,14 +60,15 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
                 .or_else(|| page.query("deliver")),
         )?,
         stay: sent.find("stay").is_some(),
-        login: Field::kept(sent.text("username")),
+        fields: Fields::typed(&sent, &["username"]),
         ..Login::default()
     };
-    if again.login.value.is_empty() {
-        again.login.refuse("Enter your username or email address");
+    if again.fields.get("username").value.is_empty() {
+        let words = "Enter your username or email address";
+        again.fields.refuse("username", words);
     }
     if sent.text("password").is_empty() {
-        again.password.refuse("Enter your password");
+        again.fields.refuse("password", "Enter your password");
     }
     if !again.errors().is_empty() {
         return form(&page, again);
@@ -92,7 +86,8 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
 }
 
 async fn sign_in(page: &Page, sent: &Login, password: &Password) -> Result<Answer, NotProved> {
-    let proved = page.accounts.prove(&sent.login.value, password).await?;
+    let login = sent.fields.get("username").value;
+    let proved = page.accounts.prove(&login, password).await?;
     if sent.deliver.is_some() {
         let token = page.sign_in.issue_link(proved, LINKED_PAGE).await?;
         return Ok(Ok(page.go(&format!("{LINKED_PAGE}?token={token}"))));

@@ -13,27 +13,15 @@ pub mod home;
 pub mod inspect;
 pub mod login;
 pub mod logout;
-mod name_fields;
 pub mod password;
+mod profile;
 pub mod sessions;
 pub mod share;
-mod sign_up_fields;
 pub mod signup;
 pub mod verify;
 pub mod work;
 
-use super::forms::{Field, FieldError};
 use super::page::{Answer, DASHBOARD, Page, next_page};
-use super::problem::WEAK_PASSWORD;
-
-/// What is said above a password that was good, in a form that was not: it is empty again.
-fn again(password: &Field, errors: &[FieldError]) -> &'static str {
-    if password.error.is_none() && !errors.is_empty() {
-        "Enter your password again. "
-    } else {
-        ""
-    }
-}
 
 /// What a notice says of the links that a change did not close; nothing where there are none.
 fn stay_open(count: i64) -> String {

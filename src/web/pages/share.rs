@@ -16,7 +16,7 @@ use crate::shares::{Refused, Share};
 use crate::web::accept::is_for_a_person;
 use crate::web::authorization;
 use crate::web::download::{self, Display, Parts};
-use crate::web::forms::{Field, FieldError, Unproven, summary};
+use crate::web::forms::{Fields, Unproven};
 use crate::web::problem::{Problem, SHARE_ENDED};
 use crate::web::proof::{Public, PublicToken};
 
@@ -30,7 +30,8 @@ struct Shared {
     media_type: String,
     ends: (String, String),
     left: Option<i64>,
-    password: Option<Field>,
+    has_password: bool,
+    fields: Fields,
 }
 
 impl Shared {
@@ -43,13 +44,9 @@ impl Shared {
             media_type: file.media_type.clone(),
             ends: (rfc3339(share.ends_at), for_reading(share.ends_at)),
             left: share.downloads_max.map(|most| most - share.downloads),
-            password: share.has_password().then(Field::default),
+            has_password: share.has_password(),
+            fields: Fields::default(),
         }
-    }
-
-    fn errors(&self) -> Vec<FieldError> {
-        let password = self.password.as_ref();
-        password.map_or_else(Vec::new, |field| summary(&[("password", field)]))
     }
 }
 
@@ -74,16 +71,13 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
     match page.shares.unlock(&share, typed).await {
         Ok(()) => hand_over(&page, &share, &file).await,
         Err(Refused::Password) => {
-            let mut password = Field::default();
-            password.refuse(match typed {
+            let words = match typed {
                 Some(_) => "This is not the password of this link",
                 None => "Enter the password",
-            });
-            let shown = Shared {
-                password: Some(password),
-                ..Shared::of(&page, token.to_owned(), (&share, &file))
             };
-            page.show_form(&shown, shown.errors())
+            let mut shown = Shared::of(&page, token.to_owned(), (&share, &file));
+            shown.fields.refuse("password", words);
+            page.show_form(&shown, shown.fields.errors())
         }
         Err(refused) => Err(refused.into()),
     }

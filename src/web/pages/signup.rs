@@ -2,10 +2,9 @@
 
 use askama::Template;
 
-use super::sign_up_fields::SignUpFields;
-use super::{Answer, DASHBOARD, Page, next_page};
+use super::{Answer, DASHBOARD, Page, next_page, profile};
 use crate::config::SignupMode;
-use crate::web::forms::{FieldError, VisitorForm};
+use crate::web::forms::{Fields, VisitorForm};
 use crate::web::problem::SIGN_UP_CLOSED;
 use crate::web::proof::Open;
 
@@ -14,13 +13,7 @@ use crate::web::proof::Open;
 struct SignUp {
     next: Option<String>,
     min_length: usize,
-    fields: SignUpFields,
-}
-
-impl SignUp {
-    fn errors(&self) -> Vec<FieldError> {
-        self.fields.errors()
-    }
+    fields: Fields,
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
@@ -28,7 +21,7 @@ pub async fn show(_: Open, page: Page) -> Answer {
         return Err(SIGN_UP_CLOSED);
     }
     let next = next_page(page.query("next").as_deref());
-    form(&page, next, SignUpFields::default())
+    form(&page, next, Fields::default())
 }
 
 pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
@@ -36,25 +29,25 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
         return Err(SIGN_UP_CLOSED);
     }
     let next = next_page(sent.find("next"));
-    let (mut fields, new) = SignUpFields::read(&sent, page.config.passwords.min_length);
-    if let Some(new) = new {
+    let (mut fields, new) = profile::read_new(&sent, page.config.passwords.min_length);
+    if let Some(new) = fields.note(new) {
         match page
             .sign_in
             .sign_up(page.client(), new, page.session())
             .await
         {
             Ok(grant) => return page.let_in(&grant, next.as_deref().unwrap_or(DASHBOARD)),
-            Err(error) => fields.note(error)?,
+            Err(error) => fields.refuse_all(error.into_refusals()?),
         }
     }
     form(&page, next, fields)
 }
 
-fn form(page: &Page, next: Option<String>, fields: SignUpFields) -> Answer {
+fn form(page: &Page, next: Option<String>, fields: Fields) -> Answer {
     let form = SignUp {
         next,
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }

@@ -6,7 +6,7 @@ use super::{Answer, Page, next_page};
 use crate::accounts::NotProved;
 use crate::base::names::Password;
 use crate::sessions::Identity;
-use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::forms::{Fields, Form};
 use crate::web::proof::SignedIn;
 
 #[derive(Template)]
@@ -17,13 +17,7 @@ struct Verify<'a> {
     interrupted: Option<&'static str>,
     /// For password managers.
     login: &'a str,
-    password: Field,
-}
-
-impl Verify<'_> {
-    fn errors(&self) -> Vec<FieldError> {
-        summary(&[("password", &self.password)])
-    }
+    fields: Fields,
 }
 
 pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
@@ -31,33 +25,33 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     if who.is_recent(page.clock.now()) {
         return Ok(page.go(next.as_deref().unwrap_or("/account")));
     }
-    form(&page, &who, next, Field::default())
+    form(&page, &who, next, Fields::default())
 }
 
 pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let next = next_page(sent.find("next"));
-    let mut password = Field::default();
+    let mut fields = Fields::default();
     if sent.text("password").is_empty() {
-        password.refuse("Enter your password");
-        return form(&page, &who, next, password);
+        fields.refuse("password", "Enter your password");
+        return form(&page, &who, next, fields);
     }
     let typed = Password::typed(sent.text("password"));
     match page.sign_in.prove_again(&who, &typed).await {
         Ok(grant) => page.let_in(&grant, next.as_deref().unwrap_or("/account")),
         Err(NotProved::Refused) => {
-            password.refuse("This is not your password");
-            form(&page, &who, next, password)
+            fields.refuse("password", "This is not your password");
+            form(&page, &who, next, fields)
         }
         Err(why) => Err(why.into()),
     }
 }
 
-fn form(page: &Page, who: &Identity, next: Option<String>, password: Field) -> Answer {
+fn form(page: &Page, who: &Identity, next: Option<String>, fields: Fields) -> Answer {
     let form = Verify {
         interrupted: page.interrupted_at(next.as_deref()),
         next,
         login: who.login(),
-        password,
+        fields,
     };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }

@@ -8,13 +8,12 @@ use super::confirm::{self, Confirm};
 use super::{Answer, Page};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ItemId;
-use crate::base::names::Title;
 use crate::base::version::ExpectedVersion;
 use crate::sessions::Identity;
-use crate::web::forms::{Field, FieldError, Form, summary};
+use crate::web::forms::{Fields, Form};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
-use crate::work::{Change, Cursor, ITEMS_MAX, Item, Place, Refused, Status};
+use crate::work::{self, Change, Cursor, Item, Place, Refused, Status};
 
 const LIST: &str = "/work";
 const SHOWN: usize = 50;
@@ -69,7 +68,7 @@ impl Part {
 #[derive(Template)]
 #[template(path = "pages/work/list.html")]
 struct List {
-    title: Field,
+    fields: Fields,
     add: String,
     filters: Vec<Filter>,
     rows: Vec<Row>,
@@ -98,40 +97,32 @@ enum Empty {
     Done,
 }
 
-impl List {
-    fn errors(&self) -> Vec<FieldError> {
-        summary(&[("title", &self.title)])
-    }
-}
-
 pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
-    let title = Field::kept(page.typed().text("title"));
-    list(&page, &who, Part::of(&page)?, title).await
+    let fields = Fields::typed(&page.typed(), &["title"]);
+    list(&page, &who, Part::of(&page)?, fields).await
 }
 
 pub async fn add(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let part = Part::of(&page)?;
-    let mut title = Field::kept(sent.text("title"));
-    if let Some(parsed) = title.note(Title::parse(sent.text("title"))) {
-        match page.work.add(who.account, parsed, None).await {
+    let mut fields = Fields::typed(&sent, &["title"]);
+    if let Some(title) = fields.note(work::parse_title(sent.text("title"))) {
+        match page.work.add(who.account, title, None).await {
             Ok(_) => {
                 return Ok(page.go_with_notice(&part.at(LIST), "Added at the end of the list."));
             }
-            Err(Refused::TooMany) => title.refuse(&format!(
-                "You have reached the limit of {ITEMS_MAX} items. Delete some of them first"
-            )),
+            Err(refused @ Refused::TooMany) => fields.refuse("title", refused.to_string()),
             Err(refused) => return Err(refused.into()),
         }
     }
-    list(&page, &who, part, title).await
+    list(&page, &who, part, fields).await
 }
 
-async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
+async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer {
     let (items, next) = page
         .work
         .list(who.account, part.status, part.after, SHOWN)
         .await?;
-    if items.is_empty() && part.after.is_some() && title.error.is_none() {
+    if items.is_empty() && part.after.is_some() && fields.errors().is_empty() {
         // The last of this page has gone.
         return Ok(page.go(&part.beginning().at(LIST)));
     }
@@ -145,7 +136,7 @@ async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
         is_current: part.status == status,
     };
     let list = List {
-        title,
+        fields,
         add: part.at(LIST),
         filters: vec![
             filter("All", None),
@@ -164,7 +155,7 @@ async fn list(page: &Page, who: &Identity, part: Part, title: Field) -> Answer {
             Part { after, ..part }.at(LIST)
         }),
     };
-    page.show_form(&list, list.errors())
+    page.show_form(&list, list.fields.errors())
 }
 
 fn row(item: Item, part: Part) -> Row {
@@ -179,7 +170,7 @@ fn row(item: Item, part: Part) -> Row {
 #[derive(Template)]
 #[template(path = "pages/work/edit.html")]
 struct Edit {
-    title: Field,
+    fields: Fields,
     version: i64,
     is_done: bool,
     number: Option<(i64, i64)>,
@@ -194,42 +185,35 @@ struct Edit {
     back: String,
 }
 
-impl Edit {
-    fn errors(&self) -> Vec<FieldError> {
-        summary(&[("title", &self.title)])
-    }
-}
-
 pub async fn edit(SignedIn(who): SignedIn, page: Page) -> Answer {
     let mut item = page.work.load(who.account, page.id("id")?).await?;
     let typed = page.typed();
-    let title = Field {
-        value: typed.find("title").unwrap_or(&item.title).to_owned(),
-        error: None,
-    };
+    let mut fields = Fields::default();
+    fields.set("title", typed.find("title").unwrap_or(&item.title));
     item.version = typed.text("version").parse().unwrap_or(item.version);
-    form(&page, &who, item, title).await
+    form(&page, &who, item, fields).await
 }
 
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
 pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (part, id) = (Part::of(&page)?, page.id("id")?);
-    let mut title = Field::kept(sent.text("title"));
-    let item = match title.note(Title::parse(sent.text("title"))) {
+    let mut fields = Fields::typed(&sent, &["title"]);
+    let item = match fields.note(work::parse_title(sent.text("title"))) {
         None => page.work.load(who.account, id).await?,
-        Some(parsed) => {
+        Some(title) => {
             let version = sent.text("version").parse().unwrap_or_default();
             let change = Change {
-                title: Some(parsed.clone()),
+                title: Some(title.clone()),
                 ..Change::default()
             };
             let expected = ExpectedVersion::OneOf(vec![version]);
             match page.work.change(who.account, id, expected, change).await {
-                Err(Refused::Stale(now)) if now.title != parsed.as_str() => {
-                    title.refuse(&format!(
+                Err(Refused::Stale(now)) if now.title != title.as_str() => {
+                    let words = format!(
                         "This was changed to “{}” while you were editing. Save again to replace it",
                         now.title
-                    ));
+                    );
+                    fields.refuse("title", words);
                     *now
                 }
                 Ok(_) | Err(Refused::Stale(_)) => {
@@ -239,10 +223,10 @@ pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             }
         }
     };
-    form(&page, &who, item, title).await
+    form(&page, &who, item, fields).await
 }
 
-async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
+async fn form(page: &Page, who: &Identity, item: Item, fields: Fields) -> Answer {
     let part = Part::of(page)?;
     let time = |at| (rfc3339(at), for_reading(at));
     let number = page.work.number(who.account, &item, part.status).await?;
@@ -256,7 +240,7 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
     let form = Edit {
         number,
         moves,
-        title,
+        fields,
         version: item.version,
         is_done: item.status() == Status::Done,
         added: time(item.created_at),
@@ -267,7 +251,7 @@ async fn form(page: &Page, who: &Identity, item: Item, title: Field) -> Answer {
         delete: part.of_item(item.id, "/delete"),
         back: part.at(LIST),
     };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }
 
 pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {

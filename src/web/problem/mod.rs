@@ -16,13 +16,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::base::fault::{Fault, Kind};
+use crate::base::input::Refusals;
 use crate::sessions::RECENT_MINUTES;
 
 type S = StatusCode;
 type Action = (&'static str, &'static str);
-
-pub const WEAK_PASSWORD: &str =
-    "This password is easy to guess. Use a longer one, such as a few unrelated words";
 
 const HOME: Option<Action> = Some(("/", "Go to the start page"));
 const SIGN_IN: Option<Action> = Some(("/login", "Sign in"));
@@ -593,23 +591,6 @@ impl Problem {
         INVALID_FIELDS.with_field(name, words)
     }
 
-    /// A name or an address that another account has.
-    pub fn taken(field: &str) -> Self {
-        TAKEN.with_field(field, "is taken")
-    }
-
-    pub fn description_taken() -> Self {
-        DESCRIPTION_TAKEN.with_field("description", "is taken")
-    }
-
-    pub fn file_too_large(words: &str) -> Self {
-        FILE_TOO_LARGE.with_field("file", words)
-    }
-
-    pub fn over_quota(words: &str) -> Self {
-        OVER_QUOTA.with_field("file", words)
-    }
-
     /// A part of a file of `length` bytes that is not in it (RFC 9110, section 15.5.17).
     pub fn no_such_range(length: u64) -> Self {
         NO_SUCH_RANGE.with_header(header::CONTENT_RANGE, &format!("bytes */{length}"))
@@ -665,6 +646,14 @@ impl Problem {
 
     fn with_field(mut self, name: &str, words: &str) -> Self {
         self.more().fields.push((name.to_owned(), words.to_owned()));
+        self
+    }
+
+    /// What is wrong with the fields, in place of what was said of them.
+    fn with_refusals(mut self, refusals: &Refusals) -> Self {
+        let fields = refusals.iter();
+        let fields = fields.map(|(field, why)| (field.to_owned(), why.to_owned()));
+        self.more().fields = fields.collect();
         self
     }
 

@@ -1,16 +1,24 @@
 //! What the rooms answer that was not asked for, as what ends a request.
 
 use super::{
-    BUSY, KEY_REUSED, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW, SHARE_ENDED,
-    SHARE_PASSWORD, SIGN_IN_REFUSED, STALE, STORE_FULL, TOO_LARGE, TOO_MANY, WEAK_PASSWORD,
+    BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,
+    NOT_FOUND, OVER_QUOTA, Problem, SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED,
+    STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY,
 };
 use crate::accounts::{self, NotProved, SignUpError};
+use crate::base::input::Refusals;
+use crate::config::FilesConfig;
 use crate::files;
-use crate::passwords::HashError;
 use crate::sessions::NotSignedIn;
 use crate::shares;
 use crate::storage::SearchError;
 use crate::work;
+
+impl From<Refusals> for Problem {
+    fn from(refusals: Refusals) -> Self {
+        INVALID_FIELDS.with_refusals(&refusals)
+    }
+}
 
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
@@ -47,12 +55,8 @@ impl From<accounts::Refused> for Problem {
             R::NoSuchAccount => NOT_FOUND,
             R::Stale => STALE,
             R::LastAdministrator => LAST_ADMINISTRATOR,
-            R::Nameless => Self::field(
-                "username",
-                "An account needs a username or an email address.",
-            ),
-            R::Taken(which) => Self::taken(which.field()),
-            R::Reserved(words) => Self::field("username", &words),
+            R::Taken(which) => TAKEN.with_refusals(&which.refusals()),
+            R::Input(refusals) => refusals.into(),
             R::Busy(_) => BUSY,
             R::Fault(fault) => fault.into(),
         }
@@ -62,13 +66,22 @@ impl From<accounts::Refused> for Problem {
 impl From<SignUpError> for Problem {
     fn from(error: SignUpError) -> Self {
         match error {
-            SignUpError::Taken(which) => Self::taken(which.field()),
-            SignUpError::Reserved(words) => Self::field("username", &words),
-            SignUpError::Password(HashError::Weak) => Self::field("password", WEAK_PASSWORD),
-            SignUpError::Password(HashError::Busy(_)) => BUSY,
-            SignUpError::Password(HashError::Fault(fault)) | SignUpError::Fault(fault) => {
-                fault.into()
-            }
+            SignUpError::Taken(which) => TAKEN.with_refusals(&which.refusals()),
+            SignUpError::Input(refusals) => refusals.into(),
+            SignUpError::Busy(_) => BUSY,
+            SignUpError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// Of the file called `name`.
+    pub fn file(name: &str, refused: files::Refused, config: &FilesConfig) -> Self {
+        let refusals = refused.refusals(name, config);
+        let problem = Self::from(refused);
+        match refusals {
+            Some(refusals) => problem.with_refusals(&refusals),
+            None => problem,
         }
     }
 }
@@ -79,16 +92,14 @@ impl From<files::Refused> for Problem {
         match refused {
             R::NoSuchFile => NOT_FOUND,
             R::Stale(_) => STALE,
-            R::DescriptionTaken => Self::description_taken(),
+            R::DescriptionTaken => DESCRIPTION_TAKEN,
             R::TooMany(_) => TOO_MANY,
             R::TooManyAtOnce(_) => TOO_LARGE,
-            R::TooLarge(_) | R::TooLargeToScan => Problem::file_too_large(&refused.to_string()),
-            R::OverQuota(_) => Problem::over_quota(&refused.to_string()),
+            R::TooLarge(_) | R::TooLargeToScan => FILE_TOO_LARGE,
+            R::OverQuota(_) => OVER_QUOTA,
             R::StoreFull => STORE_FULL,
             R::KeyReused => KEY_REUSED,
-            R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected => {
-                Self::field("file", &refused.to_string())
-            }
+            R::TypeNotTaken(_) | R::ExtensionNotTaken(_) | R::Infected => INVALID_FIELDS,
             R::Fault(fault) => fault.into(),
         }
     }

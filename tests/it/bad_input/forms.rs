@@ -409,7 +409,7 @@ fn a_name_or_address_that_is_taken_is_named_whatever_its_case() {
     let username = error("username", "This username is taken. Choose another one");
     let email = error(
         "email",
-        "Another account has this email address. Use another one, or sign in",
+        "Another account has this email address. Use another one",
     );
     for (name, address, errors) in [
         ("ADA", "new@example.com", &[username.clone()][..]),

@@ -4,6 +4,7 @@
 mod addresses;
 mod bodies;
 mod codes;
+mod everywhere;
 mod forms;
 mod races;
 mod tokens;

@@ -107,7 +107,7 @@ fn of_two_sign_ups_with_one_address_at_once_at_two_servers_one_succeeds() {
     });
     for loser in losers(replies) {
         assert_eq!(loser.status, 422, "{}", loser.body);
-        let words = "Another account has this email address. Use another one, or sign in";
+        let words = "Another account has this email address. Use another one";
         assert_eq!(loser.errors(), [("email".into(), words.into())]);
     }
 }

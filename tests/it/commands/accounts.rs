@@ -86,12 +86,12 @@ fn an_account_that_will_not_do_is_refused_in_the_words_of_the_page() {
         (
             &["--username", "ADA"][..],
             PASSWORD,
-            "that username is taken",
+            "this username is taken. Choose another one",
         ),
         (
             &["--email", "ada@EXAMPLE.com"],
             PASSWORD,
-            "that email address is taken",
+            "another account has this email address. Use another one",
         ),
         (
             &["--username", "bob"],
@@ -103,12 +103,12 @@ fn an_account_that_will_not_do_is_refused_in_the_words_of_the_page() {
         (
             &["--username", "bob"],
             "passwordpassword",
-            "that password is easy to guess",
+            "this password is easy to guess. Use a longer one",
         ),
         (
             &["--username", "bob-the-builder"],
             "bob-the-builder",
-            "that password is easy to guess",
+            "this password is easy to guess. Use a longer one",
         ),
         (&["--username", "a b"], PASSWORD, "username must begin with"),
         (&["--username", ""], PASSWORD, "enter a username"),

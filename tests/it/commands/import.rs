@@ -218,7 +218,7 @@ fn an_sqlite_file_is_read_as_it_is_told_to_be() {
     assert_eq!(
         ran.stdout,
         "Reading the table \"odd \\\"name\".\n\
-         row 3: refused: it has no username and no email address: one of them must be there\n\
+         row 3: refused: an account needs a username or an email address\n\
          row 4: refused: it is not UTF-8: save the file as UTF-8\n\
          row 5: refused: one of its values is longer than 4096 bytes\n\
          Added: 3. Existed already: 0. Refused: 3.\n\
@@ -339,7 +339,7 @@ fn a_mapped_key_that_a_row_leaves_out_is_not_taken_from_elsewhere() {
         .run(&["import", "--map", "username=nick", "users.jsonl"])
         .stdout;
     assert!(
-        said.contains("line 2: refused: it has no username and no email address"),
+        said.contains("line 2: refused: an account needs a username or an email address"),
         "{said}"
     );
     assert!(said.contains("Added: 1. "), "{said}");
@@ -378,7 +378,7 @@ fn a_bad_row_is_told_with_its_line_and_the_rest_goes_on() {
         ),
         (
             ",,,HASH,,",
-            ": refused: it has no username and no email address",
+            ": refused: an account needs a username or an email address",
         ),
         ("x2,,,,,", ", x2: refused: it has no password"),
         (
@@ -605,7 +605,7 @@ fn passwords_that_were_never_hashed_are_held_to_the_rules_and_hashed() {
         ran.stdout,
         "Some passwords are not hashed yet. Hashing them takes a while, some four a second.\n\
          line 42, short: refused: password must be 12 characters or more\n\
-         line 43, weak: refused: its password is easy to guess: use a longer one, of words that are not common\n\
+         line 43, weak: refused: this password is easy to guess. Use a longer one, such as a few words that do not belong together\n\
          line 44, user0: refused: it has the same username as line 2\n\
          Added: 40. Existed already: 0. Refused: 3.\n"
     );

@@ -140,7 +140,7 @@ fn the_word_that_databases_write_for_no_value_is_no_value() {
             let said = place.run(arguments).stdout;
             let refused = "line 4, eve: refused: it has no password: password_hash or password \
                            must be there\n\
-                           line 5: refused: it has no username and no email address";
+                           line 5: refused: an account needs a username or an email address";
             assert!(said.starts_with(refused), "{null}: {said}");
         }
         assert_eq!(accounts(&place), ["- bob@example.com", "ada -"]);

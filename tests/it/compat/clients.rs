@@ -57,8 +57,8 @@ fn got_token(steps: &Value, step: &str, status: u16, name: &str) {
 }
 
 #[test]
-fn the_client_of_tutorial_a_gets_what_its_reader_was_shown() {
-    for steps in called("a").unwrap_or_default() {
+fn the_client_of_tutorial_x_access_token_gets_what_its_reader_was_shown() {
+    for steps in called("x_access_token").unwrap_or_default() {
         got(&steps, "signup", 201, "Successfully registered.");
         let exists = "User already exists. Please Log in.";
         got(&steps, "signup again", 202, exists);
@@ -84,8 +84,8 @@ fn the_client_of_tutorial_a_gets_what_its_reader_was_shown() {
 }
 
 #[test]
-fn the_client_of_tutorial_b_gets_what_its_reader_was_shown() {
-    for steps in called("b").unwrap_or_default() {
+fn the_client_of_tutorial_query_token_gets_what_its_reader_was_shown() {
+    for steps in called("query_token").unwrap_or_default() {
         got(&steps, "public", 200, "This is a public page");
         let wrong = "login with a wrong password";
         got(&steps, wrong, 403, "Unable to verify");
@@ -103,8 +103,8 @@ fn the_client_of_tutorial_b_gets_what_its_reader_was_shown() {
 }
 
 #[test]
-fn the_client_of_tutorial_c_gets_what_its_reader_was_shown() {
-    for steps in called("c").unwrap_or_default() {
+fn the_client_of_tutorial_api_v1_gets_what_its_reader_was_shown() {
+    for steps in called("api_v1").unwrap_or_default() {
         got(&steps, "root", 200, "Hello, World!");
         let empty = "{'error':'email is empty'}";
         got(&steps, "signup without a field", 422, empty);
@@ -125,8 +125,8 @@ fn the_client_of_tutorial_c_gets_what_its_reader_was_shown() {
 }
 
 #[test]
-fn the_client_of_tutorial_d_gets_what_its_reader_was_shown() {
-    for steps in called("d").unwrap_or_default() {
+fn the_client_of_tutorial_basic_upload_gets_what_its_reader_was_shown() {
+    for steps in called("basic_upload").unwrap_or_default() {
         for step in ["login without credentials", "login with a wrong password"] {
             got(&steps, step, 403, "Unable to verify");
         }
@@ -157,8 +157,8 @@ fn the_client_of_tutorial_d_gets_what_its_reader_was_shown() {
 }
 
 #[test]
-fn the_client_of_tutorial_e_gets_what_its_reader_was_shown() {
-    for steps in called("e").unwrap_or_default() {
+fn the_client_of_tutorial_flask_jwt_gets_what_its_reader_was_shown() {
+    for steps in called("flask_jwt").unwrap_or_default() {
         let created = "{'Status':'Success','result':'User created'}";
         got(&steps, "signup", 200, created);
         let exists = "{'Status':'Error','result':'User already exists'}";
@@ -207,7 +207,7 @@ fn the_client_of_tutorial_e_gets_what_its_reader_was_shown() {
 fn curl_is_told_to_go_on_with_an_upload_of_more_than_a_megabyte_and_hears_of_a_refusal() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = super::token_of_d(&door, "ada");
+    let token = super::token_of_basic_upload(&door, "ada");
     let form = Multipart::new()
         .file("inputFile", "large.bin", vec![7; 1_500_000])
         .text("description", "Large");

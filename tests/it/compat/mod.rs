@@ -1,12 +1,12 @@
 //! The clients of the five tutorials, each as its reader would call it: what they get here.
 
-mod a;
-mod b;
-mod c;
+mod api_v1;
+mod basic_upload;
 mod clients;
-mod d;
-mod e;
+mod flask_jwt;
+mod query_token;
 mod safety;
+mod x_access_token;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -110,30 +110,30 @@ fn token_in(reply: &Reply, status: u16, name: &str) -> String {
 }
 
 /// The ways in: how somebody with this name gets a token of each tutorial.
-fn token_of_a(door: &Door, name: &str) -> String {
+fn token_of_x_access_token(door: &Door, name: &str) -> String {
     let email = format!("{name}@example.com");
     let fields = [("email", email.as_str()), ("password", PASSWORD)];
     token_in(&form_data(&postman(door), "/login", &fields), 201, "token")
 }
 
-fn token_of_b(door: &Door, name: &str) -> String {
+fn token_of_query_token(door: &Door, name: &str) -> String {
     let fields = [("username", name), ("password", PASSWORD)];
     token_in(&curl(door).post("/login", &fields), 200, "token")
 }
 
-fn token_of_c(door: &Door, name: &str) -> String {
+fn token_of_api_v1(door: &Door, name: &str) -> String {
     let body = json!({"username": name, "password": PASSWORD});
     let reply = post_json(&requests(door), "/api/v1/login", &body);
     token_in(&reply, 200, "token")
 }
 
-fn token_of_d(door: &Door, name: &str) -> String {
+fn token_of_basic_upload(door: &Door, name: &str) -> String {
     let header = basic(name, PASSWORD);
     let reply = curl(door).with("authorization", &header).get("/login");
     token_in(&reply, 200, "token")
 }
 
-fn token_of_e(door: &Door, name: &str) -> String {
+fn token_of_flask_jwt(door: &Door, name: &str) -> String {
     let body = json!({"username": name, "password": PASSWORD});
     token_in(&post_json(&curl(door), "/auth", &body), 200, "access_token")
 }
@@ -141,30 +141,30 @@ fn token_of_e(door: &Door, name: &str) -> String {
 /// A token of each tutorial.
 pub fn all_tokens(door: &Door, name: &str) -> [(&'static str, String); 5] {
     [
-        ("a", token_of_a(door, name)),
-        ("b", token_of_b(door, name)),
-        ("c", token_of_c(door, name)),
-        ("d", token_of_d(door, name)),
-        ("e", token_of_e(door, name)),
+        ("x_access_token", token_of_x_access_token(door, name)),
+        ("query_token", token_of_query_token(door, name)),
+        ("api_v1", token_of_api_v1(door, name)),
+        ("basic_upload", token_of_basic_upload(door, name)),
+        ("flask_jwt", token_of_flask_jwt(door, name)),
     ]
 }
 
 /// Shows a token where its tutorial takes it.
-pub fn show_to_a(door: &Door, token: &str) -> Reply {
+pub fn show_to_x_access_token(door: &Door, token: &str) -> Reply {
     postman(door).with("x-access-token", token).get("/user")
 }
 
-pub fn show_to_b(door: &Door, token: &str) -> Reply {
+pub fn show_to_query_token(door: &Door, token: &str) -> Reply {
     curl(door).get(&format!("/auth?token={token}"))
 }
 
-pub fn show_to_c(door: &Door, token: &str) -> Reply {
+pub fn show_to_api_v1(door: &Door, token: &str) -> Reply {
     requests(door)
         .with("authorization", token)
         .get("/need_login")
 }
 
-pub fn show_to_e(door: &Door, token: &str) -> Reply {
+pub fn show_to_flask_jwt(door: &Door, token: &str) -> Reply {
     let header = format!("JWT {token}");
     postman(door).with("authorization", &header).get("/work")
 }

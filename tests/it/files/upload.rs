@@ -237,7 +237,10 @@ fn no_two_files_of_an_account_have_the_same_description() {
     let behind = one("b.txt", "b").text("description", "Caf\u{e9}");
     for form in [before, behind] {
         let fields = refused(&ada.send_files(API, &form), 409, "description_taken");
-        assert_eq!(fields, json!({"description": "is taken"}));
+        assert_eq!(
+            fields,
+            json!({"description": "Another file of yours has this description. Choose another one"})
+        );
         only(&door, 1);
     }
     uploaded(&bob, &described("b.txt", "Caf\u{e9}", "b"));

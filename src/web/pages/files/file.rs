@@ -8,12 +8,12 @@ use super::super::confirm::{self, Confirm};
 use super::super::{Answer, Page};
 use super::links::{LIFE, LINKS_SHOWN, LIVES, Link};
 use super::{Row, SHELF, path};
-use crate::base::names::{Description, FileName};
+use crate::base::input::Refusals;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
 use crate::files::{self, Change, File, Refused};
 use crate::web::download::{self, Display, Parts};
-use crate::web::forms::{Field, FieldError, Form, summary, upload};
+use crate::web::forms::{Fields, Form};
 use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
 
@@ -24,11 +24,9 @@ pub struct OneFile {
     media_type: String,
     checksum: String,
     version: i64,
-    name: Field,
-    description: Field,
+    /// Of all forms.
+    pub fields: Fields,
     pub minutes: i64,
-    pub downloads: Field,
-    pub password: Field,
     /// What to say of a password of a link that was typed.
     pub again: &'static str,
     links: Vec<Link>,
@@ -39,42 +37,36 @@ impl OneFile {
         let listed = page.shares.list(file.account, file.id, None, LINKS_SHOWN);
         let (links, _) = listed.await?;
         let links = links.into_iter().map(|share| Link::of(page, share));
+        let mut fields = Fields::default();
+        fields.set("name", &file.name);
+        fields.set(
+            "description",
+            file.description.as_deref().unwrap_or_default(),
+        );
         Ok(Self {
             links: links.collect::<Result<_, _>>()?,
             media_type: file.media_type.clone(),
             checksum: file.checksum(),
             version: file.version,
-            name: Field::kept(&file.name),
-            description: Field::kept(file.description.as_deref().unwrap_or_default()),
+            fields,
             minutes: LIFE,
-            downloads: Field::default(),
-            password: Field::default(),
             again: "",
             row: Row::of(file),
         })
-    }
-
-    pub fn errors(&self) -> Vec<FieldError> {
-        summary(&[
-            ("name", &self.name),
-            ("description", &self.description),
-            ("downloads", &self.downloads),
-            ("password", &self.password),
-        ])
     }
 }
 
 pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, page.id("id")?).await?;
     let (typed, mut form) = (page.typed(), OneFile::of(&page, file).await?);
-    if let Some(name) = typed.find("name") {
-        form.name = Field::kept(name);
-        form.description = Field::kept(typed.text("description"));
+    if typed.find("name").is_some() {
+        let fields = Fields::typed(&typed, &["name", "description"]);
+        form.fields = form.fields.with(fields);
         form.version = typed.text("version").parse().unwrap_or(form.version);
     }
     if let Ok(minutes) = typed.text("minutes").parse() {
         form.minutes = minutes;
-        form.downloads = Field::kept(typed.text("downloads"));
+        form.fields.set("downloads", typed.text("downloads"));
     }
     page.show(&form)
 }
@@ -82,54 +74,41 @@ pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
 /// The form says which version it shows: what has been changed since is not overwritten unseen.
 pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let id = page.id("id")?;
-    let mut name = Field::kept(sent.text("name"));
-    let mut description = Field::kept(sent.text("description"));
-    let parsed = (
-        name.note(FileName::parse(sent.text("name"))),
-        description.note(Description::parse(sent.text("description"))),
-    );
-    if let (Some(new_name), Some(new_description)) = parsed {
+    let (name, description) = (sent.text("name"), sent.text("description"));
+    let mut fields = Fields::typed(&sent, &["name", "description"]);
+    if let Some(change) = fields.note(Change::parse(Some(name), Some(description))) {
         let version = sent.text("version").parse().unwrap_or_default();
-        let change = Change {
-            name: Some(new_name),
-            description: Some(new_description),
-        };
         let expected = ExpectedVersion::OneOf(vec![version]);
         match page.files.change(who.account, id, expected, change).await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "Saved.")),
             Err(Refused::Stale(now)) => {
                 let there = now.description.unwrap_or_default();
-                let is_same = (name.value == now.name, description.value == there);
-                if is_same == (true, true) {
-                    return Ok(page.go_with_notice(&path(id), "Saved."));
-                }
-                for (field, is_same, now) in [
-                    (&mut name, is_same.0, now.name),
-                    (&mut description, is_same.1, there),
-                ] {
-                    if !is_same {
-                        field.refuse(&format!(
+                let mut changed = Refusals::default();
+                for (field, now) in [("name", now.name), ("description", there)] {
+                    if fields.get(field).value != now {
+                        let words = format!(
                             "This was changed to “{now}” while you were editing. Save again to replace it"
-                        ));
+                        );
+                        changed.add(field, words);
                     }
                 }
+                if fields.note(changed.or(())).is_some() {
+                    return Ok(page.go_with_notice(&path(id), "Saved."));
+                }
             }
-            Err(Refused::ExtensionNotTaken(kind)) => {
-                name.refuse(&upload::extension_not_taken(kind, &page.files));
-            }
-            Err(refused) => match upload::words("", &refused, &page.files) {
-                Some((_, words)) => description.refuse(&words),
+            Err(refused) => match refused.refusals("", page.files.config()) {
+                Some(refusals) => fields.refuse_all(refusals),
                 None => return Err(refused.into()),
             },
         }
     }
     let file = page.files.load(who.account, id).await?;
+    let form = OneFile::of(&page, file).await?;
     let form = OneFile {
-        name,
-        description,
-        ..OneFile::of(&page, file).await?
+        fields: form.fields.with(fields),
+        ..form
     };
-    page.show_form(&form, form.errors())
+    page.show_form(&form, form.fields.errors())
 }
 
 pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {

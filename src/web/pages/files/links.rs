@@ -1,13 +1,13 @@
 //! The links to a file.
 
 use super::super::confirm::{self, Confirm};
-use super::super::{Answer, Page, again};
+use super::super::{Answer, Page};
 use super::file::OneFile;
 use super::path;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ShareId;
 use crate::shares::{NewShare, Refused, Share, Standing};
-use crate::web::forms::{Field, Form};
+use crate::web::forms::{Fields, Form};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
@@ -77,37 +77,30 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     // Text that is not a number is handled like a number out of range.
     let downloads = typed("downloads").map(|text| text.parse().unwrap_or(0));
     let password = Some(sent.text("password")).filter(|text| !text.is_empty());
-    let mut fields = (Field::kept(sent.text("downloads")), Field::default());
+    let mut fields = Fields::typed(&sent, &["downloads"]);
     match NewShare::parse(minutes, downloads, password) {
         Ok(new) => match page.shares.make(who.account, id, new, None).await {
             Ok(_) => {
                 let notice = "The link was created. Copy it from the list below.";
                 return Ok(page.go_with_notice(&path(id), notice));
             }
-            Err(Refused::TooMany) => fields
-                .0
-                .refuse("This file has reached the limit of 100 links. Revoke some of them first"),
+            Err(refused @ Refused::TooMany) => fields.refuse("downloads", refused.to_string()),
             Err(refused) => return Err(refused.into()),
         },
-        Err(wrong) => {
-            for (field, words) in wrong {
-                match field {
-                    "downloads" => fields.0.refuse(&words),
-                    "password" => fields.1.refuse(&words),
-                    // No choice of ours sends it.
-                    _ => return Err(Problem::malformed("Choose when the link expires.")),
-                }
-            }
+        // No choice of ours sends such minutes.
+        Err(wrong) if wrong.find("minutes").is_some() => {
+            return Err(Problem::malformed("Choose when the link expires."));
         }
+        Err(wrong) => fields.refuse_all(wrong),
     }
     let file = page.files.load(who.account, id).await?;
     let mut form = OneFile::of(&page, file).await?;
     form.minutes = minutes.unwrap_or(LIFE);
-    (form.downloads, form.password) = fields;
     if password.is_some() {
-        form.again = again(&form.password, &form.errors());
+        form.again = fields.again("password");
     }
-    page.show_form(&form, form.errors())
+    form.fields = form.fields.with(fields);
+    page.show_form(&form, form.fields.errors())
 }
 
 pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {

@@ -5,12 +5,11 @@ use askama::Template;
 
 use super::super::{Answer, Page};
 use super::{Row, SHELF};
-use crate::base::names::Description;
 use crate::base::size;
-use crate::files::{Cursor, Search, Sort};
+use crate::files::{self, Cursor, Search, Sort};
 use crate::sessions::Identity;
+use crate::web::forms::Fields;
 use crate::web::forms::upload::{self, Expected, Right, receive};
-use crate::web::forms::{Field, FieldError, summary};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
@@ -60,8 +59,7 @@ impl Part {
 #[derive(Template)]
 #[template(path = "pages/files/shelf.html")]
 struct Shelf {
-    description: Field,
-    file: Field,
+    fields: Fields,
     used: Used,
     search: Search,
     rows: Vec<Row>,
@@ -87,12 +85,6 @@ struct Used {
     too_many: String,
 }
 
-impl Shelf {
-    fn errors(&self) -> Vec<FieldError> {
-        summary(&[("description", &self.description), ("file", &self.file)])
-    }
-}
-
 fn words(sort: Sort) -> &'static str {
     match sort {
         Sort::Newest => "newest first",
@@ -104,8 +96,8 @@ fn words(sort: Sort) -> &'static str {
 
 pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let part = Part::of(&page)?;
-    let description = Field::kept(page.typed().text("description"));
-    shelf(&page, &who, part, (description, Field::default())).await
+    let fields = Fields::typed(&page.typed(), &["description"]);
+    shelf(&page, &who, part, fields).await
 }
 
 pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
@@ -117,16 +109,15 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
     };
     let body = body.into_inner();
     let received = receive(page.request(), body, &page.files, who.account, expected).await?;
-    let mut description = Field::kept(received.form.text("description"));
-    let mut file = Field::default();
-    let parsed = description.note(Description::parse(received.form.text("description")));
+    let mut fields = Fields::typed(&received.form, &["description"]);
+    let parsed = fields.note(files::parse_description(received.form.text("description")));
     let kept = match (received.files, parsed) {
         (Ok(arrived), _) if arrived.is_empty() => {
-            file.refuse("Choose a file");
+            fields.refuse("file", "Choose a file");
             None
         }
         (Ok(arrived), Some(Some(_))) if arrived.len() > 1 => {
-            description.refuse(upload::ONE_DESCRIPTION);
+            fields.refuse("description", upload::ONE_DESCRIPTION);
             None
         }
         (Ok(arrived), Some(parsed)) => {
@@ -145,22 +136,16 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
             };
             return Ok(page.go_with_notice(SHELF, &notice));
         }
-        Some(Err((name, refused))) => match upload::words(&name, &refused, &page.files) {
-            Some(("description", words)) => description.refuse(&words),
-            Some((_, words)) => file.refuse(&words),
+        Some(Err((name, refused))) => match refused.refusals(&name, page.files.config()) {
+            Some(refusals) => fields.refuse_all(refusals),
             None => return Err(refused.into()),
         },
         None => {}
     }
-    shelf(&page, &who, part, (description, file)).await
+    shelf(&page, &who, part, fields).await
 }
 
-async fn shelf(
-    page: &Page,
-    who: &Identity,
-    part: Part,
-    (description, file): (Field, Field),
-) -> Answer {
+async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer {
     let (search, after) = (part.search.clone(), part.after.clone());
     let (found, next) = page.files.list(who.account, search, after, SHOWN).await?;
     if found.is_empty() && part.after.is_some() {
@@ -171,8 +156,7 @@ async fn shelf(
     let settings = page.files.config();
     let (bytes_max, files_max) = (used.bytes_max(settings), used.files_max(settings));
     let shelf = Shelf {
-        description,
-        file,
+        fields,
         used: Used {
             bytes: size::for_reading(used.bytes),
             bytes_max: size::for_reading(bytes_max),
@@ -184,14 +168,14 @@ async fn shelf(
                 || used.files >= files_max - files_max / 10,
             file_max: size::for_reading(settings.max_bytes.min(bytes_max)),
             file_max_bytes: settings.max_bytes,
-            too_large: upload::too_large("NAME", settings.max_bytes),
+            too_large: files::too_large("NAME", settings.max_bytes),
             at_once: upload::FILES_MAX,
-            too_many: upload::too_many(upload::FILES_MAX),
+            too_many: files::too_many(upload::FILES_MAX),
         },
         rows: found.into_iter().map(Row::of).collect(),
         beginning: part.after.is_some().then(|| part.url(None)),
         next: next.map(|next| part.url(Some(&next))),
         search: part.search,
     };
-    page.show_form(&shelf, shelf.errors())
+    page.show_form(&shelf, shelf.fields.errors())
 }

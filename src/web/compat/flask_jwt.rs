@@ -8,11 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Issued, NotMade, Tried, header, issue, make_account, owner, pyjwt, refuse_unknown, sent,
-    try_password, unknown_field,
+    Issued, Tried, header, issue, make_account, must_be_open, owner, pyjwt, sent, try_password,
+    unknown_field,
 };
-use crate::accounts::{Account, NewAccount};
-use crate::base::names::{NewPassword, Refusal, Title, Username};
+use crate::accounts::{Account, NewAccount, SentNames, SignUpError};
 use crate::sessions::NotSignedIn;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
@@ -20,7 +19,7 @@ use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
 use crate::web::problem::Problem;
 use crate::web::proof::Public;
-use crate::work::{ITEMS_MAX, Item};
+use crate::work::{self, ITEMS_MAX, Item};
 
 const TOKEN_SECONDS: i64 = 3000;
 const FIELDS: [&str; 2] = ["username", "password"];
@@ -34,20 +33,21 @@ fn failed(status: StatusCode, why: &str) -> Answer {
 }
 
 pub async fn sign_up(page: Page, form: Form) -> Answer {
-    let made = make_account(&page, || {
-        refuse_unknown(&form, &FIELDS)?;
-        Ok(NewAccount {
-            username: Some(Username::parse(form.text("username"))?),
-            email: None,
-            name: None,
-            password: NewPassword::parse(form.text("password"), page.config.passwords.min_length)?,
-        })
-    });
-    match made.await {
+    must_be_open(&page)?;
+    if let Some(why) = unknown_field(&form, &FIELDS) {
+        return failed(StatusCode::UNPROCESSABLE_ENTITY, &why);
+    }
+    let names = SentNames {
+        username: Some(form.text("username")),
+        ..SentNames::default()
+    };
+    let min_length = page.config.passwords.min_length;
+    let new = NewAccount::parse(names, form.text("password"), min_length);
+    match make_account(&page, new).await {
         Ok(_) => done(StatusCode::OK, "User created"),
-        Err(NotMade::Taken(_)) => failed(StatusCode::BAD_REQUEST, "User already exists"),
-        Err(NotMade::Field(why)) => failed(StatusCode::UNPROCESSABLE_ENTITY, &why),
-        Err(NotMade::Failed(error)) => Err(error),
+        Err(SignUpError::Taken(_)) => failed(StatusCode::BAD_REQUEST, "User already exists"),
+        Err(SignUpError::Input(why)) => failed(StatusCode::UNPROCESSABLE_ENTITY, why.first()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -84,7 +84,7 @@ pub async fn auth(_: Public, page: Page, request: HttpRequest, body: Payload) ->
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("identity", id.as_str()));
-            let Issued { token } = issue(&page, Tutorial::E, &grant, exp, own)?;
+            let Issued { token } = issue(&page, Tutorial::FlaskJwt, &grant, exp, own)?;
             let access_token = token;
             api::json(StatusCode::OK, &Access { access_token })
         }
@@ -115,7 +115,7 @@ async fn holder(page: &Page, request: &HttpRequest) -> Result<Account, Answer> {
     if parts.next().is_some() {
         return Err(bad_header("Token contains spaces"));
     }
-    let error = match owner(page, Tutorial::E, token).await {
+    let error = match owner(page, Tutorial::FlaskJwt, token).await {
         Ok(account) => return Ok(account),
         Err(error) => error,
     };
@@ -172,15 +172,14 @@ pub async fn add(_: Public, page: Page, request: HttpRequest, body: Payload) -> 
         Err(answer) => return answer,
     };
     let form = sent::json(&request, body).await?;
-    let read = || -> Result<Title, Refusal> {
-        refuse_unknown(&form, &["title"])?;
-        Title::parse(form.text("title"))
-    };
-    match read() {
+    if let Some(why) = unknown_field(&form, &["title"]) {
+        return failed(StatusCode::UNPROCESSABLE_ENTITY, &why);
+    }
+    match work::parse_title(form.text("title")) {
         Ok(title) => {
             let added = page.work.add(account.id, title, None).await?;
             done(StatusCode::CREATED, WorkItem::from(added.item))
         }
-        Err(why) => failed(StatusCode::UNPROCESSABLE_ENTITY, &why),
+        Err(why) => failed(StatusCode::UNPROCESSABLE_ENTITY, why.first()),
     }
 }

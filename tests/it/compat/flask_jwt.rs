@@ -14,7 +14,7 @@ fn sign_up(door: &Door, body: &Value) -> (u16, String) {
 }
 
 #[test]
-fn the_reader_of_tutorial_e_signs_up_and_in() {
+fn the_reader_of_tutorial_flask_jwt_signs_up_and_in() {
     let door = Door::open();
     let ada = json!({"username": "ada", "password": PASSWORD});
     let created = r#"{"Status":"Success","result":"User created"}"#;
@@ -31,7 +31,7 @@ fn the_reader_of_tutorial_e_signs_up_and_in() {
 }
 
 #[test]
-fn tutorial_e_refuses_a_sign_in_in_one_way() {
+fn tutorial_flask_jwt_refuses_a_sign_in_in_one_way() {
     let body = r#"{"status_code":401,"error":"Bad Request","description":"Invalid credentials"}"#;
     for exact in ["false", "true"] {
         let door = Door::with(&[("compat.exact", exact)]);
@@ -55,7 +55,7 @@ fn tutorial_e_refuses_a_sign_in_in_one_way() {
 }
 
 #[test]
-fn a_sign_up_of_tutorial_e_that_will_not_do_is_told_why() {
+fn a_sign_up_of_tutorial_flask_jwt_that_will_not_do_is_told_why() {
     let door = Door::open();
     let error = |why: &str| (422, json!({"Status": "Error", "result": why}).to_string());
     for (body, why) in [
@@ -77,13 +77,13 @@ fn a_sign_up_of_tutorial_e_that_will_not_do_is_told_why() {
 }
 
 #[test]
-fn the_reader_of_tutorial_e_lists_and_adds_work() {
+fn the_reader_of_tutorial_flask_jwt_lists_and_adds_work() {
     let door = Door::open();
     door.signed_up("ada");
     door.signed_up("bob");
-    let token = token_of_e(&door, "ada");
+    let token = token_of_flask_jwt(&door, "ada");
     let empty = r#"{"Status":"Success","result":[]}"#;
-    assert_eq!(seen(&show_to_e(&door, &token)), (200, empty, JSON));
+    assert_eq!(seen(&show_to_flask_jwt(&door, &token)), (200, empty, JSON));
     let holder = postman(&door).with("authorization", &format!("JWT {token}"));
     let made = post_json(&holder, "/work", &json!({"title": "Wind the clocks"}));
     assert_eq!(made.status, 201, "{}", made.body);
@@ -97,7 +97,7 @@ fn the_reader_of_tutorial_e_lists_and_adds_work() {
     for path in ["/work", "/workitems"] {
         assert_eq!(seen(&holder.get(path)), (200, list.as_str(), JSON));
     }
-    let others = show_to_e(&door, &token_of_e(&door, "bob"));
+    let others = show_to_flask_jwt(&door, &token_of_flask_jwt(&door, "bob"));
     assert_eq!(seen(&others), (200, empty, JSON), "one's own");
     for (body, why) in [
         (json!({}), "Enter a title"),
@@ -114,7 +114,7 @@ fn the_reader_of_tutorial_e_lists_and_adds_work() {
 }
 
 #[test]
-fn the_work_of_tutorial_e_is_for_who_shows_a_good_token() {
+fn the_work_of_tutorial_flask_jwt_is_for_who_shows_a_good_token() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let required = r#"{"status_code":401,"error":"Authorization Required","description":"Request does not contain an access token"}"#;
@@ -130,8 +130,8 @@ fn the_work_of_tutorial_e_is_for_who_shows_a_good_token() {
     let refused = |error: &str, why: &str| {
         format!(r#"{{"status_code":401,"error":"{error}","description":"{why}"}}"#)
     };
-    let token = token_of_e(&door, "ada");
-    let other = token_of_b(&door, "ada");
+    let token = token_of_flask_jwt(&door, "ada");
+    let other = token_of_query_token(&door, "ada");
     let (unsigned, cut) = (&token[..token.rfind('.').unwrap() + 1], &token[..20]);
     let unsupported = ("Invalid JWT header", "Unsupported authorization type");
     let missing = ("Invalid JWT header", "Token missing");
@@ -179,11 +179,11 @@ fn the_work_of_tutorial_e_is_for_who_shows_a_good_token() {
         assert_eq!(reply.status, 200, "{}", reply.body);
     }
     door.let_pass(2999);
-    assert_eq!(show_to_e(&door, &token).status, 200);
+    assert_eq!(show_to_flask_jwt(&door, &token).status, 200);
     door.let_pass(1);
     let expired = refused("Invalid token", "Signature has expired");
     assert_eq!(
-        seen(&show_to_e(&door, &token)),
+        seen(&show_to_flask_jwt(&door, &token)),
         (401, expired.as_str(), JSON)
     );
 }

@@ -9,20 +9,20 @@ const ADA: [(&str, &str); 2] = [("username", "ada"), ("password", PASSWORD)];
 const WELCOME: &str = "You are verified. Welcome to your dashboard!";
 
 #[test]
-fn the_reader_of_tutorial_b_sees_the_public_page_signs_in_and_shows_the_token() {
+fn the_reader_of_tutorial_query_token_sees_the_public_page_signs_in_and_shows_the_token() {
     let door = Door::open();
     door.signed_up("ada");
     let public = curl(&door).get("/public");
     assert_eq!(seen(&public), (200, "This is a public page", TEXT));
     let token = token_in(&curl(&door).post("/login", &ADA), 200, "token");
     assert_eq!(claims(&token), json!({"user": "ada", "exp": NOON + 150}));
-    let shown = show_to_b(&door, &token);
+    let shown = show_to_query_token(&door, &token);
     assert_eq!(seen(&shown), (200, WELCOME, TEXT));
     assert_eq!(shown.cookies(), Vec::<String>::new());
 }
 
 #[test]
-fn tutorial_b_sets_a_sessions_cookies_and_the_token_ends_with_it() {
+fn tutorial_query_token_sets_a_sessions_cookies_and_the_token_ends_with_it() {
     let door = Door::open();
     door.signed_up("ada");
     let session = requests(&door);
@@ -33,7 +33,7 @@ fn tutorial_b_sets_a_sessions_cookies_and_the_token_ends_with_it() {
     assert_eq!(claims["sid"], access["sid"]);
     let same = session.with("sec-fetch-site", "same-origin");
     assert_eq!(same.post_own("/logout", &[]).status, 303);
-    let ended = show_to_b(&door, &token);
+    let ended = show_to_query_token(&door, &token);
     let invalid = r#"{"Alert!":"Invalid Token"}"#;
     assert_eq!(seen(&ended), (401, invalid, "application/json"));
 
@@ -62,7 +62,7 @@ fn a_client_that_keeps_its_cookies_goes_on_by_every_tutorial() {
 }
 
 #[test]
-fn a_sign_in_of_tutorial_b_is_refused_in_one_way() {
+fn a_sign_in_of_tutorial_query_token_is_refused_in_one_way() {
     for exact in ["false", "true"] {
         let door = Door::with(&[("compat.exact", exact)]);
         door.signed_up("ada");
@@ -87,10 +87,10 @@ fn a_sign_in_of_tutorial_b_is_refused_in_one_way() {
 }
 
 #[test]
-fn a_token_of_tutorial_b_lives_for_150_seconds_and_its_end_has_words_of_its_own() {
+fn a_token_of_tutorial_query_token_lives_for_150_seconds_and_its_end_has_words_of_its_own() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_b(&door, "ada");
+    let token = token_of_query_token(&door, "ada");
     let alert = |reply: Reply| {
         assert_eq!(reply.status, 401, "{}", reply.body);
         for (name, value) in [
@@ -106,19 +106,22 @@ fn a_token_of_tutorial_b_lives_for_150_seconds_and_its_end_has_words_of_its_own(
         seen(&curl(&door).get("/auth")),
         (401, r#"{"Alert!":"Token is missing"}"#, "application/json")
     );
-    assert_eq!(alert(show_to_b(&door, "")), "Token is missing");
-    assert_eq!(alert(show_to_b(&door, "x.y.z")), "Invalid Token");
+    assert_eq!(alert(show_to_query_token(&door, "")), "Token is missing");
+    assert_eq!(alert(show_to_query_token(&door, "x.y.z")), "Invalid Token");
     door.let_pass(149);
-    assert_eq!(show_to_b(&door, &token).body, WELCOME);
+    assert_eq!(show_to_query_token(&door, &token).body, WELCOME);
     door.let_pass(1);
-    assert_eq!(alert(show_to_b(&door, &token)), "Token has expired");
+    assert_eq!(
+        alert(show_to_query_token(&door, &token)),
+        "Token has expired"
+    );
 }
 
 #[test]
 fn two_tokens_never_count_as_one_at_tutorial_b() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_b(&door, "ada");
+    let token = token_of_query_token(&door, "ada");
     let path = format!("/auth?token={token}");
     assert_eq!(
         curl(&door).get(&format!("{path}&token={token}")).status,

@@ -11,13 +11,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Issued, NotMade, Tried, header, issue, make_account, owner, refuse_unknown, text, try_password,
+    Issued, Tried, header, issue, make_account, must_be_open, owner, text, try_password,
     unknown_field,
 };
 use crate::access::Role;
-use crate::accounts::{Account, NewAccount, Search};
+use crate::accounts::{Account, NewAccount, Search, SentNames, SignUpError};
 use crate::base::fault::Fault;
-use crate::base::names::{Email, NewPassword, PersonName};
 use crate::sessions::NotSignedIn;
 use crate::tokens::Tutorial;
 use crate::web::api;
@@ -32,23 +31,28 @@ const USERS_AT_ONCE: usize = 500;
 const TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 pub async fn sign_up(page: Page, form: Form) -> Answer {
-    let made = make_account(&page, || {
-        refuse_unknown(&form, &["name", "email", "password"])?;
-        Ok(NewAccount {
-            username: None,
-            email: Some(Email::parse(form.text("email"))?),
-            name: PersonName::parse(form.text("name"))?,
-            password: NewPassword::parse(form.text("password"), page.config.passwords.min_length)?,
-        })
-    });
-    match made.await {
+    must_be_open(&page)?;
+    if let Some(why) = unknown_field(&form, &["name", "email", "password"]) {
+        return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
+    let names = SentNames {
+        username: None,
+        email: Some(form.text("email")),
+        name: form.find("name"),
+    };
+    let min_length = page.config.passwords.min_length;
+    let new = NewAccount::parse(names, form.text("password"), min_length);
+    match make_account(&page, new).await {
         Ok(_) => Ok(text(StatusCode::CREATED, "Successfully registered.")),
-        Err(NotMade::Taken(_)) => Ok(text(
+        Err(SignUpError::Taken(_)) => Ok(text(
             StatusCode::ACCEPTED,
             "User already exists. Please Log in.",
         )),
-        Err(NotMade::Field(why)) => Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why)),
-        Err(NotMade::Failed(error)) => Err(error),
+        Err(SignUpError::Input(why)) => Ok(text(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            why.first().to_owned(),
+        )),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -64,7 +68,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("public_id", id.as_str()));
-            let issued: Issued = issue(&page, Tutorial::A, &grant, exp, own)?;
+            let issued: Issued = issue(&page, Tutorial::XAccessToken, &grant, exp, own)?;
             api::json(StatusCode::CREATED, &issued)
         }
         Tried::Wrong => Ok(not_verified(StatusCode::FORBIDDEN, "Wrong Password !!")),
@@ -106,7 +110,7 @@ pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
     let Some(token) = header(&request, TOKEN) else {
         return refused("Token is missing !!");
     };
-    let account = match owner(&page, Tutorial::A, token).await {
+    let account = match owner(&page, Tutorial::XAccessToken, token).await {
         Ok(account) => account,
         Err(NotSignedIn::Fault(fault)) => return Err(Problem::unavailable(fault)),
         Err(_) => return refused("Token is invalid !!"),
@@ -133,7 +137,7 @@ pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
         async move {
             let Some(after) = next else { return Ok(None) };
             // The session may have ended, or the role have changed, since the part before.
-            let account = owner(&page, Tutorial::A, &token).await;
+            let account = owner(&page, Tutorial::XAccessToken, &token).await;
             if !account.is_ok_and(|account| account.role == Role::Administrator) {
                 return Err(Fault::new("the token is no longer an administrator's"));
             }

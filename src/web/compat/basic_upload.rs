@@ -9,13 +9,12 @@ use serde::Serialize;
 
 use super::{Tried, issue, owner, text, try_password};
 use crate::accounts::Account;
-use crate::base::names::Description;
-use crate::files::Refused;
+use crate::files::{self, Refused};
 use crate::sessions::NotSignedIn;
 use crate::tokens::Tutorial;
 use crate::web::accept::is_for_a_person;
 use crate::web::forms::FORM;
-use crate::web::forms::upload::{self, Expected, Right, receive};
+use crate::web::forms::upload::{Expected, Right, receive};
 use crate::web::page::{Answer, Page};
 use crate::web::problem::Problem;
 use crate::web::proof::{Public, PublicToken};
@@ -33,7 +32,13 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
     match try_password(&page, &username, &password, TOKEN_SECONDS).await? {
         Tried::In(grant) => {
             let own = ("user", grant.identity.login());
-            let issued = issue(&page, Tutorial::D, &grant, grant.session_ends, own)?;
+            let issued = issue(
+                &page,
+                Tutorial::BasicUpload,
+                &grant,
+                grant.session_ends,
+                own,
+            )?;
             api::json(StatusCode::OK, &issued)
         }
         Tried::Wrong | Tried::Unknown => refused,
@@ -70,7 +75,7 @@ async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>
     if token.is_empty() {
         return Ok(Err(MISSING));
     }
-    match owner(page, Tutorial::D, &token).await {
+    match owner(page, Tutorial::BasicUpload, &token).await {
         Ok(account) => Ok(Ok((account, token))),
         Err(NotSignedIn::Fault(fault)) => Err(fault.into()),
         Err(_) => Ok(Err("Invalid token")),
@@ -119,9 +124,7 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
         key: None,
     };
     let received = receive(page.request(), body.into_inner(), files, account, expected).await?;
-    let description = received.form.text("description");
-    let description =
-        Description::parse(description).map_err(|words| Problem::field("description", &words))?;
+    let description = files::parse_description(received.form.text("description"))?;
     let kept = match received.files {
         Ok(arrived) if arrived.is_empty() => {
             return refused(StatusCode::BAD_REQUEST, "No file was chosen");
@@ -134,8 +137,9 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
             return refused(StatusCode::BAD_REQUEST, "The description is missing");
         }
         Ok(arrived) => {
+            let name = arrived[0].name.as_str().to_owned();
             let kept = files.keep(account, arrived, description, None).await;
-            kept.map_err(|refused| (String::new(), refused))
+            kept.map_err(|refused| (name, refused))
         }
         Err(refused) => Err(refused),
     };
@@ -150,6 +154,6 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
             let words = "Another file has this description";
             refused(StatusCode::CONFLICT, words)
         }
-        Err(refused) => Err(upload::refusal(refused, files)),
+        Err((name, refused)) => Err(Problem::file(&name, refused, files.config())),
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::support::{Multipart, NOON};
 
 #[test]
-fn the_reader_of_tutorial_d_changes_basic_credentials_for_a_token() {
+fn the_reader_of_tutorial_basic_upload_changes_basic_credentials_for_a_token() {
     let door = Door::open();
     door.signed_up("ada");
     let ada = curl(&door).with("authorization", &basic("ada", PASSWORD));
@@ -20,7 +20,7 @@ fn the_reader_of_tutorial_d_changes_basic_credentials_for_a_token() {
 }
 
 #[test]
-fn tutorial_d_refuses_everything_else_in_one_way() {
+fn tutorial_basic_upload_refuses_everything_else_in_one_way() {
     for exact in ["false", "true"] {
         let door = Door::with(&[("compat.exact", exact)]);
         let ada = door.signed_up("ada");
@@ -78,10 +78,10 @@ fn message(words: &str) -> String {
 }
 
 #[test]
-fn the_reader_of_tutorial_d_uploads_a_file_by_the_form_behind_the_token() {
+fn the_reader_of_tutorial_basic_upload_uploads_a_file_by_the_form_behind_the_token() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     for reader in [curl(&door), requests(&door), postman(&door), door.browser()] {
         let page = reader.get(&format!("/?token={token}"));
         assert_eq!((page.status, page.heading()), (200, "Upload a file".into()));
@@ -126,7 +126,7 @@ fn the_reader_of_tutorial_d_uploads_a_file_by_the_form_behind_the_token() {
 fn a_page_that_does_not_say_where_it_is_uploads_by_the_token_of_tutorial_d() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     // Its page has `Referrer-Policy: no-referrer`, so browsers send this.
     let headers = [("accept", "text/html"), ("origin", "null")];
     let browser = Browser::sending(&door.local_url(), &headers);
@@ -142,10 +142,10 @@ fn a_page_that_does_not_say_where_it_is_uploads_by_the_token_of_tutorial_d() {
 }
 
 #[test]
-fn tutorial_d_says_the_name_back_as_text_that_is_no_page() {
+fn tutorial_basic_upload_says_the_name_back_as_text_that_is_no_page() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     for (n, (sent, said)) in [
         ("a&b.txt", "file a&#38;b.txt uploaded successfully"),
         ("it's.txt", "file it&#39;s.txt uploaded successfully"),
@@ -165,11 +165,11 @@ fn tutorial_d_says_the_name_back_as_text_that_is_no_page() {
 }
 
 #[test]
-fn what_tutorial_d_cannot_take_is_said_and_not_kept() {
+fn what_tutorial_basic_upload_cannot_take_is_said_and_not_kept() {
     let door = Door::with(&[("files.max_mb", "1")]);
     let ada = door.signed_up("ada");
     door.signed_up("bob");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     let reply = upload(&curl(&door), &token, &chosen("a.txt", "Taken"));
     assert_eq!(reply.status, 200);
     let taken = upload(&curl(&door), &token, &chosen("b.txt", "Taken"));
@@ -234,7 +234,7 @@ fn what_tutorial_d_cannot_take_is_said_and_not_kept() {
     assert!(json.body.contains("enctype="), "{}", json.body);
     assert_eq!(shelf_of(&door, "ada"), ["a.txt"]);
     // The description is taken on this shelf alone.
-    let token = token_of_d(&door, "bob");
+    let token = token_of_basic_upload(&door, "bob");
     let reply = upload(&curl(&door), &token, &chosen("b.txt", "Taken"));
     assert_eq!(reply.status, 200);
     assert_eq!(shelf_of(&door, "bob"), ["b.txt"]);
@@ -242,10 +242,10 @@ fn what_tutorial_d_cannot_take_is_said_and_not_kept() {
 }
 
 #[test]
-fn a_browser_is_told_by_a_page_what_tutorial_d_cannot_take() {
+fn a_browser_is_told_by_a_page_what_tutorial_basic_upload_cannot_take() {
     let door = Door::with(&[("files.max_mb", "1")]);
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     let reader = door.browser();
     let page = |reply: &Reply| {
         assert_eq!(
@@ -291,10 +291,10 @@ fn a_browser_is_told_by_a_page_what_tutorial_d_cannot_take() {
 }
 
 #[test]
-fn tutorial_d_takes_any_file() {
+fn tutorial_basic_upload_takes_any_file() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     let named_twice = "Content-Disposition: form-data; name=\"inputFile\"; \
                        filename*=utf-8''na%C3%AFve.txt";
     for (n, (form, name)) in [
@@ -330,10 +330,10 @@ fn tutorial_d_takes_any_file() {
 }
 
 #[test]
-fn of_uploads_of_tutorial_d_at_once_with_one_description_one_is_kept() {
+fn of_uploads_of_tutorial_basic_upload_at_once_with_one_description_one_is_kept() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     let mut statuses: Vec<u16> = std::thread::scope(|scope| {
         let send = |n: usize| {
             let form = chosen(&format!("{n}.txt"), "Same");
@@ -348,7 +348,7 @@ fn of_uploads_of_tutorial_d_at_once_with_one_description_one_is_kept() {
 }
 
 #[test]
-fn tutorial_d_shows_and_takes_nothing_without_its_token() {
+fn tutorial_basic_upload_shows_and_takes_nothing_without_its_token() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let (missing, invalid) = (message("Token missing"), message("Invalid token"));
@@ -366,12 +366,12 @@ fn tutorial_d_shows_and_takes_nothing_without_its_token() {
     }
     // Somebody who is signed in is not somebody who has the token.
     assert_eq!(ada.send_files("/upload", &form).status, 404);
-    let good = token_of_d(&door, "ada");
+    let good = token_of_basic_upload(&door, "ada");
     let changed = format!("{}x", &good[..good.len() - 4]);
     let access = ada.access();
     let mut tokens = vec!["x".to_owned(), changed, access];
     for (tutorial, token) in all_tokens(&door, "ada") {
-        if tutorial != "d" {
+        if tutorial != "basic_upload" {
             tokens.push(token);
         }
     }
@@ -400,10 +400,10 @@ fn tutorial_d_shows_and_takes_nothing_without_its_token() {
 }
 
 #[test]
-fn the_token_of_tutorial_d_ends_after_twenty_minutes_and_with_its_session() {
+fn the_token_of_tutorial_basic_upload_ends_after_twenty_minutes_and_with_its_session() {
     let door = Door::open();
     let ada = door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     let status = |token: &str| curl(&door).get(&format!("/?token={token}")).status;
     door.let_pass(20 * 60 - 1);
     assert_eq!(status(&token), 200);
@@ -411,7 +411,7 @@ fn the_token_of_tutorial_d_ends_after_twenty_minutes_and_with_its_session() {
     assert_eq!(status(&token), 403);
     let reply = upload(&curl(&door), &token, &chosen("a.txt", "a"));
     assert_eq!(reply.status, 403);
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     assert_eq!(status(&token), 200);
     ada.get("/account/sessions");
     let holder = door.program(Some(&ada.access()));
@@ -423,10 +423,10 @@ fn the_token_of_tutorial_d_ends_after_twenty_minutes_and_with_its_session() {
 }
 
 #[test]
-fn the_token_of_tutorial_d_opens_nothing_but_its_page_and_its_upload() {
+fn the_token_of_tutorial_basic_upload_opens_nothing_but_its_page_and_its_upload() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     upload(&curl(&door), &token, &chosen("a.txt", "a"));
     for path in ["/files", "/api/files", "/dashboard", "/api/me", "/upload"] {
         let in_address = curl(&door).get(&format!("{path}?token={token}"));
@@ -436,26 +436,30 @@ fn the_token_of_tutorial_d_opens_nothing_but_its_page_and_its_upload() {
     }
     let reply = curl(&door).send_files(&format!("/files?token={token}"), &chosen("b", "b"));
     assert_eq!(reply.status, 400);
-    assert_eq!(show_to_a(&door, &token).status, 401);
-    assert_eq!(show_to_b(&door, &token).status, 401);
-    assert_eq!(show_to_e(&door, &token).status, 401);
+    assert_eq!(show_to_x_access_token(&door, &token).status, 401);
+    assert_eq!(show_to_query_token(&door, &token).status, 401);
+    assert_eq!(show_to_flask_jwt(&door, &token).status, 401);
     assert_eq!(shelf_of(&door, "ada"), ["a.txt"]);
 }
 
 #[test]
 fn the_root_without_a_token_is_the_tutorials_that_the_setting_names() {
-    let (c, d) = (Door::open(), Door::with(&[("compat.root", "d")]));
-    assert_eq!(seen(&curl(&c).get("/")), (200, "Hello, World!", TEXT));
-    let missing = message("Token missing");
-    assert_eq!(
-        seen(&curl(&d).get("/")),
-        (403, missing.as_str(), "application/json")
-    );
+    let (by_default, missing) = (Door::open(), message("Token missing"));
+    let named = |root| Door::with(&[("compat.root", root)]);
+    let hello = [by_default, named("api_v1"), named("c")];
+    let upload = [named("basic_upload"), named("d")];
+    for door in &hello {
+        assert_eq!(seen(&curl(door).get("/")), (200, "Hello, World!", TEXT));
+    }
+    for door in &upload {
+        let expected = (403, missing.as_str(), "application/json");
+        assert_eq!(seen(&curl(door).get("/")), expected);
+    }
     // Browsers get the start page of either.
-    for door in [&c, &d] {
+    for door in hello.iter().chain(&upload) {
         assert_eq!(door.browser().get("/").status, 200);
         door.signed_up("ada");
-        let token = token_of_d(door, "ada");
+        let token = token_of_basic_upload(door, "ada");
         let page = curl(door).get(&format!("/?token={token}"));
         assert_eq!(page.heading(), "Upload a file");
     }
@@ -465,7 +469,7 @@ fn the_root_without_a_token_is_the_tutorials_that_the_setting_names() {
 fn where_the_tutorials_are_switched_off_there_is_no_upload_by_token() {
     let door = Door::open();
     door.signed_up("ada");
-    let token = token_of_d(&door, "ada");
+    let token = token_of_basic_upload(&door, "ada");
     let door = door.restart_with(&[("compat.enabled", "false")]);
     for who in [curl(&door), door.browser()] {
         let form = chosen("a.txt", "a");

@@ -47,7 +47,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
             let now = page.clock.now();
             let exp = grant.session_ends.min(now + TOKEN_SECONDS);
             let own = ("user", grant.identity.login());
-            let issued = issue(&page, Tutorial::B, &grant, exp, own)?;
+            let issued = issue(&page, Tutorial::QueryToken, &grant, exp, own)?;
             let mut response = api::json(StatusCode::OK, &issued)?;
             cookies::add(&mut response, page.web.cookies.grant(&grant, now))?;
             Ok(response)
@@ -69,7 +69,7 @@ pub async fn auth(_: PublicToken, page: Page) -> Answer {
     let Some(token) = token else {
         return refused("Token is missing");
     };
-    match owner(&page, Tutorial::B, &token).await {
+    match owner(&page, Tutorial::QueryToken, &token).await {
         Ok(_) => Ok(text(
             StatusCode::OK,
             "You are verified. Welcome to your dashboard!",

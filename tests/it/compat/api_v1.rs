@@ -26,7 +26,7 @@ fn ada() -> Value {
 }
 
 #[test]
-fn the_reader_of_tutorial_c_says_hello_signs_up_in_and_passes() {
+fn the_reader_of_tutorial_api_v1_says_hello_signs_up_in_and_passes() {
     let door = Door::open();
     assert_eq!(seen(&curl(&door).get("/")), (200, "Hello, World!", TEXT));
     let welcome = (200, r#"{"msg":"welcome :-)"}"#.to_owned());
@@ -47,7 +47,7 @@ fn the_reader_of_tutorial_c_says_hello_signs_up_in_and_passes() {
 }
 
 #[test]
-fn a_sign_up_of_tutorial_c_names_the_first_field_that_is_empty() {
+fn a_sign_up_of_tutorial_api_v1_names_the_first_field_that_is_empty() {
     let door = Door::open();
     let error = |why: &str| (422, json!({ "error": why }).to_string());
     for (body, why) in [
@@ -105,7 +105,7 @@ fn a_sign_up_of_tutorial_c_names_the_first_field_that_is_empty() {
 }
 
 #[test]
-fn tutorial_c_tells_which_name_is_taken() {
+fn tutorial_api_v1_tells_which_name_is_taken() {
     for exact in ["false", "true"] {
         let door = Door::with(&[("compat.exact", exact)]);
         assert_eq!(sign_up(&door, &ada()).0, 200);
@@ -125,7 +125,7 @@ fn tutorial_c_tells_which_name_is_taken() {
 }
 
 #[test]
-fn a_sign_in_of_tutorial_c_is_refused_as_the_settings_want_it() {
+fn a_sign_in_of_tutorial_api_v1_is_refused_as_the_settings_want_it() {
     for (exact, unknown) in [
         ("false", (401, r#"{"err":"password incorrect"}"#)),
         ("true", (404, r#"{"err":"username incorrect"}"#)),
@@ -161,30 +161,30 @@ fn need_login_tells_why_a_token_will_not_do() {
     door.signed_up("ada");
     let none = r#"{"err":"no Authorization header found"}"#;
     assert_eq!(seen(&curl(&door).get("/need_login")), (400, none, JSON));
-    assert_eq!(seen(&show_to_c(&door, "")), (400, none, JSON));
+    assert_eq!(seen(&show_to_api_v1(&door, "")), (400, none, JSON));
     let invalid = r#"{"err":"Invalid token"}"#;
-    let token = token_of_c(&door, "ada");
+    let token = token_of_api_v1(&door, "ada");
     for bad in ["nonsense", &format!("Bearer {token}"), &format!("{token}x")] {
-        assert_eq!(seen(&show_to_c(&door, bad)), (401, invalid, JSON));
+        assert_eq!(seen(&show_to_api_v1(&door, bad)), (401, invalid, JSON));
     }
     door.let_pass(2 * DAY - 1);
-    assert_eq!(show_to_c(&door, &token).body, VALID);
+    assert_eq!(show_to_api_v1(&door, &token).body, VALID);
     door.let_pass(1);
     let expired = r#"{"err":"Signature expired"}"#;
-    assert_eq!(seen(&show_to_c(&door, &token)), (401, expired, JSON));
+    assert_eq!(seen(&show_to_api_v1(&door, &token)), (401, expired, JSON));
 
     // An account that is gone is not a token that is bad.
     let ada = door.browser();
     assert_eq!(ada.sign_in("ada", PASSWORD).status, 303);
-    let (ended, left) = (token_of_c(&door, "ada"), token_of_c(&door, "ada"));
+    let (ended, left) = (token_of_api_v1(&door, "ada"), token_of_api_v1(&door, "ada"));
     let (_, claims) = read(&ended);
     let path = format!("/api/sessions/{}", claims["sid"].as_str().unwrap());
     let program = door.program(Some(&ada.access()));
     assert_eq!(program.with_method("DELETE", &path).status, 204);
     let gone = r#"{"err":"Session has ended"}"#;
-    assert_eq!(seen(&show_to_c(&door, &ended)), (401, gone, JSON));
+    assert_eq!(seen(&show_to_api_v1(&door, &ended)), (401, gone, JSON));
     let page = ada.get("/account/delete");
     assert_eq!(ada.submit(&page, "Delete my account", &[]).status, 303);
     let not_found = r#"{"err":"404 User not found"}"#;
-    assert_eq!(seen(&show_to_c(&door, &left)), (400, not_found, JSON));
+    assert_eq!(seen(&show_to_api_v1(&door, &left)), (400, not_found, JSON));
 }

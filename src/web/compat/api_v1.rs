@@ -6,10 +6,12 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Payload;
 use serde_json::{Value, json};
 
-use super::{NotMade, Tried, header, issue, make_account, sent, text, try_password, unknown_field};
-use crate::accounts::{Conflict, NewAccount};
+use super::{
+    Tried, header, issue, make_account, must_be_open, sent, text, try_password, unknown_field,
+};
+use crate::accounts::{Conflict, NewAccount, SentNames, SignUpError};
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, NewPassword, Refusal, Username};
+use crate::base::names::Refusal;
 use crate::sessions::NotSignedIn;
 use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
@@ -40,25 +42,27 @@ fn find_refusal(form: &Form, names: &[&str]) -> Option<Refusal> {
 pub async fn sign_up(_: Public, page: Page, request: HttpRequest, body: Payload) -> Answer {
     const FIELDS: [&str; 3] = ["username", "email", "password"];
     let form = sent::json(&request, body).await?;
-    let made = make_account(&page, || {
-        find_refusal(&form, &FIELDS).map_or(Ok(()), Err)?;
-        Ok(NewAccount {
-            username: Some(Username::parse(form.text("username"))?),
-            email: Some(Email::parse(form.text("email"))?),
-            name: None,
-            password: NewPassword::parse(form.text("password"), page.config.passwords.min_length)?,
-        })
-    });
-    match made.await {
+    must_be_open(&page)?;
+    if let Some(why) = find_refusal(&form, &FIELDS) {
+        return invalid(&why);
+    }
+    let names = SentNames {
+        username: Some(form.text("username")),
+        email: Some(form.text("email")),
+        name: None,
+    };
+    let min_length = page.config.passwords.min_length;
+    let new = NewAccount::parse(names, form.text("password"), min_length);
+    match make_account(&page, new).await {
         Ok(_) => api::json(StatusCode::OK, &json!({ "msg": "welcome :-)" })),
-        Err(NotMade::Taken(Conflict::Username)) => {
+        Err(SignUpError::Taken(Conflict::Username)) => {
             refused(StatusCode::CONFLICT, "username already taken")
         }
-        Err(NotMade::Taken(Conflict::Email)) => {
+        Err(SignUpError::Taken(Conflict::Email)) => {
             refused(StatusCode::CONFLICT, "email already signed-up")
         }
-        Err(NotMade::Field(why)) => invalid(&why),
-        Err(NotMade::Failed(error)) => Err(error),
+        Err(SignUpError::Input(why)) => invalid(why.first()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -73,7 +77,7 @@ pub async fn log_in(_: Public, page: Page, request: HttpRequest, body: Payload) 
         Tried::In(grant) => {
             let id = grant.identity.account.to_string();
             let (exp, own) = (grant.session_ends, ("user_id", id.as_str()));
-            let issued = issue(&page, Tutorial::C, &grant, exp, own)?;
+            let issued = issue(&page, Tutorial::ApiV1, &grant, exp, own)?;
             api::json(StatusCode::OK, &issued)
         }
         Tried::Wrong => refused(StatusCode::UNAUTHORIZED, "password incorrect"),
@@ -86,7 +90,7 @@ pub async fn need_login(_: Public, page: Page, request: HttpRequest) -> Answer {
     let Some(token) = header(&request, AUTHORIZATION) else {
         return refused(StatusCode::BAD_REQUEST, "no Authorization header found");
     };
-    let claims = match page.tokens.verify_compat(Tutorial::C, token) {
+    let claims = match page.tokens.verify_compat(Tutorial::ApiV1, token) {
         Ok(claims) => claims,
         Err(Refused::Expired) => return bad("Signature expired"),
         Err(_) => return bad("Invalid token"),

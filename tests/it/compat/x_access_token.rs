@@ -19,7 +19,7 @@ const ADA: [(&str, &str); 3] = [
 const COULD_NOT: &str = "Could not verify";
 
 #[test]
-fn the_reader_of_tutorial_a_signs_up_in_and_sees_the_users() {
+fn the_reader_of_tutorial_x_access_token_signs_up_in_and_sees_the_users() {
     let door = Door::open();
     let reply = form_data(&postman(&door), "/signup", &ADA);
     assert_eq!(seen(&reply), (201, "Successfully registered.", TEXT));
@@ -38,7 +38,7 @@ fn the_reader_of_tutorial_a_signs_up_in_and_sees_the_users() {
     let claims = claims(&token);
     let id = claims["public_id"].as_str().unwrap();
     assert_eq!(claims, json!({"public_id": id, "exp": NOON + 30 * 60}));
-    let users = show_to_a(&door, &token);
+    let users = show_to_x_access_token(&door, &token);
     let expected =
         format!(r#"{{"users":[{{"public_id":"{id}","name":"Ada","email":"ada@example.com"}}]}}"#);
     assert_eq!(
@@ -49,11 +49,11 @@ fn the_reader_of_tutorial_a_signs_up_in_and_sees_the_users() {
 }
 
 #[test]
-fn tutorial_a_takes_what_curl_sends_too() {
+fn tutorial_x_access_token_takes_what_curl_sends_too() {
     let door = Door::open();
     assert_eq!(curl(&door).post("/signup", &ADA).status, 201);
     let token = token_in(&requests(&door).post("/login", &ADA[1..]), 201, "token");
-    assert_eq!(show_to_a(&door, &token).status, 200);
+    assert_eq!(show_to_x_access_token(&door, &token).status, 200);
     assert_eq!(
         curl(&door)
             .with("x-access-token", &token)
@@ -64,7 +64,7 @@ fn tutorial_a_takes_what_curl_sends_too() {
 }
 
 #[test]
-fn a_sign_in_of_tutorial_a_that_lacks_something_is_told_what_to_do() {
+fn a_sign_in_of_tutorial_x_access_token_that_lacks_something_is_told_what_to_do() {
     let door = Door::open();
     door.signed_up("ada");
     let (email, password) = (ADA[1], ADA[2]);
@@ -88,7 +88,7 @@ fn a_sign_in_of_tutorial_a_that_lacks_something_is_told_what_to_do() {
 }
 
 #[test]
-fn tutorial_a_tells_an_unknown_address_only_where_the_settings_want_it() {
+fn tutorial_x_access_token_tells_an_unknown_address_only_where_the_settings_want_it() {
     for (exact, unknown) in [
         ("false", (403, r#"Basic realm ="Wrong Password !!""#)),
         ("true", (401, r#"Basic realm ="User does not exist !!""#)),
@@ -110,22 +110,31 @@ fn tutorial_a_tells_an_unknown_address_only_where_the_settings_want_it() {
 }
 
 #[test]
-fn the_users_of_tutorial_a_are_for_who_shows_a_good_token() {
+fn the_users_of_tutorial_x_access_token_are_for_who_shows_a_good_token() {
     let door = Door::open();
     door.signed_up("ada");
     let missing = r#"{"message":"Token is missing !!"}"#;
     let invalid = r#"{"message":"Token is invalid !!"}"#;
     let json = "application/json";
     assert_eq!(seen(&curl(&door).get("/user")), (401, missing, json));
-    assert_eq!(seen(&show_to_a(&door, "")), (401, missing, json));
-    assert_eq!(seen(&show_to_a(&door, "x.y.z")), (401, invalid, json));
-    let token = token_of_a(&door, "ada");
+    assert_eq!(
+        seen(&show_to_x_access_token(&door, "")),
+        (401, missing, json)
+    );
+    assert_eq!(
+        seen(&show_to_x_access_token(&door, "x.y.z")),
+        (401, invalid, json)
+    );
+    let token = token_of_x_access_token(&door, "ada");
     let late = curl(&door).with("authorization", &format!("Bearer {token}"));
     assert_eq!(seen(&late.get("/user")), (401, missing, json));
     door.let_pass(30 * 60 - 1);
-    assert_eq!(show_to_a(&door, &token).status, 200);
+    assert_eq!(show_to_x_access_token(&door, &token).status, 200);
     door.let_pass(1);
-    assert_eq!(seen(&show_to_a(&door, &token)), (401, invalid, json));
+    assert_eq!(
+        seen(&show_to_x_access_token(&door, &token)),
+        (401, invalid, json)
+    );
 }
 
 #[test]
@@ -134,9 +143,9 @@ fn only_administrators_list_all_accounts() {
     door.signed_up("ada");
     door.let_pass(1);
     door.signed_up("bob");
-    let token = token_of_a(&door, "bob");
+    let token = token_of_x_access_token(&door, "bob");
     let emails = || {
-        let users = show_to_a(&door, &token).json()["users"].take();
+        let users = show_to_x_access_token(&door, &token).json()["users"].take();
         let users = users.as_array().unwrap().iter();
         users
             .map(|user| user["email"].as_str().unwrap().to_owned())
@@ -168,11 +177,11 @@ fn a_long_list_of_users_is_sent_in_parts_and_is_whole() {
     let door = Door::open();
     door.signed_up("ada");
     administrator(&door, "ada");
-    let token = token_of_a(&door, "ada");
-    let short = show_to_a(&door, &token);
+    let token = token_of_x_access_token(&door, "ada");
+    let short = show_to_x_access_token(&door, &token);
     assert!(short.header("content-length").is_some());
     add_users(&door, 1203, 100);
-    let reply = show_to_a(&door, &token);
+    let reply = show_to_x_access_token(&door, &token);
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(
         reply.header("content-length"),
@@ -198,7 +207,7 @@ fn clients_that_read_the_list_of_users_slowly_hold_up_nobody() {
     let door = Door::open();
     door.signed_up("ada");
     administrator(&door, "ada");
-    let token = token_of_a(&door, "ada");
+    let token = token_of_x_access_token(&door, "ada");
     // Some 10 MB: on loopback, the kernel takes 4 MB that the client has not read.
     add_users(&door, 2000, 5_000);
     // More than there are connections to the database.
@@ -231,7 +240,7 @@ fn a_long_list_of_users_ends_with_the_session_of_its_reader() {
     administrator(&door, "ada");
     let ada = door.browser();
     assert_eq!(ada.sign_in("ada", PASSWORD).status, 303);
-    let token = token_of_a(&door, "ada");
+    let token = token_of_x_access_token(&door, "ada");
     // Some 10 MB: on loopback, the kernel takes 4 MB that the client has not read.
     add_users(&door, 2000, 5_000);
     let mut list = Wire::patient(door.address, Duration::from_secs(60));
@@ -247,7 +256,7 @@ fn a_long_list_of_users_ends_with_the_session_of_its_reader() {
 }
 
 #[test]
-fn a_sign_up_of_tutorial_a_that_will_not_do_is_told_why() {
+fn a_sign_up_of_tutorial_x_access_token_that_will_not_do_is_told_why() {
     let door = Door::open();
     let sign_up = |field: (&'static str, &'static str)| {
         let mut fields = ADA.to_vec();

@@ -1,0 +1,79 @@
+//! The forms with the names of an account: a new one's, and those that are changed.
+
+use crate::accounts::{Account, Changes, NewAccount, Refused, SentChanges, SentNames};
+use crate::base::input::Refusals;
+use crate::base::version::{ExpectedVersion, Version};
+use crate::web::forms::{Fields, Form};
+use crate::web::problem::Problem;
+
+const NAMES: [&str; 3] = ["username", "email", "name"];
+
+pub fn read_new(form: &Form, min_length: usize) -> (Fields, Result<NewAccount, Refusals>) {
+    let names = SentNames {
+        username: Some(form.text("username")),
+        email: Some(form.text("email")),
+        name: form.find("name"),
+    };
+    let new = NewAccount::parse(names, form.text("password"), min_length);
+    (Fields::typed(form, &NAMES), new)
+}
+
+pub fn of(account: &Account) -> Fields {
+    let mut fields = Fields::default();
+    let names = [&account.username, &account.email, &account.name];
+    for (field, value) in NAMES.into_iter().zip(names) {
+        fields.set(field, value.as_deref().unwrap_or_default());
+    }
+    fields.set("version", &account.version.to_string());
+    fields
+}
+
+/// With what was typed; `None` when it is not a form of ours.
+pub fn typed(form: &Form) -> Option<Fields> {
+    form.text("version").parse::<Version>().ok()?;
+    let mut fields = Fields::typed(form, &NAMES);
+    fields.set("version", form.text("version"));
+    Some(fields)
+}
+
+/// What was typed, and which changes of which version of the account it means.
+///
+/// # Errors
+/// When it is not a form of ours.
+pub fn read(
+    form: &Form,
+    account: &Account,
+) -> Result<(Fields, ExpectedVersion, Result<Changes, Refusals>), Problem> {
+    const MALFORMED: Problem =
+        Problem::malformed("A part of the form is missing. Nothing was saved.");
+    let fields = typed(form).ok_or(MALFORMED)?;
+    let version = form.text("version").parse().map_err(|_| MALFORMED)?;
+    let name = form.text("name");
+    let changes = SentChanges {
+        username: Some(SentChanges::text(form.text("username"))),
+        email: Some(SentChanges::text(form.text("email"))),
+        name: Some(Some(name).filter(|name| !name.is_empty())),
+        ..SentChanges::default()
+    };
+    let expected = ExpectedVersion::OneOf(vec![version]);
+    Ok((fields, expected, Changes::parse(changes, account)))
+}
+
+/// Shows why an account was not changed; `now` is the account as it is now.
+///
+/// # Errors
+/// What no other input would mend.
+pub fn refuse(fields: &mut Fields, refused: Refused, now: &Account) -> Result<(), Problem> {
+    match refused {
+        // What was typed stays, and counts if it is sent again.
+        Refused::Stale => {
+            fields.set("version", &now.version.to_string());
+            fields.refuse(
+                "username",
+                "The account was changed in the meantime. Check what you entered, and send it again",
+            );
+        }
+        refused => fields.refuse_all(refused.into_refusals()?),
+    }
+    Ok(())
+}
