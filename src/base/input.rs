@@ -29,11 +29,15 @@ impl Refusals {
     /// # Errors
     /// The refusals.
     pub fn or<T>(self, parsed: T) -> Result<T, Self> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             Ok(parsed)
         } else {
             Err(self)
         }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub fn find(&self, field: &str) -> Option<&str> {

@@ -17,13 +17,14 @@ use askama::{Template, Values};
 use super::accept::is_for_a_person;
 use super::assets::Assets;
 use super::forms::interrupted::{self, Interrupted};
-use super::forms::{FieldError, Form, token};
+use super::forms::{Form, token};
 use super::problem::Problem;
 use super::proof::viewer;
 pub use super::redirect::DASHBOARD;
 use super::{State, Web, cookies, path_id, redirect};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
+use crate::base::input::Refusals;
 use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, Problem>;
@@ -41,7 +42,7 @@ pub struct View {
     /// Shown once, on the page after the one that did it.
     pub notice: Option<String>,
     /// What is wrong with the fields of the page's form.
-    pub errors: Vec<FieldError>,
+    pub errors: Refusals,
 }
 
 /// Who is signed in.
@@ -72,7 +73,7 @@ impl View {
             request: None,
             viewer: None,
             notice: None,
-            errors: Vec::new(),
+            errors: Refusals::default(),
         }
     }
 
@@ -166,15 +167,10 @@ impl Page {
 
     /// The page with `content` within.
     pub fn show(&self, content: &impl Template) -> Answer {
-        self.show_with(StatusCode::OK, content, Vec::new())
+        self.show_with(StatusCode::OK, content, Refusals::default())
     }
 
-    fn show_with(
-        &self,
-        status: StatusCode,
-        content: &impl Template,
-        errors: Vec<FieldError>,
-    ) -> Answer {
+    fn show_with(&self, status: StatusCode, content: &impl Template, errors: Refusals) -> Answer {
         let view = View {
             errors,
             ..View::of(&self.request)?.with_notice(&self.request)
@@ -190,15 +186,13 @@ impl Page {
     }
 
     /// A form, blank or with what is wrong with it. A program is told that alone.
-    pub fn show_form(&self, content: &impl Template, errors: Vec<FieldError>) -> Answer {
+    pub fn show_form(&self, content: &impl Template, errors: &Refusals) -> Answer {
         if errors.is_empty() {
             self.show(content)
         } else if is_for_a_person(&self.request) {
-            self.show_with(StatusCode::UNPROCESSABLE_ENTITY, content, errors)
+            self.show_with(StatusCode::UNPROCESSABLE_ENTITY, content, errors.clone())
         } else {
-            let fields = errors.into_iter();
-            let fields = fields.map(|error| (error.id.to_owned(), error.text));
-            Err(Problem::fields(fields.collect()))
+            Err(errors.clone().into())
         }
     }
 

@@ -257,30 +257,18 @@ impl Fields {
         parsed.map_err(|wrong| self.refuse_all(wrong)).ok()
     }
 
-    /// The summary: the same words as at the fields.
-    pub fn errors(&self) -> Vec<FieldError> {
-        let error = |(id, why): (&'static str, &str)| FieldError {
-            id,
-            text: why.to_owned(),
-        };
-        self.wrong.iter().map(error).collect()
+    pub fn wrong(&self) -> &Refusals {
+        &self.wrong
     }
 
     /// What is said above a password that was good, in a form that was not: it is empty again.
     pub fn again(&self, password: &str) -> &'static str {
-        if self.wrong.find(password).is_none() && self.wrong.iter().next().is_some() {
+        if self.wrong.find(password).is_none() && !self.wrong.is_empty() {
             "Enter your password again. "
         } else {
             ""
         }
     }
-}
-
-/// A line of the summary above the form.
-pub struct FieldError {
-    /// Of the input.
-    pub id: &'static str,
-    pub text: String,
 }
 
 #[cfg(test)]

@@ -167,7 +167,7 @@ impl OneAccount {
     fn refused(mut self, page: &Page, sent: &Form, wrong: Refusals) -> Answer {
         self = self.with(sent);
         self.fields.refuse_all(wrong);
-        page.show_form(&self, self.fields.errors())
+        page.show_form(&self, self.fields.wrong())
     }
 
     fn path(&self) -> String {
@@ -200,7 +200,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
         fields: form.fields.with(fields),
         ..form
     };
-    page.show_form(&form, form.fields.errors())
+    page.show_form(&form, form.fields.wrong())
 }
 
 /// Role and groups: what their tokens say, so its owner has to sign in again.

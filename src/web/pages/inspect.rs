@@ -41,7 +41,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
             None => by_own_keys(&page, &token).await?,
         });
     }
-    page.show_form(&answer, answer.fields.errors())
+    page.show_form(&answer, answer.fields.wrong())
 }
 
 /// With what only the server knows of a token that is good by itself: whether what it belongs to

@@ -4,10 +4,11 @@ use askama::Template;
 
 use super::{Answer, DASHBOARD, Page, next_page};
 use crate::accounts::NotProved;
+use crate::base::input::Refusals;
 use crate::base::names::Password;
 use crate::config::SignupMode;
 use crate::sessions::{ClientKind, Persistence};
-use crate::web::forms::{FieldError, Fields, VisitorForm};
+use crate::web::forms::{Fields, VisitorForm};
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
@@ -24,18 +25,8 @@ struct Login {
     stay: bool,
     fields: Fields,
     /// Of the form as a whole.
-    refused: Option<String>,
+    refused: Option<Refusals>,
     signup_open: bool,
-}
-
-impl Login {
-    fn errors(&self) -> Vec<FieldError> {
-        let refused = self.refused.clone().map(|text| FieldError {
-            id: "username",
-            text,
-        });
-        refused.into_iter().chain(self.fields.errors()).collect()
-    }
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
@@ -70,15 +61,15 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     if sent.text("password").is_empty() {
         again.fields.refuse("password", "Enter your password");
     }
-    if !again.errors().is_empty() {
+    if !again.fields.wrong().is_empty() {
         return form(&page, again);
     }
     let password = Password::typed(sent.text("password"));
     match sign_in(&page, &again, &password).await {
         Ok(answer) => answer,
         Err(NotProved::Refused) => {
-            again.refused =
-                Some("That name and password do not match. Check both and try again.".to_owned());
+            let words = "That name and password do not match. Check both and try again.";
+            again.refused = Some(Refusals::of("username", words));
             form(&page, again)
         }
         Err(why) => Err(why.into()),
@@ -120,5 +111,6 @@ fn form(page: &Page, login: Login) -> Answer {
         signup_open: page.config.signup.mode == SignupMode::Open,
         ..login
     };
-    page.show_form(&form, form.errors())
+    let wrong = form.refused.as_ref().unwrap_or(form.fields.wrong());
+    page.show_form(&form, wrong)
 }

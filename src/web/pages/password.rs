@@ -55,5 +55,5 @@ fn form(page: &Page, who: &Identity, fields: Fields) -> Answer {
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.fields.errors())
+    page.show_form(&form, form.fields.wrong())
 }

@@ -77,7 +77,7 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
             };
             let mut shown = Shared::of(&page, token.to_owned(), (&share, &file));
             shown.fields.refuse("password", words);
-            page.show_form(&shown, shown.fields.errors())
+            page.show_form(&shown, shown.fields.wrong())
         }
         Err(refused) => Err(refused.into()),
     }

@@ -49,5 +49,5 @@ fn form(page: &Page, next: Option<String>, fields: Fields) -> Answer {
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.fields.errors())
+    page.show_form(&form, form.fields.wrong())
 }

@@ -53,5 +53,5 @@ fn form(page: &Page, who: &Identity, next: Option<String>, fields: Fields) -> An
         login: who.login(),
         fields,
     };
-    page.show_form(&form, form.fields.errors())
+    page.show_form(&form, form.fields.wrong())
 }

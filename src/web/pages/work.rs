@@ -122,7 +122,7 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
         .work
         .list(who.account, part.status, part.after, SHOWN)
         .await?;
-    if items.is_empty() && part.after.is_some() && fields.errors().is_empty() {
+    if items.is_empty() && part.after.is_some() && fields.wrong().is_empty() {
         // The last of this page has gone.
         return Ok(page.go(&part.beginning().at(LIST)));
     }
@@ -155,7 +155,7 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
             Part { after, ..part }.at(LIST)
         }),
     };
-    page.show_form(&list, list.fields.errors())
+    page.show_form(&list, list.fields.wrong())
 }
 
 fn row(item: Item, part: Part) -> Row {
@@ -251,7 +251,7 @@ async fn form(page: &Page, who: &Identity, item: Item, fields: Fields) -> Answer
         delete: part.of_item(item.id, "/delete"),
         back: part.at(LIST),
     };
-    page.show_form(&form, form.fields.errors())
+    page.show_form(&form, form.fields.wrong())
 }
 
 pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {

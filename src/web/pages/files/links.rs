@@ -100,7 +100,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         form.again = fields.again("password");
     }
     form.fields = form.fields.with(fields);
-    page.show_form(&form, form.fields.errors())
+    page.show_form(&form, form.fields.wrong())
 }
 
 pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {

@@ -177,5 +177,5 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
         next: next.map(|next| part.url(Some(&next))),
         search: part.search,
     };
-    page.show_form(&shelf, shelf.fields.errors())
+    page.show_form(&shelf, shelf.fields.wrong())
 }
