@@ -191,6 +191,11 @@ fn people_read_of_every_call_with_a_line_to_try_it_by() {
         page.text("#changeWorkItem")
             .contains("at most 200 characters")
     );
+    let sign_in = page.text("#signIn");
+    assert!(sign_in.contains("Either username or email."), "{sign_in}");
+    let list = page.text("#listSessions");
+    let answered = "With items (each with id, current, device, address";
+    assert!(list.contains(answered), "{list}");
 }
 
 #[test]

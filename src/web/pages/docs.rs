@@ -55,9 +55,11 @@ struct Call<'a> {
     path: &'static str,
     summary: &'a str,
     description: &'a str,
+    /// What is said of the body as a whole.
+    body: &'a str,
     who: &'static str,
     fields: Vec<Field<'a>>,
-    answers: Vec<(&'a str, &'a str)>,
+    answers: Vec<(&'a str, String)>,
     curl: String,
 }
 
@@ -138,8 +140,10 @@ fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
         .collect();
     let content = described["requestBody"]["content"].as_object();
     let body = content.and_then(|content| content.iter().next());
+    let mut about_body = "";
     if let Some((_, body)) = body {
         let schema = resolved(whole, &body["schema"]);
+        about_body = text(&schema["description"]);
         for (name, field) in schema["properties"].as_object()? {
             let required = list(&schema["required"]).iter().any(|one| one == name);
             fields.push(Field {
@@ -157,12 +161,21 @@ fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
         path: route.path,
         summary: text(&described["summary"]),
         description: text(&described["description"]),
+        body: about_body,
         who: who(route.guard),
         fields,
         answers: answers
             .map(|(status, answer)| {
                 let answer = resolved(whole, answer);
-                (status.as_str(), text(&answer["description"]))
+                let mut words = text(&answer["description"]).to_owned();
+                let content = answer["content"].as_object().into_iter().flatten().next();
+                if let Some((_, content)) = content.filter(|_| status.starts_with('2')) {
+                    let fields = fields_of(whole, &content["schema"]);
+                    if !fields.is_empty() {
+                        words += &format!(" With {fields}.");
+                    }
+                }
+                (status.as_str(), words)
             })
             .collect(),
         curl: curl(
@@ -255,6 +268,18 @@ fn takes(whole: &Value, schema: &Value) -> String {
         }
     }
     words
+}
+
+/// The names of the fields of an answer; of a list, also those of its items.
+fn fields_of(whole: &Value, schema: &Value) -> String {
+    let schema = resolved(whole, schema);
+    let schema = resolved(whole, schema.pointer("/oneOf/0").unwrap_or(schema));
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    let names = fields.map(|(name, field)| match fields_of(whole, &field["items"]) {
+        each if each.is_empty() => format!("`{name}`"),
+        each => format!("`{name}` (each with {each})"),
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The target of a reference.
