@@ -69,7 +69,7 @@ pub fn too_large(name: &str, most: i64) -> String {
 }
 
 pub fn too_many(most: usize) -> String {
-    format!("Choose {most} files or fewer at once: none of these was saved")
+    format!("Choose {most} files or fewer at once. None of these was saved")
 }
 
 impl Refused {
@@ -84,7 +84,7 @@ impl Refused {
             }
             Self::ExtensionNotTaken(kind) => {
                 let words = format!(
-                    "The extension of this name means the type {kind}. Accepted types: {}",
+                    "The extension of this name stands for the type {kind}. Accepted types: {}",
                     accepted()
                 );
                 if name.is_empty() {
@@ -93,7 +93,7 @@ impl Refused {
                 format!("“{name}”: {words}")
             }
             Self::TypeNotTaken(kind) => format!(
-                "“{name}” is of the type {kind}. Accepted types: {}",
+                "“{name}” has the type {kind}. Accepted types: {}",
                 accepted()
             ),
             Self::TooLarge(most) => too_large(name, *most),
@@ -102,13 +102,12 @@ impl Refused {
                  Nothing was saved"
             ),
             Self::OverQuota(most) => format!(
-                "There is no room for “{name}”: the limit for all your files is {}. \
+                "“{name}” was not saved: the limit for all your files is {}. \
                  Delete some of them first",
                 for_reading(*most)
             ),
             Self::TooMany(most) => format!(
-                "There is no room for “{name}”: the limit is {most} files. Delete some of them \
-                 first"
+                "“{name}” was not saved: the limit is {most} files. Delete some of them first"
             ),
             Self::TooManyAtOnce(most) => too_many(*most),
             Self::Infected => format!("“{name}” contains a virus and was not saved"),

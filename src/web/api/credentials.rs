@@ -31,7 +31,7 @@ pub struct NewSession {
     pub email: Option<String>,
     #[schemars(with = "Secret")]
     pub password: String,
-    /// As "Persistence signed in" on the page.
+    /// As "Stay signed in" on the page.
     #[serde(default)]
     pub stay: bool,
 }
