@@ -26,6 +26,7 @@ use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
 use crate::jobs;
+use crate::limits::Limits;
 use crate::passwords::Passwords;
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
@@ -65,6 +66,7 @@ pub struct Services {
     pub db: Db,
     pub clock: Clock,
     pub passwords: Passwords,
+    pub limits: Limits,
     pub accounts: Accounts,
     pub recovery: Recovery,
 }
@@ -84,10 +86,12 @@ impl Services {
         };
         let db = Db::open_renewed(location, clock.clone(), accounts::renew_keys)?;
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
+        let limits = Limits::new(db.clone(), clock.clone(), &secret, config.limits.clone());
         let accounts = Accounts::new(
             db.clone(),
             clock.clone(),
             passwords.clone(),
+            limits.clone(),
             config.signup.reserved_names.clone(),
         );
         let recovery = Recovery::new(db.clone(), accounts.clone());
@@ -97,6 +101,7 @@ impl Services {
             db,
             clock,
             passwords,
+            limits,
             accounts,
             recovery,
         })
@@ -163,6 +168,7 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         db,
         clock,
         passwords,
+        limits,
         accounts,
         recovery,
     } = services;
@@ -186,13 +192,20 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
     let administration = Administration::new(db.clone(), accounts.clone(), sessions.clone());
     let sign_in = SignIn::new(db.clone(), accounts.clone(), sessions.clone());
     let files = Files::open(db.clone(), &config.files)?;
-    let shares = Shares::new(db.clone(), clock.clone(), passwords, tokens.clone());
+    let shares = Shares::new(
+        db.clone(),
+        clock.clone(),
+        passwords,
+        limits.clone(),
+        tokens.clone(),
+    );
     let work = Work::new(db);
     let web = Web::new(&secret, &base_url);
     Ok(State {
         config,
         base_url,
         clock,
+        limits,
         accounts,
         sessions,
         tokens,

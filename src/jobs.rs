@@ -15,6 +15,7 @@ use crate::accounts;
 use crate::base::clock::{Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::idempotency;
+use crate::limits;
 use crate::sessions;
 use crate::storage::{AnyConnection, Db};
 use crate::web::State;
@@ -123,10 +124,11 @@ async fn repeat(job: Job) {
 
 async fn delete_expired(db: Db) -> Result<(), Fault> {
     type Delete = fn(&mut AnyConnection, UnixSeconds, i64) -> Result<usize, Fault>;
-    let all: [(Delete, i64); 4] = [
+    let all: [(Delete, i64); 5] = [
         (sessions::forget, SESSIONS_KEPT_DAYS * 86_400),
         (sessions::forget_links, 0),
         (idempotency::forget, 0),
+        (limits::forget, 0),
         (accounts::forget, DELETED_ACCOUNTS_KEPT_HOURS * 3600),
     ];
     let mut failed = None;

@@ -27,6 +27,8 @@ pub mod administration;
 pub mod files;
 /// Requests that make something only once.
 pub mod idempotency;
+/// How often something may be tried.
+pub mod limits;
 /// One-time links.
 pub mod recovery;
 /// Sessions, their tokens and sign-in links.

@@ -19,7 +19,8 @@ use crate::base::input::Refusals;
 use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, ReservedNames, Username};
 use crate::base::paging::page;
 use crate::base::version::Version;
-use crate::passwords::{Busy, HashError, PasswordHash, Passwords};
+use crate::limits::{self, Limited, Limits, Source};
+use crate::passwords::{Asker, Busy, HashError, PasswordHash, Passwords};
 use crate::storage::{Db, SearchError, Tx};
 pub use input::{Names, SentChanges, SentNames, UNKNOWN_ROLE, parse_password};
 pub use proof::{Missing, NotProved, Proved};
@@ -122,6 +123,9 @@ pub enum SignUpError {
     Input(Refusals),
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// Too many sign-ups from this source, or in all.
+    #[error("too many sign-ups")]
+    Limited(Limited),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -170,35 +174,55 @@ pub struct Accounts {
     db: Db,
     clock: Clock,
     passwords: Passwords,
+    limits: Limits,
     reserved: Arc<ReservedNames>,
 }
 
 impl Accounts {
-    pub fn new(db: Db, clock: Clock, passwords: Passwords, reserved: ReservedNames) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        passwords: Passwords,
+        limits: Limits,
+        reserved: ReservedNames,
+    ) -> Self {
         Self {
             db,
             clock,
             passwords,
+            limits,
             reserved: Arc::new(reserved),
         }
     }
 
     /// Makes an account by sign-up. Of two at once with one name, exactly one succeeds.
-    pub async fn sign_up(&self, new: NewAccount) -> Result<Proved, SignUpError> {
-        let prepared = self.prepare_sign_up(new).await?;
+    pub async fn sign_up(&self, new: NewAccount, source: &Source) -> Result<Proved, SignUpError> {
+        let prepared = self.prepare_sign_up(new, source).await?;
         self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
             .await
     }
 
-    /// As [`Accounts::prepare`], for somebody who signs up.
+    /// As [`Accounts::prepare`], for a sign-up: its source has a budget, and reserved names are
+    /// refused.
     ///
     /// # Errors
-    /// [`SignUpError::Input`], or when too many passwords are waiting to be hashed.
-    pub async fn prepare_sign_up(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
+    /// [`SignUpError::Input`], [`SignUpError::Limited`], or when too many passwords are waiting to
+    /// be hashed.
+    pub async fn prepare_sign_up(
+        &self,
+        new: NewAccount,
+        source: &Source,
+    ) -> Result<Prepared, SignUpError> {
         if let Some(username) = &new.names.username {
             self.check_reserved(username)?;
         }
-        self.prepare(new).await
+        let taken = self.limits.take_sign_up(&source.address).await?;
+        let prepared = self.prepare_as(new, &source.stranger()).await;
+        // Nothing was learnt: the password is weak, or there was no time for its hash.
+        if let Err(SignUpError::Input(_) | SignUpError::Busy(_)) = prepared {
+            self.limits.give_back(taken).await?;
+        }
+        prepared
     }
 
     /// Makes an account as an administrator: with any name.
@@ -242,8 +266,15 @@ impl Accounts {
     /// # Errors
     /// As [`Accounts::prepare_sign_up`].
     pub async fn prepare(&self, new: NewAccount) -> Result<Prepared, SignUpError> {
+        self.prepare_as(new, &Asker::Known).await
+    }
+
+    async fn prepare_as(&self, new: NewAccount, asker: &Asker) -> Result<Prepared, SignUpError> {
         let personal = new.names.personal();
-        let hash = self.passwords.hash_strong(&new.password, personal).await?;
+        let hash = self
+            .passwords
+            .hash_strong(&new.password, personal, asker)
+            .await?;
         Ok(Prepared {
             names: new.names,
             hash,
@@ -329,7 +360,9 @@ impl Accounts {
         let mut personal = names.personal();
         let names = [&account.username, &account.email, &account.name];
         personal.extend(names.into_iter().flatten().cloned());
-        self.passwords.hash_strong(password, personal).await
+        self.passwords
+            .hash_strong(password, personal, &Asker::Known)
+            .await
     }
 
     pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Fault> {
@@ -406,5 +439,14 @@ enum NotAdded<E> {
 impl<E> From<Fault> for NotAdded<E> {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<limits::Refused> for SignUpError {
+    fn from(refused: limits::Refused) -> Self {
+        match refused {
+            limits::Refused::Limited(limited) => Self::Limited(limited),
+            limits::Refused::Fault(fault) => Self::Fault(fault),
+        }
     }
 }

@@ -4,7 +4,8 @@ use super::{Account, AccountState, Accounts, Credentials, store};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Login, Password, folded};
-use crate::passwords::{Busy, PasswordHash, Verdict};
+use crate::limits::{self, Limited, Source};
+use crate::passwords::{Asker, Busy, PasswordHash, Verdict};
 use crate::storage::AnyConnection;
 
 /// The name of a password among the authentication methods (RFC 8176).
@@ -26,6 +27,9 @@ pub enum NotProved {
     /// One answer for every cause: it does not tell which accounts exist.
     #[error("the name and the password do not match")]
     Refused,
+    /// Too many attempts, whatever the password.
+    #[error("too many attempts")]
+    Limited(Limited),
     #[error(transparent)]
     Busy(#[from] Busy),
     /// The password is right, and the account needs one more proof.
@@ -81,7 +85,8 @@ impl Proved {
         &self.amr
     }
 
-    pub(super) fn hash(&self) -> &PasswordHash {
+    /// Of the password that was verified.
+    pub fn hash(&self) -> &PasswordHash {
         &self.hash
     }
 }
@@ -89,22 +94,39 @@ impl Proved {
 impl Accounts {
     /// Proves an account by name and password. An unknown name takes the time that an account
     /// takes, for every kind of hash that the accounts have.
-    pub async fn prove(&self, login: &str, password: &Password) -> Result<Proved, NotProved> {
+    pub async fn prove(
+        &self,
+        login: &str,
+        password: &Password,
+        source: &Source,
+    ) -> Result<Proved, NotProved> {
         let parsed = Login::parse(login);
         let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
+        self.limits.admit(&key, source)?;
         let stand_in = self.passwords.stand_in(&key);
         let found = match parsed {
             Some(login) => self.find_credentials(login).await?,
             None => None,
         };
+        let known = found.as_ref().map(|found| (found.account.id, &found.hash));
+        let (taken, asker) = self.limits.take_sign_in(&key, known, source).await?;
         let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
-        let verdict = self.passwords.verify(password, Some(stored)).await?;
+        let verdict = self.passwords.verify(password, Some(stored), &asker).await;
         let found = found.filter(|found| found.account.state == AccountState::Active);
-        let (Verdict::Right | Verdict::RightButOld, Some(mut found)) = (&verdict, found) else {
-            return Err(NotProved::Refused);
+        let (verdict, mut found) = match (verdict, found) {
+            (Ok(verdict @ (Verdict::Right | Verdict::RightButOld)), Some(found)) => {
+                self.limits.give_back(taken).await?;
+                (verdict, found)
+            }
+            (Ok(_), _) => return Err(NotProved::Refused),
+            // Nothing was tried.
+            (Err(busy), _) => {
+                self.limits.give_back(taken).await?;
+                return Err(busy.into());
+            }
         };
         if verdict == Verdict::RightButOld {
-            found = self.hash_again(found, password).await?;
+            found = self.hash_again(found, password, &asker).await?;
         }
         Ok(Proved::by_password(found))
     }
@@ -115,8 +137,13 @@ impl Accounts {
         id: AccountId,
         password: &Password,
     ) -> Result<Proved, NotProved> {
+        let taken = self.limits.take_confirmation(id).await?;
         let found = self.find_credentials_of(id).await?;
-        Ok(Proved::by_password(self.check(found, password).await?))
+        let checked = self.check(found, password, &Asker::Known).await;
+        if !matches!(checked, Err(NotProved::Refused)) {
+            self.limits.give_back(taken).await?;
+        }
+        Ok(Proved::by_password(checked?))
     }
 
     /// The credentials, if the password is right. Without credentials it takes the same time.
@@ -124,9 +151,10 @@ impl Accounts {
         &self,
         found: Option<Credentials>,
         password: &Password,
+        asker: &Asker,
     ) -> Result<Credentials, NotProved> {
         let hash = found.as_ref().map(|found| found.hash.clone());
-        match (self.passwords.verify(password, hash).await?, found) {
+        match (self.passwords.verify(password, hash, asker).await?, found) {
             (Verdict::Right | Verdict::RightButOld, Some(found)) => Ok(found),
             _ => Err(NotProved::Refused),
         }
@@ -137,9 +165,10 @@ impl Accounts {
         &self,
         found: Credentials,
         password: &Password,
+        asker: &Asker,
     ) -> Result<Credentials, NotProved> {
         // A busy server still accepts a password that was verified.
-        let Ok(Ok(hash)) = self.passwords.hash(password).await else {
+        let Ok(Ok(hash)) = self.passwords.hash(password, asker).await else {
             return Ok(found);
         };
         let (id, old, new) = (found.account.id, found.hash, hash.clone());
@@ -151,6 +180,21 @@ impl Accounts {
         }
         // A sign-in at the same moment was faster, or the password has changed.
         let found = self.find_credentials_of(id).await?;
-        self.check(found, password).await
+        self.check(found, password, asker).await
+    }
+}
+
+impl From<Limited> for NotProved {
+    fn from(limited: Limited) -> Self {
+        Self::Limited(limited)
+    }
+}
+
+impl From<limits::Refused> for NotProved {
+    fn from(refused: limits::Refused) -> Self {
+        match refused {
+            limits::Refused::Limited(limited) => limited.into(),
+            limits::Refused::Fault(fault) => fault.into(),
+        }
     }
 }

@@ -18,6 +18,8 @@ pub enum Purpose {
     FormCookie,
     CookieNames,
     CompatTokens,
+    LimitKeys,
+    DeviceCookies,
 }
 
 impl Purpose {
@@ -32,6 +34,8 @@ impl Purpose {
             Purpose::FormCookie => b"doorward form cookie",
             Purpose::CookieNames => b"doorward cookie names",
             Purpose::CompatTokens => b"doorward compat tokens",
+            Purpose::LimitKeys => b"doorward limit keys",
+            Purpose::DeviceCookies => b"doorward device cookies",
         }
     }
 }

@@ -7,6 +7,7 @@ mod database;
 mod doctor;
 mod import;
 mod keys;
+mod limits;
 mod log;
 mod serve;
 mod token;
@@ -74,6 +75,9 @@ enum Command {
     /// List or rotate the signing keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List or clear rate limits
+    #[command(subcommand)]
+    Limits(limits::Command),
     /// Inspect a token
     #[command(subcommand)]
     Token(token::Command),
@@ -134,6 +138,7 @@ pub fn run() -> ExitCode {
         Command::Account(command) => account::run(command, config),
         Command::Import(arguments) => import::run(arguments, config),
         Command::Keys(command) => keys::run(command, config),
+        Command::Limits(command) => limits::run(command, config),
         Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),
         Command::Doctor => doctor::run(&config),

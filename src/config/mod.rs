@@ -4,6 +4,7 @@
 //! The only place where the environment is read.
 
 mod files;
+mod limits;
 mod listen;
 mod reader;
 mod urls;
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use files::{FilesConfig, MB, S3Config, ScannerConfig, StoreConfig};
+pub use limits::{LimitsConfig, Rate};
 pub use listen::Listen;
 use reader::{Given, PREFIX, Reader};
 pub use reader::{Shown, Source};
@@ -46,6 +48,7 @@ pub struct Config {
     pub proxies: ProxiesConfig,
     pub files: FilesConfig,
     pub import: ImportConfig,
+    pub limits: LimitsConfig,
     pub compat: CompatConfig,
     pub log: LogConfig,
     /// Every setting in its order, for `config show`.
@@ -339,6 +342,7 @@ impl Config {
             import: ImportConfig {
                 costly_hashes: switch(&mut r, "import.costly_hashes", "false"),
             },
+            limits: limits::take(&mut r),
             compat: CompatConfig {
                 enabled: switch(&mut r, "compat.enabled", "true"),
                 exact: switch(&mut r, "compat.exact", "false"),

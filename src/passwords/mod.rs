@@ -29,7 +29,7 @@ pub use foreign::Unusable;
 pub use kind::Kind;
 use kind::Limits;
 use mix::Mix;
-pub use pool::Busy;
+pub use pool::{Asker, Busy};
 use pool::{Lane, Pool};
 
 /// `bcrypt-hs384:` and then what bcrypt wrote.
@@ -143,10 +143,11 @@ impl Passwords {
         &self,
         password: &NewPassword,
         personal: Vec<String>,
+        asker: &Asker,
     ) -> Result<PasswordHash, HashError> {
         let (password, this) = (password.password().clone(), self.clone());
         self.pool
-            .run(Lane::Usual, move || {
+            .run(Lane::Usual, asker, move || {
                 if is_weak(&password, &personal) {
                     return Err(HashError::Weak);
                 }
@@ -156,16 +157,22 @@ impl Passwords {
     }
 
     /// Hashes a password without checking its strength.
-    pub async fn hash(&self, password: &Password) -> Result<Result<PasswordHash, Fault>, Busy> {
+    pub async fn hash(
+        &self,
+        password: &Password,
+        asker: &Asker,
+    ) -> Result<Result<PasswordHash, Fault>, Busy> {
         let (password, this) = (password.clone(), self.clone());
         self.pool
-            .run(Lane::Usual, move || this.hash_now(&password))
+            .run(Lane::Usual, asker, move || this.hash_now(&password))
             .await
     }
 
     /// Does the work of a hash without a result, so that a request costs as much as a sign-up.
     pub async fn spend(&self) -> Result<(), Busy> {
-        self.verify(&Password::typed(""), None).await.map(drop)
+        self.verify(&Password::typed(""), None, &Asker::Known)
+            .await
+            .map(drop)
     }
 
     /// Verifies `password` against `stored`. Without a stored hash it does the same work and
@@ -174,6 +181,7 @@ impl Passwords {
         &self,
         password: &Password,
         stored: Option<PasswordHash>,
+        asker: &Asker,
     ) -> Result<Verdict, Busy> {
         let (password, this) = (password.clone(), self.clone());
         let foreign = stored.as_ref().and_then(|hash| Foreign::stored(&hash.0));
@@ -182,7 +190,9 @@ impl Passwords {
             _ => Lane::Usual,
         };
         self.pool
-            .run(lane, move || this.verify_now(&password, stored, foreign))
+            .run(lane, asker, move || {
+                this.verify_now(&password, stored, foreign)
+            })
             .await
     }
 

@@ -1,7 +1,7 @@
 //! A few threads of low priority behind a bounded queue, and one of its own for costly hashes.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 /// At cost 12 some eight seconds of waiting; further requests are refused as busy.
 const QUEUE_PER_THREAD: usize = 32;
 /// Each may take some seconds, and 256 MB while it runs.
-const COSTLY_QUEUE: usize = 8;
+const COSTLY_QUEUE: usize = 16;
 /// Serving pages has priority over hashing.
 const NICENESS: i32 = 5;
 const COSTLY_NICENESS: i32 = 10;
@@ -22,8 +22,8 @@ pub struct Busy;
 type Job = Box<dyn FnOnce() + Send>;
 
 pub struct Pool {
-    usual: SyncSender<Job>,
-    costly: SyncSender<Job>,
+    usual: Arc<Queue>,
+    costly: Arc<Queue>,
 }
 
 /// Where a job waits.
@@ -32,6 +32,15 @@ pub enum Lane {
     Usual,
     /// For imported hashes that take more work than is usual: they never hold up the others.
     Costly,
+}
+
+/// Who asks for a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The owner of a session, a device that has signed in to the account before, or a command.
+    Known,
+    /// Anyone else, by the address block.
+    Stranger(String),
 }
 
 impl Pool {
@@ -49,11 +58,12 @@ impl Pool {
     pub async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
+        asker: &Asker,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {
-            // The request may have ended while the job was waiting.
+            // Who asked may have gone away while the job was waiting.
             if !answer.is_closed() {
                 answer.send(work()).ok();
             }
@@ -62,34 +72,148 @@ impl Pool {
             Lane::Usual => &self.usual,
             Lane::Costly => &self.costly,
         };
-        match queue.try_send(job) {
-            Ok(()) => answered.await.map_err(|_| Busy),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Busy),
+        queue.add(asker, job)?;
+        answered.await.map_err(|_| Busy)
+    }
+}
+
+/// Jobs that wait. Strangers have three quarters of the places, and one address block a quarter;
+/// their jobs have at least one of four turns and, while others wait, not more than three.
+struct Queue {
+    places: usize,
+    waiting: Mutex<Waiting>,
+    added: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    known: VecDeque<Job>,
+    strangers: VecDeque<(String, Job)>,
+    /// How many turns in a row were not a stranger's.
+    passed_over: u8,
+}
+
+impl Queue {
+    fn add(&self, asker: &Asker, job: Job) -> Result<(), Busy> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self
+            .places
+            .saturating_sub(waiting.known.len() + waiting.strangers.len());
+        match asker {
+            Asker::Known if free > 0 => waiting.known.push_back(job),
+            Asker::Stranger(block) => {
+                let of_block = waiting.strangers.iter().filter(|(other, _)| other == block);
+                let has_place = waiting.strangers.len() < self.places * 3 / 4
+                    && of_block.count() < (self.places / 4).max(1);
+                if free == 0 || !has_place {
+                    return Err(Busy);
+                }
+                waiting.strangers.push_back((block.clone(), job));
+            }
+            Asker::Known => return Err(Busy),
+        }
+        drop(waiting);
+        self.added.notify_one();
+        Ok(())
+    }
+
+    fn take(&self) -> Job {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = waiting.next() {
+                return job;
+            }
+            waiting = self
+                .added
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
-fn start_threads(threads: usize, places: usize, niceness: i32) -> SyncSender<Job> {
-    let (queue, jobs) = sync_channel(places);
-    let jobs = Arc::new(Mutex::new(jobs));
+impl Waiting {
+    fn next(&mut self) -> Option<Job> {
+        let is_strangers_turn = self.passed_over >= 3 || self.known.is_empty();
+        if is_strangers_turn && let Some((_, job)) = self.strangers.pop_front() {
+            self.passed_over = 0;
+            return Some(job);
+        }
+        self.passed_over = self.passed_over.saturating_add(1);
+        self.known.pop_front()
+    }
+}
+
+fn start_threads(threads: usize, places: usize, niceness: i32) -> Arc<Queue> {
+    let queue = Arc::new(Queue {
+        places,
+        waiting: Mutex::default(),
+        added: Condvar::new(),
+    });
     for _ in 0..threads {
-        let jobs = jobs.clone();
+        let queue = queue.clone();
         thread::Builder::new()
             .name("bcrypt".into())
-            .spawn(move || work_off(&jobs, niceness))
+            .spawn(move || work_off(&queue, niceness))
             .expect("the system starts a thread");
     }
     queue
 }
 
-fn work_off(jobs: &Mutex<Receiver<Job>>, niceness: i32) {
+fn work_off(queue: &Queue, niceness: i32) {
     // On Linux the niceness is the thread's own. Without it hashing works too.
     rustix::process::nice(niceness).ok();
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
-            Ok(job) => drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(job))),
-            Err(_) => return,
+        let job = queue.take();
+        drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> Queue {
+        Queue {
+            places: 16,
+            waiting: Mutex::default(),
+            added: Condvar::new(),
         }
+    }
+
+    fn from(block: &str) -> Asker {
+        Asker::Stranger(block.to_owned())
+    }
+
+    #[test]
+    fn strangers_leave_places_to_known_devices_and_to_each_other() {
+        let queue = queue();
+        let added = |asker: &Asker| queue.add(asker, Box::new(|| ())).is_ok();
+        let places = |asker: &Asker| {
+            std::iter::repeat_with(|| added(asker))
+                .take_while(|ok| *ok)
+                .count()
+        };
+        assert_eq!(places(&from("a")), 4);
+        assert_eq!(places(&from("b")), 4);
+        assert_eq!(places(&from("c")), 4);
+        assert_eq!(places(&from("d")), 0);
+        assert_eq!(places(&Asker::Known), 4);
+    }
+
+    #[test]
+    fn known_devices_go_first_in_three_of_four_turns() {
+        let queue = queue();
+        let done: Arc<Mutex<String>> = Arc::default();
+        for (asker, mark) in [(from("a"), 's'), (Asker::Known, 'k')] {
+            for _ in 0..4 {
+                let done = done.clone();
+                let job = Box::new(move || done.lock().unwrap().push(mark));
+                queue.add(&asker, job).unwrap();
+            }
+        }
+        for _ in 0..8 {
+            queue.take()();
+        }
+        assert_eq!(*done.lock().unwrap(), "kkkskss s".replace(' ', ""));
     }
 }

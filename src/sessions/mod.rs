@@ -24,6 +24,7 @@ use crate::base::ids::{AccountId, SessionId};
 use crate::base::paging::{self, page};
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
+use crate::passwords::PasswordHash;
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use cache::LOOK_EVERY;
@@ -110,6 +111,8 @@ pub struct Grant {
     pub stay: Persistence,
     pub session_ends: UnixSeconds,
     pub identity: Arc<Identity>,
+    /// The hash of the password that was given for it, if one was: for the device cookie.
+    pub password: Option<PasswordHash>,
 }
 
 /// A session as its owner sees it.
@@ -222,6 +225,7 @@ impl Sessions {
         before: Option<SessionId>,
         row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Session + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
+        let password = Some(proved.hash().clone());
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
@@ -232,7 +236,10 @@ impl Sessions {
                 Ok((account, row, ended))
             })
             .await?;
-        Ok(self.started(started)?)
+        Ok(Grant {
+            password,
+            ..self.started(started)?
+        })
     }
 
     fn started(&self, (account, row, ended): (Account, Session, Ended)) -> Result<Grant, Fault> {
@@ -362,6 +369,7 @@ impl Sessions {
             stay,
             session_ends,
             identity: Arc::new(identity),
+            password: None,
         })
     }
 }

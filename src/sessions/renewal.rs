@@ -127,6 +127,7 @@ impl Sessions {
         new: PasswordHash,
     ) -> Result<Grant, NotSignedIn> {
         let (config, id) = (self.config.clone(), identity.session);
+        let password = Some(new.clone());
         let started = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
@@ -149,6 +150,9 @@ impl Sessions {
                 Ok((account, row, ended))
             })
             .await?;
-        Ok(self.started(started)?)
+        Ok(Grant {
+            password,
+            ..self.started(started)?
+        })
     }
 }

@@ -18,7 +18,8 @@ use crate::base::names::{PASSWORD_MAX, Password};
 use crate::base::paging::{self, page};
 use crate::files::{self, File};
 use crate::idempotency::{self, Claim, IdempotencyKey};
-use crate::passwords::{Busy, PasswordHash, Passwords, Verdict};
+use crate::limits::{self, Limited, Limits, Source};
+use crate::passwords::{Asker, Busy, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db};
 use crate::tokens::Tokens;
 pub use store::{count_open, revoke_all};
@@ -30,9 +31,6 @@ pub const DOWNLOADS_MAX: i64 = 1_000_000;
 pub const PASSWORD_MIN: usize = 8;
 /// For each file, including expired links.
 pub const SHARES_MAX: i64 = 100;
-/// Wrong passwords of one link, counted from the first; after that it is closed for a while.
-const TRIES_MAX: i64 = 20;
-pub const TRIES_MINUTES: i64 = 15;
 /// Signed links that are cached, of some 500 bytes each.
 const LINKS_KEPT: usize = 2_000;
 /// An expired link stays in the list for so long, at least.
@@ -156,14 +154,23 @@ pub enum Refused {
     #[error("the link requires its password")]
     Password,
     /// Too many wrong passwords.
-    #[error("the link's password was tried {TRIES_MAX} times")]
-    Tries,
+    #[error("too many wrong passwords were sent for the link")]
+    Tries(Limited),
     #[error("too many passwords are waiting to be hashed")]
     Busy,
     #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<limits::Refused> for Refused {
+    fn from(refused: limits::Refused) -> Self {
+        match refused {
+            limits::Refused::Limited(limited) => Self::Tries(limited),
+            limits::Refused::Fault(fault) => Self::Fault(fault),
+        }
+    }
 }
 
 impl From<Busy> for Refused {
@@ -177,6 +184,7 @@ pub struct Shares {
     db: Db,
     clock: Clock,
     passwords: Passwords,
+    limits: Limits,
     tokens: Tokens,
     /// Signing would be the main cost of a list. A link is signed again when the keys have changed:
     /// the key that signed it may be revoked.
@@ -184,11 +192,12 @@ pub struct Shares {
 }
 
 impl Shares {
-    pub fn new(db: Db, clock: Clock, passwords: Passwords, tokens: Tokens) -> Self {
+    pub fn new(db: Db, clock: Clock, passwords: Passwords, limits: Limits, tokens: Tokens) -> Self {
         Self {
             db,
             clock,
             passwords,
+            limits,
             tokens,
             links: Arc::new(Cache::new(LINKS_KEPT)),
         }
@@ -201,9 +210,10 @@ impl Shares {
         file: FileId,
         new: NewShare,
         key: Option<IdempotencyKey>,
+        source: &Source,
     ) -> Result<(Share, bool), Refused> {
         let password_hash = match &new.password {
-            Some(password) => Some(self.passwords.hash(password).await??),
+            Some(password) => Some(self.passwords.hash(password, &Asker::Known).await??),
             None => None,
         };
         let (minutes, downloads_max) = (new.minutes, new.downloads);
@@ -248,7 +258,7 @@ impl Shares {
         // The key's fingerprint does not contain the password.
         if replayed {
             let password = new.password.as_ref().map(Password::expose);
-            let unlocked = self.unlock(&share, password).await;
+            let unlocked = self.unlock(&share, password, source).await;
             unlocked.map_err(|refused| match refused {
                 Refused::Password => Refused::KeyReused,
                 refused => refused,
@@ -364,14 +374,20 @@ impl Shares {
     /// # Errors
     /// [`Refused::Password`] for a wrong one, [`Refused::Tries`] after too many wrong ones, or
     /// [`Refused::Busy`].
-    pub async fn unlock(&self, share: &Share, password: Option<&str>) -> Result<(), Refused> {
+    pub async fn unlock(
+        &self,
+        share: &Share,
+        password: Option<&str>,
+        source: &Source,
+    ) -> Result<(), Refused> {
         let Some(hash) = share.password_hash.clone() else {
             return Ok(());
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
-        let (shares, id) = (self.clone(), share.id);
+        let (shares, id, source) = (self.clone(), share.id, source.clone());
         // A task of its own: a client that disconnects does not count as a wrong password.
-        let tried = tokio::spawn(async move { shares.try_password(id, &password, hash).await });
+        let tried =
+            tokio::spawn(async move { shares.try_password(id, &password, hash, &source).await });
         tried.await.map_err(|panic| Fault::caused("a try", panic))?
     }
 
@@ -380,19 +396,15 @@ impl Shares {
         id: ShareId,
         password: &Password,
         hash: PasswordHash,
+        source: &Source,
     ) -> Result<(), Refused> {
-        let now = self.clock.now();
-        // Counted before it is verified, so that many at once do not exceed the limit.
-        let counted = self.db.write(move |tx| store::take_try(tx, id, now));
-        if !counted.await? {
-            return Err(Refused::Tries);
-        }
-        let verdict = self.passwords.verify(password, Some(hash)).await;
+        let taken = self.limits.take_share(id, &source.address).await?;
+        let asker = source.stranger();
+        let verdict = self.passwords.verify(password, Some(hash), &asker).await;
         if let Ok(Verdict::Wrong) = verdict {
             return Err(Refused::Password);
         }
-        let given_back = self.db.write(move |tx| store::give_try_back(tx, id, now));
-        given_back.await?;
+        self.limits.give_back(taken).await?;
         Ok(verdict.map(drop)?)
     }
 

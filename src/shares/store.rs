@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{Cursor, Share, TRIES_MAX, TRIES_MINUTES};
+use super::{Cursor, Share};
 use crate::accounts;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -143,40 +143,6 @@ pub fn use_once(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result
         ))
         .execute(tx)?;
     Ok(used == 1)
-}
-
-/// Counts a try of the password, if one is left; many at once do not exceed the limit.
-pub fn take_try(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result<bool, Fault> {
-    let one = || shares::table.filter(shares::id.eq(id.to_string()));
-    let begun = diesel::update(one().filter(shares::tries_end_at.le(now)))
-        .set((
-            shares::tries.eq(1),
-            shares::tries_end_at.eq(now + TRIES_MINUTES * 60),
-        ))
-        .execute(tx)?;
-    if begun == 1 {
-        return Ok(true);
-    }
-    let counted = diesel::update(one().filter(shares::tries.lt(TRIES_MAX)))
-        .set(shares::tries.eq(shares::tries + 1))
-        .execute(tx)?;
-    Ok(counted == 1)
-}
-
-/// Gives back a try of `taken_at`, whose password was right.
-pub fn give_try_back(
-    tx: &mut AnyConnection,
-    id: ShareId,
-    taken_at: UnixSeconds,
-) -> Result<(), Fault> {
-    let counted = shares::table
-        .filter(shares::id.eq(id.to_string()))
-        // A period that has begun since then has not counted it.
-        .filter(shares::tries_end_at.le(taken_at + TRIES_MINUTES * 60));
-    diesel::update(counted.filter(shares::tries.gt(0)))
-        .set(shares::tries.eq(shares::tries - 1))
-        .execute(tx)?;
-    Ok(())
 }
 
 /// `false` if it did not exist.

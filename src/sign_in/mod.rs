@@ -9,6 +9,7 @@ use crate::base::ids::SessionId;
 use crate::base::input::Refusals;
 use crate::base::names::{Login, NewPassword, Password};
 use crate::idempotency::{self, Claim, IdempotencyKey};
+use crate::limits::{Limited, Source};
 use crate::passwords::{Busy, HashError};
 use crate::sessions::{
     Client, ClientKind, Grant, Identity, LinkOrigin, NotSignedIn, Persistence, ReissueReason,
@@ -24,6 +25,9 @@ pub enum ChangeError {
     Input(Refusals),
     #[error("the session has ended")]
     Ended,
+    /// Too many wrong passwords.
+    #[error("too many attempts")]
+    Limited(Limited),
     #[error(transparent)]
     Busy(#[from] Busy),
     #[error(transparent)]
@@ -146,6 +150,7 @@ impl SignIn {
             NotProved::Refused => {
                 ChangeError::Input(Refusals::of("current", "This is not your current password"))
             }
+            NotProved::Limited(limited) => ChangeError::Limited(limited),
             NotProved::Busy(busy) => busy.into(),
             NotProved::Fault(fault) => fault.into(),
         })?;
@@ -164,21 +169,22 @@ impl SignIn {
     /// Makes an account and starts a session.
     pub async fn sign_up(
         &self,
-        client: Client,
+        (client, source): (Client, Source),
         new: NewAccount,
         before: Option<SessionId>,
     ) -> Result<Grant, SignUpError> {
-        let proved = self.accounts.sign_up(new).await?;
+        let proved = self.accounts.sign_up(new, &source).await?;
         Ok(self.let_in(proved, client, before).await?)
     }
 
     /// Makes an account, and no session. With a `key`, a repeated request gets the same account.
     pub async fn sign_up_once(
         &self,
+        source: &Source,
         new: NewAccount,
         key: Option<IdempotencyKey>,
     ) -> Result<SignedUp, SignUpError> {
-        let prepared = self.accounts.prepare_sign_up(new.clone()).await?;
+        let prepared = self.accounts.prepare_sign_up(new.clone(), source).await?;
         let claimed = key.clone();
         let claim = move |tx: &mut Tx<'_>, account: &Account| {
             if let Some(key) = claimed {
@@ -190,7 +196,7 @@ impl SignIn {
         let role = |_: &mut Tx<'_>| Ok(Role::Member);
         let (account, replayed) = match (self.accounts.add(prepared, role, claim).await, key) {
             (Err(taken @ SignUpError::Taken(_)), Some(key)) => {
-                let made = self.find_made_before(new, key).await?;
+                let made = self.find_made_before(source, new, key).await?;
                 (made.ok_or(taken)?, true)
             }
             (added, _) => (added?.into_account(), false),
@@ -202,14 +208,17 @@ impl SignIn {
     /// costs a hash in any case, so that the time does not tell which keys were used.
     async fn find_made_before(
         &self,
+        source: &Source,
         new: NewAccount,
         key: IdempotencyKey,
     ) -> Result<Option<Account>, SignUpError> {
         let password = new.password.password().clone();
         let found = self.db.read(move |db| find_made_by(db, new, &key)).await?;
-        match self.accounts.check(found, &password).await {
+        let asker = source.stranger();
+        match self.accounts.check(found, &password, &asker).await {
             Ok(found) => Ok(Some(found.account)),
             Err(NotProved::Refused) => Ok(None),
+            Err(NotProved::Limited(limited)) => Err(SignUpError::Limited(limited)),
             Err(NotProved::Busy(busy)) => Err(busy.into()),
             Err(NotProved::Fault(fault)) => Err(fault.into()),
         }

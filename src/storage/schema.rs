@@ -54,6 +54,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    limits (key) {
+        key -> Binary,
+        budget -> Text,
+        full_at -> BigInt,
+    }
+}
+
+diesel::table! {
     one_time_tokens (hash) {
         hash -> Binary,
         purpose -> Text,
@@ -160,7 +168,5 @@ diesel::table! {
         last_used_at -> Nullable<BigInt>,
         created_at -> BigInt,
         ends_at -> BigInt,
-        tries -> BigInt,
-        tries_end_at -> BigInt,
     }
 }

@@ -1,12 +1,16 @@
 //! Where a request comes from.
 
+use std::future::{Ready, ready};
 use std::net::IpAddr;
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
+use actix_web::{FromRequest, HttpRequest};
 
 use super::State;
+use super::problem::Problem;
 use super::stopping::Connection;
+use crate::limits::Source;
 use crate::sessions::Client;
 
 const USER_AGENT_MAX: usize = 256;
@@ -44,6 +48,25 @@ pub fn of(request: &HttpRequest, state: &State) -> Client {
     Client {
         address: address.map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
         user_agent: agent.chars().take(USER_AGENT_MAX).collect(),
+    }
+}
+
+/// Where an attempt comes from, for its budgets.
+pub fn source(request: &HttpRequest, state: &State) -> Source {
+    let device = state.web.cookies.device(request.headers());
+    Source {
+        address: of(request, state).address,
+        device: device.map(str::to_owned),
+    }
+}
+
+impl FromRequest for Source {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let state = State::of(request).map_err(Problem::from);
+        ready(state.map(|state| source(request, state)))
     }
 }
 

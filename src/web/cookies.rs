@@ -31,6 +31,10 @@ const REFRESH: &str = "doorward_refresh";
 /// form whose sender has to sign in first.
 const FORM: &str = "doorward_form";
 const FORM_HOURS: i64 = 12;
+/// A browser that has signed in before: see `limits/device.rs`. It grants nothing.
+const DEVICE: &str = "doorward_device";
+/// The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+const DEVICE_DAYS: i64 = 400;
 /// Of one name in one request. Each can cost a signature or a query.
 const VALUES_MAX: usize = 8;
 /// Of the anonymous state as JSON, without the form token. With that, encrypted and encoded, and
@@ -42,6 +46,7 @@ pub struct Cookies {
     access: String,
     refresh: String,
     form: String,
+    device: String,
     form_key: Key,
     secure: bool,
 }
@@ -57,6 +62,7 @@ impl Cookies {
             access: name(ACCESS),
             refresh: name(REFRESH),
             form: name(FORM),
+            device: name(DEVICE),
             form_key: Key::from(&*secret.derive::<64>(Purpose::FormCookie)),
             secure,
         }
@@ -75,6 +81,17 @@ impl Cookies {
     /// Every refresh token that came.
     pub fn refresh<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
         values(headers, &self.refresh)
+    }
+
+    /// The device cookie that came.
+    pub fn device<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        values(headers, &self.device).next()
+    }
+
+    pub fn remember_device(&self, value: String) -> Cookie<'static> {
+        let mut cookie = self.cookie(&self.device, value);
+        cookie.set_max_age(Duration::days(DEVICE_DAYS));
+        cookie
     }
 
     /// The two cookies of a session.

@@ -17,6 +17,7 @@ use super::State;
 use super::problem::{
     Body, CROSS_SITE, FAULT, INVALID_FIELDS, Problem, TOO_LARGE, TOO_SLOW, UNAVAILABLE, Words,
 };
+use crate::limits::Source;
 
 pub const JSON: &str = "application/json";
 
@@ -351,6 +352,10 @@ impl Describe for Data<State> {
     fn describe(_: &mut Operation<'_>) {}
 }
 
+impl Describe for Source {
+    fn describe(_: &mut Operation<'_>) {}
+}
+
 impl Describe for HttpRequest {
     fn describe(_: &mut Operation<'_>) {}
 }
@@ -369,3 +374,4 @@ each!(A B);
 each!(A B C);
 each!(A B C D);
 each!(A B C D E);
+each!(A B C D E F);

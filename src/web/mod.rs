@@ -46,6 +46,7 @@ use crate::base::ids::RequestIds;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
+use crate::limits::Limits;
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
@@ -71,6 +72,7 @@ pub struct State {
     pub config: Config,
     pub base_url: BaseUrl,
     pub clock: Clock,
+    pub limits: Limits,
     pub accounts: Accounts,
     pub sessions: Sessions,
     pub tokens: Tokens,

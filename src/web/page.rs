@@ -25,6 +25,7 @@ use super::{State, Web, cookies, path_id, redirect};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
 use crate::base::input::Refusals;
+use crate::limits::Source;
 use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, Problem>;
@@ -157,6 +158,11 @@ impl Page {
         super::client::of(&self.request, &self.state)
     }
 
+    /// Where an attempt comes from, for its budgets.
+    pub fn source(&self) -> Source {
+        super::client::source(&self.request, &self.state)
+    }
+
     /// The id in a part of the path, by its name in the route.
     ///
     /// # Errors
@@ -217,6 +223,12 @@ impl Page {
         let mut response = self.go(to);
         let cookies = &self.state.web.cookies;
         cookies::add(&mut response, cookies.grant(grant, self.state.clock.now()))?;
+        if let Some(hash) = &grant.password {
+            let old = cookies.device(self.request.headers());
+            let devices = self.state.limits.devices();
+            let device = devices.issue(old, grant.identity.account, hash);
+            cookies::add(&mut response, [cookies.remember_device(device)])?;
+        }
         Ok(response)
     }
 

@@ -15,6 +15,7 @@ const FLOORS: &[&str] = &[
     "passwords",
     "tokens", // machinery
     "access",
+    "limits",
     "accounts",
     "idempotency",
     "sessions",

@@ -26,6 +26,7 @@ mod foreign;
 mod guard;
 mod inspect;
 mod keys;
+mod limits;
 mod links;
 mod logs;
 mod names;

@@ -21,12 +21,14 @@ use crate::base::ids::AccountId;
 use crate::base::names::{GROUPS_MAX, Groups};
 use crate::base::version::ExpectedVersion;
 use crate::config::SignupMode;
+use crate::limits::{Budget, Source, Subject};
 use crate::sign_in::SignedUp;
 use crate::web::State;
 use crate::web::describe::{Call, Tag};
 use crate::web::path_id::Id;
 use crate::web::problem::{
-    BUSY, FORBIDDEN, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW, SIGN_UP_CLOSED, TAKEN,
+    BUSY, FORBIDDEN, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW, SIGN_UP_CLOSED,
+    TAKEN, TOO_MANY_ATTEMPTS,
 };
 use crate::web::proof::{Public, Recent, SignedIn, may};
 
@@ -97,12 +99,13 @@ pub const SIGN_UP: Call = Call {
             "password": "brine lamp heron forty-four",
         })
     }),
-    problems: &[SIGN_UP_CLOSED, TAKEN, BUSY],
+    problems: &[SIGN_UP_CLOSED, TAKEN, TOO_MANY_ATTEMPTS, BUSY],
 };
 
 pub async fn sign_up(
     _: Public,
     state: Data<State>,
+    source: Source,
     key: Key,
     Json(new): Json<NewAccount>,
 ) -> Answer<Tagged<Created<AccountJson>>> {
@@ -119,7 +122,7 @@ pub async fn sign_up(
     };
     let min_length = state.config.passwords.min_length;
     let new = accounts::NewAccount::parse(names, &new.password, min_length)?;
-    let SignedUp { account, replayed } = state.sign_in.sign_up_once(new, once).await?;
+    let SignedUp { account, replayed } = state.sign_in.sign_up_once(&source, new, once).await?;
     let version = account.version;
     let created = Created {
         at: format!("/api/accounts/{}", account.id),
@@ -211,7 +214,7 @@ pub const LIST: Call = Call {
     summary: "List accounts",
     description: "The oldest first. For administrators.",
     example: None,
-    problems: &[FORBIDDEN, SEARCH_TOO_SLOW],
+    problems: &[FORBIDDEN, TOO_MANY_ATTEMPTS, SEARCH_TOO_SLOW],
 };
 
 pub async fn list(
@@ -232,6 +235,10 @@ pub async fn list(
     };
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
+    if search != Search::default() {
+        let subject = Subject::Account(who.account);
+        state.limits.take_one(Budget::Searches, subject).await?;
+    }
     let (found, next) = state.accounts.search(search, after, limit).await?;
     Ok(paging::list(found.into_iter().map(AccountJson::of), next))
 }

@@ -18,6 +18,7 @@ use super::{Json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::FileId;
 use crate::files::{self, Change, Cursor, File, Search, Sort};
+use crate::limits::{Budget, Subject};
 use crate::web::State;
 use crate::web::describe::{Call, Describe, Operation, Tag, schema};
 use crate::web::download::{self, Display, Parts};
@@ -26,7 +27,7 @@ use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::path_id::Id;
 use crate::web::problem::{
     DESCRIPTION_TAKEN, FILE_TOO_LARGE, KEY_REUSED, NO_SUCH_RANGE, NOT_FOUND, OVER_QUOTA, Problem,
-    SEARCH_TOO_SLOW, STORE_FULL, TOO_MANY,
+    SEARCH_TOO_SLOW, STORE_FULL, TOO_MANY, TOO_MANY_ATTEMPTS,
 };
 use crate::web::proof::SignedIn;
 
@@ -100,7 +101,7 @@ pub const LIST: Call = Call {
     summary: "List your files",
     description: "All of them, or those that a search finds.",
     example: None,
-    problems: &[SEARCH_TOO_SLOW],
+    problems: &[TOO_MANY_ATTEMPTS, SEARCH_TOO_SLOW],
 };
 
 pub async fn list(
@@ -120,6 +121,10 @@ pub async fn list(
     };
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
+    if !search.text.is_empty() {
+        let subject = Subject::Account(who.account);
+        state.limits.take_one(Budget::Searches, subject).await?;
+    }
     let (files, next) = state.files.list(who.account, search, after, limit).await?;
     Ok(paging::list(files.into_iter().map(FileJson::of), next))
 }
@@ -188,7 +193,7 @@ pub const ADD: Call = Call {
                   ignored. Up to 100 files in one request, each in a part named `file`: all of \
                   them are kept, or none. One file is answered as itself, several as a list.",
     example: Some(|| json!({ "file": "@photo.jpg", "description": "The garden" })),
-    problems: &[NOT_FOUND, TOO_MANY, KEY_REUSED],
+    problems: &[NOT_FOUND, TOO_MANY, TOO_MANY_ATTEMPTS, KEY_REUSED],
 };
 
 pub async fn add(

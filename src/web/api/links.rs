@@ -9,10 +9,11 @@ use super::Json;
 use super::answers::{Answer, Made};
 use super::schemas::Url;
 use super::tokens::TAG;
+use crate::limits::{Budget, Subject};
 use crate::sessions::LinkOrigin;
 use crate::web::State;
 use crate::web::describe::Call;
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, TOO_MANY_ATTEMPTS};
 use crate::web::proof::Recent;
 
 #[derive(Deserialize, JsonSchema)]
@@ -36,7 +37,7 @@ pub const MAKE: Call = Call {
     summary: "Create a link that shows a page",
     description: "For 150 seconds, the link shows the page to everyone who opens it.",
     example: Some(|| json!({ "path": "/dashboard" })),
-    problems: &[],
+    problems: &[TOO_MANY_ATTEMPTS],
 };
 
 pub async fn make(
@@ -44,6 +45,8 @@ pub async fn make(
     state: Data<State>,
     Json(new): Json<NewLink>,
 ) -> Answer<Made<Link>> {
+    let subject = Subject::Account(who.account);
+    state.limits.take_one(Budget::Links, subject).await?;
     let mut routes = state.web.routes.iter();
     if !routes.any(|route| route.takes_links_at(&new.path)) {
         let words = "A link cannot open this path.".to_owned();

@@ -14,10 +14,11 @@ use super::schemas::{Time, Uuid};
 use crate::base::clock::rfc3339;
 use crate::base::ids::SessionId;
 use crate::base::names::Password;
+use crate::limits::Source;
 use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Persistence};
 use crate::web::describe::{Call, Describe, Operation, Tag, schema};
 use crate::web::path_id::Id;
-use crate::web::problem::{NOT_FOUND, Problem};
+use crate::web::problem::{NOT_FOUND, Problem, TOO_MANY_ATTEMPTS};
 use crate::web::proof::{Public, SignedIn};
 use crate::web::{State, client};
 
@@ -33,12 +34,13 @@ pub const START: Call = Call {
     summary: "Sign in",
     description: "With a body, or with `Authorization: Basic` and no body.",
     example: Some(|| json!({ "username": "ada", "password": "brine lamp heron forty-four" })),
-    problems: &[],
+    problems: &[TOO_MANY_ATTEMPTS],
 };
 
 pub async fn start(
     _: Public,
     request: HttpRequest,
+    source: Source,
     state: Data<State>,
     Credentials(new): Credentials,
 ) -> Answer<Made<Granted>> {
@@ -52,7 +54,7 @@ pub async fn start(
         Persistence::ThisVisit
     };
     let (client, password) = (client::of(&request, &state), Password::typed(&new.password));
-    let proved = state.accounts.prove(&login, &password).await?;
+    let proved = state.accounts.prove(&login, &password, &source).await?;
     let who = (ClientKind::Program, client);
     let started = state.sign_in.start_session(proved, who, stay, None);
     Ok(Made(Granted::of(&started.await?, state.clock.now())))

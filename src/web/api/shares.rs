@@ -18,13 +18,16 @@ use crate::access::Action;
 use crate::base::clock::rfc3339;
 use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::names::PASSWORD_MAX;
+use crate::limits::{Budget, Source, Subject};
 use crate::shares::{
     Cursor, DOWNLOADS_MAX, MINUTES_MAX, MINUTES_MIN, NewShare, PASSWORD_MIN, Share, Standing,
 };
 use crate::web::State;
 use crate::web::describe::{Call, Describe, Operation, schema};
 use crate::web::path_id::{self, Id};
-use crate::web::problem::{BUSY, KEY_REUSED, NOT_FOUND, Problem, TOO_MANY, TRIES};
+use crate::web::problem::{
+    BUSY, KEY_REUSED, NOT_FOUND, Problem, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
+};
 use crate::web::proof::{SignedIn, may};
 
 schema!(inline ShareState, {
@@ -120,21 +123,27 @@ pub const ADD: Call = Call {
     description: "Everyone who has its address can download the file while the link works. If the \
                   link has a password, it is sent as the password of Basic credentials.",
     example: Some(|| json!({ "minutes": 1440, "downloads": 3 })),
-    problems: &[TOO_MANY, KEY_REUSED, TRIES, BUSY],
+    problems: &[TOO_MANY, KEY_REUSED, TRIES, TOO_MANY_ATTEMPTS, BUSY],
 };
 
 pub async fn add(
     SignedIn(who): SignedIn,
     state: Data<State>,
     Id(file): Id<FileId>,
+    source: Source,
     key: Key,
     Json(new): Json<NewLink>,
 ) -> Answer<Created<ShareJson>> {
+    let subject = Subject::Account(who.account);
+    state.limits.take_one(Budget::Links, subject).await?;
     // Without the password: a fast hash of this is stored.
     let asked = (new.minutes, new.downloads, new.password.is_some());
     let once = key.once(format!("{asked:?}").as_bytes())?;
     let wanted = NewShare::parse(Some(new.minutes), new.downloads, new.password.as_deref());
-    let made = state.shares.make(who.account, file, wanted?, once).await?;
+    let made = state
+        .shares
+        .make(who.account, file, wanted?, once, &source)
+        .await?;
     let (share, replayed) = made;
     Ok(Created {
         at: format!("/api/files/{file}/shares/{}", share.id),

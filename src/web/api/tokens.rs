@@ -12,12 +12,13 @@ use super::answers::{Answer, Shown};
 use super::schemas::{self, Bearer, Uuid};
 use super::{Granted, Json};
 use crate::base::clock::UnixSeconds;
+use crate::limits::{Budget, Source};
 use crate::sessions::NotSignedIn;
 use crate::tokens::AccessClaims;
 use crate::web::State;
 use crate::web::describe::{Call, Describe, Operation, Tag, schema};
 use crate::web::forms::{FORM, Form};
-use crate::web::problem::{NOT_SIGNED_IN, Problem};
+use crate::web::problem::{NOT_SIGNED_IN, Problem, TOO_MANY_ATTEMPTS};
 use crate::web::proof::Public;
 
 pub const TAG: Tag = Tag {
@@ -37,14 +38,19 @@ pub const REFRESH: Call = Call {
     summary: "Get new tokens for a refresh token",
     description: "A refresh token is for one use: the answer has the next one.",
     example: Some(|| json!({ "refresh_token": "…" })),
-    problems: &[NOT_SIGNED_IN],
+    problems: &[NOT_SIGNED_IN, TOO_MANY_ATTEMPTS],
 };
 
 pub async fn refresh(
     _: Public,
     state: Data<State>,
+    source: Source,
     Json(sent): Json<Refresh>,
 ) -> Answer<Shown<Granted>> {
+    state
+        .limits
+        .take_one(Budget::Refresh, source.subject())
+        .await?;
     match state.sessions.renew(&sent.refresh_token).await {
         Ok(grant) => Ok(Shown(Granted::of(&grant, state.clock.now()))),
         Err(NotSignedIn::Fault(fault)) => Err(Problem::unavailable(fault)),
@@ -178,14 +184,19 @@ pub const INTROSPECT: Call = Call {
     description: "RFC 7662. An access token is active while its session is. No sign-in is \
                   required: a client that has the token could use it as well.",
     example: Some(|| json!({ "token": "…" })),
-    problems: &[],
+    problems: &[TOO_MANY_ATTEMPTS],
 };
 
 pub async fn introspect(
     _: Public,
     state: Data<State>,
+    source: Source,
     Token(token): Token,
 ) -> Answer<Shown<Introspected>> {
+    state
+        .limits
+        .take_one(Budget::Introspect, source.subject())
+        .await?;
     match state.sessions.identify(&token).await {
         Ok(identity) => Ok(Shown(Introspected {
             active: true,

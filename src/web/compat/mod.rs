@@ -75,7 +75,8 @@ async fn make_account(
     page: &Page,
     new: Result<NewAccount, Refusals>,
 ) -> Result<Account, SignUpError> {
-    page.accounts.sign_up(new?).await.map(Proved::into_account)
+    let made = page.accounts.sign_up(new?, &page.source()).await;
+    made.map(Proved::into_account)
 }
 
 fn must_be_open(page: &Page) -> Result<(), Problem> {
@@ -102,7 +103,7 @@ async fn try_password(
     let started = async {
         let proved = page
             .accounts
-            .prove(login, &Password::typed(password))
+            .prove(login, &Password::typed(password), &page.source())
             .await?;
         page.sign_in.start_for(proved, page.client(), seconds).await
     };

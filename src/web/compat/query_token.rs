@@ -34,7 +34,7 @@ pub async fn log_in(page: Page, form: Form) -> Answer {
     let started = async {
         let proved = page
             .accounts
-            .prove(username, &Password::typed(password))
+            .prove(username, &Password::typed(password), &page.source())
             .await?;
         let who = (ClientKind::Program, page.client());
         let started = page

@@ -11,6 +11,8 @@ use crate::base::ids::AccountId;
 use crate::base::names::FileName;
 use crate::files::{Files, IncomingFile, ReceivedFile, Refused, parse_description};
 use crate::idempotency::IdempotencyKey;
+use crate::limits::{Budget, Subject};
+use crate::web::State;
 use crate::web::origin;
 use crate::web::problem::Problem;
 
@@ -71,6 +73,10 @@ pub async fn receive(
     if !is_multipart(request) || request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Problem::media_type(MULTIPART));
     }
+    let limits = &State::of(request)?.limits;
+    limits
+        .take_one(Budget::Uploads, Subject::Account(account))
+        .await?;
     let mut parts = Parts::begin(request, &mut body).await?;
     let mut arrived = Vec::new();
     let Expected { field, right, key } = expected;

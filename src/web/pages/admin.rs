@@ -14,6 +14,7 @@ use crate::base::names::Groups;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
 use crate::files::{QuotaChange, Usage};
+use crate::limits::{Budget, Subject};
 use crate::sessions::EndReason;
 use crate::web::forms::{Fields, Form};
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -63,7 +64,7 @@ pub async fn overview(_: Administrator, page: Page) -> Result<HttpResponse, Prob
     Ok(page.go(ACCOUNTS))
 }
 
-pub async fn list(_: Administrator, page: Page) -> Answer {
+pub async fn list(Administrator(who): Administrator, page: Page) -> Answer {
     let asked = |key| page.query(key).filter(|text| !text.is_empty());
     let search = Search {
         text: asked("q").unwrap_or_default().trim().to_owned(),
@@ -73,6 +74,10 @@ pub async fn list(_: Administrator, page: Page) -> Answer {
     };
     let after = known(asked("after"), Cursor::parse)?;
     let is_later = after.is_some();
+    if search != Search::default() {
+        let subject = Subject::Account(who.account);
+        page.limits.take_one(Budget::Searches, subject).await?;
+    }
     let found = page.accounts.search(search.clone(), after, SHOWN).await?;
     let (rows, next) = found;
     if rows.is_empty() && is_later {

@@ -6,6 +6,7 @@
 use askama::Template;
 
 use super::{Answer, Page};
+use crate::limits::Budget;
 use crate::sessions::NotSignedIn;
 use crate::shares::Refused;
 use crate::tokens::{KeySet, Kind, Outcome, Report, as_pasted, by_key_set};
@@ -25,6 +26,10 @@ pub async fn show(_: Open, page: Page) -> Answer {
 }
 
 pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
+    let source = page.source();
+    page.limits
+        .take_one(Budget::Inspect, source.subject())
+        .await?;
     let mut answer = Inspect::default();
     let token = as_pasted(sent.text("token"));
     if token.is_empty() {

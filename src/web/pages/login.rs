@@ -78,7 +78,10 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
 
 async fn sign_in(page: &Page, sent: &Login, password: &Password) -> Result<Answer, NotProved> {
     let login = sent.fields.get("username").value;
-    let proved = page.accounts.prove(&login, password).await?;
+    let proved = page
+        .accounts
+        .prove(&login, password, &page.source())
+        .await?;
     if sent.deliver.is_some() {
         let token = page.sign_in.issue_link(proved, LINKED_PAGE).await?;
         return Ok(Ok(page.go(&format!("{LINKED_PAGE}?token={token}"))));

@@ -6,7 +6,7 @@ use super::{Answer, Page, stay_open};
 use crate::sessions::Identity;
 use crate::sign_in::{ChangeError, PasswordChange};
 use crate::web::forms::{Fields, Form};
-use crate::web::problem::{BUSY, NOT_SIGNED_IN};
+use crate::web::problem::{BUSY, NOT_SIGNED_IN, TOO_MANY_ATTEMPTS};
 use crate::web::proof::{Public, SignedIn};
 
 #[derive(Template)]
@@ -41,6 +41,7 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                 return page.let_in(&grant, "/account");
             }
             Err(ChangeError::Input(refusals)) => fields.refuse_all(refusals),
+            Err(ChangeError::Limited(limited)) => return Err(TOO_MANY_ATTEMPTS.limited(limited)),
             Err(ChangeError::Busy(_)) => return Err(BUSY),
             Err(ChangeError::Ended) => return Err(NOT_SIGNED_IN),
             Err(ChangeError::Fault(fault)) => return Err(fault.into()),

@@ -59,7 +59,7 @@ pub async fn show(_: PublicToken, page: Page, request: HttpRequest) -> Answer {
     }
     let basic = authorization::basic(&request).and_then(authorization::name_and_password);
     let password = basic.as_ref().map(|(_, password)| password.as_str());
-    page.shares.unlock(&share, password).await?;
+    page.shares.unlock(&share, password, &page.source()).await?;
     hand_over(&page, &share, &file).await
 }
 
@@ -68,7 +68,7 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
     let token = sent.form.text("token");
     let (share, file) = open(&page, token).await?;
     let typed = sent.form.find("password").filter(|text| !text.is_empty());
-    match page.shares.unlock(&share, typed).await {
+    match page.shares.unlock(&share, typed, &page.source()).await {
         Ok(()) => hand_over(&page, &share, &file).await,
         Err(Refused::Password) => {
             let words = match typed {

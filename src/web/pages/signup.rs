@@ -33,7 +33,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     if let Some(new) = fields.note(new) {
         match page
             .sign_in
-            .sign_up(page.client(), new, page.session())
+            .sign_up((page.client(), page.source()), new, page.session())
             .await
         {
             Ok(grant) => return page.let_in(&grant, next.as_deref().unwrap_or(DASHBOARD)),

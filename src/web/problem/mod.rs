@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::base::fault::{Fault, Kind};
 use crate::base::input::Refusals;
+use crate::limits::Limited;
 use crate::sessions::RECENT_MINUTES;
 
 type S = StatusCode;
@@ -308,9 +309,17 @@ pub const TRIES: Problem = known(&Words {
     code: "too_many_tries",
     when: "too many wrong passwords were sent for this link: wait for `Retry-After` seconds",
     title: "Too many wrong passwords",
-    text: "Too many wrong passwords were sent for this link. \
-           Wait fifteen minutes, then open the link again.",
+    text: "Too many wrong passwords were sent for this link.",
     action: None,
+    header: None,
+});
+pub const TOO_MANY_ATTEMPTS: Problem = known(&Words {
+    status: S::TOO_MANY_REQUESTS,
+    code: "too_many_attempts",
+    when: "too many attempts, by this client or at this account: wait for `Retry-After` seconds",
+    title: "Too many attempts",
+    text: "There were too many attempts. Nothing was checked or saved.",
+    action: HOME,
     header: None,
 });
 /// An `Idempotency-Key` that was used for another request.
@@ -474,6 +483,7 @@ pub const ALL: &[Problem] = &[
     SHARE_ENDED,
     SHARE_PASSWORD,
     TRIES,
+    TOO_MANY_ATTEMPTS,
     KEY_REUSED,
     known(MALFORMED),
     known(TOKENS),
@@ -596,9 +606,16 @@ impl Problem {
         NO_SUCH_RANGE.with_header(header::CONTENT_RANGE, &format!("bytes */{length}"))
     }
 
-    /// No password of a link is taken for so many seconds.
-    pub fn tries(seconds: i64) -> Self {
-        TRIES.with_header(header::RETRY_AFTER, &seconds.to_string())
+    /// With how long the client has to wait.
+    pub fn limited(self, Limited { seconds }: Limited) -> Self {
+        let wait = match seconds {
+            1 => "a second".to_owned(),
+            2..120 => format!("{seconds} seconds"),
+            _ => format!("{} minutes", (seconds + 59) / 60),
+        };
+        let text = format!("{} Wait {wait}, then try again.", self.words.text);
+        self.with_text(text)
+            .with_header(header::RETRY_AFTER, &seconds.to_string())
     }
 
     /// The same person has signed in again since the form was shown: leads back to `page`, which

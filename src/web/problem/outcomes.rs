@@ -3,12 +3,13 @@
 use super::{
     BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,
     NOT_FOUND, OVER_QUOTA, Problem, SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED,
-    STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY,
+    STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
 };
 use crate::accounts::{self, NotProved, SignUpError};
 use crate::base::input::Refusals;
 use crate::config::FilesConfig;
 use crate::files;
+use crate::limits;
 use crate::sessions::NotSignedIn;
 use crate::shares;
 use crate::storage::SearchError;
@@ -29,6 +30,15 @@ impl From<SearchError> for Problem {
     }
 }
 
+impl From<limits::Refused> for Problem {
+    fn from(refused: limits::Refused) -> Self {
+        match refused {
+            limits::Refused::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
+            limits::Refused::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<NotSignedIn> for Problem {
     fn from(why: NotSignedIn) -> Self {
         match why {
@@ -42,6 +52,7 @@ impl From<NotProved> for Problem {
     fn from(why: NotProved) -> Self {
         match why {
             NotProved::Refused => SIGN_IN_REFUSED,
+            NotProved::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
             NotProved::Busy(_) => BUSY,
             NotProved::Fault(fault) => fault.into(),
         }
@@ -68,6 +79,7 @@ impl From<SignUpError> for Problem {
         match error {
             SignUpError::Taken(which) => TAKEN.with_refusals(&which.refusals()),
             SignUpError::Input(refusals) => refusals.into(),
+            SignUpError::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
             SignUpError::Busy(_) => BUSY,
             SignUpError::Fault(fault) => fault.into(),
         }
@@ -113,7 +125,7 @@ impl From<shares::Refused> for Problem {
             R::TooMany => TOO_MANY,
             R::Ended => SHARE_ENDED,
             R::Password => SHARE_PASSWORD,
-            R::Tries => Problem::tries(shares::TRIES_MINUTES * 60),
+            R::Tries(limited) => TRIES.limited(limited),
             R::KeyReused => KEY_REUSED,
             R::Busy => BUSY,
             R::Fault(fault) => fault.into(),

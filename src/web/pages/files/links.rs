@@ -6,6 +6,7 @@ use super::file::OneFile;
 use super::path;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::ShareId;
+use crate::limits::{Budget, Subject};
 use crate::shares::{NewShare, Refused, Share, Standing};
 use crate::web::forms::{Fields, Form};
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -77,9 +78,15 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     // Text that is not a number is handled like a number out of range.
     let downloads = typed("downloads").map(|text| text.parse().unwrap_or(0));
     let password = Some(sent.text("password")).filter(|text| !text.is_empty());
+    let subject = Subject::Account(who.account);
+    page.limits.take_one(Budget::Links, subject).await?;
     let mut fields = Fields::typed(&sent, &["downloads"]);
     match NewShare::parse(minutes, downloads, password) {
-        Ok(new) => match page.shares.make(who.account, id, new, None).await {
+        Ok(new) => match page
+            .shares
+            .make(who.account, id, new, None, &page.source())
+            .await
+        {
             Ok(_) => {
                 let notice = "The link was created. Copy it from the list below.";
                 return Ok(page.go_with_notice(&path(id), notice));

@@ -7,6 +7,7 @@ use super::super::{Answer, Page};
 use super::{Row, SHELF};
 use crate::base::size;
 use crate::files::{self, Cursor, Search, Sort};
+use crate::limits::{Budget, Subject};
 use crate::sessions::Identity;
 use crate::web::forms::Fields;
 use crate::web::forms::upload::{self, Expected, Right, receive};
@@ -147,6 +148,10 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
 
 async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer {
     let (search, after) = (part.search.clone(), part.after.clone());
+    if !search.text.is_empty() {
+        let subject = Subject::Account(who.account);
+        page.limits.take_one(Budget::Searches, subject).await?;
+    }
     let (found, next) = page.files.list(who.account, search, after, SHOWN).await?;
     if found.is_empty() && part.after.is_some() {
         // The last of this page has gone.

@@ -1,0 +1,35 @@
+//! The keys that are known to be over their budget, in memory.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Key, Millis};
+
+/// Some 3 MB at most. What does not fit is asked of the database.
+const KEYS_MAX: usize = 32_768;
+
+#[derive(Default)]
+pub struct Front(Mutex<HashMap<Key, Millis>>);
+
+impl Front {
+    /// When a key has a unit again; `None` where that is not known, or has come.
+    pub fn until(&self, key: Key, now: Millis) -> Option<Millis> {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&key).copied().filter(|until| *until > now)
+    }
+
+    pub fn insert(&self, key: Key, until: Millis, now: Millis) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= KEYS_MAX {
+            keys.retain(|_, until| *until > now);
+        }
+        if keys.len() < KEYS_MAX || keys.contains_key(&key) {
+            keys.insert(key, until);
+        }
+    }
+
+    pub fn remove(&self, key: Key) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.remove(&key);
+    }
+}

@@ -1,0 +1,445 @@
+//! Rate limits: how often something may be tried.
+//!
+//! A budget is a number of units in a time, `10/10m`: all of them at once at most, and after that
+//! one each minute (the generic cell rate algorithm, GCRA, ITU-T I.371). It is kept as one moment
+//! for each key, in a row: a restart refills nothing, and all servers of a database share it.
+//! Keys are HMACs: the table tells neither names nor addresses.
+//!
+//! A unit is taken before the work that it is for, so that of many requests at once no more are
+//! worked on than the budget has. Successful sign-ins give their own unit back, and nothing else:
+//! an attacker who signs in to an account of their own between guesses gains nothing.
+//!
+//! Keys over their budget are also kept in memory (`front.rs`): refusing them costs neither a
+//! query nor a hash.
+
+mod budget;
+mod device;
+mod front;
+mod leases;
+mod store;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+
+use crate::base::clock::Clock;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, ShareId};
+use crate::base::secret::{InstanceSecret, Purpose};
+use crate::config::LimitsConfig;
+use crate::passwords::{Asker, PasswordHash};
+use crate::storage::Db;
+pub use budget::Budget;
+pub use device::Devices;
+use front::Front;
+use leases::Leases;
+pub use store::{Listed, forget, list};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+type Millis = i64;
+
+const KEY_BYTES: usize = 16;
+
+/// What a budget is kept under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key([u8; KEY_BYTES]);
+
+/// A unit of a budget that a request takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Unit {
+    key: Key,
+    budget: Budget,
+    /// How long until one more unit is there.
+    every: Millis,
+    /// How long until an empty budget is full.
+    window: Millis,
+}
+
+/// Why a request has to wait.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("too many attempts")]
+    Limited(Limited),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// How long it has to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// At least one.
+    pub seconds: i64,
+}
+
+/// Units that were taken. Dropping them spends them.
+#[must_use = "a success gives its units back"]
+#[derive(Debug, Default)]
+pub struct Taken(Vec<Unit>);
+
+/// Where an attempt comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What is not an IP address counts as one address.
+    pub address: String,
+    /// The device cookie that came along.
+    pub device: Option<String>,
+}
+
+impl Source {
+    /// Whose budgets it uses.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject::Address(&self.address)
+    }
+
+    /// Who asks for a hash from here without a device that is known.
+    pub fn stranger(&self) -> Asker {
+        Asker::Stranger(near(&self.address))
+    }
+}
+
+#[derive(Clone)]
+pub struct Limits(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    key: hmac::Key,
+    config: LimitsConfig,
+    front: Front,
+    leases: Leases,
+    devices: Devices,
+}
+
+impl Limits {
+    pub fn new(db: Db, clock: Clock, secret: &InstanceSecret, config: LimitsConfig) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            key: secret.mac_key(Purpose::LimitKeys),
+            config,
+            front: Front::default(),
+            leases: Leases::default(),
+            devices: Devices::new(secret),
+        }))
+    }
+
+    pub fn devices(&self) -> &Devices {
+        &self.0.devices
+    }
+
+    /// Whether attempts for this name from this source are known to be over a budget: asked
+    /// before the account is looked for. What comes with a device cookie of ours may be its
+    /// owner's, and is looked at.
+    ///
+    /// # Errors
+    /// [`Limited`].
+    pub fn admit(&self, name: &str, source: &Source) -> Result<(), Limited> {
+        if self.0.devices.is_ours(source.device.as_deref()) {
+            return Ok(());
+        }
+        let mut units = self.of_source(&source.address, [Budget::Address, Budget::Network]);
+        units.extend(self.unit(Budget::Account, name.as_bytes()));
+        self.look(&units)
+    }
+
+    /// Takes what a sign-in takes: from a device that has signed in to this account before, of
+    /// that device's budget; otherwise of the account's, the address's and the network's.
+    /// `name` stands for an account that does not exist, and is remembered as a spelling of one
+    /// that does. Also says who asks for the hash.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_sign_in(
+        &self,
+        name: &str,
+        account: Option<(AccountId, &PasswordHash)>,
+        source: &Source,
+    ) -> Result<(Taken, Asker), Refused> {
+        let device =
+            account.and_then(|(id, hash)| self.0.devices.find(source.device.as_deref(), id, hash));
+        if let Some(device) = device {
+            let unit = self.unit(Budget::Device, device.as_bytes());
+            return Ok((self.take(unit.into_iter().collect()).await?, Asker::Known));
+        }
+        let mut units = self.of_source(&source.address, [Budget::Address, Budget::Network]);
+        let spelling = self.unit(Budget::Account, name.as_bytes());
+        let of_account = match account {
+            Some((id, _)) => self.unit(Budget::Account, id.to_string().as_bytes()),
+            None => spelling,
+        };
+        units.extend(of_account);
+        let taken = self.take(units).await;
+        // The next attempt by this spelling is refused before the account is looked for.
+        if let (Err(_), Some(spelling), Some(of_account)) = (&taken, spelling, of_account)
+            && let Some(until) = self.0.front.until(of_account.key, self.now())
+        {
+            self.0.front.insert(spelling.key, until, self.now());
+        }
+        Ok((taken?, source.stranger()))
+    }
+
+    /// Takes what the owner of a session takes who gives the password again.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_confirmation(&self, account: AccountId) -> Result<Taken, Refused> {
+        let owner = format!("confirmation {account}");
+        self.take(
+            self.unit(Budget::Device, owner.as_bytes())
+                .into_iter()
+                .collect(),
+        )
+        .await
+    }
+
+    /// Takes what a sign-up takes: of the address's budget, the network's and the instance's.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_sign_up(&self, address: &str) -> Result<Taken, Refused> {
+        let mut units = self.of_source(address, [Budget::SignUpAddress, Budget::SignUpNetwork]);
+        units.extend(self.unit(Budget::SignUps, b""));
+        self.take(units).await
+    }
+
+    /// Takes what a password of a share takes: of the budget of this source at this share, and of
+    /// the share's.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_share(&self, share: ShareId, address: &str) -> Result<Taken, Refused> {
+        let at_share = format!("{share} {}", near(address));
+        let units = [
+            self.unit(Budget::ShareAddress, at_share.as_bytes()),
+            self.unit(Budget::Share, share.to_string().as_bytes()),
+        ];
+        self.take(units.into_iter().flatten().collect()).await
+    }
+
+    /// Takes a unit of a budget that is cheaper than writing a row for each request: a server
+    /// takes many units from the row at once and hands them out.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_one(&self, budget: Budget, subject: Subject<'_>) -> Result<(), Refused> {
+        let text = match subject {
+            Subject::Address(address) => near(address),
+            Subject::Account(account) => account.to_string(),
+        };
+        let Some(unit) = self.unit(budget, text.as_bytes()) else {
+            return Ok(());
+        };
+        let now = self.now();
+        if self.0.leases.spend(unit.key, now) {
+            return Ok(());
+        }
+        self.look(&[unit])?;
+        let lease = (unit.window / unit.every / LEASES).max(1);
+        let many = Unit {
+            every: unit.every * lease,
+            ..unit
+        };
+        // Where so many are not left, the last ones are taken one by one.
+        let granted = match self.take(vec![many]).await {
+            Ok(_) => lease,
+            Err(Refused::Limited(_)) if lease > 1 => {
+                self.0.front.remove(unit.key);
+                self.take(vec![unit]).await.map(|_| 1)?
+            }
+            Err(refused) => return Err(refused),
+        };
+        self.0
+            .leases
+            .insert(unit.key, granted - 1, now + unit.window, now);
+        Ok(())
+    }
+
+    /// Gives the units of a success back.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn give_back(&self, taken: Taken) -> Result<(), Fault> {
+        if taken.0.is_empty() {
+            return Ok(());
+        }
+        for unit in &taken.0 {
+            self.0.front.remove(unit.key);
+        }
+        self.0
+            .db
+            .write(move |tx| store::give_back(tx, &taken.0))
+            .await
+    }
+
+    /// Deletes every budget of an account, or of the source that an address belongs to, so that
+    /// it is full again. Other servers refuse what they remember until it would have been let in.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn clear(&self, whose: Subject<'_>) -> Result<usize, Fault> {
+        let keys: Vec<Key> = match whose {
+            Subject::Account(account) => {
+                let text = account.to_string();
+                Budget::ALL
+                    .map(|budget| self.key(budget, text.as_bytes()))
+                    .to_vec()
+            }
+            Subject::Address(address) => {
+                let blocks: Vec<_> = [near(address)].into_iter().chain(wide(address)).collect();
+                let of_block =
+                    |block: &String| Budget::ALL.map(|budget| self.key(budget, block.as_bytes()));
+                blocks.iter().flat_map(of_block).collect()
+            }
+        };
+        for key in &keys {
+            self.0.front.remove(*key);
+        }
+        self.0.db.write(move |tx| store::clear(tx, &keys)).await
+    }
+
+    async fn take(&self, mut units: Vec<Unit>) -> Result<Taken, Refused> {
+        self.look(&units)?;
+        if units.is_empty() {
+            return Ok(Taken::default());
+        }
+        // In one order, so that two requests with the same keys do not wait for each other.
+        units.sort_unstable();
+        let now = self.now();
+        let wanted = units.clone();
+        let taken = self
+            .0
+            .db
+            .write(move |tx| store::take(tx, &wanted, now))
+            .await;
+        match taken {
+            Ok(()) => Ok(Taken(units)),
+            Err(store::NotTaken::Over { key, until }) => {
+                self.0.front.insert(key, until, now);
+                Err(Refused::Limited(limited(until, now)))
+            }
+            Err(store::NotTaken::Fault(fault)) => Err(fault.into()),
+        }
+    }
+
+    fn look(&self, units: &[Unit]) -> Result<(), Limited> {
+        let now = self.now();
+        let until = units
+            .iter()
+            .filter_map(|unit| self.0.front.until(unit.key, now))
+            .max();
+        until.map_or(Ok(()), |until| Err(limited(until, now)))
+    }
+
+    fn of_source(&self, address: &str, [of_block, of_network]: [Budget; 2]) -> Vec<Unit> {
+        let network = wide(address).and_then(|wide| self.unit(of_network, wide.as_bytes()));
+        let block = self.unit(of_block, near(address).as_bytes());
+        block.into_iter().chain(network).collect()
+    }
+
+    /// `None` where the budget has no limit.
+    fn unit(&self, budget: Budget, subject: &[u8]) -> Option<Unit> {
+        let rate = budget.rate(&self.0.config)?;
+        let window = rate.seconds * 1000;
+        Some(Unit {
+            key: self.key(budget, subject),
+            budget,
+            every: (window / rate.count).max(1),
+            window,
+        })
+    }
+
+    fn key(&self, budget: Budget, subject: &[u8]) -> Key {
+        let mut context = hmac::Context::with_key(&self.0.key);
+        for part in [budget.as_str().as_bytes(), b"\0", subject] {
+            context.update(part);
+        }
+        let mut key = [0; KEY_BYTES];
+        key.copy_from_slice(&context.sign().as_ref()[..KEY_BYTES]);
+        Key(key)
+    }
+
+    fn now(&self) -> Millis {
+        self.0.clock.now() * 1000
+    }
+}
+
+impl From<Limited> for Refused {
+    fn from(limited: Limited) -> Self {
+        Self::Limited(limited)
+    }
+}
+
+/// A server takes this part of a cheap budget at once.
+const LEASES: i64 = 20;
+
+/// Whose budget it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// The block that an address is in.
+    Address(&'a str),
+    Account(AccountId),
+}
+
+fn limited(until: Millis, now: Millis) -> Limited {
+    Limited {
+        seconds: ((until - now + 999) / 1000).max(1),
+    }
+}
+
+/// The block that one customer of a provider has: IPv4 /32, IPv6 /64. What is not an address is
+/// one block.
+fn near(address: &str) -> String {
+    match address
+        .parse()
+        .map(|address: IpAddr| address.to_canonical())
+    {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => prefix(address, 64),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+/// The /48 that a site has, of an IPv6 address.
+fn wide(address: &str) -> Option<String> {
+    match address
+        .parse()
+        .map(|address: IpAddr| address.to_canonical())
+    {
+        Ok(IpAddr::V6(address)) => Some(prefix(address, 48)),
+        _ => None,
+    }
+}
+
+fn prefix(address: Ipv6Addr, bits: u32) -> String {
+    let kept = u128::from(address) & (u128::MAX << (128 - bits));
+    format!("{}/{bits}", Ipv6Addr::from(kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_counts_with_its_block() {
+        for (address, block, network) in [
+            ("198.51.100.7", "198.51.100.7", None),
+            ("::ffff:198.51.100.7", "198.51.100.7", None),
+            (
+                "2001:db8:1:2:3:4:5:6",
+                "2001:db8:1:2::/64",
+                Some("2001:db8:1::/48"),
+            ),
+            (
+                "2001:db8:1:2::9",
+                "2001:db8:1:2::/64",
+                Some("2001:db8:1::/48"),
+            ),
+            ("unknown", "unknown", None),
+            ("", "unknown", None),
+        ] {
+            assert_eq!(near(address), block);
+            assert_eq!(wide(address).as_deref(), network);
+        }
+    }
+}
