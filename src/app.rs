@@ -19,11 +19,13 @@ use listening::{SocketFile, drop_new_connections};
 
 use crate::accounts::{self, Accounts};
 use crate::administration::Administration;
+use crate::audit::{self, Audit};
 use crate::base::clock::{Clock, Stopwatch};
+use crate::base::event::{Action, Actor, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::base::secret::InstanceSecret;
-use crate::config::{BaseUrl, Config};
+use crate::config::{BaseUrl, Config, Shown, Source};
 use crate::files::Files;
 use crate::jobs;
 use crate::limits::Limits;
@@ -85,6 +87,8 @@ impl Services {
             None => load_or_make_secret(&config, &location)?,
         };
         let db = Db::open_renewed(location, clock.clone(), accounts::renew_keys)?;
+        let actor = config.command.clone().map_or(Actor::Server, Actor::Command);
+        let db = db.recording(audit::trail(&secret), actor);
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
         let limits = Limits::new(db.clone(), clock.clone(), &secret, config.limits.clone());
         let accounts = Accounts::new(
@@ -199,6 +203,7 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         limits.clone(),
         tokens.clone(),
     );
+    let audit = Audit::new(db.clone(), &secret, &config.audit);
     let work = Work::new(db);
     let web = Web::new(&secret, &base_url);
     Ok(State {
@@ -215,6 +220,7 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         files,
         shares,
         work,
+        audit,
         web,
         stopping: Stopping::default(),
     })
@@ -243,6 +249,16 @@ pub async fn start(services: Services, listening: Listening) -> Result<Server, F
             token.expose_secret()
         ))
     });
+    let mut started = Event::done(Action::StartServer).with("version", env!("CARGO_PKG_VERSION"));
+    let is_set = |setting: &&Shown| setting.source != Source::Default;
+    for setting in state.config.shown.iter().filter(is_set) {
+        started = started.with(setting.key, &setting.value);
+    }
+    db.write_on_full_disk(move |tx| {
+        tx.record(started);
+        Ok::<_, Fault>(())
+    })
+    .await?;
     let jobs = jobs::start(&state, &db);
     let stopping = state.stopping.clone();
     let counted = stopping.clone();

@@ -44,10 +44,11 @@ type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 /// Every job of a server that uses this state. Several servers on one database run all of them:
 /// the first two fill each server's own memory; the others divide their work by rows or do the
 /// same thing twice without harm.
-fn list(state: &State, db: &Db) -> [Job; 5] {
+fn list(state: &State, db: &Db) -> [Job; 6] {
     let db = db.clone();
     let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
     let (sweeping, picturing) = (state.files.clone(), state.files.clone());
+    let audit = state.audit.clone();
     [
         // In each server's memory: what has ended, and the keys.
         job(
@@ -70,6 +71,11 @@ fn list(state: &State, db: &Db) -> [Job; 5] {
         // Deleting twice does no harm.
         job(HOUR, "expired rows were not deleted", move || {
             delete_expired(db.clone())
+        }),
+        // The head of the trail is locked.
+        job(HOUR, "old audit events were not deleted", move || {
+            let audit = audit.clone();
+            async move { audit.prune().await }
         }),
         // One server takes over the row of a stray first (`stray_blobs`).
         job(MINUTE, "stray files were not deleted", move || {

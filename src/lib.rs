@@ -6,6 +6,8 @@ pub mod base;
 /// Settings, read once at the start.
 pub mod config;
 
+/// What was done and refused, in a chain of HMACs.
+pub mod audit;
 /// Streams of bytes, in a folder or an S3-compatible store.
 pub mod blobs;
 /// Password hashing on threads of its own.

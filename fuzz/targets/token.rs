@@ -17,7 +17,9 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::access::Role;
+use doorward::audit;
 use doorward::base::clock::{CLOCKS_APART_SECONDS, Clock};
+use doorward::base::event::Actor;
 use doorward::base::ids::{AccountId, SessionId, TokenId};
 use doorward::base::secret::InstanceSecret;
 use doorward::config::Config;
@@ -179,6 +181,7 @@ impl World {
             let location = Location::Sqlite(folder.path().join(name));
             let db = Db::open_renewed(location, clock.clone(), |_| Ok(())).expect("a database");
             let secret = InstanceSecret::generate();
+            let db = db.recording(audit::trail(&secret), Actor::Server);
             let tokens = Tokens::open(&db, clock, &secret, ISSUER, &config.tokens);
             Door::new(runtime.block_on(tokens).expect("keys"))
         };

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::input::Refusals;
@@ -306,6 +307,11 @@ impl Accounts {
                 let id = AccountId::new();
                 let account = store::insert(tx, id, &prepared, role, AccountState::Active)?;
                 after(tx, &account).map_err(NotAdded::Refused)?;
+                tx.record(
+                    Event::done(Action::SignUp)
+                        .about(id)
+                        .with("role", role.as_str()),
+                );
                 let hash = prepared.hash;
                 Ok(Proved::by_password(Credentials { account, hash }))
             })
@@ -369,6 +375,11 @@ impl Accounts {
         self.db.read(move |db| store::find(db, id)).await
     }
 
+    /// Those of these accounts that exist.
+    pub async fn find_all(&self, ids: Vec<AccountId>) -> Result<Vec<Account>, Fault> {
+        self.db.read(move |db| store::find_all(db, &ids)).await
+    }
+
     /// The accounts that match a search, oldest first, and the cursor of the next page.
     pub async fn search(
         &self,
@@ -426,6 +437,37 @@ impl Accounts {
         let add = |tx: &mut Tx<'_>| store::add_password_kinds(tx, KINDS_AT_ONCE);
         while self.db.write(add).await? > 0 {}
         Ok(())
+    }
+}
+
+/// Records what differs between an account before and after a change: names without their values,
+/// because events outlive the account.
+pub fn record_changes(tx: &mut Tx<'_>, before: &Account, after: &Account) {
+    let state = match after.state {
+        AccountState::Active => Action::EnableAccount,
+        AccountState::Disabled => Action::DisableAccount,
+    };
+    let changed = |is_changed: bool, action| is_changed.then(|| Event::done(action));
+    let role = changed(before.role != after.role, Action::ChangeRole).map(|event| {
+        event
+            .with("from", before.role.as_str())
+            .with("to", after.role.as_str())
+    });
+    let groups = changed(before.groups != after.groups, Action::ChangeGroups).map(|event| {
+        event
+            .with("from", before.groups.to_text())
+            .with("to", after.groups.to_text())
+    });
+    let events = [
+        changed(before.username != after.username, Action::ChangeUsername),
+        changed(before.email != after.email, Action::ChangeEmail),
+        changed(before.name != after.name, Action::ChangeName),
+        role,
+        groups,
+        changed(before.state != after.state, state),
+    ];
+    for event in events.into_iter().flatten() {
+        tx.record(event.about(after.id));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Authentication of an account's owner, before a session or a link is made.
 
 use super::{Account, AccountState, Accounts, Credentials, store};
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Login, Password, folded};
@@ -112,13 +113,27 @@ impl Accounts {
         let (taken, asker) = self.limits.take_sign_in(&key, known, source).await?;
         let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
         let verdict = self.passwords.verify(password, Some(stored), &asker).await;
+        let known = found.as_ref().map(|found| found.account.id);
         let found = found.filter(|found| found.account.state == AccountState::Active);
         let (verdict, mut found) = match (verdict, found) {
             (Ok(verdict @ (Verdict::Right | Verdict::RightButOld)), Some(found)) => {
                 self.limits.give_back(taken).await?;
                 (verdict, found)
             }
-            (Ok(_), _) => return Err(NotProved::Refused),
+            (Ok(verdict), _) => {
+                let cause = match (known, &verdict) {
+                    (None, _) => "unknown name",
+                    (Some(_), Verdict::Wrong) => "wrong password",
+                    (Some(_), _) => "disabled account",
+                };
+                let refused = Event::refused(Action::SignIn).with("cause", cause);
+                let refused = match known {
+                    Some(id) => refused.about(id),
+                    None => refused.by_unknown_name(key),
+                };
+                self.db.record(refused).await?;
+                return Err(NotProved::Refused);
+            }
             // Nothing was tried.
             (Err(busy), _) => {
                 self.limits.give_back(taken).await?;
@@ -131,19 +146,25 @@ impl Accounts {
         Ok(Proved::by_password(found))
     }
 
-    /// Proves an account again by its password, for the owner of a session.
+    /// Proves an account again by its password, for the owner of a session who wants to do this.
     pub async fn prove_again(
         &self,
         id: AccountId,
         password: &Password,
+        wanted: Action,
     ) -> Result<Proved, NotProved> {
         let taken = self.limits.take_confirmation(id).await?;
         let found = self.find_credentials_of(id).await?;
         let checked = self.check(found, password, &Asker::Known).await;
-        if !matches!(checked, Err(NotProved::Refused)) {
+        if let Err(NotProved::Refused) = checked {
+            let refused = Event::refused(wanted).about(id);
+            self.db
+                .record(refused.with("cause", "wrong password"))
+                .await?;
+        } else {
             self.limits.give_back(taken).await?;
         }
-        Ok(Proved::by_password(checked?))
+        checked.map(Proved::by_password)
     }
 
     /// The credentials, if the password is right. Without credentials it takes the same time.

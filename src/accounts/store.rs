@@ -227,6 +227,16 @@ pub fn find(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fa
     row.map(Row::account).transpose()
 }
 
+pub fn find_all(db: &mut AnyConnection, ids: &[AccountId]) -> Result<Vec<Account>, Fault> {
+    let ids: Vec<_> = ids.iter().map(AccountId::to_string).collect();
+    let rows: Vec<Row> = accounts::table
+        .select(Row::as_select())
+        .filter(accounts::id.eq_any(ids))
+        .filter(accounts::deleted_at.is_null())
+        .load(db)?;
+    rows.into_iter().map(Row::account).collect()
+}
+
 /// Locks the account's row until the transaction ends; `false` without such an account. Changes to
 /// what belongs to the account take this lock first. An update that changes nothing locks the row
 /// in every database, which `SELECT … FOR UPDATE` does not.

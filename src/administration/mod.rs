@@ -5,6 +5,7 @@
 
 use crate::access::Role;
 use crate::accounts::{self, Account, Accounts, Changes, Refused};
+use crate::base::event::{Action, Event};
 use crate::base::ids::AccountId;
 use crate::base::version::ExpectedVersion;
 use crate::files;
@@ -105,6 +106,7 @@ fn update_in(
 ) -> Result<(Account, Ended), Refused> {
     let now = tx.now();
     let (before, after) = accounts::update(tx, id, changes, expected, now)?;
+    accounts::record_changes(tx, &before, &after);
     let trusted = |account: &Account| (account.role, account.state, account.groups.clone());
     let ended = if trusted(&before) == trusted(&after) {
         Ended::none()
@@ -125,6 +127,7 @@ pub fn delete(
 ) -> Result<Ended, Refused> {
     let now = tx.now();
     accounts::delete(tx, id, expected, now)?;
+    tx.record(Event::done(Action::DeleteAccount).about(id));
     files::delete_all(tx, id, now)?;
     sessions::end_all(tx, id, None, EndReason::Account).map_err(Refused::Fault)
 }

@@ -1,6 +1,7 @@
 //! Floor 0: values and rules without I/O. Knows neither HTTP nor a database.
 
 pub mod clock;
+pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod input;

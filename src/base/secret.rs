@@ -20,6 +20,8 @@ pub enum Purpose {
     CompatTokens,
     LimitKeys,
     DeviceCookies,
+    AuditChain,
+    AuditNames,
 }
 
 impl Purpose {
@@ -36,6 +38,8 @@ impl Purpose {
             Purpose::CompatTokens => b"doorward compat tokens",
             Purpose::LimitKeys => b"doorward limit keys",
             Purpose::DeviceCookies => b"doorward device cookies",
+            Purpose::AuditChain => b"doorward audit chain",
+            Purpose::AuditNames => b"doorward audit names",
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::accounts::{
 use crate::administration;
 use crate::app::Services;
 use crate::base::clock::{Clock, rfc3339};
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::names::{Groups, within_sentence};
 use crate::base::version::ExpectedVersion;
@@ -192,6 +193,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             })?;
             let id = account.id;
             change(&services, &account, "has a new password now", move |tx| {
+                tx.record(Event::done(Action::ChangePassword).about(id));
                 Ok(sessions::set_password(tx, id, &hash).map(drop)?)
             })?;
         }
@@ -273,7 +275,7 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
             let account = find(&services, &who)?;
             let id = account.id;
             change(&services, &account, "is signed out everywhere", move |tx| {
-                Ok(sessions::end_all(tx, id, None, EndReason::Account).map(drop)?)
+                Ok(sessions::sign_out_everywhere(tx, id, None, EndReason::Account).map(drop)?)
             })?;
         }
         Command::RevokeLinks { who } => {

@@ -4,6 +4,7 @@ use super::{confirmed, say, wait};
 use crate::accounts::{self, OldKey};
 use crate::app::{self, Services};
 use crate::base::clock::Clock;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -12,6 +13,7 @@ use crate::storage::{self, Db, Location};
 
 pub fn migrate(config: Config) -> Result<(), Fault> {
     let services = Services::prepare(config, Clock::System)?;
+    wait(services.db.record(Event::done(Action::Migrate)))?;
     say("The database is up to date.");
     for old in wait(services.db.read(|db| accounts::list_old_keys(db)))? {
         say(old_key(&old));
@@ -55,6 +57,8 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
     storage::reset(&location)?;
     // A lost one may be replaced now: what depended on it is deleted.
     app::make_missing_secret(&config)?;
+    let services = Services::prepare(config, Clock::System)?;
+    wait(services.db.record(Event::done(Action::ResetDatabase)))?;
     say("The database is empty and up to date.");
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! when its arguments or the settings are wrong.
 
 mod account;
+mod audit;
 mod config;
 mod database;
 mod doctor;
@@ -17,7 +18,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::base::fault::Fault;
 use crate::config::{Config, Flags};
@@ -78,6 +79,9 @@ enum Command {
     /// List or clear rate limits
     #[command(subcommand)]
     Limits(limits::Command),
+    /// Verify, export or list the audit trail
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Inspect a token
     #[command(subcommand)]
     Token(token::Command),
@@ -102,7 +106,8 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 
 /// Parses the command line and does what it says.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     // It decodes one image and reads no settings.
     if let Some(Command::Thumbnail) = cli.command {
         return code_of(decoder::run());
@@ -118,7 +123,7 @@ pub fn run() -> ExitCode {
             .data_dir
             .map(|value| ("data_dir".to_owned(), value)),
     );
-    let config = match Config::load(Flags {
+    let mut config = match Config::load(Flags {
         file: cli.settings.config,
         set,
     }) {
@@ -131,7 +136,9 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let done = match cli.command.unwrap_or(Command::Serve) {
+    let command = cli.command.unwrap_or(Command::Serve);
+    config.command = (!matches!(command, Command::Serve)).then(|| name_of(&matches));
+    let done = match command {
         Command::Serve => serve::run(config),
         Command::Migrate => database::migrate(config),
         Command::ResetDb { yes } => database::reset(config, yes),
@@ -139,6 +146,7 @@ pub fn run() -> ExitCode {
         Command::Import(arguments) => import::run(arguments, config),
         Command::Keys(command) => keys::run(command, config),
         Command::Limits(command) => limits::run(command, config),
+        Command::Audit(command) => audit::run(command, &config),
         Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),
         Command::Doctor => doctor::run(&config),
@@ -146,6 +154,16 @@ pub fn run() -> ExitCode {
         Command::Thumbnail => Ok(()),
     };
     code_of(done)
+}
+
+/// `account role`
+fn name_of(mut matches: &ArgMatches) -> String {
+    let mut words = Vec::new();
+    while let Some((word, inner)) = matches.subcommand() {
+        words.push(word);
+        matches = inner;
+    }
+    words.join(" ")
 }
 
 fn code_of(done: Result<(), Fault>) -> ExitCode {

@@ -50,7 +50,10 @@ pub struct Config {
     pub import: ImportConfig,
     pub limits: LimitsConfig,
     pub compat: CompatConfig,
+    pub audit: AuditConfig,
     pub log: LogConfig,
+    /// The command that this process runs; `None` for a server.
+    pub command: Option<String>,
     /// Every setting in its order, for `config show`.
     pub shown: Vec<Shown>,
 }
@@ -158,6 +161,12 @@ pub struct CompatConfig {
 pub enum CompatRoot {
     ApiV1,
     BasicUpload,
+}
+
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// 0: events are never deleted.
+    pub keep_days: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -358,6 +367,10 @@ impl Config {
                     },
                 ),
             },
+            audit: AuditConfig {
+                keep_days: r.take("audit.keep_days", "365", "0 to 36500", within(0, 36_500)),
+            },
+            command: None,
             log: LogConfig {
                 format: r.take("log.format", "text", "text or json", |text| match text {
                     "text" => Some(LogFormat::Text),

@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 
 use crate::accounts;
 use crate::base::clock::UnixSeconds;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{Description, FileName};
@@ -392,6 +393,14 @@ impl Files {
                 usage.quota.files = change.files.unwrap_or(usage.quota.files);
                 usage.quota.bytes = change.bytes.unwrap_or(usage.quota.bytes);
                 store::set_quota(tx, account, usage.quota)?;
+                let word =
+                    |most: Option<i64>| most.map_or("default".to_owned(), |most| most.to_string());
+                tx.record(
+                    Event::done(Action::ChangeQuota)
+                        .about(account)
+                        .with("files", word(usage.quota.files))
+                        .with("bytes", word(usage.quota.bytes)),
+                );
                 Ok(usage)
             })
             .await

@@ -20,6 +20,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::access::Role;
 use crate::accounts::{self, AccountState, Accounts, Holder, NewAccount, Prepared};
+use crate::base::event::{self, Action};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::names::{Email, Refusal, Username};
@@ -264,6 +265,10 @@ async fn write_at_once(
         added.sort_by_key(|(new, _)| new.prepared.created_at);
         let mut ids: Vec<_> = added.iter().map(|_| AccountId::new()).collect();
         ids.sort_unstable_by_key(|id| *id.as_bytes());
+        if !ids.is_empty() {
+            let imported = event::Event::done(Action::ImportAccounts);
+            tx.record(imported.with("accounts", ids.len()));
+        }
         for ((new, _), id) in added.into_iter().zip(ids) {
             if !accounts::import(tx, id, &new.prepared, new.role, new.state)? {
                 return Err(GivenUp::Taken);

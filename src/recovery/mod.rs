@@ -122,7 +122,10 @@ impl Recovery {
                 };
                 let now = tx.now();
                 match accounts::update(tx, id, &changes, &ExpectedVersion::Any, now) {
-                    Ok(_) => Ok(Proved::by_session(tx, id, &amr)?),
+                    Ok((before, after)) => {
+                        accounts::record_changes(tx, &before, &after);
+                        Ok(Proved::by_session(tx, id, &amr)?)
+                    }
                     Err(Refused::Fault(fault)) => Err(fault.into()),
                     Err(_) => Err(LinkError::Ended),
                 }

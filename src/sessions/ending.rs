@@ -3,6 +3,7 @@
 use super::{Sessions, links, store};
 use crate::accounts;
 use crate::base::clock::UnixSeconds;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::passwords::PasswordHash;
@@ -83,12 +84,27 @@ pub fn set_password(
     end_all(tx, account, None, EndReason::PasswordChanged)
 }
 
+/// As [`end_all`], where that is all that was asked for.
+pub fn sign_out_everywhere(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    keep: Option<SessionId>,
+    why: EndReason,
+) -> Result<Ended, Fault> {
+    tx.record(Event::done(Action::SignOutEverywhere).about(account));
+    end_all(tx, account, keep, why)
+}
+
 /// Ends some of all sessions and links, and returns how many. None are left when it returns 0.
 pub fn end_everywhere(tx: &mut Tx<'_>) -> Result<usize, Fault> {
     const MOST: i64 = ENDED_AT_ONCE as i64;
     let now = tx.now();
-    Ok(store::end_some(tx, now, EndReason::Account, MOST)?
-        + links::forget(tx, UnixSeconds::MAX, MOST)?)
+    let ended = store::end_some(tx, now, EndReason::Account, MOST)?
+        + links::forget(tx, UnixSeconds::MAX, MOST)?;
+    if ended > 0 {
+        tx.record(Event::done(Action::SignOutEverywhere).with("ended", ended));
+    }
+    Ok(ended)
 }
 
 impl Sessions {
@@ -102,6 +118,11 @@ impl Sessions {
             .db
             .write_on_full_disk(move |tx| {
                 let now = tx.now();
+                let row = store::find(tx, id)?.filter(|row| row.ended_at.is_none());
+                if let Some(row) = row {
+                    let ended = Event::done(Action::SignOut).about(row.account_id);
+                    tx.record(ended.on("session", id));
+                }
                 store::end(tx, id, now, why).map(|()| now)
             })
             .await?;
@@ -119,7 +140,12 @@ impl Sessions {
         keep: Option<SessionId>,
         why: EndReason,
     ) -> Result<(), Fault> {
-        self.revoke(account, keep, why, |_| Ok(())).await
+        let ended = self
+            .db
+            .write_on_full_disk(move |tx| sign_out_everywhere(tx, account, keep, why))
+            .await?;
+        self.announce(ended);
+        Ok(())
     }
 
     /// Makes a change to an account after which none of its sessions may go on, but for `keep`:

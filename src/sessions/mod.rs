@@ -19,18 +19,21 @@ use secrecy::SecretString;
 use crate::access::Role;
 use crate::accounts::{self, Account, AccountState, Proved};
 use crate::base::clock::{CLOCKS_APART_SECONDS, Clock, UnixSeconds};
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::base::paging::{self, page};
 use crate::base::secret::InstanceSecret;
 use crate::config::SessionsConfig;
 use crate::passwords::PasswordHash;
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{AnyConnection, Db, Tx};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
 pub use cache::LOOK_EVERY;
 use cache::SessionCache;
 pub use client::Client;
-pub use ending::{ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere, set_password};
+pub use ending::{
+    ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere, set_password, sign_out_everywhere,
+};
 pub use links::forget as forget_links;
 pub use links::{LinkOrigin, LinkReader};
 #[cfg(fuzzing)]
@@ -386,13 +389,14 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
 }
 
 /// Inserts a session, and ends the one that the same browser had, and the oldest of its kind if the
-/// account has too many.
-fn replace(
-    tx: &mut AnyConnection,
-    new: &Session,
-    before: Option<SessionId>,
-) -> Result<Ended, Fault> {
+/// account has too many. This is a sign-in.
+fn replace(tx: &mut Tx<'_>, new: &Session, before: Option<SessionId>) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
+    tx.record(
+        Event::done(Action::SignIn)
+            .by_session(new.account_id, new.id)
+            .with("by", new.proved.amr.join(" ")),
+    );
     let (account, kind, now) = (new.account_id, new.kind, new.created_at);
     let mut sessions = store::living_beyond(tx, account, kind, SESSIONS_MAX, now)?;
     // After the clock went back, the new session is not the newest.

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
+use crate::base::event::{Action, Event};
 use crate::passwords::PasswordHash;
 
 /// Why a session is given new tokens before their time.
@@ -65,6 +66,8 @@ impl Sessions {
                     Age::InGrace => {}
                     Age::Reused => {
                         store::end(tx, id, now, EndReason::Reuse)?;
+                        let reused = Event::refused(Action::ReuseRefreshToken).about(account.id);
+                        tx.record(reused.on("session", id));
                         return Ok(Renewal::Reused(now));
                     }
                 }
@@ -104,6 +107,7 @@ impl Sessions {
                 let mut row = row.ok_or(NotSignedIn::Ended)?;
                 if let ReissueReason::Proved(proved) = why {
                     row.proved = authentication(&proved, now);
+                    tx.record(Event::done(Action::ConfirmPassword).about(account.id));
                 }
                 row.refresh_seed = crate::base::random::bytes();
                 row.generation += 1;
@@ -147,6 +151,7 @@ impl Sessions {
                     &config,
                 );
                 store::insert(tx, &row)?;
+                tx.record(Event::done(Action::ChangePassword).by_session(account.id, row.id));
                 Ok((account, row, ended))
             })
             .await?;

@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 
 use crate::accounts::{self, AccountState};
 use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::input::Refusals;
@@ -20,9 +21,9 @@ use crate::files::{self, File};
 use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::limits::{self, Limited, Limits, Source};
 use crate::passwords::{Asker, Busy, PasswordHash, Passwords, Verdict};
-use crate::storage::{AnyConnection, Db};
+use crate::storage::{AnyConnection, Db, Tx};
 use crate::tokens::Tokens;
-pub use store::{count_open, revoke_all};
+pub use store::count_open;
 
 pub const MINUTES_MIN: i64 = 10;
 /// Thirty days: no token lives longer.
@@ -252,13 +253,14 @@ impl Shares {
                     return Err(Refused::TooMany);
                 }
                 store::insert(tx, &share)?;
+                tx.record(about_share(Action::MakeShare, account, file, share.id));
                 Ok((share, false))
             })
             .await?;
         // The key's fingerprint does not contain the password.
         if replayed {
             let password = new.password.as_ref().map(Password::expose);
-            let unlocked = self.unlock(&share, password, source).await;
+            let unlocked = self.check_password(&share, password, source).await;
             unlocked.map_err(|refused| match refused {
                 Refused::Password => Refused::KeyReused,
                 refused => refused,
@@ -311,6 +313,7 @@ impl Shares {
             .write_on_full_disk(move |tx| {
                 owned(tx, account, file)?;
                 let gone = store::delete(tx, file, id)?;
+                tx.record(about_share(Action::RevokeShare, account, file, id));
                 gone.then_some(()).ok_or(Refused::NotFound)
             })
             .await
@@ -369,12 +372,29 @@ impl Shares {
         self.open(id.ok_or(Refused::Ended)?, token).await.map(drop)
     }
 
-    /// Checks the password of a link.
+    /// Checks the password of a link, and records a wrong one.
     ///
     /// # Errors
     /// [`Refused::Password`] for a wrong one, [`Refused::Tries`] after too many wrong ones, or
     /// [`Refused::Busy`].
     pub async fn unlock(
+        &self,
+        share: &Share,
+        password: Option<&str>,
+        source: &Source,
+    ) -> Result<(), Refused> {
+        let checked = self.check_password(share, password, source).await;
+        if let (Err(Refused::Password), Some(_)) = (&checked, password) {
+            let refused = Event::refused(Action::OpenShare);
+            let refused = refused.about(share.account).on("share", share.id);
+            self.db
+                .record(refused.with("cause", "wrong password"))
+                .await?;
+        }
+        checked
+    }
+
+    async fn check_password(
         &self,
         share: &Share,
         password: Option<&str>,
@@ -417,6 +437,24 @@ impl Shares {
         });
         counted.await?.then_some(()).ok_or(Refused::Ended)
     }
+}
+
+/// Revokes every link of an account, and returns how many were open.
+pub fn revoke_all(tx: &mut Tx<'_>, account: AccountId, now: UnixSeconds) -> Result<i64, Fault> {
+    let open = store::revoke_all(tx, account, now)?;
+    tx.record(
+        Event::done(Action::RevokeAllShares)
+            .about(account)
+            .with("open", open),
+    );
+    Ok(open)
+}
+
+fn about_share(action: Action, account: AccountId, file: FileId, share: ShareId) -> Event {
+    Event::done(action)
+        .about(account)
+        .on("share", share)
+        .with("file", file)
 }
 
 fn owned(db: &mut AnyConnection, account: AccountId, file: FileId) -> Result<File, Refused> {

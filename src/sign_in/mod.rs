@@ -4,6 +4,7 @@ use crate::access::Role;
 use crate::accounts::{
     self, Account, AccountState, Accounts, Credentials, NewAccount, NotProved, Proved, SignUpError,
 };
+use crate::base::event::Action;
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::SessionId;
 use crate::base::input::Refusals;
@@ -130,7 +131,7 @@ impl SignIn {
     ) -> Result<Grant, NotProved> {
         let proved = self
             .accounts
-            .prove_again(identity.account, password)
+            .prove_again(identity.account, password, Action::ConfirmPassword)
             .await?;
         let again = ReissueReason::Proved(Box::new(proved));
         let issued = self.sessions.issue_again(identity, again).await;
@@ -145,7 +146,10 @@ impl SignIn {
         change: PasswordChange,
     ) -> Result<Grant, ChangeError> {
         let PasswordChange { current, new } = change;
-        let proved = self.accounts.prove_again(identity.account, &current).await;
+        let proved = self
+            .accounts
+            .prove_again(identity.account, &current, Action::ChangePassword)
+            .await;
         let proved = proved.map_err(|why| match why {
             NotProved::Refused => {
                 ChangeError::Input(Refusals::of("current", "This is not your current password"))

@@ -24,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use crate::base::clock::{Clock, UnixSeconds};
+use crate::base::event::{Actor, Cause, Event};
 use crate::base::fault::{Fault, Kind};
 use crate::config::{Config, Pooler};
 pub use dialect::{has_word, may_have_letters, one_at_a_time, places, terms_from};
@@ -48,7 +49,19 @@ pub struct Tx<'a> {
     connection: &'a mut AnyConnection,
     clock: &'a Clock,
     now: Option<UnixSeconds>,
+    events: Vec<Event>,
 }
+
+/// The events of a transaction.
+pub struct Recorded {
+    pub cause: Cause,
+    pub at: UnixSeconds,
+    pub events: Vec<Event>,
+}
+
+/// Writes the events of a transaction as the last thing before its commit. The lock that it takes
+/// is therefore the last one of every transaction, and is held until the commit only.
+pub type Trail = Arc<dyn Fn(&mut AnyConnection, Recorded) -> Result<(), Fault> + Send + Sync>;
 
 impl<'a> Tx<'a> {
     fn new(connection: &'a mut AnyConnection, clock: &'a Clock) -> Self {
@@ -56,6 +69,7 @@ impl<'a> Tx<'a> {
             connection,
             clock,
             now: None,
+            events: Vec::new(),
         }
     }
 
@@ -63,6 +77,24 @@ impl<'a> Tx<'a> {
     /// after the transaction has taken its locks: it may have waited for them.
     pub fn now(&mut self) -> UnixSeconds {
         *self.now.get_or_insert_with(|| self.clock.now())
+    }
+
+    /// Records an event in the audit trail, if the transaction is committed.
+    pub fn record(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Writes what was recorded. `cause` is `None` where nothing can be written.
+    fn close(mut self, trail: Option<&Trail>, cause: Option<Cause>) -> Result<(), Fault> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let (Some(trail), Some(cause)) = (trail, cause) else {
+            return Err(Fault::new("an event cannot be recorded here"));
+        };
+        let at = self.now();
+        let events = std::mem::take(&mut self.events);
+        trail(self.connection, Recorded { cause, at, events })
     }
 }
 
@@ -168,6 +200,9 @@ pub struct Db {
     pool: Arc<Pool>,
     searches: Arc<Semaphore>,
     clock: Clock,
+    trail: Option<Trail>,
+    /// Who acts where no request does.
+    actor: Actor,
 }
 
 impl Db {
@@ -210,6 +245,17 @@ impl Db {
             pool: Arc::new(Pool::new(location, first)),
             searches: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)),
             clock,
+            trail: None,
+            actor: Actor::Server,
+        }
+    }
+
+    /// Writes events by `trail` from now on; without a request, they are `actor`'s.
+    pub fn recording(self, trail: Trail, actor: Actor) -> Self {
+        Self {
+            trail: Some(trail),
+            actor,
+            ..self
         }
     }
 
@@ -257,6 +303,15 @@ impl Db {
         self.run(Access::WriteOnFullDisk, work).await
     }
 
+    /// Records an event in a transaction of its own, such as a refusal, which changes nothing else.
+    pub async fn record(&self, event: Event) -> Result<(), Fault> {
+        self.write(move |tx| {
+            tx.record(event);
+            Ok(())
+        })
+        .await
+    }
+
     async fn run<T, E>(
         &self,
         access: Access,
@@ -266,8 +321,15 @@ impl Db {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
-        let clock = self.clock.clone();
-        let work = move |connection: &mut AnyConnection| work(&mut Tx::new(connection, &clock));
+        let (clock, trail) = (self.clock.clone(), self.trail.clone());
+        let cause = (access != Access::Read)
+            .then(|| Cause::current().unwrap_or_else(|| Cause::of(self.actor.clone())));
+        let work = move |connection: &mut AnyConnection| {
+            let mut tx = Tx::new(connection, &clock);
+            let done = work(&mut tx)?;
+            tx.close(trail.as_ref(), cause)?;
+            Ok(done)
+        };
         self.pool.run(access, work).await
     }
 

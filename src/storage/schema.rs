@@ -158,6 +158,35 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_events (seq) {
+        seq -> BigInt,
+        at -> BigInt,
+        actor -> Text,
+        action -> Text,
+        result -> Text,
+        account_id -> Nullable<Text>,
+        target -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        details -> Text,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_head (id) {
+        id -> BigInt,
+        seq -> BigInt,
+        mac -> Binary,
+        pruned_seq -> BigInt,
+        pruned_mac -> Binary,
+        seal -> Binary,
+    }
+}
+
+diesel::table! {
     shares (id) {
         id -> Text,
         file_id -> Text,

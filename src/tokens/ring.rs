@@ -16,6 +16,7 @@ use super::claims::LONGEST_SECONDS;
 use super::key::{KeyEncryption, RingKey, SigningKey};
 use super::store;
 use crate::base::clock::UnixSeconds;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
 use crate::config::{SigningAlgorithm, TokensConfig};
@@ -220,20 +221,20 @@ pub fn adopt(
                 && old.key.algorithm() == SigningAlgorithm::Hs256
                 && !secret.is_some_and(|secret| is_key(secret, old))
             {
-                store::delete(tx, old.key.id())?;
+                delete(tx, old.key.id())?;
             }
         }
         for next in ring
             .iter()
             .flat_map(|ring| &ring.keys[ring.active_at(now) + 1..])
         {
-            store::delete(tx, next.key.id())?;
+            delete(tx, next.key.id())?;
         }
         let new = match (config.algorithm, &config.hmac_secret) {
             (SigningAlgorithm::Hs256, Some(secret)) => shared(secret, now)?,
             (algorithm, _) => made(algorithm, now, now)?,
         };
-        store::insert(tx, encryption, &new)?;
+        insert(tx, encryption, &new)?;
     }
     keep_up(tx, encryption)
 }
@@ -248,14 +249,14 @@ pub fn keep_up(tx: &mut Tx<'_>, encryption: &KeyEncryption) -> Result<Ring, Faul
     }
     for (at, key) in ring.keys.iter().enumerate() {
         if ring.has_ended(at, now) {
-            store::delete(tx, key.key.id())?;
+            delete(tx, key.key.id())?;
         }
     }
     if ring.lacks_next(now) {
         let active = &ring.keys[ring.active_at(now)];
         let due = active.active_at + KEY_DAYS * DAY;
         let next = made(active.key.algorithm(), now, due.max(now + AHEAD_SECONDS))?;
-        store::insert(tx, encryption, &next)?;
+        insert(tx, encryption, &next)?;
     }
     Ring::load(tx, encryption)
 }
@@ -283,12 +284,33 @@ pub fn rotate(
         PreviousKeys::Revoke => now,
     };
     store::set_active_at(tx, next.key.id(), active_at)?;
+    let previous_keys = match previous {
+        PreviousKeys::Retire => "retired",
+        PreviousKeys::Revoke => "revoked",
+    };
+    tx.record(
+        Event::done(Action::RotateKeys)
+            .on("key", next.key.id())
+            .with("previous", previous_keys),
+    );
     if previous == PreviousKeys::Revoke {
         for key in ring.keys.iter().filter(|key| key.key.id() != next.key.id()) {
-            store::delete(tx, key.key.id())?;
+            delete(tx, key.key.id())?;
         }
     }
     keep_up(tx, encryption)
+}
+
+fn insert(tx: &mut Tx<'_>, encryption: &KeyEncryption, new: &RingKey) -> Result<(), Fault> {
+    let algorithm = new.key.algorithm().as_str();
+    let made = Event::done(Action::MakeKey).on("key", new.key.id());
+    tx.record(made.with("algorithm", algorithm));
+    store::insert(tx, encryption, new)
+}
+
+fn delete(tx: &mut Tx<'_>, id: KeyId) -> Result<(), Fault> {
+    tx.record(Event::done(Action::DeleteKey).on("key", id));
+    store::delete(tx, id)
 }
 
 fn is_key(secret: &SecretString, key: &RingKey) -> bool {

@@ -5,13 +5,13 @@ use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, HttpMessage};
 
 use super::answer;
 use super::problem::Problem;
@@ -57,6 +57,7 @@ pub async fn edge<B: MessageBody + 'static>(
     let state = request.app_data::<Data<State>>().cloned();
     let state = state.ok_or_else(|| Problem::from(Fault::new("a server without state")))?;
     let id = state.web.request_ids.next();
+    request.extensions_mut().insert(id);
     let mut line = Line::of(&request, id);
     let rest = body_drain::share(&mut request);
     let response = next.call(request).await.inspect_err(|error| {

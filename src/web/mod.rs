@@ -40,6 +40,7 @@ use actix_web::{App, HttpRequest};
 
 use crate::accounts::Accounts;
 use crate::administration::Administration;
+use crate::audit::Audit;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::RequestIds;
@@ -82,6 +83,7 @@ pub struct State {
     pub files: Files,
     pub shares: Shares,
     pub work: Work,
+    pub audit: Audit,
     pub web: Web,
     /// For what says whether the server takes new requests.
     pub stopping: Stopping,

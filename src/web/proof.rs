@@ -181,6 +181,13 @@ impl Describe for Recent {
     }
 }
 
+impl Describe for Administrator {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.raises(&NOT_SIGNED_IN);
+        operation.raises(&FORBIDDEN);
+    }
+}
+
 /// See [`Guard::SignedInOrLink`].
 pub struct SignedInOrLink(pub Access);
 proof!(

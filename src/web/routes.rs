@@ -5,8 +5,8 @@ use actix_web::web::ServiceConfig;
 use super::guard::{Listed, Routes};
 use super::pages::files::{file, links, shelf};
 use super::pages::{
-    account, admin, continue_link, dashboard, docs, email, first_administrator, home, inspect,
-    login, logout, password, sessions, share, signup, verify, work,
+    account, activity, admin, audit, continue_link, dashboard, docs, email, first_administrator,
+    home, inspect, login, logout, password, sessions, share, signup, verify, work,
 };
 use super::proof::{
     ADMINISTRATOR, ONE_TIME, OPEN, PUBLIC, PUBLIC_TOKEN, RECENT, RECENT_ADMINISTRATOR, SIGNED_IN,
@@ -86,6 +86,7 @@ fn routes(routes: &mut Routes<'_>) {
         at.get(SIGNED_IN, sessions::ask_to_end)
             .post(SIGNED_IN, sessions::end)
     });
+    routes.at("/account/activity", |at| at.get(SIGNED_IN, activity::show));
     routes.at("/account/shares", |at| {
         at.get(SIGNED_IN, account::ask_to_revoke_shares)
             .post(SIGNED_IN, account::revoke_shares)
@@ -95,6 +96,7 @@ fn routes(routes: &mut Routes<'_>) {
             .post(RECENT, account::delete)
     });
     routes.at("/admin", |at| at.get(ADMINISTRATOR, admin::overview));
+    routes.at("/admin/audit", |at| at.get(ADMINISTRATOR, audit::list));
     routes.at("/admin/accounts", |at| at.get(ADMINISTRATOR, admin::list));
     routes.at("/admin/accounts/{id}", |at| {
         at.get(ADMINISTRATOR, admin::show)
@@ -240,6 +242,9 @@ fn routes(routes: &mut Routes<'_>) {
     });
     routes.calls("/api/files/{id}/shares/{share}", |at| {
         at.delete(SIGNED_IN, api::shares::delete, &api::shares::DELETE)
+    });
+    routes.calls("/api/audit", |at| {
+        at.get(ADMINISTRATOR, api::audit::list, &api::audit::LIST)
     });
     routes.calls("/api/links", |at| {
         at.post(RECENT, api::links::make, &api::links::MAKE)

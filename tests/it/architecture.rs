@@ -10,6 +10,7 @@ const FLOORS: &[&str] = &[
     "base",
     "config",
     "storage",
+    "audit",
     "blobs",
     "scanner",
     "passwords",

@@ -15,6 +15,7 @@ mod admin;
 mod api;
 mod architecture;
 mod asvs;
+mod audit;
 mod bad_input;
 mod chromium;
 mod clocks;

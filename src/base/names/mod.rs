@@ -14,7 +14,7 @@ pub use email::Email;
 pub use file_name::{FILE_NAME_MAX, FileName};
 pub use password::{NewPassword, PASSWORD_MAX, Password};
 pub use reserved::ReservedNames;
-pub use text::{caseless, folded, has_visible};
+pub use text::{caseless, folded, has_visible, printable};
 use text::{identifier, is_unprintable, line};
 
 pub const USERNAME_MAX: usize = 32;

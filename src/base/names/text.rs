@@ -74,6 +74,14 @@ pub(super) fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
 }
 
+/// A text that a terminal, a log or a page shows as one line: with `\u{fffd}` in place of what is
+/// not to be printed.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_unprintable(c) { '\u{fffd}' } else { c })
+        .collect()
+}
+
 /// A name or an address without what copying puts around it: spaces of any kind and invisible
 /// characters. Full-width letters, as East Asian keyboards write them, are those of ASCII.
 pub(super) fn identifier(text: &str) -> String {

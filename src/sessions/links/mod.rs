@@ -11,6 +11,7 @@ use super::{
 };
 use crate::accounts::{self, Account, Proved};
 use crate::base::clock::UnixSeconds;
+use crate::base::event::{Action, Actor, Event};
 use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::storage::AnyConnection;
 use crate::tokens::{Authentication, LinkClaims, Refused};
@@ -75,6 +76,10 @@ impl Sessions {
                     ends_at,
                 };
                 store::forget_beyond(tx, account, LINKS_MAX - 1, now)?;
+                tx.record(Event {
+                    actor: Some(Actor::Account(account)),
+                    ..Event::done(Action::MakeLink).about(account).on("link", id)
+                });
                 Ok(store::insert(tx, &row)?)
             })
             .await?;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod answers;
+pub mod audit;
 mod creation;
 mod credentials;
 pub mod files;

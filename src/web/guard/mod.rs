@@ -24,9 +24,10 @@ use super::accept::{is_for_a_person, only_looks};
 use super::authorization::bearer;
 use super::forms::interrupted::{self, Sent};
 use super::problem::{FORBIDDEN, LINK_ENDED, NOT_RECENT, NOT_SIGNED_IN, OTHER_SESSION, Problem};
-use super::proof::{Access, Guard};
-use super::{State, cookies, origin, query, redirect};
+use super::proof::{Access, Guard, viewer};
+use super::{State, client, cookies, origin, query, redirect};
 use crate::access::Role;
+use crate::base::event::{Action, Actor, Cause, Event};
 use crate::base::fault::Fault;
 use crate::sessions::{Identity, NotSignedIn};
 use crate::tokens::Refused;
@@ -54,6 +55,44 @@ pub async fn admit<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     cookies::show_all(&mut request);
+    let http = request.request().clone();
+    let work = async {
+        let response = admit_here(guard, request, next).await?;
+        let error = response.response().error();
+        let problem = error.and_then(|error| error.as_error::<Problem>());
+        if problem.is_some_and(Problem::is_misplaced_token) {
+            record_token(response.request()).boxed_local().await;
+        }
+        Ok(response)
+    };
+    Cause::scope(move || cause_of(&http), work).await
+}
+
+/// Who causes the events of a request, as far as is known of it by then.
+fn cause_of(request: &HttpRequest) -> Cause {
+    let identity = viewer(request);
+    let client = State::of(request)
+        .map(|state| client::of(request, state))
+        .ok();
+    let (address, user_agent) = client
+        .map(|client| (client.address, client.user_agent))
+        .unzip();
+    Cause {
+        actor: identity
+            .as_ref()
+            .map_or(Actor::Visitor, |identity| Actor::Account(identity.account)),
+        session: identity.map(|identity| identity.session),
+        address,
+        user_agent,
+        request: request.extensions().get().copied(),
+    }
+}
+
+async fn admit_here<B: MessageBody + 'static>(
+    guard: Guard,
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let http = request.request().clone();
     let found = match decide(guard, &http).await {
         Ok(found) => found,
@@ -112,6 +151,16 @@ pub async fn admit<B: MessageBody + 'static>(
         .filter(|cookie| !taken.iter().any(|name| name == cookie.name()));
     cookies::add(response.response_mut(), cookies).map_err(Problem::from)?;
     Ok(response)
+}
+
+/// A token in an address may have been seen by others. The answer is the same whether it could be
+/// recorded or not: nothing is done.
+async fn record_token(request: &HttpRequest) {
+    if let Ok(state) = State::of(request) {
+        let path = query::loggable_path(request.path());
+        let event = Event::refused(Action::MisplaceToken).with("path", path);
+        state.audit.record_free(event).await.ok();
+    }
 }
 
 /// The handler's answer; a panic in it ends nothing but this request.

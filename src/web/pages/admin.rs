@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::confirm::{self, Confirm};
-use super::{Answer, Page, profile, stay_open};
+use super::{Answer, Page, known, profile, stay_open};
 use crate::access::Role;
 use crate::accounts::{Account, AccountState, Changes, Cursor, Search, SentChanges};
 use crate::base::clock::{for_reading, rfc3339};
@@ -91,16 +91,6 @@ pub async fn list(Administrator(who): Administrator, page: Page) -> Answer {
         rows: rows.into_iter().map(Row::from).collect(),
         search,
     })
-}
-
-fn known<T>(
-    asked: Option<String>,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<Option<T>, Problem> {
-    match asked {
-        Some(text) => parse(&text).map(Some).ok_or(NOT_FOUND),
-        None => Ok(None),
-    }
 }
 
 fn link(search: &Search, after: &Cursor) -> String {

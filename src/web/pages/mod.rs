@@ -1,7 +1,9 @@
 //! HTML pages: a struct a template, beside its handler.
 
 pub mod account;
+pub mod activity;
 pub mod admin;
+pub mod audit;
 mod confirm;
 pub mod continue_link;
 pub mod dashboard;
@@ -22,6 +24,7 @@ pub mod verify;
 pub mod work;
 
 use super::page::{Answer, DASHBOARD, Page, next_page};
+use super::problem::{NOT_FOUND, Problem};
 
 /// What a notice says of the links that a change did not close; nothing where there are none.
 fn stay_open(count: i64) -> String {
@@ -29,5 +32,16 @@ fn stay_open(count: i64) -> String {
         0 => String::new(),
         1 => " 1 link to files still works.".to_owned(),
         count => format!(" {count} links to files still work."),
+    }
+}
+
+/// A part of an address that says which page of which list is meant.
+fn known<T>(
+    asked: Option<String>,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    match asked {
+        Some(text) => parse(&text).map(Some).ok_or(NOT_FOUND),
+        None => Ok(None),
     }
 }

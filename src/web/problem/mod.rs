@@ -683,6 +683,11 @@ impl Problem {
         self.words.text == other.words.text
     }
 
+    /// A token in the address, where none, or another, belongs.
+    pub fn is_misplaced_token(&self) -> bool {
+        std::ptr::eq(self.words, TOKENS)
+    }
+
     pub fn text(&self) -> &str {
         let more = self.more.as_ref();
         more.and_then(|more| more.text.as_deref())

@@ -171,6 +171,11 @@ fn every_error_code_is_raised_with_a_status_of_its_own() {
     });
     replies.push(turned_away.expect("sixty are too many"));
 
+    let limited = Door::with(&[("limits.introspect", "1/1h")]);
+    let limited = limited.program(None);
+    limited.post("/api/tokens/introspect", &[("token", "x")]);
+    replies.push(limited.post("/api/tokens/introspect", &[("token", "x")]));
+
     let away = Door::open();
     away.sql("ALTER TABLE accounts RENAME TO gone");
     replies.push(send(&away.program(None), "/api/sessions", &body));

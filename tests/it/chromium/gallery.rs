@@ -124,6 +124,8 @@ fn own_account(gallery: &mut Gallery, door: &Door) {
     gallery.keep("sessions");
     gallery.open("/account/sessions/others");
     gallery.keep("sessions-end-others");
+    gallery.open("/account/activity");
+    gallery.keep("activity");
     gallery.open("/account/password");
     gallery.keep("password-empty");
     gallery.chromium.press("Change password");
@@ -158,6 +160,10 @@ fn administration(gallery: &mut Gallery, door: &Door) {
     gallery.sign_in("/login");
     gallery.open("/admin/accounts");
     gallery.keep("accounts");
+    gallery.open("/admin/audit");
+    gallery.keep("audit");
+    gallery.open("/admin/audit?account=nobody");
+    gallery.keep("audit-none");
     gallery.open("/admin/accounts?q=nobody");
     gallery.keep("accounts-none");
     gallery.open("/admin/accounts?q=bob");
