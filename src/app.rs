@@ -1,21 +1,23 @@
 //! The composition root: from settings to a running server.
 
+mod descriptors;
 mod listening;
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use actix_server::ServerBuilder;
+use actix_web::dev;
 use actix_web::web::Data;
-use actix_web::{HttpServer, dev};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 
 pub use listening::{Listening, resolved};
-use listening::{SocketFile, drop_new_connections};
+use listening::{SocketFile, drop_new_connections, limit_unsent};
 
 use crate::accounts::{self, Accounts};
 use crate::administration::Administration;
@@ -36,15 +38,11 @@ use crate::shares::Shares;
 use crate::sign_in::SignIn;
 use crate::storage::{self, Db, Location};
 use crate::tokens::Tokens;
-use crate::web::{self, State, Stopping, Web};
+use crate::web::{self, Connections, State, Stopping, Web};
 use crate::work::Work;
 
-/// For whole headers to arrive; a body has its own time.
-const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// For each worker. They wait for the database, which has eight connections; each costs memory.
 const BLOCKING_THREADS: usize = 4;
-/// For each connection. A page with its headers fits.
-const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 /// For what is being answered when no new request is taken any more. With the drain before it, and
 /// a second that actix may take longer, this is less than the ten seconds that Docker waits.
 const FINISH_WITHIN_SECONDS: u64 = 7;
@@ -56,9 +54,6 @@ const LAST_AT_LEAST: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A draft of the secret is written and put in place within less.
 const DRAFT_SECONDS: i64 = 60;
-/// For the rest of a large body that was refused, so that the client receives the response instead
-/// of a reset.
-const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a command or a server starts from: settings, secret and database, and the rooms that need
 /// nothing else.
@@ -120,6 +115,8 @@ pub struct Server {
     pub drain: Drain,
     pub base_url: BaseUrl,
     pub db: Db,
+    /// Where the metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// The background jobs. Dropping it stops them.
     pub jobs: JoinSet<()>,
     /// Opens the page that makes the first administrator; `None` when there is one.
@@ -129,6 +126,7 @@ pub struct Server {
 /// Stops a server without losing a request that was sent.
 pub struct Drain {
     stopping: Stopping,
+    connections: Connections,
     entrances: Vec<TcpListener>,
     file: Option<SocketFile>,
 }
@@ -140,7 +138,7 @@ impl Drain {
     pub async fn run(self) {
         self.stopping.begin();
         let clock = Stopwatch::start();
-        wait_until_left(&self.stopping, &clock, DRAIN_WITHIN).await;
+        wait_until_left(&self.connections, &clock, DRAIN_WITHIN).await;
         for entrance in &self.entrances {
             if let Err(error) = drop_new_connections(entrance) {
                 tracing::debug!(%error, "new connections cannot be held off while stopping");
@@ -153,13 +151,13 @@ impl Drain {
         drop(self.entrances);
         let clock = Stopwatch::start();
         tokio::time::sleep(LAST_AT_LEAST).await;
-        wait_until_left(&self.stopping, &clock, LAST_WITHIN).await;
+        wait_until_left(&self.connections, &clock, LAST_WITHIN).await;
     }
 }
 
 /// Waits until no connection is left, at most for this long.
-async fn wait_until_left(stopping: &Stopping, clock: &Stopwatch, limit: Duration) {
-    while stopping.connections() > 0 && clock.elapsed() < limit {
+async fn wait_until_left(connections: &Connections, clock: &Stopwatch, limit: Duration) {
+    while connections.open() > 0 && clock.elapsed() < limit {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
@@ -204,8 +202,14 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         tokens.clone(),
     );
     let audit = Audit::new(db.clone(), &secret, &config.audit);
-    let work = Work::new(db);
+    let work = Work::new(db.clone());
     let web = Web::new(&secret, &base_url);
+    let connections = Connections::new(
+        config.connections.clone(),
+        config.proxies.clone(),
+        descriptors::for_connections(),
+        web::header_lines(base_url.is_https()),
+    );
     Ok(State {
         config,
         base_url,
@@ -222,6 +226,8 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         work,
         audit,
         web,
+        db,
+        connections,
         stopping: Stopping::default(),
     })
 }
@@ -233,6 +239,7 @@ pub async fn start(services: Services, listening: Listening) -> Result<Server, F
     let base_url = base_url.or_else(|| listening.base_url());
     let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
     let db = services.db.clone();
+    let metrics_listen = services.config.metrics_listen;
     let state = Data::new(compose(services, base_url.clone()).await?);
     let old = db.read(|db| accounts::list_old_keys(db)).await?.len();
     if old > 0 {
@@ -259,39 +266,48 @@ pub async fn start(services: Services, listening: Listening) -> Result<Server, F
         Ok::<_, Fault>(())
     })
     .await?;
-    let jobs = jobs::start(&state, &db);
-    let stopping = state.stopping.clone();
-    let counted = stopping.clone();
-    let mut server = HttpServer::new(move || web::app(state.clone()))
-        .client_request_timeout(HEADERS_WITHIN)
-        .client_disconnect_timeout(HEARS_WITHIN)
+    let jobs = jobs::start(&state.clone().into_inner(), &db);
+    let mut server = ServerBuilder::new()
         .worker_max_blocking_threads(BLOCKING_THREADS)
-        .h1_write_buffer_size(WRITE_BUFFER_BYTES)
-        // Head and body are written one after the other: the body must not wait for the client's
-        // acknowledgement of the head.
-        .tcp_nodelay(true)
+        .max_concurrent_connections(descriptors::for_each_worker())
         .shutdown_timeout(FINISH_WITHIN_SECONDS)
-        .disable_signals()
-        .on_connect(move |stream, extensions| counted.count(stream, extensions));
+        .disable_signals();
+    let stopped = server.graceful_shutdown_signal();
     let described = listening.describe();
     let mut entrances = Vec::new();
     for listener in listening.tcp {
+        limit_unsent(&listener);
         entrances.push(listener.try_clone().map_err(socket)?);
-        server = server.listen(listener).map_err(socket)?;
+        let (state, stopped) = (state.clone(), stopped.clone());
+        let serve = move || web::on_tcp(state.clone(), stopped.clone());
+        server = server.listen("tcp", listener, serve).map_err(socket)?;
+    }
+    let mut metrics = None;
+    if let Some(address) = metrics_listen {
+        let what = format!("cannot listen on {address}, as metrics.listen says");
+        let listener = TcpListener::bind(address).map_err(|error| Fault::caused(what, error))?;
+        metrics = listener.local_addr().ok();
+        let state = state.clone();
+        let serve = move || web::on_metrics(state.clone());
+        server = server.listen("metrics", listener, serve).map_err(socket)?;
     }
     if let Some(listener) = listening.unix {
-        server = server.listen_uds(listener).map_err(socket)?;
+        let (state, stopped) = (state.clone(), stopped.clone());
+        let serve = move || web::on_unix(state.clone(), stopped.clone());
+        server = server.listen_uds("unix", listener, serve).map_err(socket)?;
     }
     Ok(Server {
         http: server.run(),
         listening: described,
         drain: Drain {
-            stopping,
+            stopping: state.stopping.clone(),
+            connections: state.connections.clone(),
             entrances,
             file: listening.file,
         },
         base_url,
         db,
+        metrics,
         jobs,
         first_administrator,
     })

@@ -3,7 +3,7 @@
 //! No other code starts work that goes on by itself (`tests/it/architecture.rs` lists what else
 //! spawns a task or a thread, and why).
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::web::State;
 
 /// Between lines in the log about a job that goes on failing.
 const TELL_EVERY: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const SESSIONS_KEPT_DAYS: i64 = 30;
@@ -44,11 +45,12 @@ type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 /// Every job of a server that uses this state. Several servers on one database run all of them:
 /// the first two fill each server's own memory; the others divide their work by rows or do the
 /// same thing twice without harm.
-fn list(state: &State, db: &Db) -> [Job; 6] {
+fn list(state: &Arc<State>, db: &Db) -> [Job; 7] {
     let db = db.clone();
     let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
     let (sweeping, picturing) = (state.files.clone(), state.files.clone());
     let audit = state.audit.clone();
+    let (served, connections) = (state.clone(), state.connections.clone());
     [
         // In each server's memory: what has ended, and the keys.
         job(
@@ -68,6 +70,12 @@ fn list(state: &State, db: &Db) -> [Job; 6] {
                 async move { accounts.follow_password_kinds().await }
             },
         ),
+        // Of each server.
+        job(SECOND, "the log is incomplete", move || {
+            served.web.bursts.flush();
+            connections.report();
+            ready(Ok(()))
+        }),
         // Deleting twice does no harm.
         job(HOUR, "expired rows were not deleted", move || {
             delete_expired(db.clone())
@@ -106,7 +114,7 @@ where
 }
 
 /// Starts all jobs, at once and then at their intervals, until the result is dropped.
-pub fn start(state: &State, db: &Db) -> JoinSet<()> {
+pub fn start(state: &Arc<State>, db: &Db) -> JoinSet<()> {
     list(state, db).into_iter().map(repeat).collect()
 }
 

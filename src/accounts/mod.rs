@@ -21,9 +21,10 @@ use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, Reserved
 use crate::base::paging::page;
 use crate::base::version::Version;
 use crate::limits::{self, Limited, Limits, Source};
-use crate::passwords::{Asker, Busy, HashError, PasswordHash, Passwords};
+use crate::passwords::{Asker, Busy, Figures, HashError, PasswordHash, Passwords};
 use crate::storage::{Db, SearchError, Tx};
 pub use input::{Names, SentChanges, SentNames, UNKNOWN_ROLE, parse_password};
+use proof::SignIns;
 pub use proof::{Missing, NotProved, Proved};
 use search::cursor;
 pub use search::{Cursor, Search};
@@ -177,6 +178,7 @@ pub struct Accounts {
     passwords: Passwords,
     limits: Limits,
     reserved: Arc<ReservedNames>,
+    sign_ins: Arc<SignIns>,
 }
 
 impl Accounts {
@@ -193,7 +195,17 @@ impl Accounts {
             passwords,
             limits,
             reserved: Arc::new(reserved),
+            sign_ins: Arc::default(),
         }
+    }
+
+    /// How many passwords wait to be hashed, and how many can: by lane.
+    pub fn password_queues(&self) -> [(&'static str, usize, usize); 2] {
+        self.passwords.queues()
+    }
+
+    pub fn password_figures(&self) -> &Figures {
+        self.passwords.figures()
     }
 
     /// Makes an account by sign-up. Of two at once with one name, exactly one succeeds.

@@ -4,6 +4,7 @@ use super::{Account, AccountState, Accounts, Credentials, store};
 use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
+use crate::base::metrics::Counter;
 use crate::base::names::{Login, Password, folded};
 use crate::limits::{self, Limited, Source};
 use crate::passwords::{Asker, Busy, PasswordHash, Verdict};
@@ -44,6 +45,17 @@ pub enum NotProved {
 /// added here has to be handled by every caller of [`Accounts::prove`].
 #[derive(Debug)]
 pub enum Missing {}
+
+/// Proofs by name and password, by result.
+#[derive(Default)]
+pub struct SignIns {
+    accepted: Counter,
+    refused: Counter,
+    limited: Counter,
+    busy: Counter,
+    incomplete: Counter,
+    fault: Counter,
+}
 
 impl Proved {
     pub(super) fn by_password(found: Credentials) -> Self {
@@ -96,6 +108,38 @@ impl Accounts {
     /// Proves an account by name and password. An unknown name takes the time that an account
     /// takes, for every kind of hash that the accounts have.
     pub async fn prove(
+        &self,
+        login: &str,
+        password: &Password,
+        source: &Source,
+    ) -> Result<Proved, NotProved> {
+        let proved = self.look_up_and_verify(login, password, source).await;
+        let counter = match &proved {
+            Ok(_) => &self.sign_ins.accepted,
+            Err(NotProved::Refused) => &self.sign_ins.refused,
+            Err(NotProved::Limited(_)) => &self.sign_ins.limited,
+            Err(NotProved::Busy(_)) => &self.sign_ins.busy,
+            Err(NotProved::Incomplete(_)) => &self.sign_ins.incomplete,
+            Err(NotProved::Fault(_)) => &self.sign_ins.fault,
+        };
+        counter.count();
+        proved
+    }
+
+    /// How many sign-ins there were, by result.
+    pub fn sign_ins(&self) -> [(&'static str, u64); 6] {
+        let counted = &self.sign_ins;
+        [
+            ("accepted", counted.accepted.get()),
+            ("refused", counted.refused.get()),
+            ("limited", counted.limited.get()),
+            ("busy", counted.busy.get()),
+            ("incomplete", counted.incomplete.get()),
+            ("fault", counted.fault.get()),
+        ]
+    }
+
+    async fn look_up_and_verify(
         &self,
         login: &str,
         password: &Password,

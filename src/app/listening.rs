@@ -6,8 +6,12 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
@@ -230,12 +234,28 @@ fn clear_stale(path: &Path) -> Result<(), Fault> {
     }
 }
 
+/// Limits what the kernel holds for each client of this listener: connections take over its options.
+#[cfg(target_os = "linux")]
+pub fn limit_unsent(listener: &TcpListener) {
+    /// Bytes that were not sent yet. More waits in the server, where the client's pace is measured.
+    const UNSENT_BYTES: u32 = 128 * 1024;
+    /// For sent data to be acknowledged, also after the connection has been closed.
+    const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
+    let socket = SockRef::from(listener);
+    // Both are limits of resources only: a kernel without them serves as well.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES).ok();
+    socket.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN)).ok();
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn limit_unsent(_: &TcpListener) {}
+
 /// Drops what would begin a new connection, and keeps those that have begun: a connection in the
 /// queue of a socket is reset when the socket is closed. The client's kernel tries again a second
 /// later, and reaches the next server or is refused.
 #[cfg(target_os = "linux")]
 pub fn drop_new_connections(listener: &TcpListener) -> io::Result<()> {
-    use socket2::{SockFilter, SockRef};
+    use socket2::SockFilter;
 
     const FLAGS_OF_TCP: u32 = 13;
     const SYN: u32 = 0x02;

@@ -5,6 +5,7 @@ pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod input;
+pub mod metrics;
 pub mod names;
 pub mod paging;
 pub mod random;

@@ -30,6 +30,9 @@ pub fn run(config: Config) -> Result<(), Fault> {
             None => {
                 tell(&server.base_url, server.first_administrator);
                 tracing::info!(listen = %server.listening, base_url = server.base_url.as_str(), "ready");
+                if let Some(address) = server.metrics {
+                    tracing::info!(%address, "metrics are served at /metrics");
+                }
                 let handle = http.handle();
                 let stopped = async {
                     if signals.next().await == Told::ToFinish {

@@ -3,6 +3,7 @@
 //! Read once, at the start, into final types. Everything that is wrong is reported together.
 //! The only place where the environment is read.
 
+mod connections;
 mod files;
 mod limits;
 mod listen;
@@ -10,13 +11,14 @@ mod reader;
 mod urls;
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+pub use connections::ConnectionsConfig;
 pub use files::{FilesConfig, MB, S3Config, ScannerConfig, StoreConfig};
 pub use limits::{LimitsConfig, Rate};
 pub use listen::Listen;
@@ -46,6 +48,9 @@ pub struct Config {
     pub tokens: TokensConfig,
     pub sessions: SessionsConfig,
     pub proxies: ProxiesConfig,
+    pub connections: ConnectionsConfig,
+    /// `None`: metrics are not served.
+    pub metrics_listen: Option<SocketAddr>,
     pub files: FilesConfig,
     pub import: ImportConfig,
     pub limits: LimitsConfig,
@@ -347,6 +352,8 @@ impl Config {
                     },
                 ),
             },
+            connections: connections::take(&mut r),
+            metrics_listen: connections::take_metrics(&mut r),
             files: files::take(&mut r),
             import: ImportConfig {
                 costly_hashes: switch(&mut r, "import.costly_hashes", "false"),

@@ -47,8 +47,29 @@ impl BaseUrl {
         &self.origin
     }
 
+    /// Whether a `Host` header names this host: with this port, or without one. Proxies often leave
+    /// the port out, and nothing depends on it.
+    pub fn is_host(&self, host: &str) -> bool {
+        let Some((scheme, authority)) = self.origin.split_once("://") else {
+            return false;
+        };
+        let (name, port) = with_port(authority);
+        let (asked, asked_port) = with_port(host);
+        let default = if scheme == "https" { "443" } else { "80" };
+        let port = if port.is_empty() { default } else { port };
+        asked.eq_ignore_ascii_case(name) && (asked_port.is_empty() || asked_port == port)
+    }
+
     pub fn is_https(&self) -> bool {
         self.https
+    }
+}
+
+/// A host and its port, which may be missing. The colons of an IPv6 address are between brackets.
+fn with_port(host: &str) -> (&str, &str) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port),
+        _ => (host, ""),
     }
 }
 
@@ -96,6 +117,30 @@ mod tests {
             "postgres://u:p/q@host/doors",
         ] {
             assert!(!is_database_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_compared_by_name_and_port() {
+        for (base_url, host, is_ours) in [
+            ("https://door.example", "door.example", true),
+            ("https://door.example", "Door.Example", true),
+            ("https://door.example", "door.example:443", true),
+            ("https://door.example", "door.example:80", false),
+            ("https://door.example", "door.example:8443", false),
+            ("https://door.example", "evil.example", false),
+            ("https://door.example", "door.example.evil.example", false),
+            ("https://door.example", "", false),
+            ("http://door.example:8080", "door.example:8080", true),
+            ("http://door.example:8080", "door.example", true),
+            ("http://door.example:8080", "door.example:80", false),
+            ("http://[::1]:8080", "[::1]:8080", true),
+            ("http://[::1]:8080", "[::1]", true),
+            ("http://[::1]", "[::1]:80", true),
+            ("http://[::1]", "[::2]", false),
+        ] {
+            let base_url = BaseUrl::parse(base_url).unwrap();
+            assert_eq!(base_url.is_host(host), is_ours, "{base_url:?} {host}");
         }
     }
 

@@ -10,6 +10,8 @@ use crate::base::fault::Fault;
 use crate::storage::schema::limits;
 use crate::storage::{AnyConnection, Tx, is_taken};
 
+const MINUTE: Millis = 60_000;
+
 /// Why units were not taken; then the transaction has to be rolled back.
 pub enum NotTaken {
     /// Until a unit of this key is there again.
@@ -49,12 +51,15 @@ pub fn take(tx: &mut Tx<'_>, units: &[Unit], now: Millis) -> Result<(), NotTaken
 /// Moves the moment at which the budget is full again, in one statement with the check that a
 /// unit is left. `false` without a row, or without a unit.
 fn advance(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<bool, Fault> {
+    // Later than any budget of a clock near ours: the clock was ahead, and the row says nothing.
+    let never = now + unit.window + unit.window.max(MINUTE);
     let next = format!(
-        "CASE WHEN full_at > {now} THEN full_at ELSE {now} END + {}",
+        "CASE WHEN full_at > {now} AND full_at <= {never} THEN full_at ELSE {now} END + {}",
         unit.every
     );
+    let is_left = limits::full_at.le(now + unit.window - unit.every);
     let moved = diesel::update(limits::table.find(&unit.key.0[..]))
-        .filter(limits::full_at.le(now + unit.window - unit.every))
+        .filter(is_left.or(limits::full_at.gt(never)))
         .set(limits::full_at.eq(sql::<BigInt>(&next)))
         .execute(tx)?;
     Ok(moved == 1)
@@ -78,8 +83,7 @@ fn begin(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<bool, Fault
     }
 }
 
-/// When there is a unit again. A row of a clock that was ahead, or of a longer window, is brought
-/// back to this one's.
+/// When there is a unit again.
 fn until(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<Millis, Fault> {
     let full_at: Option<Millis> = limits::table
         .find(&unit.key.0[..])

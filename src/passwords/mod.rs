@@ -29,7 +29,7 @@ pub use foreign::Unusable;
 pub use kind::Kind;
 use kind::Limits;
 use mix::Mix;
-pub use pool::{Asker, Busy};
+pub use pool::{Asker, Busy, Figures};
 use pool::{Lane, Pool};
 
 /// `bcrypt-hs384:` and then what bcrypt wrote.
@@ -118,6 +118,15 @@ impl Passwords {
             stand_ins: Arc::new(secret.mac_key(Purpose::PasswordStandIns)),
             mix: Arc::default(),
         }
+    }
+
+    /// How many jobs wait, and how many can: by lane.
+    pub fn queues(&self) -> [(&'static str, usize, usize); 2] {
+        self.pool.waiting()
+    }
+
+    pub fn figures(&self) -> &Figures {
+        &self.pool.figures
     }
 
     /// Sets the number of accounts for each kind of hash: unknown names are verified by the same

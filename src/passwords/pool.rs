@@ -6,6 +6,9 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
+use crate::base::clock::Stopwatch;
+use crate::base::metrics::{Counter, Histogram};
+
 /// At cost 12 some eight seconds of waiting; further requests are refused as busy.
 const QUEUE_PER_THREAD: usize = 32;
 /// Each may take some seconds, and 256 MB while it runs.
@@ -21,9 +24,17 @@ pub struct Busy;
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// What the queues have done.
+#[derive(Default)]
+pub struct Figures {
+    pub refused: Counter,
+    pub seconds: Histogram,
+}
+
 pub struct Pool {
     usual: Arc<Queue>,
     costly: Arc<Queue>,
+    pub figures: Arc<Figures>,
 }
 
 /// Where a job waits.
@@ -52,7 +63,16 @@ impl Pool {
         Self {
             usual: start_threads(threads, threads * QUEUE_PER_THREAD, NICENESS),
             costly: start_threads(1, COSTLY_QUEUE, COSTLY_NICENESS),
+            figures: Arc::default(),
         }
+    }
+
+    /// How many jobs wait, and how many can: by lane.
+    pub fn waiting(&self) -> [(&'static str, usize, usize); 2] {
+        [("usual", &self.usual), ("costly", &self.costly)].map(|(lane, queue)| {
+            let waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            (lane, waiting.len(), queue.places)
+        })
     }
 
     pub async fn run<T: Send + 'static>(
@@ -62,17 +82,24 @@ impl Pool {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
+        let figures = self.figures.clone();
         let job = Box::new(move || {
-            // Who asked may have gone away while the job was waiting.
+            // The request may have ended while the job was waiting.
             if !answer.is_closed() {
-                answer.send(work()).ok();
+                let clock = Stopwatch::start();
+                let done = work();
+                figures.seconds.note(clock.elapsed());
+                answer.send(done).ok();
             }
         });
         let queue = match lane {
             Lane::Usual => &self.usual,
             Lane::Costly => &self.costly,
         };
-        queue.add(asker, job)?;
+        if let Err(busy) = queue.add(asker, job) {
+            self.figures.refused.count();
+            return Err(busy);
+        }
         answered.await.map_err(|_| Busy)
     }
 }
@@ -96,9 +123,7 @@ struct Waiting {
 impl Queue {
     fn add(&self, asker: &Asker, job: Job) -> Result<(), Busy> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = self
-            .places
-            .saturating_sub(waiting.known.len() + waiting.strangers.len());
+        let free = self.places.saturating_sub(waiting.len());
         match asker {
             Asker::Known if free > 0 => waiting.known.push_back(job),
             Asker::Stranger(block) => {
@@ -132,6 +157,10 @@ impl Queue {
 }
 
 impl Waiting {
+    fn len(&self) -> usize {
+        self.known.len() + self.strangers.len()
+    }
+
     fn next(&mut self) -> Option<Job> {
         let is_strangers_turn = self.passed_over >= 3 || self.known.is_empty();
         if is_strangers_turn && let Some((_, job)) = self.strangers.pop_front() {

@@ -15,6 +15,7 @@ use super::{Identity, store};
 use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::base::ids::SessionId;
+use crate::base::metrics::Counter;
 use crate::storage::Db;
 use crate::tokens::Tokens;
 
@@ -31,6 +32,15 @@ pub struct SessionCache {
     ended: RwLock<EndedSessions>,
     access_seconds: i64,
     db: Db,
+    pub figures: Figures,
+}
+
+/// What this server has done with sessions since its start.
+#[derive(Default)]
+pub struct Figures {
+    pub started: Counter,
+    pub renewed: Counter,
+    pub ended: Counter,
 }
 
 /// The SHA-256 of a whole token, from which the token cannot be computed.
@@ -65,6 +75,7 @@ impl SessionCache {
             }),
             access_seconds,
             db,
+            figures: Figures::default(),
         });
         cache.look(clock.now()).await?;
         Ok(cache)
@@ -103,8 +114,15 @@ impl SessionCache {
         Ok(ended.at.contains_key(&session))
     }
 
+    /// Since the table was last read.
+    pub fn lag(&self) -> Duration {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        ended.read.elapsed()
+    }
+
     /// Takes effect with the next request.
     pub fn end(&self, session: SessionId, now: UnixSeconds) {
+        self.figures.ended.count();
         self.ended
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -13,6 +13,7 @@ mod renewal;
 mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -28,8 +29,8 @@ use crate::config::SessionsConfig;
 use crate::passwords::PasswordHash;
 use crate::storage::{AnyConnection, Db, Tx};
 use crate::tokens::{AccessClaims, Authentication, Refused, Subject, Tokens};
-pub use cache::LOOK_EVERY;
 use cache::SessionCache;
+pub use cache::{Figures, LOOK_EVERY};
 pub use client::Client;
 pub use ending::{
     ENDED_AT_ONCE, EndReason, Ended, end_all, end_everywhere, set_password, sign_out_everywhere,
@@ -183,6 +184,20 @@ impl Sessions {
         self.cache.look(self.clock.now()).await
     }
 
+    /// Since ended sessions and signing keys were last read.
+    pub fn lag(&self) -> Duration {
+        self.cache.lag()
+    }
+
+    /// Whether they were last read too long ago to accept a token.
+    pub fn is_blind(&self) -> bool {
+        self.lag() > cache::BLIND_AFTER
+    }
+
+    pub fn figures(&self) -> &Figures {
+        &self.cache.figures
+    }
+
     /// Starts a session for the owner of a proved account, and ends the one that the same browser
     /// had before.
     ///
@@ -247,6 +262,7 @@ impl Sessions {
 
     fn started(&self, (account, row, ended): (Account, Session, Ended)) -> Result<Grant, Fault> {
         self.announce(ended);
+        self.cache.figures.started.count();
         self.grant(&account, row)
     }
 

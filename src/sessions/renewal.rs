@@ -75,7 +75,10 @@ impl Sessions {
             })
             .await?;
         match outcome {
-            Renewal::Good(good) => Ok(self.grant(&good.0, good.1)?),
+            Renewal::Good(good) => {
+                self.cache.figures.renewed.count();
+                Ok(self.grant(&good.0, good.1)?)
+            }
             Renewal::Ended => Err(NotSignedIn::Ended),
             Renewal::Reused(at) => {
                 self.cache.end(id, at);

@@ -8,20 +8,26 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::State;
+use super::connections::Connection;
 use super::problem::Problem;
-use super::stopping::Connection;
 use crate::limits::Source;
 use crate::sessions::Client;
 
 const USER_AGENT_MAX: usize = 256;
 
-/// With the nearest address that is not a proxy of ours. What connects to our Unix socket is a
-/// proxy of ours: its file says who may.
-pub fn of(request: &HttpRequest, state: &State) -> Client {
-    let trusted = &state.config.proxies;
+/// Whether the connection is from a proxy of ours. What connects to our Unix socket is one: its
+/// file says who may.
+pub fn is_by_proxy(request: &HttpRequest, state: &State) -> bool {
     let is_on_unix_socket = request
         .conn_data::<Connection>()
-        .is_some_and(|connection| connection.is_on_unix_socket);
+        .is_some_and(Connection::is_on_unix_socket);
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    is_on_unix_socket || peer.is_some_and(|peer| state.config.proxies.trusts(peer))
+}
+
+/// The nearest address that is not a proxy of ours.
+pub fn address(request: &HttpRequest, state: &State) -> Option<IpAddr> {
+    let trusted = &state.config.proxies;
     // Also values that are not UTF-8: a hop that is left out would be replaced by the one before
     // it, which a client can forge.
     let forwarded: Vec<_> = request
@@ -32,7 +38,7 @@ pub fn of(request: &HttpRequest, state: &State) -> Client {
     let hops = forwarded.iter().flat_map(|value| value.split(','));
     let hops: Vec<_> = hops.map(str::trim).filter(|hop| !hop.is_empty()).collect();
     let mut address = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let mut is_proxy = is_on_unix_socket || address.is_some_and(|peer| trusted.trusts(peer));
+    let mut is_proxy = is_by_proxy(request, state);
     for hop in hops.into_iter().rev() {
         let Some(hop) = address_of(hop).filter(|_| is_proxy) else {
             break;
@@ -40,6 +46,11 @@ pub fn of(request: &HttpRequest, state: &State) -> Client {
         address = Some(hop);
         is_proxy = trusted.trusts(hop);
     }
+    address
+}
+
+pub fn of(request: &HttpRequest, state: &State) -> Client {
+    let address = address(request, state);
     let agent = request
         .headers()
         .get(USER_AGENT)

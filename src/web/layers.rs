@@ -11,11 +11,12 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::answer;
-use super::problem::Problem;
-use super::{State, body_drain, query};
+use super::connections::{Block, Connection};
+use super::problem::{MISDIRECTED, Problem};
+use super::{State, body_drain, client, health, query};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
 use crate::base::ids::RequestId;
@@ -56,14 +57,23 @@ pub async fn edge<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let state = request.app_data::<Data<State>>().cloned();
     let state = state.ok_or_else(|| Problem::from(Fault::new("a server without state")))?;
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.note_request();
+    }
     let id = state.web.request_ids.next();
     request.extensions_mut().insert(id);
-    let mut line = Line::of(&request, id);
+    let mut line = Line::of(request.request(), &state, id);
     let rest = body_drain::share(&mut request);
-    let response = next.call(request).await.inspect_err(|error| {
-        line.tell(error.as_response_error().status_code().as_u16());
-    });
-    let response = response?.map_into_boxed_body();
+    let response = if is_misdirected(request.request(), &state) {
+        let (request, _) = request.into_parts();
+        Ok(ServiceResponse::new(request, MISDIRECTED.into_response()))
+    } else {
+        let response = next.call(request).await.inspect_err(|error| {
+            line.tell(error.as_response_error().status_code().as_u16());
+        });
+        response.map(ServiceResponse::map_into_boxed_body)
+    };
+    let response = response?;
     let mut response = answer::written_out(response, id);
     let carried_token = query::has_token(response.request().query_string());
     secure(
@@ -76,15 +86,49 @@ pub async fn edge<B: MessageBody + 'static>(
             .headers_mut()
             .insert(HeaderName::from_static("x-request-id"), value);
     }
-    if state.stopping.has_begun() {
+    if state.stopping.has_begun() || state.connections.are_crowded() {
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }
-    line.tell_of(&response, &state.web.outages);
+    line.tell_of(&response);
     Ok(match rest {
         Some(rest) => rest.hold(response),
         None => response,
     })
+}
+
+/// Whether the request is for another host than the site's: a name that someone else has pointed
+/// here, or a proxy that passes on another site. Without the setting, every host may be ours.
+fn is_misdirected(request: &HttpRequest, state: &State) -> bool {
+    let Some(base_url) = &state.config.base_url else {
+        return false;
+    };
+    let header = |name: &str| {
+        let value = request.headers().get(name);
+        value.map(|value| value.to_str().unwrap_or_default())
+    };
+    let named = header("x-forwarded-host").filter(|_| client::is_by_proxy(request, state));
+    // The nearest proxy has added its own at the end.
+    let named = named.map(|hosts| hosts.rsplit(',').next().unwrap_or_default().trim());
+    // An address in the request line counts before the header (RFC 9112, section 3.2.2).
+    let asked = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str());
+    let host = named.or(asked).or_else(|| header(header::HOST.as_str()));
+    // HTTP/1.0 has no host.
+    host.is_some_and(|host| !base_url.is_host(host)) && !health::PATHS.contains(&request.path())
+}
+
+/// The headers of a response of the HTTP library, as lines.
+pub fn header_lines(https: bool) -> String {
+    let mut headers = HeaderMap::new();
+    secure(&mut headers, false, https);
+    let lines = headers.iter().map(|(name, value)| {
+        let value = value.to_str().unwrap_or_default();
+        format!("{name}: {value}\r\n")
+    });
+    lines.collect()
 }
 
 fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
@@ -140,7 +184,9 @@ impl Outages {
 /// The log line of a request. If it is dropped before the response, the client has disconnected,
 /// and the line says so; what had begun by then is done all the same.
 struct Line {
+    state: Data<State>,
     id: RequestId,
+    client: Option<Block>,
     clock: Stopwatch,
     method: Method,
     path: String,
@@ -149,9 +195,11 @@ struct Line {
 }
 
 impl Line {
-    fn of(request: &ServiceRequest, id: RequestId) -> Self {
+    fn of(request: &HttpRequest, state: &Data<State>, id: RequestId) -> Self {
         Self {
+            state: state.clone(),
             id,
+            client: client::address(request, state).map(Block::of),
             clock: Stopwatch::start(),
             method: request.method().clone(),
             path: query::loggable_path(request.path()).into_owned(),
@@ -161,12 +209,12 @@ impl Line {
     }
 
     /// A fault is written here and nowhere else.
-    fn tell_of(&mut self, response: &ServiceResponse, outages: &Outages) {
+    fn tell_of(&mut self, response: &ServiceResponse) {
         let error = response.response().error();
         let error = error.and_then(|error| error.as_error::<Problem>());
         if let Some(fault) = error.and_then(Problem::fault) {
             let at = fault.place();
-            match outages.count(fault, &at) {
+            match self.state.web.outages.count(fault, &at) {
                 Some(0) => tracing::error!(id = %self.id, %fault, at, "fault"),
                 Some(others) => {
                     tracing::error!(id = %self.id, %fault, at, others, "fault");
@@ -178,13 +226,20 @@ impl Line {
     }
 
     fn tell(&mut self, status: u16) {
+        let web = &self.state.web;
+        let took = self.clock.elapsed();
+        web.requests.count(status);
+        web.requests.seconds.note(took);
+        self.is_told = true;
+        if !tracing::enabled!(tracing::Level::INFO) || !web.bursts.has_line(status, self.client) {
+            return;
+        }
         let Self {
             id, path, query, ..
         } = self;
-        let ms = self.clock.elapsed().as_micros() as f64 / 1000.0;
+        let ms = took.as_micros() as f64 / 1000.0;
         let method = query::loggable_method(self.method.as_str());
         tracing::info!(%id, method, path = &**path, query = &**query, status, ms, "request");
-        self.is_told = true;
     }
 }
 

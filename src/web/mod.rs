@@ -6,16 +6,20 @@ mod api;
 mod assets;
 mod authorization;
 mod body_drain;
+mod bursts;
 mod client;
 mod compat;
+mod connections;
 mod cookies;
 mod describe;
 mod download;
 mod etags;
 mod forms;
 mod guard;
+mod health;
 mod jwks;
 mod layers;
+mod metrics;
 mod openapi;
 mod origin;
 mod page;
@@ -29,12 +33,22 @@ mod redirect;
 mod routes;
 mod stopping;
 
+use std::convert::Infallible;
+use std::future::ready;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol, Request};
 use actix_multipart::MultipartConfig;
+use actix_server::GracefulShutdownSignal;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{AppConfig, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::{TcpStream, UnixStream};
 use actix_web::web::Data;
 use actix_web::{App, HttpRequest};
 
@@ -52,21 +66,33 @@ use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
 use crate::sign_in::SignIn;
+use crate::storage::Db;
 use crate::tokens::Tokens;
 use crate::work::Work;
 use assets::Assets;
+use bursts::Bursts;
+pub use connections::Connections;
+use connections::Guarded;
 use cookies::Cookies;
 use forms::token::FormTokens;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
 pub use guard::{Listed, Routes};
+pub use layers::header_lines;
 use origin::OtherOrigins;
 use pages::docs::Docs;
 use prepared::Prepared;
 pub use proof::Guard;
 pub use routes::listed;
 pub use stopping::Stopping;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
+
+/// For each connection. A page with its headers fits.
+const WRITE_BUFFER_BYTES: usize = 8 * 1024;
+/// For the rest of a large body that was refused, so that the client receives the response instead
+/// of a reset.
+const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the pages are handed: the rooms, and what the web itself keeps.
 pub struct State {
@@ -85,6 +111,8 @@ pub struct State {
     pub work: Work,
     pub audit: Audit,
     pub web: Web,
+    pub db: Db,
+    pub connections: Connections,
     /// For what says whether the server takes new requests.
     pub stopping: Stopping,
 }
@@ -112,6 +140,8 @@ pub struct Web {
     request_ids: RequestIds,
     other_origins: OtherOrigins,
     outages: layers::Outages,
+    pub bursts: Bursts,
+    requests: metrics::Requests,
 }
 
 impl Web {
@@ -126,6 +156,8 @@ impl Web {
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
             outages: layers::Outages::default(),
+            bursts: Bursts::default(),
+            requests: metrics::Requests::default(),
         }
     }
 }
@@ -149,4 +181,78 @@ pub fn app(
         .configure(move |config| routes::configure(config, &routed))
         .default_service(actix_web::web::to(answer::not_found))
         .wrap(from_fn(layers::edge))
+}
+
+/// Serves the application on the connections of a TCP listener.
+pub fn on_tcp(
+    state: Data<State>,
+    stopped: GracefulShutdownSignal,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let connections = state.connections.clone();
+    let admit = move |io: TcpStream| {
+        // Head and body are written one after the other: the body must not wait for the client's
+        // acknowledgement of the head.
+        io.set_nodelay(true).ok();
+        let admitted = io.peer_addr().and_then(|peer| {
+            let io = connections.admit(io, Some(peer.ip()))?;
+            Ok((io, Protocol::Http1, Some(peer)))
+        });
+        ready(admitted.map_err(DispatchError::Io))
+    };
+    fn_service(admit).and_then(on_guarded(state, stopped))
+}
+
+/// As [`on_tcp`], for a Unix socket.
+pub fn on_unix(
+    state: Data<State>,
+    stopped: GracefulShutdownSignal,
+) -> impl ServiceFactory<UnixStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let connections = state.connections.clone();
+    let admit = move |io: UnixStream| {
+        let admitted = connections.admit(io, None);
+        let admitted = admitted.map(|io| (io, Protocol::Http1, None));
+        ready(admitted.map_err(DispatchError::Io))
+    };
+    fn_service(admit).and_then(on_guarded(state, stopped))
+}
+
+/// What the HTTP library does with a connection.
+fn on_guarded<S>(
+    state: Data<State>,
+    stopped: GracefulShutdownSignal,
+) -> impl ServiceFactory<
+    (Guarded<S>, Protocol, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = (),
+>
+where
+    S: AsyncRead + AsyncWrite + AsFd + Unpin + 'static,
+{
+    let app = app(state).into_factory();
+    let app = app.map_err(|error: actix_web::Error| error.error_response());
+    HttpService::build()
+        .graceful_shutdown_signal(move || {
+            let stopped = stopped.clone();
+            async move { stopped.notified().await }
+        })
+        // The connection has its own time for every head.
+        .client_request_timeout(Duration::ZERO)
+        .client_disconnect_timeout(HEARS_WITHIN)
+        .h1_write_buffer_size(WRITE_BUFFER_BYTES)
+        .on_connect_ext(|io: &Guarded<S>, extensions| io.tell(extensions))
+        .finish(map_config(app, |()| AppConfig::default()))
+}
+
+/// Serves the metrics, to everyone who can connect.
+pub fn on_metrics(
+    state: Data<State>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let answer =
+        move |request: Request| ready(Ok::<_, Infallible>(metrics::answer(&request, &state)));
+    HttpService::new(fn_service(answer)).tcp()
 }

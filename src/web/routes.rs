@@ -12,7 +12,7 @@ use super::proof::{
     ADMINISTRATOR, ONE_TIME, OPEN, PUBLIC, PUBLIC_TOKEN, RECENT, RECENT_ADMINISTRATOR, SIGNED_IN,
     SIGNED_IN_OR_LINK,
 };
-use super::{State, api, assets, compat, jwks, openapi};
+use super::{State, api, assets, compat, health, jwks, openapi};
 
 fn routes(routes: &mut Routes<'_>) {
     // The clients of the five tutorials
@@ -251,6 +251,8 @@ fn routes(routes: &mut Routes<'_>) {
     });
 
     // Machines
+    routes.at("/healthz", |at| at.get(PUBLIC, health::live));
+    routes.at("/readyz", |at| at.get(PUBLIC, health::ready));
     routes.at("/.well-known/change-password", |at| {
         at.get(PUBLIC, password::show_way)
     });

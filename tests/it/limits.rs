@@ -238,6 +238,21 @@ fn a_restart_refills_nothing_and_servers_share_their_budgets() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_locks_nobody_out() {
+    let door = limited();
+    door.signed_up("hanna");
+    let client = from(&door.program(None), "198.51.100.1");
+    door.let_pass(365 * 86_400);
+    for _ in 0..11 {
+        signs_in(&client, "hanna", WRONG);
+    }
+    door.let_pass(-365 * 86_400);
+    let other = door.another();
+    let client = from(&other.program(None), "198.51.100.1");
+    assert_eq!(signs_in(&client, "hanna", PASSWORD).status, 201);
+}
+
+#[test]
 fn an_address_block_has_a_budget_whatever_names_it_tries() {
     let door = limited();
     let program = door.program(None);

@@ -203,7 +203,7 @@ fn finds_what_is_there(root: &Browser, dice: &mut Dice) {
 
 #[test]
 fn a_search_finds_in_order_what_a_look_at_every_account_finds() {
-    let door = Door::open();
+    let door = Door::with(&[("limits.searches", "off")]);
     let root = program(&door, &administrator(&door));
     let mut dice = Dice(12);
     add_accounts(&door, 260, &mut dice);

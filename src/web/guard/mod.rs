@@ -352,3 +352,18 @@ fn lead(to: &str, request: &HttpRequest) -> HttpResponse {
     let next = wanted.map_or("/", |wanted| wanted.as_str());
     redirect::to(&redirect::by_way_of(to, next))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_panic_in_a_handler_is_a_response() {
+        let http = TestRequest::default().to_http_request();
+        let handler = async { panic!("a bug") };
+        let response = answered::<BoxBody>(http, handler).await;
+        assert_eq!(response.status(), 500);
+    }
+}

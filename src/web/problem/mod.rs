@@ -382,6 +382,16 @@ const MEDIA_TYPE: &Words = &Words {
     action: HOME,
     header: None,
 };
+/// For a `Host` that is not this site (RFC 9110, section 15.5.20).
+pub const MISDIRECTED: Problem = known(&Words {
+    status: S::MISDIRECTED_REQUEST,
+    code: "misdirected",
+    when: "the `Host` is not the one of `base_url`",
+    title: "This is another site",
+    text: "This server is not the site that the address names. Nothing was changed.",
+    action: None,
+    header: None,
+});
 pub const TOO_SLOW: Problem = known(&Words {
     status: S::REQUEST_TIMEOUT,
     code: "timeout",
@@ -461,6 +471,7 @@ pub const FAULT: Problem = known(&Words {
 pub const ALL: &[Problem] = &[
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    MISDIRECTED,
     NOT_SIGNED_IN,
     SIGN_IN_REFUSED,
     NOT_RECENT,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
+use crate::support::browser::reach_by;
 use crate::support::{Browser, PASSWORD, Place, Serving, binary, wait_until};
 
 #[test]
@@ -262,6 +263,9 @@ fn servers_that_start_at_once_on_an_empty_folder_share_its_secret_and_key() {
             .map(|start| start.join().unwrap())
             .collect()
     });
+    for serving in &servings {
+        reach_by(&serving.url(), "http://doors.test");
+    }
     let browser = servings[0].browser();
     assert_eq!(
         browser.sign_up("ada", "ada@example.com", PASSWORD).status,

@@ -2,12 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use reqwest::blocking::{Client, RequestBuilder};
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use scraper::{ElementRef, Html, Selector};
 
 use super::multipart::{CONTENT_TYPE, Multipart};
+
+/// The hosts that servers are reached by, by their local addresses: what a proxy in front sends.
+static HOSTS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// From now on, clients of `local_url` send the host of `url`.
+pub fn reach_by(local_url: &str, url: &str) {
+    let (_, host) = url.split_once("://").unwrap();
+    let mut hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
+    hosts.insert(local_url.to_owned(), host.to_owned());
+}
 
 pub struct Browser {
     pub url: String,
@@ -244,6 +255,13 @@ impl Browser {
     }
 
     fn send(&self, mut request: RequestBuilder) -> Reply {
+        let hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts.get(&self.url).cloned();
+        drop(hosts);
+        let has_host = self.headers.iter().any(|(name, _)| *name == "host");
+        if let Some(host) = host.filter(|_| !has_host) {
+            request = request.header("host", host);
+        }
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }

@@ -16,6 +16,7 @@ use doorward::config::Config;
 use doorward::storage::{Db, Location};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::browser::reach_by;
 use super::{Browser, NOON, PASSWORD, log};
 
 pub struct Door {
@@ -23,6 +24,8 @@ pub struct Door {
     pub address: SocketAddr,
     /// The one-time link of the console.
     pub first_administrator: Option<String>,
+    /// Where the metrics are served.
+    pub metrics: Option<SocketAddr>,
     home: Arc<Home>,
     clock: Arc<AtomicI64>,
     settings: Vec<(String, String)>,
@@ -212,17 +215,20 @@ impl Door {
                     .first_administrator
                     .map(|link| link.expose_secret().to_owned());
                 ready
-                    .send((door.base_url, link, door.http.handle()))
+                    .send((door.base_url, link, door.http.handle(), door.metrics))
                     .unwrap();
                 door.http.await.unwrap();
             });
         });
-        let (url, first_administrator, handle) = is_ready.recv().expect("the server starts");
+        let (url, first_administrator, handle, metrics) =
+            is_ready.recv().expect("the server starts");
         let url = url.as_str().to_owned();
+        reach_by(&format!("http://{address}"), &url);
         Self {
             url,
             address,
             first_administrator,
+            metrics,
             home,
             clock,
             settings,

@@ -13,8 +13,15 @@ impl Wire {
 
     /// Only a server that has gone wrong is waited for that long.
     pub fn patient(address: SocketAddr, patience: Duration) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(patience)).unwrap();
+        let wire = Self::over(TcpStream::connect(address).unwrap());
+        wire.0.set_read_timeout(Some(patience)).unwrap();
+        wire
+    }
+
+    /// Over a connection that was made otherwise.
+    pub fn over(stream: TcpStream) -> Self {
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
         Self(stream)
     }
 
@@ -41,6 +48,19 @@ impl Wire {
             line.push(byte[0]);
         }
         String::from_utf8(line).unwrap().trim_end().to_owned()
+    }
+
+    pub fn hear_bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The beginning of what comes; nothing when the server closes.
+    pub fn hear_some(&mut self) -> String {
+        let mut bytes = [0; 1024];
+        let length = self.0.read(&mut bytes).unwrap_or(0);
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
     }
 
     /// Everything until the server closes.

@@ -1,0 +1,452 @@
+//! What clients of the internet cannot do to a server: hold its connections, fill its memory or its
+//! log, or reach it by another name. The same at full size: `scripts/attack`.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::metrics::figure;
+use crate::support::{
+    Browser, Door, Multipart, PASSWORD, Place, Serving, Wire, status_of, wait_until,
+};
+
+const METRICS: (&str, &str) = ("metrics.listen", "127.0.0.1:0");
+const GET: &str = "GET /public HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// A response with a declared length, and nothing behind it.
+fn hear_response(wire: &mut Wire) -> String {
+    let mut head = Vec::new();
+    loop {
+        match wire.hear_line() {
+            line if line.is_empty() => break,
+            line => head.push(line),
+        }
+    }
+    let length = head
+        .iter()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    wire.hear_bytes(length);
+    head.join("\n")
+}
+
+fn cut_off(door: &Door, reason: &str) -> f64 {
+    let name = format!("doorward_connections_ended_total{{reason=\"{reason}\"}}");
+    figure(door.metrics.unwrap(), &name)
+}
+
+#[test]
+fn the_head_of_every_request_has_a_time_limit() {
+    let door = Door::with(&[("connections.head_seconds", "1"), METRICS]);
+    let mut first = Wire::to(door.address);
+    let mut silent = Wire::to(door.address);
+    let mut later = Wire::to(door.address);
+    first.say("GET /public HT");
+    later.say(GET);
+    assert!(hear_response(&mut later).starts_with("HTTP/1.1 200"));
+    later.say("GET /public HT");
+    let answer = first.hear();
+    assert_eq!(status_of(&answer), "408");
+    assert_has_headers(&answer);
+    assert_eq!(silent.hear(), "", "as a browser's spare connection");
+    assert_eq!(
+        later.hear(),
+        "",
+        "a client could take it for another response"
+    );
+    assert_eq!(cut_off(&door, "slow_head"), 2.0);
+    assert_eq!(door.browser().get("/").status, 200);
+}
+
+#[test]
+fn a_client_that_sends_its_body_too_slowly_is_cut_off() {
+    let door = Door::with(&[("connections.window_seconds", "1"), METRICS]);
+    let ada = door.signed_up("ada").access();
+    let mut wire = Wire::to(door.address);
+    wire.say(format!(
+        "POST /api/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ada}\r\n\
+         content-type: multipart/form-data; boundary=x\r\ncontent-length: 1000000\r\n\r\n--x\r\n"
+    ));
+    let (_, answer) = wire.hear_what_comes();
+    assert_eq!(answer, "");
+    assert_eq!(cut_off(&door, "slow_body"), 1.0);
+}
+
+#[test]
+fn a_client_that_reads_its_response_too_slowly_is_cut_off() {
+    let door = Door::with(&[("connections.window_seconds", "1"), METRICS]);
+    let browser = door.signed_up("ada");
+    let ada = door.program(Some(&browser.access()));
+    let file = Multipart::new().file("file", "a.bin", vec![7; 9_000_000]);
+    let file = ada.send_files("/api/files", &file).json();
+    let path = format!("/api/files/{}/content", file["id"].as_str().unwrap());
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n",
+        browser.access()
+    );
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&door.address.into()).unwrap();
+    let mut slow = TcpStream::from(socket);
+    slow.write_all(request.as_bytes()).unwrap();
+    wait_until("it is cut off", || cut_off(&door, "slow_response") == 1.0);
+    let mut came = Vec::new();
+    slow.read_to_end(&mut came).ok();
+    assert!(came.len() < 9_000_000, "{}", came.len());
+    assert_eq!(
+        ada.get(&path).bytes.len(),
+        9_000_000,
+        "another client gets all"
+    );
+}
+
+#[test]
+fn extensions_and_trailers_of_a_body_are_limited() {
+    let door = Door::with(&[METRICS]);
+    let head = "POST /login HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\
+                content-type: application/x-www-form-urlencoded\r\naccept: text/html\r\n\
+                connection: close\r\n\r\n";
+    let answer = |body: &str| {
+        let mut wire = Wire::to(door.address);
+        wire.say(format!("{head}{body}"));
+        let (_, answer) = wire.hear_what_comes();
+        status_of(&answer).to_owned()
+    };
+    let extension = |length: usize| format!("3;{}\r\na=b\r\n0\r\n\r\n", "x".repeat(length - 1));
+    let trailer = |length: usize| format!("3\r\na=b\r\n0\r\na: {}\r\n\r\n", "x".repeat(length - 5));
+    assert_eq!(answer(&extension(1024)), "422", "a form without its fields");
+    assert_eq!(answer(&extension(1025)), "400");
+    assert_eq!(answer(&trailer(8192)), "422");
+    assert_eq!(answer(&trailer(8193)), "400");
+    assert_eq!(cut_off(&door, "excessive_body"), 2.0);
+
+    // Without an end, it is refused all the same.
+    let mut endless = Wire::to(door.address);
+    endless.say(format!("{head}3;"));
+    let part = "x".repeat(64 * 1024);
+    let said = (0..1_000).take_while(|_| endless.say(&part)).count();
+    assert!(said < 1_000, "it took {said} parts");
+}
+
+/// From an address of its own among those of this machine.
+fn from(client: u8, door: SocketAddr) -> Wire {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let address: SocketAddr = (Ipv4Addr::new(127, 0, 0, client), 0).into();
+    socket.bind(&address.into()).unwrap();
+    socket.connect(&door.into()).unwrap();
+    Wire::over(socket.into())
+}
+
+fn is_served(wire: &mut Wire) -> bool {
+    wire.say(GET);
+    wire.hear_some().starts_with("HTTP/1.1 200")
+}
+
+/// For connections that send nothing.
+const PATIENT: (&str, &str) = ("connections.head_seconds", "600");
+
+#[test]
+fn a_client_has_a_share_of_the_connections() {
+    let door = Door::with(&[("connections.max_per_client", "3"), PATIENT, METRICS]);
+    let open: Vec<_> = (0..3).map(|_| from(2, door.address)).collect();
+    wait_until("it has its share", || {
+        !is_served(&mut from(2, door.address))
+    });
+    assert!(cut_off(&door, "too_many_of_client") >= 1.0);
+    assert!(is_served(&mut from(3, door.address)), "another client");
+    drop(open);
+    wait_until("it is served again", || {
+        is_served(&mut from(2, door.address))
+    });
+
+    let proxy = Door::with(&[
+        ("connections.max_per_client", "1"),
+        ("proxies.trusted", "127.0.0.2"),
+        PATIENT,
+    ]);
+    let mut open: Vec<_> = (0..5).map(|_| from(2, proxy.address)).collect();
+    assert!(open.iter_mut().all(is_served), "a proxy has many clients");
+}
+
+#[test]
+fn all_clients_together_have_a_limit_and_are_served_again_below_it() {
+    let limits = [
+        ("connections.max", "4"),
+        ("connections.max_per_client", "4"),
+    ];
+    let door = Door::with(&[limits[0], limits[1], PATIENT]);
+    let open: Vec<_> = (2..6).map(|client| from(client, door.address)).collect();
+    wait_until("all places are taken", || {
+        !is_served(&mut from(7, door.address))
+    });
+    drop(open);
+    wait_until("there is a place again", || {
+        is_served(&mut from(7, door.address))
+    });
+}
+
+#[test]
+fn a_process_with_few_descriptors_keeps_some_and_recovers() {
+    let place = Place::new();
+    let server = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let program = server.get_program().to_str().unwrap().to_owned();
+    let mut command = std::process::Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -Sn 64; ulimit -Hn 168; exec \"$@\"",
+            "sh",
+            &program,
+        ])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--set",
+            "connections.max_per_client=1000",
+        ])
+        .env_clear()
+        .envs(&place.variables)
+        .current_dir(place.folder.path());
+    let serving = Serving::start(&mut command);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", serving.child.id())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let files: Vec<_> = files.unwrap().split_whitespace().collect();
+    assert_eq!(files[3..5], ["168", "168"], "the soft limit is raised");
+
+    let mut open: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(serving.address).unwrap())
+        .collect();
+    let mut served = 0;
+    for stream in &mut open {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let mut answer = [0; 12];
+        stream.write_all(GET.as_bytes()).ok();
+        served += usize::from(stream.read_exact(&mut answer).is_ok());
+    }
+    // 128 of 168 are reserved, and each connection may need two: twenty at once.
+    assert!((10..150).contains(&served), "{served}");
+    drop(open);
+    wait_until("it recovers", || {
+        let mut wire = Wire::to(serving.address);
+        is_served(&mut wire)
+    });
+    let browser = serving.browser();
+    assert_eq!(
+        browser.sign_up("ada", "ada@example.com", PASSWORD).status,
+        303
+    );
+}
+
+#[test]
+fn a_burst_of_requests_is_counted_in_the_log() {
+    let place = Place::new();
+    let serving = place.serve();
+    let mut wire = Wire::to(serving.address);
+    for _ in 0..800 {
+        wire.say(GET);
+        hear_response(&mut wire);
+    }
+    let (_, _, log) = serving.end();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("path=\"/public\""))
+        .count();
+    let counted = log
+        .lines()
+        .filter(|line| line.contains("requests without a line of their own"))
+        .filter_map(|line| {
+            line.split("requests=")
+                .nth(1)?
+                .split(' ')
+                .next()?
+                .parse::<usize>()
+                .ok()
+        })
+        .sum::<usize>();
+    assert!(lines >= 200, "{log}");
+    assert_eq!(lines + counted, 800, "{log}");
+}
+
+/// A request of every route, with one byte or one part more than it may have.
+#[test]
+fn no_route_takes_a_byte_too_many() {
+    const HEAD_MAX: usize = 128 * 1024;
+    const BODY_MAX: usize = 16 * 1024;
+    let door = Door::with(&[("connections.max_per_client", "1000")]);
+    door.signed_up("ada");
+    door.sql("UPDATE accounts SET role = 'administrator'");
+    let browser = door.browser();
+    browser.sign_in("ada", PASSWORD);
+    let bearer = format!("Bearer {}", browser.access());
+    let none = "00000000-0000-4000-8000-000000000000";
+    let mut taken = Vec::new();
+    for route in doorward::web::listed() {
+        let path = ["{file}", "{id}", "{share}"]
+            .iter()
+            .fold(route.path.to_owned(), |path, name| path.replace(name, none));
+        let status = |target: &str, headers: &str, body: &str| {
+            let mut wire = Wire::to(door.address);
+            wire.say(format!(
+                "{} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: */*\r\n{headers}\r\n{body}",
+                route.method
+            ));
+            let (_, answer) = wire.hear_what_comes();
+            status_of(&answer).to_owned()
+        };
+        let line = route.method.len()
+            + path.len()
+            + "  HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: */*\r\na: \r\n\r\n".len();
+        let long = format!("a: {}\r\n", "a".repeat(HEAD_MAX + 1 - line));
+        let headers: String = (0..97 - 3).map(|n| format!("a{n}: 1\r\n")).collect();
+        let address = format!("{path}?{}", "a".repeat(65_535 - path.len()));
+        for (what, found, expected) in [
+            ("head", status(&path, &long, ""), "431"),
+            ("headers", status(&path, &headers, ""), "431"),
+            ("address", status(&address, "", ""), "400"),
+        ] {
+            assert_eq!(found, expected, "{what} {} {path}", route.method);
+        }
+        if ["GET", "DELETE"].contains(&route.method) {
+            // They read no body.
+            continue;
+        }
+        let kinds = [
+            ("application/x-www-form-urlencoded", "a="),
+            ("application/json", "\""),
+        ];
+        for (kind, begin) in kinds {
+            let end = if kind.ends_with("json") { "\"" } else { "" };
+            let body = format!(
+                "{begin}{}{end}",
+                "a".repeat(BODY_MAX + 1 - begin.len() - end.len())
+            );
+            let headers = |length: usize| {
+                format!(
+                    "authorization: {bearer}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n"
+                )
+            };
+            let found = status(&path, &headers(body.len()), &body);
+            let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+            let many = "a=1&".repeat(33);
+            let other = if kind.ends_with("json") { deep } else { many };
+            let nested = status(&path, &headers(other.len()), &other);
+            let is_refused = |status: &str| status.starts_with('4');
+            assert!(
+                is_refused(&nested),
+                "{nested} {kind} {} {path}",
+                route.method
+            );
+            // Others refuse the request before its body.
+            if !["401", "403", "413", "415"].contains(&found.as_str()) {
+                taken.push(format!("{} {path} {kind} {found}", route.method));
+            }
+        }
+    }
+    assert_eq!(taken, Vec::<String>::new());
+    assert_eq!(door.browser().get("/").status, 200);
+}
+
+fn assert_has_headers(answer: &str) {
+    for header in [
+        "content-security-policy: default-src 'none'",
+        "x-content-type-options: nosniff",
+        "referrer-policy: same-origin",
+        "cross-origin-resource-policy: same-origin",
+        "cache-control: no-store",
+        "permissions-policy: ",
+    ] {
+        assert!(answer.contains(header), "{header} in {answer}");
+    }
+}
+
+#[test]
+fn a_response_to_bytes_that_are_not_a_request_has_the_headers_of_every_other() {
+    let door = Door::open();
+    for head in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET /< HTTP/1.1\r\nhost: x\r\n\r\n",
+        "\0\r\n\r\n",
+    ] {
+        let mut wire = Wire::to(door.address);
+        wire.say(head);
+        let (_, answer) = wire.hear_what_comes();
+        assert_eq!(status_of(&answer), "400", "{head}");
+        assert_has_headers(&answer);
+    }
+}
+
+#[test]
+fn a_host_that_is_not_of_the_base_url_is_refused() {
+    let door = Door::with(&[
+        ("base_url", "http://door.example"),
+        ("proxies.trusted", "127.0.0.2"),
+    ]);
+    let status = |client: u8, head: &str| {
+        let mut wire = from(client, door.address);
+        wire.say(format!("{head}\r\nconnection: close\r\n\r\n"));
+        status_of(&wire.hear()).to_owned()
+    };
+    for (client, head, expected) in [
+        (1, "GET /public HTTP/1.1\r\nhost: door.example", "200"),
+        (1, "GET /public HTTP/1.1\r\nhost: DOOR.example:80", "200"),
+        (1, "GET /public HTTP/1.1\r\nhost: evil.example", "421"),
+        (1, "GET /public HTTP/1.1\r\nhost: door.example:8080", "421"),
+        (
+            1,
+            "GET http://door.example/public HTTP/1.1\r\nhost: evil.example",
+            "200",
+        ),
+        (
+            1,
+            "GET http://evil.example/public HTTP/1.1\r\nhost: door.example",
+            "421",
+        ),
+        (1, "GET /public HTTP/1.0", "200"),
+        (1, "GET /healthz HTTP/1.1\r\nhost: 10.0.0.7", "200"),
+        (1, "GET /readyz HTTP/1.1\r\nhost: 10.0.0.7", "200"),
+        (
+            1,
+            "GET /static/nothing HTTP/1.1\r\nhost: evil.example",
+            "421",
+        ),
+        // Only a proxy of ours may say what was asked for.
+        (
+            1,
+            "GET /public HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: door.example",
+            "421",
+        ),
+        (
+            1,
+            "GET /public HTTP/1.1\r\nhost: door.example\r\nx-forwarded-host: evil.example",
+            "200",
+        ),
+        (
+            2,
+            "GET /public HTTP/1.1\r\nhost: 10.0.0.7\r\nx-forwarded-host: door.example",
+            "200",
+        ),
+        (
+            2,
+            "GET /public HTTP/1.1\r\nhost: door.example\r\nx-forwarded-host: evil.example",
+            "421",
+        ),
+        (2, "GET /public HTTP/1.1\r\nhost: door.example", "200"),
+    ] {
+        assert_eq!(status(client, head), expected, "{client} {head}");
+    }
+    let page = door.browser().with("host", "evil.example").get("/login");
+    assert_eq!(page.status, 421);
+    assert_eq!(page.heading(), "This is another site", "{}", page.body);
+    assert!(page.header("content-security-policy").is_some());
+    // Without the setting every host may be the site's.
+    let plain = Door::open();
+    let other = Browser::sending(&plain.local_url(), &[("host", "door.test")]);
+    assert_eq!(other.get("/public").status, 200);
+}
