@@ -108,6 +108,7 @@ struct Inner {
     config: LimitsConfig,
     front: Front,
     leases: Leases,
+    taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
 }
 
@@ -120,6 +121,7 @@ impl Limits {
             config,
             front: Front::default(),
             leases: Leases::default(),
+            taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
         }))
     }
@@ -231,6 +233,11 @@ impl Limits {
             return Ok(());
         };
         let now = self.now();
+        if self.0.leases.spend(unit.key, now) {
+            return Ok(());
+        }
+        // Many requests at once would each take a lease, and then find the budget empty.
+        let _taking = self.0.taking_leases.lock().await;
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
