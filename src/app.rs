@@ -41,22 +41,23 @@ use crate::tokens::Tokens;
 use crate::web::{self, Connections, State, Stopping, Web};
 use crate::work::Work;
 
-/// For each worker. They wait for the database, which has eight connections; each costs memory.
+/// Threads of each worker. They wait for the database, which has eight connections; each costs
+/// memory.
 const BLOCKING_THREADS: usize = 4;
-/// For what is being answered when no new request is taken any more. With the drain before it, and
-/// a second that actix may take longer, this is less than the ten seconds that Docker waits.
+/// Time for open requests after the server has stopped taking new ones. With the drain before it,
+/// and a second that actix may take longer, this is less than the ten seconds that Docker waits.
 const FINISH_WITHIN_SECONDS: u64 = 7;
-/// For connections that are kept open, to be closed with their next response.
+/// Time for kept-alive connections, which are closed with their next response.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
-/// For connections that began just before new ones were refused.
+/// Time for connections that began just before new ones were refused.
 const LAST_WITHIN: Duration = Duration::from_millis(500);
 const LAST_AT_LEAST: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// A draft of the secret is written and put in place within less.
+/// Writing a draft of the secret and moving it into place takes less than this.
 const DRAFT_SECONDS: i64 = 60;
 
-/// What a command or a server starts from: settings, secret and database, and the rooms that need
-/// nothing else.
+/// What every command and server starts from: settings, secret and database, and the rooms that
+/// need only these.
 pub struct Services {
     pub config: Config,
     pub secret: InstanceSecret,
@@ -69,7 +70,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Makes what is missing: folder, secret, database, schema.
+    /// Creates what is missing: folder, secret, database, schema.
     pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
         let location = Location::of(&config)?;
         make_data_dir(&config)?;
@@ -119,7 +120,7 @@ pub struct Server {
     pub metrics: Option<SocketAddr>,
     /// The background jobs. Dropping it stops them.
     pub jobs: JoinSet<()>,
-    /// Opens the page that makes the first administrator; `None` when there is one.
+    /// The link to the page that makes the first administrator; `None` if an administrator exists.
     pub first_administrator: Option<SecretString>,
 }
 
@@ -132,9 +133,9 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// Answers what was sent before and all that comes on connections that were accepted, each
-    /// with `Connection: close`; then refuses new connections, and answers those that were accepted.
-    /// What is still being answered after some two seconds is left to the server's own stop.
+    /// Answers all requests on accepted connections, each with `Connection: close`; then refuses
+    /// new connections, and answers those that were accepted. After some two seconds, requests that
+    /// are still open are left to the server's own stop.
     pub async fn run(self) {
         self.stopping.begin();
         let clock = Stopwatch::start();
@@ -162,7 +163,7 @@ async fn wait_until_left(connections: &Connections, clock: &Stopwatch, limit: Du
     }
 }
 
-/// Composes the rooms, and the web around them; nothing is served yet.
+/// Composes the rooms and the web layer; nothing is served yet.
 pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fault> {
     let Services {
         config,
@@ -232,7 +233,7 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
     })
 }
 
-/// Composes the server around sockets that listen already, and starts its workers.
+/// Composes the server around sockets that already listen, and starts its workers.
 pub async fn start(services: Services, listening: Listening) -> Result<Server, Fault> {
     let socket = |error| Fault::caused("the socket", error);
     let base_url = services.config.base_url.clone();
@@ -315,8 +316,7 @@ pub async fn start(services: Services, listening: Listening) -> Result<Server, F
 
 /// Makes the data folder, readable by its owner only.
 ///
-/// # Errors
-/// When it is missing and cannot be made, or must not be made.
+/// # Errors When it is missing and cannot be made, or must not be made.
 pub fn make_data_dir(config: &Config) -> Result<(), Fault> {
     require_data_dir(config)?;
     let folder = &config.data_dir;
@@ -374,8 +374,8 @@ pub fn find_secret(path: &Path) -> Result<Option<InstanceSecret>, Fault> {
     }
 }
 
-/// The secret in its file. It is made if it is missing, unless there is a database already, which
-/// was made with another secret.
+/// The secret in its file. A missing file is created, unless a database exists already, which was
+/// made with another secret.
 fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceSecret, Fault> {
     let path = secret_file(config);
     if let Some(secret) = find_secret(&path)? {
@@ -384,7 +384,7 @@ fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceS
     if !database.has_content() {
         make_missing_secret(config)?;
     }
-    // Another server may have made it, and a database behind it, since it was looked for.
+    // Another server may have made the file, and then a database, since the check.
     find_secret(&path)?.ok_or_else(|| {
         Fault::new(format!(
             "the secret {} is missing, and there is a database that was made with it ({}). Restore it from your backup",
@@ -394,8 +394,8 @@ fn load_or_make_secret(config: &Config, database: &Location) -> Result<InstanceS
     })
 }
 
-/// Makes the file of the secret, 0600, unless there is one, or the secret is a setting. Of two
-/// servers at once, one makes it: it is written elsewhere and put in place whole.
+/// Makes the file of the secret, 0600, unless it exists, or the secret is a setting. Of two
+/// concurrent servers, one makes it: the file is written elsewhere and moved into place.
 pub fn make_missing_secret(config: &Config) -> Result<(), Fault> {
     if config.secret.is_some() {
         return Ok(());
@@ -409,8 +409,8 @@ pub fn make_missing_secret(config: &Config) -> Result<(), Fault> {
     })
 }
 
-/// Removes drafts of the secret that starts left behind when they were killed. Another process may
-/// be writing a new one.
+/// Removes drafts of the secret that were left by killed processes. Another process may be writing
+/// a new one.
 fn remove_old_drafts(secret: &Path, clock: &Clock) {
     let (Some(folder), Some(name)) = (secret.parent(), secret.file_name()) else {
         return;

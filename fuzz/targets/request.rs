@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-/// A server without a socket, in which nobody has an account.
+/// A server without a socket and without accounts.
 struct World {
     runtime: Runtime,
     state: Data<State>,

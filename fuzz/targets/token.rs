@@ -31,9 +31,9 @@ use serde::de::IgnoredAny;
 
 const NOW: i64 = 1_800_000_000;
 const ISSUER: &str = "http://door.test";
-/// For this program alone: it signs nothing that anybody else believes.
+/// Only this program uses it: no other verifier accepts its signatures.
 const SHARED_SECRET: &str = "fuzzing 0123456789 abcdefghijklmnopqrstuvwxyz";
-/// Stands in a header for our key's id, which is another in each run.
+/// Replaces our key's id in a header, which differs in each run.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 const KINDS: [&str; 3] = ["at+jwt", "link+jwt", "share+jwt"];
 /// How long a token of each kind lives at most.

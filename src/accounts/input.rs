@@ -1,4 +1,4 @@
-//! What people send to make or change an account, parsed in one place for every way in.
+//! Input that creates or changes an account, parsed in one place for pages, API and commands.
 
 use super::{Account, AccountState, Changes, Conflict, NewAccount, Refused, SignUpError};
 use crate::access::Role;
@@ -10,7 +10,7 @@ use crate::passwords::HashError;
 pub const UNKNOWN_ROLE: &str = "Role must be member or administrator";
 pub(super) const NAMELESS: &str = "An account needs a username or an email address";
 
-/// The names of an account. It is signed in to by the first two.
+/// The names of an account. Its owner signs in with the first two.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     pub username: Option<Username>,
@@ -44,7 +44,7 @@ impl Names {
         (names, wrong)
     }
 
-    /// The words about a person that a guess at their password begins with.
+    /// The words about a person that an attacker guesses first.
     pub fn personal(&self) -> Vec<String> {
         let email = self.email.as_ref();
         let email = email.map(|email| [email.as_str().to_owned(), email.key()]);
@@ -93,7 +93,7 @@ pub struct SentChanges<'a> {
 }
 
 impl SentChanges<'_> {
-    /// Where an empty text removes a name.
+    /// For an input in which an empty text removes a name.
     pub fn text(typed: &str) -> Option<&str> {
         Some(typed.trim()).filter(|text| !text.is_empty())
     }
@@ -170,10 +170,9 @@ impl From<HashError> for SignUpError {
 }
 
 impl SignUpError {
-    /// What the sender can mend.
+    /// What the sender can correct.
     ///
-    /// # Errors
-    /// The error, when no other input would do.
+    /// # Errors The error, if no other input would avoid it.
     pub fn into_refusals(self) -> Result<Refusals, Self> {
         match self {
             Self::Input(refusals) => Ok(refusals),
@@ -186,8 +185,7 @@ impl SignUpError {
 impl Refused {
     /// As [`SignUpError::into_refusals`].
     ///
-    /// # Errors
-    /// The refusal, when no other input would do.
+    /// # Errors The refusal, if no other input would avoid it.
     pub fn into_refusals(self) -> Result<Refusals, Self> {
         match self {
             Self::Input(refusals) => Ok(refusals),
@@ -197,7 +195,7 @@ impl Refused {
     }
 }
 
-/// For a command, which has one way to say that something went wrong.
+/// For a command, which has one kind of error.
 impl From<SignUpError> for Fault {
     fn from(error: SignUpError) -> Self {
         match error.into_refusals() {

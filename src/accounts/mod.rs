@@ -1,8 +1,8 @@
 //! Accounts.
 //!
-//! Usernames and addresses are unique without regard to case. Nothing here checks first and then
-//! inserts: a unique index decides which of two is first, and a query afterwards tells which name
-//! was taken.
+//! Usernames and addresses are unique without regard to case. Nothing here checks before it
+//! inserts: a unique index decides which of two inserts is first, and a query afterwards tells
+//! which name was taken.
 
 mod input;
 mod proof;
@@ -34,7 +34,7 @@ pub use store::{
     set_password, update,
 };
 
-/// In one transaction: other writers wait for it.
+/// Rows in one transaction: other writers wait for it.
 const KINDS_AT_ONCE: i64 = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Account {
     }
 }
 
-/// An account that is to be made.
+/// An account to be created.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     pub names: Names,
@@ -120,7 +120,7 @@ impl Conflict {
 pub enum SignUpError {
     #[error("this {} is taken", .0.field())]
     Taken(Conflict),
-    /// Such as a username that only an administrator gives away, or a weak password.
+    /// Such as a username that only an administrator can assign, or a weak password.
     #[error(transparent)]
     Input(Refusals),
     #[error(transparent)]
@@ -153,7 +153,7 @@ pub enum Refused {
     Stale,
     #[error("this {} is taken", .0.field())]
     Taken(Conflict),
-    /// Such as a username that only an administrator gives away, or no name to sign in with.
+    /// Such as a username that only an administrator can assign, or no name to sign in with.
     #[error(transparent)]
     Input(Refusals),
     #[error(transparent)]
@@ -208,7 +208,7 @@ impl Accounts {
         self.passwords.figures()
     }
 
-    /// Makes an account by sign-up. Of two at once with one name, exactly one succeeds.
+    /// Creates an account by sign-up. Of two concurrent calls with one name, exactly one succeeds.
     pub async fn sign_up(&self, new: NewAccount, source: &Source) -> Result<Proved, SignUpError> {
         let prepared = self.prepare_sign_up(new, source).await?;
         self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
@@ -231,14 +231,14 @@ impl Accounts {
         }
         let taken = self.limits.take_sign_up(&source.address).await?;
         let prepared = self.prepare_as(new, &source.stranger()).await;
-        // Nothing was learnt: the password is weak, or there was no time for its hash.
+        // The sender learnt nothing: the password is weak, or the queue for hashing is full.
         if let Err(SignUpError::Input(_) | SignUpError::Busy(_)) = prepared {
             self.limits.give_back(taken).await?;
         }
         prepared
     }
 
-    /// Makes an account as an administrator: with any name.
+    /// Creates an account as an administrator, who may assign any name.
     pub async fn make(&self, new: NewAccount, role: Role) -> Result<Account, SignUpError> {
         let prepared = self.prepare(new).await?;
         let made = self.add(prepared, move |_| Ok(role), |_, _| Ok(()));
@@ -295,8 +295,8 @@ impl Accounts {
         })
     }
 
-    /// Inserts it in one transaction with `before`, which says its role or refuses, and with
-    /// `after`, which needs the account to be there.
+    /// Inserts it in one transaction with `before`, which returns its role or refuses, and with
+    /// `after`, which needs the account to exist.
     ///
     /// # Errors
     /// [`SignUpError::Taken`], or what `before` or `after` returns.

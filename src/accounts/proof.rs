@@ -14,8 +14,8 @@ use crate::storage::AnyConnection;
 const PASSWORD: &str = "pwd";
 
 /// A complete proof that an account belongs to the sender of a request. Only this module makes one;
-/// sessions and links start from nothing else. It is good as long as the password hash that was
-/// verified is the account's: see [`super::confirm`].
+/// sessions and links start from nothing else. It is valid until the password hash that was
+/// verified is replaced: see [`super::confirm`].
 #[derive(Clone, Debug)]
 pub struct Proved {
     account: Account,
@@ -41,8 +41,8 @@ pub enum NotProved {
     Fault(#[from] Fault),
 }
 
-/// What is still needed besides the password. No account needs more yet; a kind of proof that is
-/// added here has to be handled by every caller of [`Accounts::prove`].
+/// What is needed besides the password. No account needs more yet; every caller of
+/// [`Accounts::prove`] has to handle a kind of proof that is added here.
 #[derive(Debug)]
 pub enum Missing {}
 
@@ -178,7 +178,7 @@ impl Accounts {
                 self.db.record(refused).await?;
                 return Err(NotProved::Refused);
             }
-            // Nothing was tried.
+            // No password was verified.
             (Err(busy), _) => {
                 self.limits.give_back(taken).await?;
                 return Err(busy.into());
@@ -190,7 +190,7 @@ impl Accounts {
         Ok(Proved::by_password(found))
     }
 
-    /// Proves an account again by its password, for the owner of a session who wants to do this.
+    /// Proves an account again by its password, for a signed-in owner.
     pub async fn prove_again(
         &self,
         id: AccountId,
@@ -243,7 +243,7 @@ impl Accounts {
         if replaced.await? {
             return Ok(Credentials { hash, ..found });
         }
-        // A sign-in at the same moment was faster, or the password has changed.
+        // A concurrent sign-in was faster, or the password has changed.
         let found = self.find_credentials_of(id).await?;
         self.check(found, password, asker).await
     }

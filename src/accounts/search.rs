@@ -1,4 +1,4 @@
-//! Searching accounts: what is asked for, and the terms to look up in the index.
+//! Searching accounts: the filters, and the terms to look up in the index.
 
 use super::{Account, AccountState};
 use crate::access::Role;

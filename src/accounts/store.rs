@@ -145,7 +145,7 @@ pub fn find_holders(
 }
 
 /// Which name was taken, after an insert or update has failed. If the other account was deleted in
-/// between, both names are free and one is reported as taken all the same: a retry succeeds.
+/// between, both names are free and one is reported as taken nevertheless: a retry succeeds.
 pub fn find_conflict(
     db: &mut AnyConnection,
     username: Option<&Username>,
@@ -290,7 +290,7 @@ pub fn search(
             return load(filtered(db, search, after), limit, db);
         };
         let Some(last) = places.last() else { break };
-        // The index finds more than matches: its terms say less than the filters.
+        // The index finds more rows than match: its terms are less specific than the filters.
         let list: Vec<_> = places.iter().map(i64::to_string).collect();
         let mut at_places = format!("place IN ({})", list.join(","));
         let mut others = search.clone();
@@ -324,7 +324,7 @@ fn filtered(
         let key = containing(&key);
         let username = accounts::username_key.like(key.clone()).escape('\\');
         let email = accounts::email_key.like(key).escape('\\');
-        // A domain is in ASCII in the key, and in small letters where it is shown in Unicode.
+        // A domain is in ASCII in the key, and in lower case where it is shown in Unicode.
         let domain = accounts::email.like(containing(&shown)).escape('\\');
         query = query.filter(username.or(email).or(domain));
     }
@@ -591,8 +591,8 @@ pub fn add_password_kinds(tx: &mut AnyConnection, most: i64) -> Result<usize, Fa
     Ok(found)
 }
 
-/// An account whose key could not be brought to the current form. Its owner signs in as before, by
-/// the address as it was spelled.
+/// An account whose key could not be converted to the current form. Its owner signs in as before,
+/// with the address as it was spelled.
 pub struct OldKey {
     pub account: Account,
     /// The account that has the same address in another spelling; `None` if the address is not
@@ -626,9 +626,9 @@ pub fn list_old_keys(db: &mut AnyConnection) -> Result<Vec<OldKey>, Fault> {
     Ok(found)
 }
 
-/// Brings the keys and spellings of addresses to the current form, oldest account first. If two
+/// Converts the keys and spellings of addresses to the current form, oldest account first. If two
 /// accounts turn out to have one address, the one with the new key keeps it, and the other keeps
-/// its old key and spelling: see [`OldKey`]. One query if there is nothing to do.
+/// its old key and spelling: see [`OldKey`]. Takes one query if there is nothing to do.
 pub fn renew_keys(tx: &mut AnyConnection) -> Result<(), Fault> {
     const BATCH: i64 = 1000;
     let mut after = (i64::MIN, String::new());

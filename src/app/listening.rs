@@ -20,14 +20,14 @@ use crate::config::{BaseUrl, Listen};
 /// The owner and the group may connect: a proxy in front runs as another user.
 const SOCKET_MODE: u32 = 0o660;
 
-/// Sockets that listen already.
+/// Sockets that already listen.
 pub struct Listening {
-    /// The first is where the base URL leads unless the settings have one.
+    /// The first is the target of the base URL unless the settings have one.
     pub tcp: Vec<TcpListener>,
     pub unix: Option<UnixListener>,
-    /// Removed when it is dropped.
+    /// Removed on drop.
     pub file: Option<SocketFile>,
-    /// The name by which people reach it.
+    /// The host name in the base URL.
     host: String,
 }
 
@@ -71,7 +71,7 @@ impl Listening {
         }
     }
 
-    /// Where people reach it unless the settings say otherwise; `None` on a Unix socket.
+    /// The URL of this server unless the settings have one; `None` on a Unix socket.
     pub fn base_url(&self) -> Option<BaseUrl> {
         let address = self.tcp.first()?.local_addr().ok()?;
         Some(BaseUrl::of(&self.host, address.port()))
@@ -161,7 +161,7 @@ impl SocketFile {
     }
 
     pub fn remove(&self) {
-        // Another server may have its own there by now.
+        // Another server may have its own socket at this path by now.
         if self.is_there() {
             fs::remove_file(&self.path).ok();
         }
@@ -195,7 +195,7 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketFile), Fault> {
     rustix::fs::flock(&folder, FlockOperation::LockExclusive)
         .map_err(|error| failed(error.into()))?;
     clear_stale(path)?;
-    // Put in place with its final mode, so that no client connects before.
+    // Moved into place with its final mode, so that no client connects before.
     let draft = above.join(format!(".{}", &KeyId::new().to_string()[..8]));
     let bound = UnixListener::bind(&draft).and_then(|listener| {
         fs::set_permissions(&draft, fs::Permissions::from_mode(SOCKET_MODE))?;
@@ -234,15 +234,16 @@ fn clear_stale(path: &Path) -> Result<(), Fault> {
     }
 }
 
-/// Limits what the kernel holds for each client of this listener: connections take over its options.
+/// Limits what the kernel buffers for each client of this listener: connections inherit its
+/// options.
 #[cfg(target_os = "linux")]
 pub fn limit_unsent(listener: &TcpListener) {
-    /// Bytes that were not sent yet. More waits in the server, where the client's pace is measured.
+    /// Unsent bytes. More waits in the server, which measures the client's pace.
     const UNSENT_BYTES: u32 = 128 * 1024;
     /// For sent data to be acknowledged, also after the connection has been closed.
     const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(30);
     let socket = SockRef::from(listener);
-    // Both are limits of resources only: a kernel without them serves as well.
+    // Both only limit resources: a kernel without these options works as well.
     socket.set_tcp_notsent_lowat(UNSENT_BYTES).ok();
     socket.set_tcp_user_timeout(Some(ACKNOWLEDGED_WITHIN)).ok();
 }
@@ -250,9 +251,9 @@ pub fn limit_unsent(listener: &TcpListener) {
 #[cfg(not(target_os = "linux"))]
 pub fn limit_unsent(_: &TcpListener) {}
 
-/// Drops what would begin a new connection, and keeps those that have begun: a connection in the
-/// queue of a socket is reset when the socket is closed. The client's kernel tries again a second
-/// later, and reaches the next server or is refused.
+/// Drops packets that would open a new connection, and keeps open connections: closing a socket
+/// resets the connections in its queue. The client's kernel tries again a second later, and reaches
+/// the next server or is refused.
 #[cfg(target_os = "linux")]
 pub fn drop_new_connections(listener: &TcpListener) -> io::Result<()> {
     use socket2::SockFilter;
@@ -260,7 +261,7 @@ pub fn drop_new_connections(listener: &TcpListener) -> io::Result<()> {
     const FLAGS_OF_TCP: u32 = 13;
     const SYN: u32 = 0x02;
     const SYN_AND_ACK: u32 = 0x12;
-    // Classic BPF (linux/bpf_common.h): drops what begins a connection, passes all else.
+    // Classic BPF (linux/bpf_common.h): drops packets that open a connection, passes all others.
     SockRef::from(listener).attach_filter(&[
         SockFilter::new(0x30, 0, 0, FLAGS_OF_TCP), // load a byte
         SockFilter::new(0x54, 0, 0, SYN_AND_ACK),  // and

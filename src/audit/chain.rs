@@ -24,7 +24,8 @@ impl Keys {
         }
     }
 
-    /// What is recorded of a name that no account has: the same for each try, and not the name.
+    /// The recorded form of a name that no account has: the same for each attempt, and not the
+    /// name.
     pub fn unknown_name(&self, name: &str) -> String {
         let tag = hmac::sign(&self.names, name.as_bytes());
         let digits = tag.as_ref()[..NAME_BYTES].iter();
@@ -100,14 +101,14 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(one, other).is_ok()
 }
 
-/// Where the trail is not as the servers wrote it.
+/// Where the trail differs from what the servers wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// The event is not the one that was written behind the event before it.
+    /// The event differs from the one that was written after the event before it.
     Changed(i64),
     /// From the first to the second.
     Missing(i64, i64),
-    /// There is no place for it in the chain.
+    /// The chain has no place for it.
     Inserted(i64),
     /// The server has found a change before it wrote this event.
     Found(i64),
@@ -140,11 +141,11 @@ impl std::fmt::Display for Break {
     }
 }
 
-/// Reads events in their order, and finds where they are not the ones that were written.
+/// Reads events in order, and finds those that differ from the written ones.
 pub struct Checker<'a> {
     keys: &'a Keys,
     next: i64,
-    /// The HMAC of the event before; `None` behind events that are missing.
+    /// The HMAC of the event before; `None` after missing events.
     previous: Option<Vec<u8>>,
     verified: Verified,
 }
@@ -177,7 +178,7 @@ impl<'a> Checker<'a> {
         }
         if seq > self.next {
             if seq <= head.pruned_seq + 1 {
-                // A server has pruned what is missing since the last batch was read.
+                // A server has pruned the missing events since the last batch was read.
                 let is_anchored = seq == head.pruned_seq + 1;
                 self.previous = is_anchored.then(|| head.pruned_mac.clone());
             } else {

@@ -1,9 +1,9 @@
-//! The audit trail: what was done and refused, by whom and from where, in a chain of HMACs.
+//! The audit trail: actions and refusals, with actor and address, in a chain of HMACs.
 //!
 //! Rooms record events in their transactions (`base/event.rs`); this module writes them, lists
-//! them, prunes them and verifies the chain. No code changes an event. Note: with the database
-//! alone, an attacker can still take the whole database back to an earlier state, which no chain
-//! shows: copies that are exported regularly do.
+//! them, prunes them and verifies the chain. No code changes an event. Note: an attacker with the
+//! database alone can still restore the whole database to an earlier state without breaking the
+//! chain: only copies that are exported regularly show this.
 
 mod chain;
 mod store;
@@ -28,14 +28,14 @@ const DAY: i64 = 86_400;
 /// Other writers of events wait for each batch.
 const PRUNED_AT_ONCE: i64 = 500;
 const READ_AT_ONCE: i64 = 1000;
-/// Events of one server that anyone can cause for free.
+/// Events of one server that anyone can cause at no cost.
 const FREE_EVENTS: usize = 20;
 const FREE_EVENTS_EVERY: Duration = Duration::from_secs(60);
 
 /// Which events to list. Every condition that is set has to be met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
-    /// That it acted, or was acted on.
+    /// The account that acted, or was acted on.
     pub account: Option<AccountId>,
     pub action: Option<Action>,
     pub outcome: Option<Outcome>,
@@ -43,7 +43,7 @@ pub struct Search {
     pub before: Option<UnixSeconds>,
 }
 
-/// The events behind this one, when they are listed from the latest.
+/// The events after this one, listed from the latest.
 pub type Cursor = paging::Cursor<UnixSeconds, i64>;
 
 /// Writes events into the trail of the instance that has this secret.
@@ -103,8 +103,8 @@ impl Audit {
         }
     }
 
-    /// Records a refusal that costs its sender nothing, so that a flood of them would fill the
-    /// trail: a few a minute, with the number of those in between.
+    /// Records a refusal that costs its sender nothing, which a flood could fill the trail with: a
+    /// few a minute are recorded, each with the number of those in between.
     pub async fn record_free(&self, event: Event) -> Result<(), Fault> {
         let counted = {
             let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +128,7 @@ impl Audit {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<Cursor>), SearchError> {
-        // Of an account, or of all, a page is read in the order of an index.
+        // For one account or for all, a page is read in the order of an index.
         let is_fast = Search::default()
             == Search {
                 account: None,
@@ -177,7 +177,7 @@ impl Audit {
         let mut checker = Checker::new(&self.keys, &head);
         let mut after = i64::MIN;
         loop {
-            // The head before tells what must be there, the head after what may be.
+            // The head before says which events must exist, the head after which may.
             let (before, batch, behind) = self
                 .db
                 .read(move |db| {

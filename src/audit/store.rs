@@ -78,7 +78,7 @@ fn set_head(tx: &mut AnyConnection, keys: &Keys, head: &Head) -> Result<(), Faul
 }
 
 /// Locks the head, reads it, and records it if another program has changed it: a new seal alone
-/// would hide that.
+/// would hide the change.
 fn lock_head(tx: &mut AnyConnection, keys: &Keys, at: UnixSeconds) -> Result<Head, Fault> {
     diesel::update(audit_head::table.find(1))
         .set(audit_head::seq.eq(audit_head::seq))
@@ -159,7 +159,7 @@ fn entry(keys: &Keys, cause: &Cause, at: UnixSeconds, event: Event) -> Entry {
     }
 }
 
-/// Writes the events of a transaction. Takes the lock of the head, which is the last of its locks.
+/// Writes the events of a transaction. Takes the lock of the head, which must be its last lock.
 pub fn append(tx: &mut AnyConnection, keys: &Keys, recorded: Recorded) -> Result<(), Fault> {
     let Recorded { cause, at, events } = recorded;
     let mut head = lock_head(tx, keys, at)?;
@@ -170,7 +170,7 @@ pub fn append(tx: &mut AnyConnection, keys: &Keys, recorded: Recorded) -> Result
 }
 
 /// Deletes at most `most` of the oldest events, up to the first that is not older than `before`,
-/// and returns how many. A break among them is recorded, because it goes with them.
+/// and returns how many. A break among them is recorded, because it is deleted with them.
 pub fn prune(
     tx: &mut AnyConnection,
     keys: &Keys,
@@ -179,7 +179,7 @@ pub fn prune(
     most: i64,
 ) -> Result<usize, Fault> {
     let is_old = |oldest: &[Entry]| oldest.first().is_some_and(|entry| entry.at < before);
-    // Without the lock first, because there is nothing to prune most of the time.
+    // Checked without the lock first, because there is usually nothing to prune.
     if !is_old(&read_on(tx, i64::MIN, 1)?) {
         return Ok(0);
     }
@@ -194,7 +194,7 @@ pub fn prune(
     for entry in &old {
         checker.read(entry, &head);
     }
-    // `lock_head` has recorded that of the head.
+    // `lock_head` has recorded a break of the head.
     let breaks = checker
         .breaks()
         .iter()

@@ -1,4 +1,4 @@
-//! The only reader of the time.
+//! The only module that reads the clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub type UnixSeconds = i64;
 
 /// How far the clock of another server of the same database may be ahead of ours: its tokens are
-/// accepted here at once. Applies to the beginning of a validity, never to its end.
+/// accepted here at once. Applies to the start of a validity, never to its end.
 pub const CLOCKS_APART_SECONDS: i64 = 10;
 
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ fn offset(zone: &str) -> Option<String> {
     let minutes = match digits.len() {
         _ if zone.is_empty() => return Some("Z".to_owned()),
         2 => "00",
-        // PostgreSQL has seconds for the local time of long ago.
+        // PostgreSQL has seconds in the offsets of historical local times.
         4 | 6 => digits.get(2..4)?,
         _ => return None,
     };
@@ -197,8 +197,8 @@ pub fn for_reading_to_the_second(at: UnixSeconds) -> String {
     for_reading(at).replace(" UTC", &seconds)
 }
 
-/// By hand, because `format!` of six times shows in the profile of a dashboard. Years have four
-/// digits here.
+/// Formatted by hand, because `format!` of six times shows in the profile of a dashboard. Years
+/// have four digits here.
 fn push_year(text: &mut String, year: i32) {
     push_two(text, (year / 100 % 100) as u8);
     push_two(text, (year % 100) as u8);

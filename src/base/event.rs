@@ -1,7 +1,7 @@
-//! What the audit trail records: an event, and who caused it from where.
+//! Events of the audit trail: what happened, and who caused it from where.
 //!
 //! A transaction collects its events (`storage::Tx::record`), and `audit/` writes them as the last
-//! thing before the commit. The cause of a request's events is in a task-local of its task, so that
+//! step before the commit. The cause of a request's events is in a task-local of its task, so that
 //! no room has to pass it on.
 
 use std::rc::Rc;
@@ -39,7 +39,7 @@ actions! {
     SignOutEverywhere "sign_out_everywhere",
     /// A refresh token was used twice.
     ReuseRefreshToken "reuse_refresh_token",
-    /// A token came in an address where none, or another, belongs.
+    /// A token came in an address that takes none, or another one.
     MisplaceToken "misplace_token",
     ChangePassword "change_password",
     ChangeUsername "change_username",
@@ -159,7 +159,7 @@ impl Cause {
         }
     }
 
-    /// Of the request that the current task works on; `None` outside of [`Cause::scope`].
+    /// The cause of the request that the current task works on; `None` outside of [`Cause::scope`].
     pub fn current() -> Option<Self> {
         CAUSE.try_with(|cause| cause()).ok()
     }
@@ -181,12 +181,12 @@ pub struct Event {
     pub outcome: Outcome,
     /// The account that it is about.
     pub account: Option<AccountId>,
-    /// What it is about besides an account: a word and an id.
+    /// The object besides an account: a word and an id.
     pub target: Option<String>,
     pub details: Vec<(&'static str, String)>,
     /// A name that no account has. Its HMAC is recorded, never the name.
     pub unknown_name: Option<String>,
-    /// In place of the cause's.
+    /// Replaces the actor of the cause.
     pub actor: Option<Actor>,
     pub session: Option<SessionId>,
 }
@@ -219,7 +219,7 @@ impl Event {
         }
     }
 
-    /// Of something with an id.
+    /// An event about an object with an id.
     pub fn on(self, what: &str, id: impl std::fmt::Display) -> Self {
         Self {
             target: Some(format!("{what} {id}")),
@@ -240,7 +240,7 @@ impl Event {
         }
     }
 
-    /// Of the session that it starts.
+    /// With the session that it starts.
     pub fn by_session(self, account: AccountId, session: SessionId) -> Self {
         Self {
             actor: Some(Actor::Account(account)),

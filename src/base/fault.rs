@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 
-/// An error with its source and the place where it was met. Its text is for the log, never for a
-/// page. A function that asks the database returns one
-/// when the database is unavailable; its documentation does not repeat that.
+/// An error with its source and the place where it occurred. Its text is for the log, never for a
+/// page. A function that asks the database returns one when the database is unavailable; its
+/// documentation does not repeat that.
 pub struct Fault {
     what: String,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -14,7 +14,7 @@ pub struct Fault {
     kind: Kind,
 }
 
-/// What a fault means for the request that met it.
+/// The effect of a fault on its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A bug, or a wrong installation.
@@ -66,7 +66,7 @@ impl Fault {
         self.kind
     }
 
-    /// `file:line` of the place where it was met.
+    /// `file:line` of the place where it occurred.
     pub fn place(&self) -> String {
         format!("{}:{}", self.at.file(), self.at.line())
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use super::fault::Fault;
 use super::names::{Refusal, within_sentence};
 
-/// The fields that are not accepted, each with what is wrong and what would be accepted. Pages,
-/// the API, commands and imports say the same sentences.
+/// The fields that are not accepted, each with what is wrong and what would be accepted. Pages, the
+/// API, commands and imports use the same sentences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals(Vec<(&'static str, Refusal)>);
 
@@ -45,7 +45,7 @@ impl Refusals {
         found.map(|(_, why)| why.as_ref())
     }
 
-    /// For an answer that has one sentence.
+    /// For a response with one sentence.
     pub fn first(&self) -> &str {
         self.0.first().map_or("", |(_, why)| why)
     }
@@ -76,7 +76,7 @@ impl fmt::Display for Refusals {
 
 impl std::error::Error for Refusals {}
 
-/// For a command, which shows it behind a colon.
+/// For a command, which prints it after a colon.
 impl From<Refusals> for Fault {
     fn from(refusals: Refusals) -> Self {
         Self::new(within_sentence(&refusals.to_string()))

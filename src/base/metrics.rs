@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Only goes up.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -27,7 +27,7 @@ pub const BOUNDS: [u64; 14] = [
     2_500_000, 5_000_000, 10_000_000,
 ];
 
-/// How long something took, by ranges.
+/// Durations, counted by ranges.
 #[derive(Debug, Default)]
 pub struct Histogram {
     /// Those up to each bound and above the one before; the last are above all bounds.
@@ -43,7 +43,7 @@ impl Histogram {
         self.microseconds.add(took);
     }
 
-    /// For each bound, how many took up to so long; at last, how many there were.
+    /// For each bound, how many took up to that long; the last is the total.
     pub fn up_to(&self) -> [u64; BOUNDS.len() + 1] {
         let mut sum = 0;
         std::array::from_fn(|range| {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 pub const SECRET_MIN_BYTES: usize = 32;
 
-/// What a derived key is for. Two purposes never share a key.
+/// The purpose of a derived key. Two purposes never share a key.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
     PasswordPepper,
@@ -25,7 +25,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Part of every derived key: changing one of these words makes what it protects unreadable.
+    /// Part of every derived key: changing one of these words makes the data under it unreadable.
     fn label(self) -> &'static [u8] {
         match self {
             Purpose::PasswordPepper => b"doorward password pepper",

@@ -1,7 +1,7 @@
 //! Sizes as a person reads them. A MB is 1,000,000 bytes, as in the settings.
 
-/// `0 bytes`, `1 byte`, `999 bytes`, `1.2 kB`, `34 MB`, `5.6 GB`: two digits at least, rounded down,
-/// so that nothing looks larger than it is.
+/// `0 bytes`, `1 byte`, `999 bytes`, `1.2 kB`, `34 MB`, `5.6 GB`: at least two digits, rounded
+/// down, so that no size looks larger than it is.
 pub fn for_reading(bytes: i64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes == 1 {

@@ -1,4 +1,4 @@
-//! A folder, in which a file is a file.
+//! A store in a folder: each object is a file.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -16,9 +16,9 @@ use super::{Content, path};
 use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 
-/// What is written at once. The allocator keeps what many uploads at once have needed.
+/// Size of a write. The allocator keeps what many concurrent uploads have needed.
 const PART_BYTES: usize = 64 << 10;
-/// What is read at once.
+/// Size of a read.
 const READ_BYTES: u64 = 256 << 10;
 
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl Folder {
 
     pub async fn delete(&self, id: FileId) -> io::Result<()> {
         let file = self.path.join(path(id).as_ref());
-        // A file that was being written when its server was killed has a number after its name.
+        // The temporary file of a killed server has a number after its name.
         let draft = self.path.join(format!("{}#1", path(id)));
         blocking(move || {
             for file in [draft, file] {
@@ -77,15 +77,14 @@ impl Folder {
         .await
     }
 
-    /// Whether so many bytes of its disk are free.
+    /// Whether this many bytes of its disk are free.
     pub fn has_room(&self, bytes: u64) -> io::Result<bool> {
         let disk = rustix::fs::statvfs(&self.path)?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
     }
 }
 
-/// Opened anew for each piece, so that a file that is deleted during a download takes no space any
-/// more.
+/// Opened again for each piece, so that a file that is deleted during a download frees its space.
 fn in_pieces(file: PathBuf, range: Range<u64>) -> Content {
     stream::try_unfold(range, move |range| {
         let file = file.clone();

@@ -1,7 +1,7 @@
 //! Streams of bytes under an id, in a folder or in an S3-compatible store.
 //!
 //! Knows no file names: the place of an object follows from its id alone. A finished object
-//! survives a loss of power; an unfinished one is deleted by `Blobs::delete`.
+//! survives a loss of power; `Blobs::delete` deletes an unfinished one.
 
 mod folder;
 #[cfg(feature = "s3")]
@@ -22,7 +22,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 use crate::config::StoreConfig;
 
-/// Parts on their way to the store while the next one is collected.
+/// Parts being sent to the store while the next one is collected.
 const PARTS_AT_ONCE: usize = 2;
 
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub enum Blobs {
 pub enum BlobError {
     #[error("the store is full")]
     Full,
-    /// The store did not acknowledge the write: it may still arrive, after it was deleted.
+    /// The store did not acknowledge the write: it may still arrive, even after a deletion.
     #[error("{0}")]
     Unsure(Fault),
     #[error(transparent)]
@@ -98,7 +98,7 @@ impl Blobs {
         }
     }
 
-    /// Whether so many bytes are free on the disk of a folder; `true` for S3.
+    /// Whether this many bytes are free on the disk of a folder; `true` for S3.
     pub fn has_room(&self, bytes: i64) -> Result<bool, Fault> {
         match self {
             Self::Folder(folder) => {
@@ -110,7 +110,8 @@ impl Blobs {
         }
     }
 
-    /// Deletes an object of at most so many bytes, finished or not. Succeeds if it does not exist.
+    /// Deletes an object of at most this many bytes, finished or not. Succeeds if it does not
+    /// exist.
     #[cfg_attr(not(feature = "s3"), expect(unused_variables))]
     pub async fn delete(&self, id: FileId, bytes: i64) -> Result<(), Fault> {
         match self {
@@ -171,11 +172,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Returns when no write is on its way any more, so that the object can be deleted.
+    /// Waits for pending writes, so that the object can be deleted.
     pub async fn give_up(self) -> Result<(), BlobError> {
         match self {
             Self::Folder(parts) => {
-                // The rest of it is on our own disk.
+                // The rest of the object is on our own disk.
                 parts.abort().await.ok();
                 Ok(())
             }
@@ -185,7 +186,7 @@ impl Writer {
     }
 }
 
-/// Two letters of the id are a folder, so that no folder gets too large.
+/// The first two letters of the id name a folder, so that no folder gets too large.
 fn path(id: FileId) -> Path {
     let id = id.to_string();
     Path::from(format!("{}/{id}", &id[..2]))

@@ -24,8 +24,8 @@ use super::{Content, PARTS_AT_ONCE, path, unavailable};
 use crate::base::ids::FileId;
 use crate::config::S3Config;
 
-/// Files lie in pieces of this size: changing it loses all that are there. An upload holds three,
-/// and each costs a request.
+/// The size of the pieces of a file: changing it makes all stored files unreadable. An upload holds
+/// three pieces in memory, and each costs a request.
 const PIECE_BYTES: u64 = 4 << 20;
 const DELETED_AT_ONCE: usize = 8;
 const RETRIED_WITHIN: Duration = Duration::from_secs(10);
@@ -65,13 +65,13 @@ impl Bucket {
         }
     }
 
-    /// A range that is not empty.
+    /// A non-empty range.
     pub async fn read(&self, id: FileId, range: Range<u64>) -> Result<Content> {
         let mut pieces = pieces_of(range);
         let Some(first) = pieces.next() else {
             return Ok(stream::empty().boxed());
         };
-        // The first is asked for now: whether the file is there shows before the answer begins.
+        // The first piece is requested now: a missing file is noticed before the response begins.
         let first = read_piece(self.store.clone(), id, first).await?;
         let store = self.store.clone();
         let others = stream::iter(pieces)
@@ -80,7 +80,7 @@ impl Bucket {
         Ok(first.chain(others).map_err(unavailable).boxed())
     }
 
-    /// At most so many bytes were written.
+    /// At most this many bytes were written.
     pub async fn delete(&self, id: FileId, bytes: u64) -> Result<()> {
         let pieces = bytes.div_ceil(PIECE_BYTES).max(1);
         stream::iter(0..pieces)
@@ -141,8 +141,8 @@ impl Pieces {
         done.and(self.settle().await)
     }
 
-    /// Waits for writes on their way: a piece can still arrive after its request was dropped, and
-    /// after it was deleted.
+    /// Waits for pending writes: a piece can still arrive after its request was dropped, and after
+    /// it was deleted.
     pub async fn settle(mut self) -> Result<()> {
         let mut all = Ok(());
         while let Some(sent) = self.on_their_way.join_next().await {
@@ -199,7 +199,7 @@ fn connect(config: &S3Config, health: Health) -> Result<AmazonS3> {
         .with_secret_access_key(config.secret_key.expose_secret())
         .with_client_options(ClientOptions::new().with_allow_http(allows_http))
         .with_http_connector(connector)
-        // Not every store knows how to delete several at once, and we never do.
+        // One request for each: not every store can delete several objects at once.
         .with_disable_bulk_delete(true)
         .with_retry(retry);
     if let Some(endpoint) = endpoint {

@@ -1,5 +1,5 @@
-//! HTTP for an S3 store: a request ends when nothing has moved for a while, however long it takes
-//! in all, and while the store is known to be silent, requests fail at once.
+//! HTTP for an S3 store: a request ends when no bytes have moved for a while, however long it takes
+//! in total, and while the store is known to be silent, requests fail at once.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::base::fault::Fault;
 
-/// For a connection to the store: about as long as a person waits.
+/// Time to connect to the store: about as long as a person waits.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 const PROBED_EVERY: Duration = Duration::from_secs(1);
 
@@ -38,7 +38,7 @@ impl Health {
 #[derive(Debug)]
 pub struct Connector {
     pub health: Health,
-    /// For something to move.
+    /// Time without progress.
     pub within: Duration,
     pub allows_http: bool,
 }
@@ -86,7 +86,7 @@ impl Watched {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         if self.health.is_silent() {
             let silent = Fault::new("the store does not respond");
-            // A kind that the caller does not retry.
+            // An error kind that the caller does not retry.
             return Err(HttpError::new(HttpErrorKind::Unknown, silent));
         }
         let url = request.uri().to_string();
@@ -112,7 +112,7 @@ impl Watched {
             match select(answer.as_mut(), next_move).await {
                 Either::Left((answer, _)) => break answer,
                 Either::Right((Ok(Ok(())), _)) => {}
-                // All of it is sent.
+                // The request is sent completely.
                 Either::Right((Ok(Err(_)), _)) => {
                     break timeout(self.within, answer).await.map_err(late)?;
                 }
@@ -138,7 +138,7 @@ impl Watched {
 }
 
 async fn probe(client: reqwest::Client, url: String, health: Weak<AtomicBool>) {
-    // Without a query, which may be signed.
+    // Without the query, which may be signed.
     let url = url.split('?').next().unwrap_or_default().to_owned();
     while health.strong_count() > 0 {
         let answer = timeout(CONNECT_WITHIN, client.head(&url).send());

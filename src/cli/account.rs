@@ -23,7 +23,7 @@ use crate::shares;
 use crate::storage::Tx;
 use crate::tokens::Tokens;
 
-/// Accounts that are read at once.
+/// Accounts that are read in one query.
 const PAGE: usize = 500;
 
 #[derive(Subcommand)]
@@ -323,7 +323,7 @@ fn write(services: &Services, account: &Account, changes: Changes) -> Result<Acc
     wait(async { Ok(updated.await.map(|(account, _)| account)?) })
 }
 
-/// Prints what it has changed.
+/// Prints the changes.
 fn rename(services: &Services, who: &str, sent: SentChanges<'_>) -> Result<(), Fault> {
     let before = find(services, who)?;
     let changes = Changes::parse(sent, &before)?;
@@ -363,7 +363,7 @@ fn sign_all_out(services: &Services) -> Result<(), Fault> {
                 .write_on_full_disk(sessions::end_everywhere)
                 .await?;
             ended += some;
-            // People may go on signing in: the last batch is one that is not full.
+            // Sign-ins may continue meanwhile: the last batch is one that is not full.
             if some < sessions::ENDED_AT_ONCE {
                 return Ok(ended);
             }
@@ -376,7 +376,7 @@ fn sign_all_out(services: &Services) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Running servers see within a second what it has ended: they read it in the table.
+/// Running servers read the ended sessions in the table within a second.
 fn change(
     services: &Services,
     account: &Account,

@@ -1,4 +1,4 @@
-//! `doorward audit`: reads the trail, which a server may write meanwhile, and changes nothing.
+//! `doorward audit`: reads the trail, even while a server writes it, and changes nothing.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::storage::{Db, Location, SearchError};
 use crate::tokens::Tokens;
 
-/// Breaks that are printed: where one event was inserted, all behind it have moved.
+/// Breaks that are printed: after one inserted event, all later events have moved.
 const BREAKS_SHOWN: usize = 20;
 
 #[derive(Subcommand)]
@@ -78,7 +78,7 @@ pub fn run(command: Command, config: &Config) -> Result<(), Fault> {
     }
 }
 
-/// Makes nothing.
+/// Opens the trail, and creates nothing.
 fn open(config: &Config) -> Result<(Db, Audit), Fault> {
     let location = Location::of(config)?;
     let first = || Fault::new("the database is not up to date: run `doorward migrate` first");
@@ -96,7 +96,7 @@ fn open(config: &Config) -> Result<(Db, Audit), Fault> {
     let secret = secret.ok_or_else(|| {
         Fault::new("the secret is missing: restore it or set `secret`. Without it, the trail cannot be verified")
     })?;
-    // Under another secret, every event would seem to be changed.
+    // Under another secret, every event would look changed.
     wait(Tokens::check_secret(&db, &secret))?;
     let audit = Audit::new(db.clone(), &secret, &config.audit);
     Ok((db, audit))
@@ -158,7 +158,7 @@ async fn export(audit: &Audit, mut after: i64) -> Result<(), Fault> {
     }
 }
 
-/// On one line of printable characters, whatever the columns hold.
+/// On one line of printable characters, whatever the columns contain.
 fn as_json(entry: &Entry) -> String {
     let details: serde_json::Value =
         serde_json::from_str(&entry.details).unwrap_or_else(|_| entry.details.clone().into());

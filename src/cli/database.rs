@@ -50,12 +50,12 @@ pub fn reset(config: Config, yes: bool) -> Result<(), Fault> {
         return Err(Fault::new("nothing was deleted"));
     }
     app::make_data_dir(&config)?;
-    // Only the database says where the files are, and it must be up to date to be read.
+    // Only an up-to-date database says where the files are.
     let db = Db::open(location.clone())?;
     wait(files::clear(&db, &Blobs::open(&config.files.store)?))?;
     drop(db);
     storage::reset(&location)?;
-    // A lost one may be replaced now: what depended on it is deleted.
+    // A lost secret may be replaced now: the data that depended on it is deleted.
     app::make_missing_secret(&config)?;
     let services = Services::prepare(config, Clock::System)?;
     wait(services.db.record(Event::done(Action::ResetDatabase)))?;

@@ -1,4 +1,4 @@
-//! `doorward doctor`: looks, and changes nothing.
+//! `doorward doctor`: checks the installation, and changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::{accounts, app};
 
-/// Nothing; or advice; or what is wrong.
+/// `Ok(None)` if all is well, `Ok(Some)` with advice, or the problem.
 type Found = Result<Option<String>, Fault>;
 
 pub fn run(config: &Config) -> Result<(), Fault> {
@@ -74,7 +74,7 @@ fn address(config: &Config) -> Found {
 }
 
 fn folder(folder: &Path) -> Found {
-    // It is made with those above it, as far as they are missing.
+    // The server creates the folder with its missing parents.
     let above = folder.ancestors().find(|above| above.exists());
     let there = above.unwrap_or(Path::new("."));
     if !there.is_dir() {
@@ -160,7 +160,7 @@ fn database(config: &Config) -> Found {
     Ok((!lines.is_empty()).then(|| lines.join("\n      ")))
 }
 
-/// `None` without a database that is up to date: the check of the database says so.
+/// `None` without an up-to-date database: the check of the database reports that.
 fn password_hashes(config: &Config) -> Option<Found> {
     let location = Location::of(config).ok()?;
     if matches!(location, Location::Sqlite(_)) && !location.has_content() {
@@ -184,7 +184,7 @@ fn store(config: &Config) -> Found {
     Ok(None)
 }
 
-/// Scans something harmless, as it would an upload.
+/// Scans harmless bytes, as it would an upload.
 fn scanner(asked: &ScannerConfig) -> Found {
     let verdict = wait(async {
         let mut scan = Scan::begin(asked).await?;

@@ -15,7 +15,7 @@ use crate::storage::{Db, Location};
 use crate::tokens::Tokens;
 use crate::{accounts, passwords};
 
-/// Without a terminal, a line for so many rows.
+/// Without a terminal, prints a line for this many rows.
 const PROGRESS_ROWS: u64 = 10_000;
 
 #[derive(Args)]
@@ -57,7 +57,7 @@ fn field_and_column(text: &str) -> Result<(Field, String), String> {
 pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     let file = &arguments.file;
     let location = Location::of(&config)?;
-    // Before it is opened: closing our own file would drop the locks on it.
+    // Checked before it is opened: closing our own file would drop the locks on it.
     if location.is(file) {
         return Err(Fault::new(
             "this file is the database of this server itself: name the other program's file",
@@ -129,7 +129,7 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
     }
 }
 
-/// Makes nothing, as a dry run must not.
+/// Creates nothing, as a dry run must not.
 fn existing_database(config: &Config, location: Location) -> Result<Db, Fault> {
     let first = || {
         Fault::new("a dry run needs a database that is up to date: run `doorward migrate` first")
@@ -196,7 +196,7 @@ fn take(
     ))
 }
 
-/// How far it is: on a terminal one line that changes, else a line now and then.
+/// Progress: on a terminal one line that is updated, else a line now and then.
 #[derive(Default)]
 struct Progress {
     is_shown: bool,
@@ -219,7 +219,7 @@ impl Progress {
 
     fn clear(&mut self) {
         if std::mem::take(&mut self.is_shown) {
-            // To its beginning, and nothing to its end.
+            // Returns to the start of the line, and clears it to the end.
             write!(std::io::stderr(), "\r\x1b[K").ok();
         }
     }

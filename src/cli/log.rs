@@ -1,8 +1,7 @@
-//! The log on its way to stderr: lines are gathered, and written together by a thread.
+//! Writes the log to stderr: lines are gathered, and a thread writes them together.
 //!
-//! A system call for each line would cost a request more than all that it logs. What surprises:
-//! a line is written up to [`WRITE_EVERY`] late, so the last ones are lost when the process is
-//! killed outright.
+//! A system call for each line would be the main cost of logging a request. Note: a line is written
+//! up to [`WRITE_EVERY`] late, so the last lines are lost when the process is killed outright.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,10 +19,10 @@ use crate::config::{LogConfig, LogFormat};
 const WRITE_EVERY: Duration = Duration::from_millis(20);
 const WAITING_MAX_BYTES: usize = 256 * 1024;
 
-/// Logs from here on, until the result is dropped: that writes the last lines.
+/// Logs until the result is dropped, which writes the last lines.
 ///
-/// Lines of ours, and what the listener has to say of itself. No other crate's: actix writes an
-/// error for every byte that is not HTTP, and at `trace` its lines may hold anything.
+/// Contains our own lines, and warnings of the listener. Lines of other crates are left out: actix
+/// writes an error for every byte that is not HTTP, and at `trace` its lines may contain secrets.
 pub fn start(config: &LogConfig) -> impl Drop + use<> {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -69,7 +68,7 @@ impl Lines {
             drop(waiting);
             thread::sleep(WRITE_EVERY);
             mem::swap(&mut written, &mut *self.waiting());
-            // A log that cannot be written cannot be reported either.
+            // A failure to write the log cannot be logged.
             io::stderr().write_all(&written).ok();
             written.clear();
         }
@@ -80,7 +79,7 @@ impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.waiting();
         if waiting.len() > WAITING_MAX_BYTES {
-            // A thread that is faster than stderr waits for it: no line is dropped.
+            // A thread that logs faster than stderr accepts waits: no line is dropped.
             io::stderr().write_all(&mem::take(&mut *waiting)).ok();
         }
         if waiting.is_empty() {

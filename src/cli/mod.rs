@@ -150,7 +150,7 @@ pub fn run() -> ExitCode {
         Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),
         Command::Doctor => doctor::run(&config),
-        // Done above.
+        // Handled above.
         Command::Thumbnail => Ok(()),
     };
     code_of(done)
@@ -176,12 +176,12 @@ fn code_of(done: Result<(), Fault>) -> ExitCode {
     }
 }
 
-/// Prints a line for the administrator. A reader that has closed the other end has read enough.
+/// Prints a line for the administrator. A closed pipe is not an error: its reader has read enough.
 fn say(line: impl Display) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
-/// Asks before something is deleted.
+/// Asks for confirmation before a deletion.
 fn confirmed(question: &str) -> Result<bool, Fault> {
     if !std::io::stdin().is_terminal() {
         return Err(Fault::new(
@@ -202,7 +202,7 @@ fn complain(line: impl Display) {
     writeln!(std::io::stderr(), "doorward: {line}").ok();
 }
 
-/// Runs what a command waits for.
+/// Runs the future of a command.
 fn wait<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     actix_web::rt::System::new().block_on(work)
 }

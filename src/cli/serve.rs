@@ -16,7 +16,7 @@ use crate::config::{BaseUrl, Config};
 
 pub fn run(config: Config) -> Result<(), Fault> {
     let _log = log::start(&config.log);
-    // Before anything is made, so that a second server on the same port touches nothing.
+    // Listens before anything is created, so that a second server on the same port changes nothing.
     let listening = Listening::start(&config.listen)?;
     let services = Services::prepare(config, Clock::System)?;
     wait(async {
@@ -46,7 +46,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
                 };
                 match select(http, pin!(stopped)).await {
                     Either::Left((ended, _)) => ended,
-                    // Dropped, it closes what is still open.
+                    // Dropping it closes the connections that are still open.
                     Either::Right(((), http)) => {
                         drop(http);
                         Ok(())
@@ -61,7 +61,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
     })
 }
 
-/// What a signal asks for.
+/// The stop that a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
     ToFinish,

@@ -1,4 +1,4 @@
-//! `doorward token`: looks, and changes nothing.
+//! `doorward token`: shows tokens, and changes nothing.
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
@@ -16,7 +16,7 @@ use crate::tokens::{
     KEY_SET_MAX_BYTES, KeySet, Kind, Outcome, Report, Tokens, as_pasted, by_key_set,
 };
 
-/// Of what is read from stdin; no token comes near.
+/// The most that is read from stdin; every token is far shorter.
 const TYPED_MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Subcommand)]
@@ -32,7 +32,7 @@ pub enum Command {
 
 pub fn run(command: Command, config: &Config) -> Result<(), Fault> {
     let Command::Inspect { jwks } = command;
-    // Before the token is asked for: what cannot be done needs none.
+    // Checked before the token is asked for, so that no token is typed in vain.
     let report = match jwks {
         Some(file) => {
             let keys = KeySet::parse(&read_keys(&file)?)
@@ -119,11 +119,11 @@ fn tell(report: &Report) {
 
 fn read_keys(file: &Path) -> Result<String, Fault> {
     let failed = |error| Fault::caused(file.display().to_string(), error);
-    // A byte more than is taken, so that more is noticed.
+    // One byte more than the limit, so that a longer input is noticed.
     up_to(File::open(file).map_err(failed)?, KEY_SET_MAX_BYTES + 1).map_err(failed)
 }
 
-/// Never an argument, where other users of the machine could read it.
+/// Never read from an argument, which other users of the machine could see.
 fn read_token() -> Result<String, Fault> {
     let read = if std::io::stdin().is_terminal() {
         rpassword::prompt_password("Token: ")

@@ -1,4 +1,4 @@
-//! How many connections there may be, and how slow; and who may read the metrics.
+//! The limits of connections: number and speed; and who may read the metrics.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use super::within;
 #[derive(Clone, Debug)]
 pub struct ConnectionsConfig {
     pub max: usize,
-    /// `None`: a share of those that there may be.
+    /// `None`: a share of the maximum.
     pub max_per_client: Option<usize>,
-    /// For the head of each request to arrive.
+    /// Time for the head of each request to arrive.
     pub head_within: Duration,
-    /// In this time of waiting, a client sends or takes this number of bytes.
+    /// While the server waits, a client must send or take this number of bytes in this time.
     pub window: Duration,
     pub bytes_per_window: usize,
 }
@@ -63,8 +63,8 @@ pub fn take_metrics(r: &mut Reader) -> Option<SocketAddr> {
     })
 }
 
-/// Loopback, RFC 1918 and RFC 4193; also link-local addresses, and those that providers share
-/// (RFC 6598), which private networks use.
+/// Loopback, RFC 1918 and RFC 4193; also link-local addresses, and the shared addresses of
+/// providers (RFC 6598), which private networks use.
 fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {

@@ -9,23 +9,23 @@ use url::Url;
 use super::reader::Reader;
 use super::{parsed, within};
 
-/// MB are 1,000,000 bytes.
+/// 1 MB is 1,000,000 bytes.
 pub const MB: i64 = 1_000_000;
 
 #[derive(Clone, Debug)]
 pub struct FilesConfig {
     pub store: StoreConfig,
-    /// Of one file, in bytes.
+    /// Maximum of one file, in bytes.
     pub max_bytes: i64,
-    /// Of an account's files together, unless it has a quota of its own.
+    /// Maximum of an account's files together, unless it has a quota of its own.
     pub quota_bytes: i64,
     pub quota_files: i64,
-    /// Of the disk of a folder, before an upload is refused.
+    /// Free space on the disk of a folder below which uploads are refused.
     pub keep_free_bytes: i64,
-    /// The allowed types: `image/png`, `image/*`. Empty: all.
+    /// The allowed types: `image/png`, `image/*`. Empty: all types.
     pub types: Vec<String>,
     pub scanner: Option<ScannerConfig>,
-    /// Our own program, which decodes images in a process of its own. Not a setting.
+    /// Our own program, which decodes images in a separate process. Not a setting.
     pub program: Option<PathBuf>,
 }
 
@@ -39,16 +39,16 @@ pub enum StoreConfig {
 #[derive(Clone, Debug)]
 pub struct S3Config {
     pub bucket: String,
-    /// `None`: Amazon's own.
+    /// `None`: Amazon's endpoint.
     pub endpoint: Option<String>,
     pub region: String,
     pub key_id: String,
     pub secret_key: SecretString,
-    /// For something to move of a request or its response.
+    /// Time without progress of a request or its response.
     pub timeout: Duration,
 }
 
-/// Where a virus scanner listens that speaks clamd's protocol.
+/// The address of a virus scanner that speaks clamd's protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScannerConfig {
     /// Host and port.
@@ -115,7 +115,7 @@ fn media_type(text: &str) -> Option<String> {
     (plain(kind) && (subtype == "*" || plain(subtype))).then(|| text.to_ascii_lowercase())
 }
 
-/// A folder without a path is the one in `data_dir`.
+/// A folder without a path is `files` in `data_dir`.
 fn store(r: &mut Reader) -> StoreConfig {
     let expected = "folder:PATH or s3:BUCKET";
     let store = r.take("files.store", "folder:", expected, |text| {

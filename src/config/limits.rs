@@ -3,14 +3,14 @@
 use super::reader::Reader;
 use super::switch;
 
-/// At most `count` at once, and as many again within each `seconds`.
+/// At most `count` at once, refilled by `count` within each `seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     pub count: i64,
     pub seconds: i64,
 }
 
-/// `None` is without a limit.
+/// `None`: no limit.
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
     pub enabled: bool,

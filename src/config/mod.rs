@@ -1,7 +1,7 @@
 //! Settings: defaults < `doorward.toml` < `.env` < environment < flags.
 //!
-//! Read once, at the start, into final types. Everything that is wrong is reported together.
-//! The only place where the environment is read.
+//! Read once, at the start, into final types. All problems are reported together. The only module
+//! that reads the environment.
 
 mod connections;
 mod files;
@@ -33,7 +33,7 @@ use crate::base::secret::InstanceSecret;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub listen: Listen,
-    /// `None`: made from the address that is really listened on.
+    /// `None`: derived from the address that the server listens on.
     pub base_url: Option<BaseUrl>,
     pub data_dir: PathBuf,
     /// Whether a missing `data_dir` stops the start: it may be a volume that is not mounted.
@@ -59,16 +59,16 @@ pub struct Config {
     pub log: LogConfig,
     /// The command that this process runs; `None` for a server.
     pub command: Option<String>,
-    /// Every setting in its order, for `config show`.
+    /// Every setting in order, for `config show`.
     pub shown: Vec<Shown>,
 }
 
-/// What connections to PostgreSQL go through.
+/// What connects the server to PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooler {
-    /// Nothing, or a pooler that keeps a connection for each client (session mode).
+    /// A direct connection, or a pooler that keeps a connection for each client (session mode).
     None,
-    /// A pooler that hands out a connection for one transaction at a time.
+    /// A pooler that assigns a connection to one transaction at a time.
     Transaction,
 }
 
@@ -94,13 +94,13 @@ pub struct PasswordsConfig {
 #[derive(Clone, Debug)]
 pub struct TokensConfig {
     pub algorithm: SigningAlgorithm,
-    /// Of `HS256`: what is shared with those who verify.
+    /// The secret of `HS256`, shared with the verifiers.
     pub hmac_secret: Option<SecretString>,
     pub access_minutes: i64,
     pub link_seconds: i64,
 }
 
-/// By which tokens are signed (RFC 7518, section 3.1; RFC 8037).
+/// Signature algorithms of tokens (RFC 7518, section 3.1; RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SigningAlgorithm {
     EdDsa,
@@ -112,7 +112,7 @@ pub enum SigningAlgorithm {
 impl SigningAlgorithm {
     pub const ALL: [Self; 4] = [Self::EdDsa, Self::Es256, Self::Rs256, Self::Hs256];
 
-    /// As a token's header names it, exactly.
+    /// The exact name in a token's header.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
@@ -148,7 +148,7 @@ impl ProxiesConfig {
 
 #[derive(Clone, Debug)]
 pub struct ImportConfig {
-    /// Whether to import hashes of more work than is usual.
+    /// Whether to import hashes of more than the usual work.
     pub costly_hashes: bool,
 }
 
@@ -161,7 +161,7 @@ pub struct CompatConfig {
     pub root: CompatRoot,
 }
 
-/// Which tutorial's answer a program gets at `/`.
+/// Which tutorial's response a program gets at `/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompatRoot {
     ApiV1,
@@ -186,10 +186,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// What the command line says about settings.
+/// The settings on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// A settings file that must exist; without one, `doorward.toml` here is read if it does.
+    /// A settings file that must exist; without one, `doorward.toml` in the current folder is read
+    /// if it exists.
     pub file: Option<PathBuf>,
     /// `(key, value)`.
     pub set: Vec<(String, String)>,
@@ -237,7 +238,7 @@ impl Config {
         Ok(config)
     }
 
-    /// From defaults and these settings alone.
+    /// Only defaults and these settings.
     pub fn of(settings: &[(&str, &str)]) -> Result<Self, Vec<String>> {
         let set = settings
             .iter()
@@ -367,7 +368,7 @@ impl Config {
                     "api_v1",
                     "api_v1 or basic_upload",
                     |text| match text {
-                        // The letters are their former names.
+                        // The letters are former names of the tutorials.
                         "api_v1" | "c" => Some(CompatRoot::ApiV1),
                         "basic_upload" | "d" => Some(CompatRoot::BasicUpload),
                         _ => None,
@@ -426,7 +427,7 @@ impl Config {
 }
 
 impl Config {
-    /// The derived value, without a setting.
+    /// The derived value, when there is no setting.
     fn show_base_url(&mut self) {
         let (None, Listen::Tcp { host, port }) = (&self.base_url, &self.listen) else {
             return;
@@ -450,8 +451,8 @@ fn environment() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
 }
 
-/// At least as long as the hash (RFC 7518, section 3.2), and not a word written again and again:
-/// an attacker with one token can try secrets without limit.
+/// At least as long as the hash (RFC 7518, section 3.2), and not a repeated word: an attacker with
+/// one token can try secrets without limit.
 fn is_strong_secret(text: &str) -> bool {
     let mut different = text.as_bytes().to_vec();
     different.sort_unstable();
@@ -459,12 +460,12 @@ fn is_strong_secret(text: &str) -> bool {
     text.len() >= 32 && different.len() >= 10
 }
 
-/// Editors on Windows put a byte order mark in front.
+/// Editors on Windows write a byte order mark at the start.
 fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
-/// Also as YAML and other programs write it.
+/// Also accepts the spellings of YAML and other programs.
 fn switch(r: &mut Reader, key: &'static str, default: &str) -> bool {
     let expected = "true, yes, on or 1, or false, no, off or 0";
     r.take(key, default, expected, |text| {
@@ -494,7 +495,7 @@ fn network(text: &str) -> Option<IpNet> {
             .strip_prefix('[')
             .and_then(|text| text.strip_suffix(']'));
         let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
-        // As the addresses of clients are compared with it.
+        // In the form in which the addresses of clients are compared.
         Some(address.to_canonical().into())
     })
 }

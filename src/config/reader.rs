@@ -1,4 +1,4 @@
-//! Collects settings from every source, returns them one by one, and remembers problems.
+//! Collects settings from every source, returns them one by one, and records problems.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The prefix of our environment variables.
 pub const PREFIX: &str = "DOORWARD_";
 
-/// Where a value came from; a later one wins over an earlier one.
+/// Where a value came from; later sources override earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Default,
@@ -15,7 +15,7 @@ pub enum Source {
     DotEnv,
     Environment,
     Flag,
-    /// From another setting.
+    /// Derived from another setting.
     Derived(&'static str),
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// One setting as `config show` prints it. A secret's value is never in here.
+/// One setting as `config show` prints it. Never contains the value of a secret.
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub key: &'static str,
@@ -54,7 +54,7 @@ impl Given {
     pub fn add_toml(&mut self, path: &Path, text: &str) {
         match toml::from_str(text) {
             Ok(table) => self.add_table(&Source::File(path.to_owned()), "", table),
-            // The parser's long form quotes the line, which may hold a secret.
+            // The parser's long message quotes the line, which may contain a secret.
             Err(error) => {
                 let before = error.span().and_then(|span| text.get(..span.start));
                 let line = before.unwrap_or_default().matches('\n').count() + 1;
@@ -95,7 +95,7 @@ impl Given {
         self.problems.push(problem);
     }
 
-    /// Variables of the environment: those that begin with `DOORWARD_`, `__` for the dot.
+    /// Environment variables that begin with `DOORWARD_`, with `__` for the dot.
     pub fn add_variables(
         &mut self,
         source: Source,
@@ -112,8 +112,8 @@ impl Given {
         }
     }
 
-    /// An empty value means unset: compose files and templates write empty variables, and those
-    /// must not replace what another source says.
+    /// An empty value means unset: compose files and templates write empty variables, which must
+    /// not override another source.
     pub fn add(&mut self, key: String, value: String, source: Source) {
         if value.trim().is_empty() {
             self.empty.insert(key, source);
@@ -132,8 +132,8 @@ fn scalar(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// Without quotes around it: `docker run --env-file` and old versions of compose hand those of a
-/// `NAME="value"` on.
+/// Without surrounding quotes: `docker run --env-file` and old versions of compose pass on the
+/// quotes of `NAME="value"`.
 fn unquoted(value: &str) -> &str {
     let inner = ['"', '\''].into_iter().find_map(|quote| {
         let inner = value.strip_prefix(quote)?.strip_suffix(quote)?;
@@ -159,8 +159,8 @@ impl Reader {
         }
     }
 
-    /// The setting `key`, or its default. A value that is not accepted is remembered with
-    /// `expected` and replaced by the default, so that the next one can be looked at too.
+    /// The setting `key`, or its default. A value that is not accepted is recorded with `expected`
+    /// and replaced by the default, so that the following settings are checked too.
     pub fn take<T>(
         &mut self,
         key: &'static str,
@@ -174,7 +174,7 @@ impl Reader {
             None => (default.to_owned(), Source::Default),
         };
         let parsed = parse(&value).unwrap_or_else(|| {
-            // It may have a name and a password where only an address belongs.
+            // The value may contain a name and a password in place of a plain address.
             let shown = if value.contains('@') { "…" } else { &value };
             self.problem(format!(
                 "{key} = {shown:?} (from {source}): expected {expected}"
@@ -185,8 +185,8 @@ impl Reader {
         parsed
     }
 
-    /// A secret setting, or the content of the file that `<key>_file` names. No problem and no
-    /// listing ever shows the value.
+    /// A secret setting, or the content of the file that `<key>_file` names. Problems and listings
+    /// never show the value.
     pub fn take_secret<T>(
         &mut self,
         key: &'static str,
@@ -207,7 +207,7 @@ impl Reader {
             }
             (Some(given), None) => given,
             (None, Some((path, source))) => match std::fs::read_to_string(unquoted(path.trim())) {
-                // Editors on Windows put a byte order mark in front.
+                // Editors on Windows write a byte order mark at the start.
                 Ok(text) => (text.trim_start_matches('\u{feff}').to_owned(), source),
                 Err(error) => {
                     self.problem(format!("{key}_file = {path:?} (from {source}): {error}"));
@@ -240,7 +240,7 @@ impl Reader {
         self.problems.push(problem);
     }
 
-    /// Settings that were not taken are unknown.
+    /// Settings that were not read are unknown.
     pub fn finish(mut self) -> Result<Vec<Shown>, Vec<String>> {
         let given = std::mem::take(&mut self.given).into_iter();
         let given = given.map(|(key, (_, source))| (key, source));

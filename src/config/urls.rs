@@ -1,8 +1,8 @@
-//! Where this server is, and where its database is.
+//! The URLs of this server and of its database.
 
 use url::Url;
 
-/// Where people reach this server: scheme, host and port, without a slash at the end.
+/// The URL of this server: scheme, host and port, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: String,
@@ -24,14 +24,14 @@ impl BaseUrl {
         })
     }
 
-    /// Of a server that listens on this host name or address, without https.
+    /// The URL of a server that listens on this host name or address, without https.
     pub fn of(host: &str, port: u16) -> Self {
         let host = match host {
             "0.0.0.0" | "::" => "localhost".to_owned(),
             ip if ip.contains(':') => format!("[{ip}]"),
             name => name.to_ascii_lowercase(),
         };
-        // A browser leaves the port out where it is the scheme's own.
+        // Browsers omit the scheme's default port.
         let port = if port == 80 {
             String::new()
         } else {
@@ -47,8 +47,8 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// Whether a `Host` header names this host: with this port, or without one. Proxies often leave
-    /// the port out, and nothing depends on it.
+    /// Whether a `Host` header names this host: with this port, or without one. Proxies often omit
+    /// the port, and nothing depends on it.
     pub fn is_host(&self, host: &str) -> bool {
         let Some((scheme, authority)) = self.origin.split_once("://") else {
             return false;
@@ -65,7 +65,7 @@ impl BaseUrl {
     }
 }
 
-/// A host and its port, which may be missing. The colons of an IPv6 address are between brackets.
+/// A host and its optional port. The colons of an IPv6 address are between brackets.
 fn with_port(host: &str) -> (&str, &str) {
     match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, port),
@@ -73,9 +73,9 @@ fn with_port(host: &str) -> (&str, &str) {
     }
 }
 
-/// Whether it can be taken at its word. `sqlite://…` is how other programs spell a path, an
-/// SQLite database in memory would be another one for each connection, and with an `@` or `/`
-/// left over in a password the database's own client would quote a part of it as the host.
+/// Whether the URL is unambiguous. Refused: `sqlite://…`, as other programs spell a path; an SQLite
+/// database in memory, which would differ for each connection; and an `@` or `/` left unescaped in
+/// a password, because the database's own client would quote a part of the password as the host.
 pub fn is_database_url(text: &str) -> bool {
     match text.split_once(':') {
         Some(("sqlite", path)) => !path.is_empty() && !path.starts_with("//") && path != ":memory:",

@@ -1,6 +1,5 @@
-//! Decodes an image in a process of its own: what it takes of memory is given back when it ends,
-//! and an image that ends its decoder ends nothing else. The process sees one image and nothing
-//! of the server.
+//! Decodes an image in a separate process: its memory is freed when it ends, and an image that
+//! crashes the decoder affects nothing else. The process sees one image and nothing of the server.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -23,9 +22,9 @@ const CPU_MAX_SECONDS: u64 = 30;
 
 #[derive(Clone)]
 pub enum Decoder {
-    /// By this program, which is ours.
+    /// The decoder is a process of this program.
     Child(PathBuf),
-    /// Where the server is not a program of its own, as in tests.
+    /// The server is not a program of its own, as in tests.
     Here,
 }
 
@@ -81,13 +80,13 @@ async fn decode_in(mut child: Child, mut content: Content) -> Result<Option<Vec<
         };
         typed = blocking(move || match into.write_all(&piece) {
             Ok(()) => Ok(Some(into)),
-            // It has ended, and its status says why.
+            // The process has ended, and its status says why.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
             Err(error) => Err(error),
         })
         .await?;
     }
-    // Waited for in any case, so that nothing of it is left.
+    // Always waited for, so that no zombie process is left.
     let ended = blocking(move || child.wait_with_output()).await?;
     read?;
     if !ended.status.success() {
@@ -110,7 +109,7 @@ async fn blocking<T: Send + 'static>(
     ran.map_err(|panic| failed(panic.into()))?.map_err(failed)
 }
 
-/// What the process does: an image comes in on stdin, and its thumbnail goes out on stdout.
+/// The work of the process: reads an image from stdin, and writes its thumbnail to stdout.
 pub fn run() -> Result<(), Fault> {
     let failed = |error: io::Error| Fault::caused("the decoder", error);
     for (what, most) in [

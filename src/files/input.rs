@@ -1,5 +1,5 @@
-//! What people send to name files and to limit them, parsed in one place for every way in; and
-//! what they are told of a file that is refused.
+//! Names, descriptions and quotas of files as people send them, parsed in one place for pages, API
+//! and commands; and the messages about refused files.
 
 use super::{BYTES_QUOTA_MAX, Change, FILES_QUOTA_MAX, QuotaChange, Refused};
 use crate::base::input::Refusals;
@@ -73,8 +73,8 @@ pub fn too_many(most: usize) -> String {
 }
 
 impl Refused {
-    /// What the sender of the file called `name` can mend; `None` for what no other input would.
-    /// Without a name it is about the details of a file that is there.
+    /// What the sender of the file called `name` can correct; `None` if no other input would be
+    /// accepted. Without a name, the message is about the details of a stored file.
     pub fn refusals(&self, name: &str, config: &FilesConfig) -> Option<Refusals> {
         let accepted = || config.types.join(", ");
         let words = match self {

@@ -1,8 +1,8 @@
 //! The files of each account.
 //!
 //! A file's bytes are in the store under its id, and its name and properties in its row. Every
-//! object in the store has a row, in `files` or in `stray_blobs`: the strays are uploads that are
-//! not complete, and deleted files. So no object is lost track of when a server is killed.
+//! object in the store has a row, in `files` or in `stray_blobs`: strays are incomplete uploads and
+//! deleted files. So a killed server leaves no unknown object behind.
 //!
 //! Nothing here can reach another account's files. Usage is counted in the transaction that adds
 //! or deletes a file, and never summed up.
@@ -45,7 +45,7 @@ pub use upload::{IncomingFile, ReceivedFile, StoredFiles, Upload};
 /// The largest quotas.
 pub const FILES_QUOTA_MAX: i64 = 1_000_000_000;
 pub const BYTES_QUOTA_MAX: i64 = 1_000_000_000_000_000;
-/// For the server that deleted a file to delete its bytes; then any server does.
+/// Time for the server that deleted a file to delete its bytes; then any server does.
 const LEAVING_SECONDS: i64 = 60;
 
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub struct File {
     pub account: AccountId,
     pub name: String,
     pub description: Option<String>,
-    /// By its content.
+    /// The type by its content.
     pub media_type: String,
     pub bytes: i64,
     pub sha256: [u8; 32],
@@ -97,7 +97,8 @@ pub struct Quota {
     pub bytes: Option<i64>,
 }
 
-/// What becomes of a quota; what is `None` stays, and an inner `None` is as the settings say.
+/// Changes to a quota; `None` keeps a value, and an inner `None` restores the default of the
+/// settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QuotaChange {
     files: Option<Option<i64>>,
@@ -242,7 +243,7 @@ impl Files {
     /// Deletes the strays whose lease has ended.
     ///
     /// # Errors
-    /// When the database or the store is unavailable; the other strays are deleted all the same.
+    /// When the database or the store is unavailable; the other strays are deleted nevertheless.
     pub async fn sweep(&self) -> Result<(), Fault> {
         sweep::sweep(&self.db, &self.blobs).await
     }

@@ -17,11 +17,11 @@ const SLOT_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct UploadSlots {
     all: Arc<Semaphore>,
-    /// Only for accounts with uploads at this moment.
+    /// Contains only accounts with open uploads.
     taken: Arc<Mutex<HashMap<AccountId, Weak<Semaphore>>>>,
 }
 
-/// Freed when it is dropped.
+/// Freed on drop.
 pub struct UploadSlot {
     _own: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,

@@ -8,7 +8,7 @@ use crate::storage::Db;
 
 const SWEPT_AT_ONCE: i64 = 100;
 
-/// Deletes the bytes of a stray, at most so many, and then its row.
+/// Deletes the bytes of a stray, at most this many, and then its row.
 pub async fn drop_bytes(db: &Db, blobs: &Blobs, id: FileId, bytes: i64) -> Result<(), Fault> {
     blobs.delete(id, bytes).await?;
     db.write_on_full_disk(move |tx| store::forget_stray(tx, id).map(drop))
@@ -25,7 +25,7 @@ pub async fn clear(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
 pub async fn sweep(db: &Db, blobs: &Blobs) -> Result<(), Fault> {
     let mut failed = None;
     loop {
-        // They are taken over first, so that an upload that goes on cannot become a file.
+        // The strays are taken over first, so that an upload that continues cannot become a file.
         let strays = db.write_on_full_disk(move |tx| {
             let (now, mut taken) = (tx.now(), Vec::new());
             for (id, bytes) in store::strays(tx, now, SWEPT_AT_ONCE)? {

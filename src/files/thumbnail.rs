@@ -1,6 +1,6 @@
 //! Thumbnails of images.
 //!
-//! A decoder reads untrusted files, so it has limits before it begins.
+//! A decoder reads untrusted files, so limits are set before it begins.
 
 use std::io::Cursor;
 
@@ -9,7 +9,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 /// A longer file is not decoded.
 pub const FILE_MAX_BYTES: i64 = 12_000_000;
-/// Nor is a larger image: as large as a phone's camera makes.
+/// A larger image is not decoded either: this is the size of a phone's photo.
 const PIXELS_MAX: u64 = 16_000_000;
 const SIDE_MAX: u32 = 16_384;
 /// Twice as large as it is shown, for screens of high density.
@@ -54,7 +54,7 @@ pub fn make(content: &[u8]) -> Option<Vec<u8>> {
     Some(written.into_inner())
 }
 
-/// Its decoder keeps canvases that no limit counts (RFC 9649, section 2.7.1: the flag A).
+/// Its decoder keeps canvases that no limit covers (RFC 9649, section 2.7.1: the flag A).
 fn is_animated_webp(content: &[u8]) -> bool {
     content.get(12..16) == Some(b"VP8X") && content.get(20).is_some_and(|flags| flags & 2 != 0)
 }
@@ -116,17 +116,17 @@ mod tests {
         ] {
             assert!(make(nothing).is_none());
         }
-        // A few kilobytes that would unpack to 17 million pixels.
+        // A few kilobytes that would expand to 17 million pixels.
         let bomb = written(
             &DynamicImage::from(image::GrayImage::new(4123, 4123)),
             ImageFormat::Png,
         );
         assert!(bomb.len() < 100_000);
         assert!(make(&bomb).is_none());
-        // Its pixels are as many as they may be, and each is twice as large.
+        // The largest number of pixels, and each is twice as large.
         let deep = DynamicImage::from(image::ImageBuffer::<Rgba<u16>, _>::new(3000, 3000));
         assert!(make(&written(&deep, ImageFormat::Png)).is_none());
-        // One that only claims to be: the size in its head is changed.
+        // An image that only claims the size: the size in its header is changed.
         let mut lying = whole.clone();
         lying[16..24].copy_from_slice(&[0, 0, 0x3f, 0xff, 0, 0, 0x3f, 0xff]);
         assert!(make(&lying).is_none());

@@ -1,8 +1,8 @@
-//! Makes the thumbnails of images that are stored already.
+//! Makes the thumbnails of stored images.
 //!
-//! Each image without a thumbnail has a row. A server takes the row for a minute, so that of
-//! several servers one makes the thumbnail, and counts the attempt before it begins: an image that
-//! ends the server is tried a few times and no more. One image is decoded at a time, for each
+//! Each image without a thumbnail has a row. A server takes the row for a minute, so that only one
+//! of several servers makes the thumbnail, and counts the attempt before it begins: an image that
+//! crashes the server is tried a few times and no more. One image is decoded at a time, for each
 //! account in turn, so that one account's images do not delay another's.
 
 use super::decoder::{Decoder, Failed};
@@ -14,7 +14,7 @@ use crate::storage::Db;
 
 /// Longer than any image takes.
 const TAKEN_SECONDS: i64 = 60;
-/// Until an image that could not be read is tried again.
+/// Delay before an image that could not be read is tried again.
 const AGAIN_SECONDS: i64 = 600;
 const ATTEMPTS_MAX: i64 = 3;
 
@@ -63,9 +63,9 @@ impl ThumbnailJob {
                     .write(move |tx| store::set_thumbnail(tx, file, image.as_deref()));
                 kept.await?;
             }
-            // It is tried again when the row is due again.
+            // The image is tried again when the row is due again.
             Err(Failed::Decoder(fault)) => tracing::warn!(%fault, "a thumbnail is made later"),
-            // This does not count as an attempt.
+            // This is not counted as an attempt.
             Err(Failed::NotTried(fault)) => {
                 tracing::warn!(%fault, "a thumbnail is made later");
                 let left = self.db.write(move |tx| {

@@ -1,8 +1,8 @@
 //! Uploads.
 //!
 //! An upload is a stray from its first byte until all files of its request are stored, in one
-//! transaction. Its row says how much of the quota it holds and when its lease ends: then it is
-//! swept. An upload that is dropped deletes its object.
+//! transaction. Its row says how much of the quota it reserves and when its lease ends: then it is
+//! swept. Dropping an upload deletes its object.
 
 use aws_lc_rs::digest::{self, SHA256};
 use bytes::{Bytes, BytesMut};
@@ -21,47 +21,47 @@ use crate::scanner::{Scan, Verdict};
 use crate::storage::{AnyConnection, Tx};
 
 const RENEWED_AFTER_SECONDS: u64 = 60;
-/// Handed on at once; more than is looked at to see what it is.
+/// Size of the pieces that are passed on; more than is needed to detect the type.
 const PASSED_ON_BYTES: usize = 64 << 10;
-/// Of the quota, more is held as more comes in: as much again, within these.
+/// An upload reserves quota as it grows: as much again as it has received, within these limits.
 const HELD_MIN_BYTES: i64 = 1_000_000;
 const HELD_MAX_BYTES: i64 = 64_000_000;
 
-/// What is known of a file before it comes.
+/// The properties of a file that are known before its content arrives.
 pub struct IncomingFile {
     pub name: FileName,
-    /// If it has one, and came before its file.
+    /// Sent before the file, if at all.
     pub description: Option<Description>,
-    /// No more will come than this, as far as its sender has said.
+    /// The declared maximum length, if the sender has declared one.
     pub bytes_max: Option<i64>,
-    /// The key of its request; what else it was made with does not count here.
+    /// The key of its request; other inputs of the key are ignored here.
     pub key: Option<IdempotencyKey>,
 }
 
-/// A file that is coming in.
+/// A file that is being received.
 pub struct Upload {
     stray: Stray,
     account: AccountId,
     bytes_max: i64,
-    /// Its request's key is known. It is heard only to see whether it is the same again: nothing
-    /// of it is stored, nor refused for what the first one has left no room for.
+    /// Its request's key is known. The file is only read to see whether the request is the same:
+    /// nothing is stored, and no limit that the first request has used up applies.
     is_again: bool,
     name: FileName,
-    /// What its beginning says that it is, as soon as enough has come to see it.
+    /// The type by the first bytes, as soon as enough have arrived.
     media_type: Option<&'static str>,
-    /// What has come and was not passed on yet.
+    /// Bytes that were received and not passed on yet.
     pending: BytesMut,
     bytes: i64,
     renewed: Stopwatch,
     hash: digest::Context,
     writer: Option<Writer>,
-    /// Goes on by itself: what it puts in place late must not outlive the clearing up.
+    /// A task of its own: a late write must not survive the deletion of the object.
     finishing: Option<JoinHandle<Result<(), BlobError>>>,
     scan: Option<Scan>,
     _slot: UploadSlot,
 }
 
-/// A file that was received completely: it is in the store, and belongs to no account yet.
+/// A file that was received completely: it is in the store, and does not belong to an account yet.
 pub struct ReceivedFile {
     stray: Stray,
     pub name: FileName,
@@ -90,7 +90,7 @@ impl Files {
             let silent = Fault::unavailable("the store", "it does not respond");
             return Err(Refused::Fault(silent));
         }
-        // Before its body is read.
+        // Checked before the body is read.
         let slot = self.slots.take(account).await?;
         let IncomingFile {
             name,
@@ -123,7 +123,7 @@ impl Files {
                 files.may_come(tx, account, description.as_ref())?;
                 store::insert_arriving(tx, id, account, now + LEASE_SECONDS)?;
                 let held = files.hold(tx, account, id, (1, bytes_max))?;
-                // Made here, because the request may be gone when the commit returns.
+                // Created here, because the request may be gone when the commit returns.
                 Ok(Some(Stray::new(&files, id, held)))
             })
             .await?;
@@ -165,7 +165,7 @@ impl Files {
         Ok(())
     }
 
-    /// Holds quota for the bytes that were received and for some that may follow; returns how many.
+    /// Reserves quota for the received bytes and for some that may follow; returns how many.
     fn hold(
         &self,
         tx: &mut Tx<'_>,
@@ -183,7 +183,7 @@ impl Files {
         }
         let more = bytes.clamp(HELD_MIN_BYTES, HELD_MAX_BYTES);
         let held = (bytes + more).min(bytes_max.max(bytes)).min(free);
-        // What was held before is on the disk by now, or soon.
+        // The bytes that were reserved before are on the disk by now, or soon.
         let more = (held - own).max(0);
         if !self.blobs.has_room(self.config.keep_free_bytes + more)? {
             return Err(Refused::StoreFull);
@@ -267,7 +267,7 @@ impl Files {
                     return Err(Refused::OverQuota(most));
                 }
                 // Before the commit, because the request may be gone after it. If the commit fails,
-                // they are strays still, and swept.
+                // the files are still strays, and are swept.
                 strays.iter_mut().for_each(Stray::keep);
                 Ok((kept, false))
             })
@@ -278,7 +278,7 @@ impl Files {
             .is_err_and(|refused| !matches!(refused, Refused::Fault(_)));
         if is_refused {
             for (id, bytes) in blobs {
-                // Bytes that cannot be deleted now are stray, and will be swept.
+                // Bytes that cannot be deleted now stay stray, and are swept later.
                 self.drop_bytes(id, bytes).await.ok();
             }
         }
@@ -290,8 +290,8 @@ impl Files {
         })
     }
 
-    /// Deletes received files that will not be stored, before the response: their quota is free
-    /// then.
+    /// Deletes received files that will not be stored, before the response, so that their quota is
+    /// free by then.
     pub async fn give_up(&self, received: Vec<ReceivedFile>) {
         for mut one in received {
             one.stray.clear_up(None, None).await;
@@ -300,7 +300,7 @@ impl Files {
 }
 
 impl Upload {
-    /// Deletes what was received, as [`Files::give_up`].
+    /// Deletes the received bytes, as [`Files::give_up`].
     pub async fn give_up(mut self) {
         let (writer, finishing) = (self.writer.take(), self.finishing.take());
         self.stray.clear_up(writer, finishing).await;
@@ -317,7 +317,7 @@ impl Upload {
         if self.bytes > self.stray.bytes || self.is_due() {
             self.renew().await?;
         }
-        // Copied together, because a piece of a few bytes can keep a large buffer alive.
+        // Copied together, because a slice of a few bytes can keep a large buffer alive.
         if self.pending.is_empty() {
             self.pending.reserve(PASSED_ON_BYTES + piece.len());
         }
@@ -356,7 +356,7 @@ impl Upload {
         Ok(())
     }
 
-    /// The type, by the file's beginning, if it is allowed.
+    /// The type by the file's first bytes, if it is allowed.
     fn look(&self, head: &[u8]) -> Result<&'static str, Refused> {
         let media_type = media::of(&head[..head.len().min(media::HEAD_BYTES)]);
         let allowed = &self.stray.files.config.types;

@@ -51,8 +51,8 @@ impl Csv {
         }
     }
 
-    /// The fields of the next record, with the line where it begins, or where the quote opened
-    /// that is wrong. What stands within quotes is never taken for a row, however long it is.
+    /// The fields of the next record, with the line where it begins, or where the wrong quote was
+    /// opened. Quoted text is never taken for a row, however long it is.
     pub fn record(&mut self, input: &mut Text) -> Result<Option<Found<Vec<String>>>, Fault> {
         while input.peek()? == Some(b'\n') {
             input.take()?;

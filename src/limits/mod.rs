@@ -108,7 +108,6 @@ struct Inner {
     config: LimitsConfig,
     front: Front,
     leases: Leases,
-    taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
 }
 
@@ -121,7 +120,6 @@ impl Limits {
             config,
             front: Front::default(),
             leases: Leases::default(),
-            taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
         }))
     }
@@ -145,10 +143,10 @@ impl Limits {
         self.look(&units)
     }
 
-    /// Takes what a sign-in takes: from a device that has signed in to this account before, of
-    /// that device's budget; otherwise of the account's, the address's and the network's.
-    /// `name` stands for an account that does not exist, and is remembered as a spelling of one
-    /// that does. Also says who asks for the hash.
+    /// Takes the units of a sign-in: from the device's budget if the device has signed in to this
+    /// account before; otherwise from those of the account, the address and the network. `name`
+    /// replaces the account when none exists, and is remembered as a spelling when one does. Also
+    /// returns who asks for the hash.
     ///
     /// # Errors
     /// [`Refused`].
@@ -236,11 +234,6 @@ impl Limits {
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
-        // Many requests at once would each take a lease, and then find the budget empty.
-        let _taking = self.0.taking_leases.lock().await;
-        if self.0.leases.spend(unit.key, now) {
-            return Ok(());
-        }
         self.look(&[unit])?;
         let lease = (unit.window / unit.every / LEASES).max(1);
         let many = Unit {
@@ -279,8 +272,9 @@ impl Limits {
             .await
     }
 
-    /// Deletes every budget of an account, or of the source that an address belongs to, so that
-    /// it is full again. Other servers refuse what they remember until it would have been let in.
+    /// Deletes every budget of an account, or of the source that an address belongs to, so that it
+    /// is full again. Other servers keep refusing a remembered key until its budget would have had
+    /// a unit.
     ///
     /// # Errors
     /// When the database is unavailable.

@@ -5,16 +5,14 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::{Key, Millis, Unit};
-use crate::base::clock::UnixSeconds;
+use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::storage::schema::limits;
 use crate::storage::{AnyConnection, Tx, is_taken};
 
-const MINUTE: Millis = 60_000;
-
 /// Why units were not taken; then the transaction has to be rolled back.
 pub enum NotTaken {
-    /// Until a unit of this key is there again.
+    /// No unit of this key is available before this time.
     Over {
         key: Key,
         until: Millis,
@@ -48,11 +46,12 @@ pub fn take(tx: &mut Tx<'_>, units: &[Unit], now: Millis) -> Result<(), NotTaken
     Ok(())
 }
 
-/// Moves the moment at which the budget is full again, in one statement with the check that a
-/// unit is left. `false` without a row, or without a unit.
+/// Moves the moment at which the budget is full again, in one statement with the check that a unit
+/// is left. `false` without a row, or without a unit.
 fn advance(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<bool, Fault> {
-    // Later than any budget of a clock near ours: the clock was ahead, and the row says nothing.
-    let never = now + unit.window + unit.window.max(MINUTE);
+    // Later than a server's clock near ours can have written: a clock was ahead, and the row is
+    // ignored.
+    let never = now + unit.window + CLOCKS_APART_SECONDS * 1000;
     let next = format!(
         "CASE WHEN full_at > {now} AND full_at <= {never} THEN full_at ELSE {now} END + {}",
         unit.every
@@ -65,7 +64,7 @@ fn advance(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<bool, Fau
     Ok(moved == 1)
 }
 
-/// Makes the row. `false` where it is there already.
+/// Makes the row. `false` if it exists already.
 fn begin(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<bool, Fault> {
     let made = tx.transaction(|tx| {
         diesel::insert_into(limits::table)
@@ -83,7 +82,7 @@ fn begin(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<bool, Fault
     }
 }
 
-/// When there is a unit again.
+/// When a unit is available again.
 fn until(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<Millis, Fault> {
     let full_at: Option<Millis> = limits::table
         .find(&unit.key.0[..])
@@ -94,7 +93,7 @@ fn until(tx: &mut AnyConnection, unit: &Unit, now: Millis) -> Result<Millis, Fau
     Ok(full_at + unit.every - unit.window)
 }
 
-/// Gives units back that were taken.
+/// Returns units that were taken.
 pub fn give_back(tx: &mut Tx<'_>, units: &[Unit]) -> Result<(), Fault> {
     for unit in units {
         diesel::update(limits::table.find(&unit.key.0[..]))
@@ -111,7 +110,7 @@ pub fn clear(tx: &mut Tx<'_>, keys: &[Key]) -> Result<usize, Fault> {
     Ok(diesel::delete(rows).execute(&mut **tx)?)
 }
 
-/// A budget that is over.
+/// A budget that is not full.
 #[derive(Debug)]
 pub struct Listed {
     pub budget: String,

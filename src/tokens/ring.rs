@@ -265,7 +265,7 @@ pub fn keep_up(tx: &mut Tx<'_>, encryption: &KeyEncryption) -> Result<Ring, Faul
 /// [`PreviousKeys::Revoke`] now in any case, and the others are deleted.
 ///
 /// # Errors
-/// When there is no next key: no key yet, or a shared secret.
+/// If there is no next key: no key exists yet, or the key is a shared secret.
 pub fn rotate(
     tx: &mut Tx<'_>,
     encryption: &KeyEncryption,

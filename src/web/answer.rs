@@ -87,8 +87,8 @@ fn body(request: &HttpRequest, problem: &Problem, id: RequestId) -> (BoxBody, &'
     (html.unwrap_or_default().boxed(), "text/html; charset=utf-8")
 }
 
-/// For an address where nothing is. With slashes at its end it leads to what is there without
-/// them, by any method (RFC 9110, section 15.4.9).
+/// For an address without a resource. With trailing slashes it redirects to the address without
+/// them if that exists, by any method (RFC 9110, section 15.4.9).
 pub async fn not_found(request: HttpRequest) -> HttpResponse {
     let path = request.path().trim_end_matches('/');
     let is_known = path != request.path() && request.resource_map().has_resource(path);

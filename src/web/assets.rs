@@ -1,4 +1,4 @@
-//! Stylesheet, icon and scripts: carried in the binary, named by their content, cached for ever.
+//! Stylesheet, icon and scripts: contained in the binary, named by their content, cached for ever.
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Path};

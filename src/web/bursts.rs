@@ -16,7 +16,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 const LINES: usize = 1_000;
 /// Of one client and status.
 const LINES_OF_CLIENT: usize = 200;
-/// Where the request was refused because there were too many, or was meant for another server.
+/// For requests that were refused because there were too many, or that were meant for another
+/// server.
 const LINES_OF_REFUSED: usize = 1;
 const REFUSED: [u16; 2] = [421, 429];
 

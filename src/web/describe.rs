@@ -1,7 +1,7 @@
-//! What a call of the API takes and answers, told by the types of its handler.
+//! What a call of the API takes and answers, described by the types of its handler.
 //!
-//! Each proof, extractor and answer describes its own part of a call. What no type can say stands
-//! in a [`Call`] beside the handler. `openapi.rs` makes the description of the API of them.
+//! Each proof, extractor and answer describes its own part of a call. A [`Call`] beside the handler
+//! says what no type can. `openapi.rs` makes the description of the API from them.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::limits::Source;
 
 pub const JSON: &str = "application/json";
 
-/// A type that is a schema and nothing else: a named component, or in place where it is used.
+/// A type that is only a schema: a named component, or inlined where it is used.
 macro_rules! schema {
     (inline $name:ident, $schema:tt) => { $crate::web::describe::schema!(@ $name, true, $schema); };
     (@ $name:ident, $is_inline:literal, $schema:tt) => {
@@ -55,7 +55,7 @@ pub struct Call {
     pub description: &'static str,
     /// A body that it takes.
     pub example: Option<fn() -> Value>,
-    /// Those that no type of the handler tells.
+    /// Problems that no type of the handler implies.
     pub problems: &'static [Problem],
 }
 
@@ -333,8 +333,8 @@ impl Components {
     }
 }
 
-/// An object has no properties but those that it lists, unless it says so. A body may leave a
-/// property out, which is not the same as any value: so there is no default.
+/// An object has no properties but those that it lists, unless it says so. A body may omit a
+/// property, which differs from every value: so properties have no default.
 fn strictly(schema: &mut Schema) {
     schema.remove("default");
     if schema.get("properties").is_some() && schema.get("additionalProperties").is_none() {

@@ -15,15 +15,15 @@ use super::problem::Problem;
 use crate::base::fault::Fault;
 use crate::files::{File, Files, media};
 
-/// No script, no form, no frame; and if it is HTML all the same, of an origin that has nothing.
+/// No script, form or frame; and if it is HTML all the same, its origin has no authority.
 const POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
 /// Whether a browser may show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Display {
-    /// What is known to be harmless.
+    /// Types that are known to be harmless.
     IfHarmless,
-    /// It is to be saved.
+    /// A browser saves it.
     Never,
 }
 
@@ -93,7 +93,7 @@ pub async fn answer(
 
 struct Unsatisfiable;
 
-/// First and last byte. What cannot be read, or is more than one range, counts as not asked for.
+/// First and last byte. A header that cannot be read, or asks for several ranges, is ignored.
 fn range(
     request: &HttpRequest,
     etag: &str,
@@ -103,7 +103,7 @@ fn range(
     let asked = headers
         .get(header::RANGE)
         .and_then(|range| range.to_str().ok());
-    // A part of a file whose content has changed is of no use.
+    // A part of a file whose content has changed is useless.
     let is_same = headers.get(header::IF_RANGE).is_none_or(|tag| tag == etag);
     let Some(Ok(Range::Bytes(ranges))) = asked.filter(|_| is_same).map(str::parse) else {
         return Ok(None);
@@ -117,7 +117,7 @@ fn range(
     }
 }
 
-/// Text is what is left when nothing else was found: it must not be taken for more.
+/// Text is the type of last resort, if no other was found: it must not be treated as HTML.
 fn content_type(media_type: &str) -> HeaderValue {
     match media_type {
         "text/plain" => HeaderValue::from_static("text/plain; charset=utf-8"),
@@ -126,7 +126,7 @@ fn content_type(media_type: &str) -> HeaderValue {
     }
 }
 
-/// With the name in ASCII for those who know no other, and in full if that is not all of it.
+/// With the name in ASCII for clients that read no other, and in full if it is not all ASCII.
 fn disposition(name: &str, is_shown: bool) -> ContentDisposition {
     // Some would decode what looks percent-encoded (RFC 6266, appendix D), and some save under a
     // name that their system does not take.

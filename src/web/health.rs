@@ -10,12 +10,13 @@ use super::proof::Public;
 /// Where the answers are, for any `Host`.
 pub const PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
-/// The process answers. Restarting it on account of a dependency would help nothing.
+/// The process responds. Restarting it because of a dependency would not help.
 pub async fn live(_: Public) -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// Whether to send requests here. Nothing is asked of the dependencies: background jobs know.
+/// Whether to send requests here. Does not query the dependencies: background jobs know their
+/// state.
 pub async fn ready(_: Public, state: Data<State>) -> HttpResponse {
     let failed = failed(&state);
     if failed.is_empty() {

@@ -84,7 +84,7 @@ pub async fn serve(_: Public, request: HttpRequest, state: Data<State>) -> Keys 
     Keys(response)
 }
 
-/// Also from every other site, and kept for a while: nothing in it is secret.
+/// Readable from every other site, and cacheable: nothing in it is secret.
 pub fn for_everyone(headers: &mut HeaderMap) {
     let kept = format!("public, max-age={PUBLISHED_SECONDS}");
     if let Ok(kept) = HeaderValue::from_str(&kept) {

@@ -1,4 +1,4 @@
-//! What every answer has: an id, security headers, a line in the log.
+//! What every response gets: an id, security headers, a line in the log.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -151,13 +151,13 @@ fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
     }
 }
 
-/// What is unavailable, by kind and place: every request meets it, and one line a minute says so.
+/// Outages by kind and place: each affects every request, so it is logged once a minute.
 #[derive(Default)]
 pub struct Outages(Mutex<HashMap<(Kind, String), (Stopwatch, usize)>>);
 
 impl Outages {
-    /// How many faults like this one were not logged since the last that was; `None` when this one
-    /// is not to be logged either.
+    /// How many faults like this one were not logged since the last logged one; `None` when this
+    /// one is not to be logged either.
     fn count(&self, fault: &Fault, at: &str) -> Option<usize> {
         if fault.kind() == Kind::Ours {
             return Some(0);
@@ -182,7 +182,7 @@ impl Outages {
 }
 
 /// The log line of a request. If it is dropped before the response, the client has disconnected,
-/// and the line says so; what had begun by then is done all the same.
+/// and the line says so; work that had begun by then is finished all the same.
 struct Line {
     state: Data<State>,
     id: RequestId,

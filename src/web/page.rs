@@ -40,7 +40,7 @@ pub struct View {
     /// `None` for a page that is the same for everyone.
     request: Option<HttpRequest>,
     pub viewer: Option<Viewer>,
-    /// Shown once, on the page after the one that did it.
+    /// Shown once, on the page after the one that caused it.
     pub notice: Option<String>,
     /// What is wrong with the fields of the page's form.
     pub errors: Refusals,
@@ -127,14 +127,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// What was typed into a form of this page that was not handled; no fields when there is none.
-    /// To be called before the page is shown, which forgets it.
+    /// What was typed into a form of this page that was not handled; no fields if there is none.
+    /// Call it before the page is shown, which forgets the form.
     pub fn typed(&self) -> Form {
         let interrupted = Interrupted::find_here(&self.request);
         interrupted.map(Interrupted::into_form).unwrap_or_default()
     }
 
-    /// What to say of a form that waits at the page `next`.
+    /// What to say about a form that waits at the page `next`.
     pub fn interrupted_at(&self, next: Option<&str>) -> Option<&'static str> {
         let interrupted = Interrupted::find(&self.request)?;
         next.filter(|next| interrupted.is_for_page(next))?;
@@ -191,7 +191,7 @@ impl Page {
         &self.request
     }
 
-    /// A form, blank or with what is wrong with it. A program is told that alone.
+    /// A form, blank or with its errors. A program gets the errors alone.
     pub fn show_form(&self, content: &impl Template, errors: &Refusals) -> Answer {
         if errors.is_empty() {
             self.show(content)
@@ -212,9 +212,9 @@ impl Page {
         self.go(to)
     }
 
-    /// For the next page to say.
+    /// Leaves a message for the next page.
     pub fn leave_notice(&self, notice: &str) {
-        // A message that cannot be kept is not worth failing for.
+        // A message that cannot be kept does not fail the request.
         cookies::keep(&self.request, NOTICE, notice);
     }
 

@@ -33,7 +33,7 @@ impl<T> Describe for Id<T> {
 /// A part of a route's path by its name.
 ///
 /// # Errors
-/// [`NOT_FOUND`] for text that is not an id: there is no page at such an address.
+/// [`NOT_FOUND`] for text that is not an id: no page has such an address.
 pub fn read<T: FromStr>(request: &HttpRequest, part: &str) -> Result<T, Problem> {
     let id = request.match_info().get(part).map(str::parse);
     id.and_then(Result::ok).ok_or(NOT_FOUND)

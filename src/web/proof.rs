@@ -1,8 +1,8 @@
-//! Who may use a route, as a type for each kind of guard: the first argument of a handler.
+//! Guards as types: the first argument of a handler proves who may use its route.
 //!
-//! A proof can be had from the guard alone, and the table of routes takes a handler only with
-//! the proof of the guard that the handler is listed with. So a handler for administrators that
-//! is listed for everyone who is signed in does not compile:
+//! Only the guard can make a proof, and the table of routes takes a handler only with the proof of
+//! the guard that the handler is listed with. So a handler for administrators that is listed for
+//! all signed-in people does not compile:
 //!
 //! ```
 //! use doorward::web::proof::{Administrator, ADMINISTRATOR};
@@ -42,7 +42,7 @@ use crate::sessions::{Identity, LinkReader};
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// Everyone, and the answer is the same for everyone: cookies are not read.
+    /// Everyone, with the same response for everyone: cookies are not read.
     Public,
     /// As [`Guard::Public`], and `?token=` is one that the handler itself verifies: a tutorial's,
     /// or that of a link to a file.
@@ -51,11 +51,11 @@ pub enum Guard {
     Open,
     /// As [`Guard::Open`], and `?token=` is a one-time token, which the page itself verifies.
     OneTime,
-    /// Who is signed in, or holds a link to this very path (`?token=`, GET and HEAD).
+    /// A signed-in person, or the holder of a link to this very path (`?token=`, GET and HEAD).
     SignedInOrLink,
-    /// Who is signed in.
+    /// A signed-in person.
     SignedIn,
-    /// Who is signed in and has proved their identity within the last ten minutes.
+    /// A signed-in person who has proved their identity within the last ten minutes.
     Recent,
     /// Administrators.
     Administrator,
@@ -206,8 +206,7 @@ pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
 
 /// Checks that `who` may do this to what belongs to `owner`.
 ///
-/// # Errors
-/// `FORBIDDEN`, or `NOT_FOUND` for what they may not know of.
+/// # Errors `FORBIDDEN`, or `NOT_FOUND` if they must not know that the object exists.
 pub fn may(who: &Identity, action: Action, owner: Option<AccountId>) -> Result<(), Problem> {
     let who = Scope {
         account: who.account,

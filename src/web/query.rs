@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// A longer name of a key is not one of ours, and could be a token put in the wrong place.
+/// A longer key is not one of ours, and could be a misplaced token.
 const KEY_MAX: usize = 24;
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -21,7 +21,7 @@ pub fn values<'a>(query: &'a str, key: &'a str) -> impl Iterator<Item = Option<C
         .map(|(_, value)| percent_decode_str(value).decode_utf8().ok())
 }
 
-/// Whether the address carries a token, good or not.
+/// Whether the address contains a token, valid or not.
 pub fn has_token(query: &str) -> bool {
     values(query, "token").next().is_some()
 }
@@ -74,7 +74,7 @@ pub fn loggable_method(method: &str) -> &str {
     }
 }
 
-/// An origin as it may be logged: one that is not a scheme, a host and a port is not named, nor
+/// An origin as it may be logged. One that is not a scheme, a host and a port is not logged, nor
 /// one with a part as long as a token.
 pub fn loggable_origin(origin: &str) -> &str {
     const ORIGIN_MAX: usize = 120;
@@ -95,8 +95,8 @@ pub fn loggable_origin(origin: &str) -> &str {
 }
 
 /// `next` as it was sent, if it is a page of this site: a path that no browser takes for another
-/// host, without a token, which could show the page of another account. Nor a path that would not
-/// be logged: it could contain a token.
+/// host, without a token, which could show the page of another account. A path that would not be
+/// logged is refused too: it could contain a token.
 pub fn local_path(next: &str) -> Option<&str> {
     let plain = next.len() <= 2000
         && next

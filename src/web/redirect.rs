@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::query;
 
-/// Where people go who were not on the way to another page.
+/// The page for people who were not on the way to another page.
 pub const DASHBOARD: &str = "/dashboard";
 
 /// What must be escaped in the value of a query key.
@@ -29,7 +29,7 @@ pub fn to(address: &str) -> HttpResponse {
 
 /// The address of `page`, which leads on to `next`.
 pub fn by_way_of(page: &str, next: &str) -> String {
-    // What would not be followed afterwards need not be remembered.
+    // A page that would not be followed afterwards need not be remembered.
     match query::local_path(next) {
         Some(next) => format!("{page}?next={}", utf8_percent_encode(next, QUERY_VALUE)),
         None => page.to_owned(),

@@ -33,12 +33,12 @@ impl Email {
 
     fn read(text: &str) -> Option<Self> {
         let (local, domain) = text.rsplit_once('@')?;
-        // RFC 5321, section 4.1.2: quotes around what needs none mean nothing.
+        // RFC 5321, section 4.1.2: quotes around a part that needs none are redundant.
         let quoted = local
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'));
         let local = quoted.unwrap_or(local);
-        // Of the root of all names.
+        // The dot of the DNS root.
         let domain = domain.strip_suffix('.').unwrap_or(domain);
         let (ascii, unicode) = spellings(domain)?;
         is_local_part(local).then(|| Self {
@@ -56,7 +56,7 @@ impl Email {
         self.key.clone()
     }
 
-    /// The key as Doorward wrote it before domains were compared in ASCII.
+    /// The key as Doorward wrote it before it compared domains in ASCII.
     pub fn old_key(text: &str) -> String {
         folded(text.trim())
     }

@@ -7,8 +7,8 @@ use super::{Refusal, folded, has_visible, is_unprintable};
 /// What most file systems take, in bytes.
 pub const FILE_NAME_MAX: usize = 255;
 
-/// What somebody calls a file. It is never a path here, and must not become one where it is saved
-/// under this name.
+/// The name that a person gives a file. The server never uses it as a path, and it must not become
+/// a path on the system that saves the file under this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
@@ -33,9 +33,9 @@ impl FileName {
         Ok(Self(text))
     }
 
-    /// As a program sent it along with the file. Only what cannot be part of a name is left out:
-    /// folders, control characters, spaces at both ends, and what is longer than a name can be.
-    /// Whatever else a system cannot save is replaced by the program that saves it there.
+    /// As a program sent it with the file. Only what cannot be part of a name is removed: folders,
+    /// control characters, spaces at both ends, and characters beyond the maximum length. The
+    /// program that saves the file replaces other characters that its system does not accept.
     pub fn sent(text: &str) -> Self {
         let text: String = text.nfc().collect();
         // Some programs send the whole path.
@@ -65,7 +65,7 @@ impl FileName {
         folded(&self.0)
     }
 
-    /// What stands behind its last dot. A dot at the beginning starts no extension.
+    /// The part after the last dot. A leading dot starts no extension.
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.0.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)

@@ -1,4 +1,4 @@
-//! What people type to name and prove themselves, parsed once into types that are always good.
+//! Names and passwords as people type them, parsed once into types that are always valid.
 //!
 //! A refusal is the sentence that the person reads under the field.
 
@@ -29,15 +29,15 @@ pub const DESCRIPTION_MAX: usize = 200;
 
 pub type Refusal = Cow<'static, str>;
 
-/// A refusal behind a colon, as commands print it: it begins with a small letter.
+/// A refusal after a colon, as commands print it: it begins with a lower-case letter.
 pub fn within_sentence(refusal: &str) -> String {
     let mut letters = refusal.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
 }
 
-/// Letters, digits, dots, hyphens and underscores of ASCII: nothing that looks like something
-/// else, and never an `@`, so that no username can be somebody's address.
+/// ASCII letters, digits, dots, hyphens and underscores: no character that looks like another one,
+/// and never an `@`, so that a username cannot be the address of another person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
@@ -105,7 +105,7 @@ impl Title {
     }
 }
 
-/// What a file is, in a line.
+/// A one-line description of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description(String);
 
@@ -121,7 +121,7 @@ impl Description {
     }
 }
 
-/// Names of groups, as they stand in a token: sorted, each once.
+/// Names of groups, as a token contains them: sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups(Vec<String>);
 
@@ -172,27 +172,28 @@ impl Groups {
     }
 }
 
-/// What somebody types to say who they are.
+/// What a person types to say who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     Username(Username),
     Email {
-        /// `None` for what was an address to an older version of Doorward alone.
+        /// `None` for a text that only an older version of Doorward accepted as an address.
         key: Option<String>,
-        /// An account that could not be given the key of today is found by this one.
+        /// The old key, which finds an account that could not be given the current one.
         old_key: String,
     },
 }
 
 impl Login {
-    /// `None` when it can be nobody's name: the caller answers as for an unknown one.
+    /// `None` if no account can have this name: the caller answers as for an unknown one.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.contains(['@', '＠']) {
             return Username::parse(text).ok().map(Login::Username);
         }
         let key = Email::parse(text).ok().map(|email| email.key());
         let old_key = Email::old_key(text);
-        // What no version took is not sent to the database, which may not take it either.
+        // A text that no version accepted is not sent to the database, which may not accept it
+        // either.
         let was_taken = old_key.len() <= EMAIL_MAX && !old_key.chars().any(is_unprintable);
         (key.is_some() || was_taken).then_some(Login::Email { key, old_key })
     }

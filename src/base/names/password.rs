@@ -14,7 +14,7 @@ pub const PASSWORD_MAX: usize = 256;
 #[derive(Clone)]
 pub struct Password {
     composed: SecretString,
-    /// Letter by letter as it was typed, if that is something else: other programs hash that.
+    /// The exact text that was typed, if it differs: other programs hash that.
     as_typed: Option<SecretString>,
 }
 
@@ -32,7 +32,7 @@ impl Password {
         self.composed.expose_secret()
     }
 
-    /// For hashes that are not ours: what they may have been made of.
+    /// For foreign hashes: the texts that they may have been made of.
     pub fn expose_forms(&self) -> impl Iterator<Item = &str> {
         let as_typed = self.as_typed.as_ref().map(SecretString::expose_secret);
         std::iter::once(self.expose()).chain(as_typed)
@@ -45,8 +45,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password that somebody wants to have: long enough. Whether it is easy to guess is
-/// decided where it is hashed.
+/// A password that a person chooses: long enough. The hashing decides whether it is easy to guess.
 #[derive(Clone, Debug)]
 pub struct NewPassword(Password);
 

@@ -1,4 +1,4 @@
-//! Usernames that look as if the site itself spoke.
+//! Usernames that look as if they belonged to the site itself.
 
 use super::{Refusal, Username};
 
@@ -113,7 +113,7 @@ const PRIVILEGED: [&str; 103] = [
     "www",
 ];
 
-/// The names that only an administrator gives away: those above, and those of the settings.
+/// The names that only an administrator can assign: those above, and those of the settings.
 #[derive(Clone, Debug, Default)]
 pub struct ReservedNames(Vec<String>);
 
@@ -129,7 +129,7 @@ impl ReservedNames {
     }
 
     /// # Errors
-    /// When somebody who is no administrator cannot take this name.
+    /// Whether only an administrator can assign this name.
     pub fn check(&self, name: &Username) -> Result<(), Refusal> {
         let key = compared(name);
         if PRIVILEGED.binary_search(&key.as_str()).is_ok() || self.0.contains(&key) {
@@ -140,8 +140,8 @@ impl ReservedNames {
     }
 }
 
-/// Dots, hyphens and underscores tell two names apart too little: `no-reply`, `_root`. Short
-/// names keep them, as those are somebody's initials.
+/// Dots, hyphens and underscores do not make two names look different enough: `no-reply`, `_root`.
+/// Short names keep them, because they can be a person's initials.
 fn compared(name: &Username) -> String {
     let key = name.key();
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();

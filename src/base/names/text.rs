@@ -1,4 +1,4 @@
-//! What every text that a person types is held to, and how two texts are compared.
+//! The rules for every text that a person types, and how two texts are compared.
 
 use icu_casemap::CaseMapper;
 use icu_properties::props::{
@@ -9,8 +9,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::Refusal;
 
 /// The key of a name: equal for two texts that differ in case or in compatibility forms only
-/// (Unicode, section 3.13.5, D146). `ß` is `ss`, every sigma is `σ`, and the dotless `ı` is
-/// another letter than `i`, in all languages alike.
+/// (Unicode, section 3.13.5, D146). `ß` is `ss`, every sigma is `σ`, and the dotless `ı` differs
+/// from `i`, regardless of language.
 pub fn caseless(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -20,14 +20,15 @@ pub fn caseless(text: &str) -> String {
     fold(canonical.nfkd().collect()).nfkc().collect()
 }
 
-/// What texts are searched by, without regard to case. Letter by letter, so that a part of a
-/// text is folded as it is within the whole: at the end of a word, Σ would become another letter.
+/// The form in which texts are searched, without regard to case. Folded letter by letter, so that a
+/// part of a text is folded as within the whole: at the end of a word, Σ would become another
+/// letter.
 pub fn folded(text: &str) -> String {
     text.nfc().flat_map(char::to_lowercase).collect()
 }
 
-/// Whether a character shows something of its own. Marks, joiners and variation selectors only
-/// change how another one looks.
+/// Whether a character has a glyph of its own. Marks, joiners and variation selectors only change
+/// the glyph of another one.
 pub(super) fn is_visible(c: char) -> bool {
     use GeneralCategory as G;
     // Neither is ignorable, and fonts draw nothing for them: a Braille cell without dots, and a
@@ -46,8 +47,8 @@ pub(super) fn is_visible(c: char) -> bool {
     !is_blank && !shows_nothing && !DefaultIgnorableCodePoint::for_char(c)
 }
 
-/// Whether a character shows something also where it is the only one. What is not assigned or for
-/// private use shows what the font has, which is nothing in many, and a mark needs a letter.
+/// Whether a character is visible even as the only one. Unassigned and private-use characters show
+/// what the font has, which is often nothing, and a mark needs a letter.
 fn stands_alone(c: char) -> bool {
     use GeneralCategory as G;
     let needs_more = matches!(
@@ -57,7 +58,7 @@ fn stands_alone(c: char) -> bool {
     is_visible(c) && !needs_more
 }
 
-/// Whether there is anything to see. Whatever people have to press, or to tell apart, needs this.
+/// Whether anything is visible. Texts that people click on or distinguish need this.
 pub fn has_visible(text: &str) -> bool {
     text.chars().any(stands_alone)
 }
@@ -68,22 +69,22 @@ pub(super) fn is_mark(c: char) -> bool {
         && !DefaultIgnorableCodePoint::for_char(c)
 }
 
-/// Control characters, and those that turn the direction of the text around them.
+/// Control characters, and those that change the direction of the text around them.
 pub(super) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// A text that a terminal, a log or a page shows as one line: with `\u{fffd}` in place of what is
-/// not to be printed.
+/// A text that a terminal, a log or a page shows as one line: unprintable characters are replaced
+/// by `\u{fffd}`.
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if is_unprintable(c) { '\u{fffd}' } else { c })
         .collect()
 }
 
-/// A name or an address without what copying puts around it: spaces of any kind and invisible
-/// characters. Full-width letters, as East Asian keyboards write them, are those of ASCII.
+/// A name or an address without the spaces and invisible characters that copying adds around it.
+/// Full-width letters, as East Asian keyboards write them, become ASCII.
 pub(super) fn identifier(text: &str) -> String {
     let is_invisible = |c: char| !(c.is_control() || is_visible(c) || is_mark(c));
     let copied = |c: char| c.is_whitespace() || is_invisible(c);
@@ -144,7 +145,7 @@ mod tests {
         for c in ('\0'..='\u{2ffff}').filter(|c| c.is_alphanumeric()) {
             let key = caseless(&c.to_string());
             assert_eq!(caseless(&key), key, "{c:?}");
-            // An account that still has the key of an older version is found by no new name.
+            // No new name finds an account that still has the key of an older version.
             assert_eq!(caseless(&folded(&c.to_string())), key, "{c:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! What a token contains, and why it is or is not accepted: every check, also after one failed.
 //!
 //! Nothing is decided here: [`super::checks`] accepts tokens, and a test compares both. Note: the
-//! claims are shown whoever signed the token, because everyone can read them; the token itself
+//! claims are shown regardless of the signature, because everyone can read them; the token itself
 //! and its signature are never shown.
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Accounts for programs: signing up, one's own, and for administrators everybody's.
+//! Accounts for programs: sign-up, the sender's own account, and all accounts for administrators.
 //!
-//! Who may do what is decided in `access`: a member's own account is at its id as well, and
-//! everybody else's is not found.
+//! `access` decides who may do what: a member's own account is also at its id, and all other
+//! accounts are answered as not found.
 
 use actix_web::web::Data;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is created is created once, however often it is asked for.
+//! `Idempotency-Key`: a repeated request creates nothing twice.
 
 use std::future::{Ready, ready};
 

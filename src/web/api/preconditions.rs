@@ -1,10 +1,11 @@
-//! Versions in entity tags: what was not changed is not sent again, and nobody overwrites what
-//! they have not seen (RFC 9110, sections 8.8.3 and 13.1).
+//! Versions in entity tags: an unchanged resource is not sent again, and a client cannot overwrite
+//! a version that it has not seen (RFC 9110, sections 8.8.3 and 13.1).
 //!
-//! A tag is the version in quotes, and strong: it counts on with whatever can be read at its URL.
-//! `If-Match` takes it back as a weak one too, which RFC 9110 (section 13.1.1) does not ask for: a
-//! proxy that compresses answers, such as nginx, makes tags weak, and the version is the same all
-//! the same. Others add the coding to the tag; a tag of ours is digits alone, so that is known.
+//! A tag is the version in quotes, and strong: the version increases with every change of what can
+//! be read at its URL. `If-Match` also accepts a weak tag, which RFC 9110 (section 13.1.1) does not
+//! require: a proxy that compresses responses, such as nginx, makes tags weak without changing the
+//! version. Other proxies append the coding to the tag; our tags are digits only, so a suffix is
+//! recognised.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH};

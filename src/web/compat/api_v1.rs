@@ -31,7 +31,7 @@ fn refused(status: StatusCode, why: &str) -> Answer {
     api::json(status, &json!({ "err": why }))
 }
 
-/// What is wrong with these fields before anybody looks into them.
+/// What is wrong with these fields, checked before they are used.
 fn find_refusal(form: &Form, names: &[&str]) -> Option<Refusal> {
     match names.iter().find(|name| form.text(name).is_empty()) {
         Some(empty) => Some(format!("{empty} is empty").into()),

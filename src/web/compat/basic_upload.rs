@@ -1,4 +1,4 @@
-//! The tutorial with an upload behind a token that Basic credentials are changed for.
+//! The tutorial with an upload that needs a token, which Basic credentials are exchanged for.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
@@ -69,7 +69,7 @@ fn not_admitted(message: &'static str) -> Answer {
     api::json(StatusCode::FORBIDDEN, &Message { message })
 }
 
-/// Whose token came in the address, and the token; or what to say instead.
+/// Whose token came in the address, and the token; or the response to send instead.
 async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>, Problem> {
     let token = page.query("token").unwrap_or_default();
     if token.is_empty() {
@@ -86,7 +86,7 @@ async fn admitted(page: &Page) -> Result<Result<(Account, String), &'static str>
 pub async fn show(_: PublicToken, page: Page) -> Answer {
     match admitted(&page).await? {
         Ok((_, token)) => page.show(&UploadPage { token }),
-        // A person is told by a page, as wherever else a token does not belong.
+        // A person gets a page, as in all other cases of a misplaced token.
         Err(_) if is_for_a_person(page.request()) => Err(Problem::tokens(
             "The token in it does not belong here. Nothing was changed.",
         )),
@@ -112,7 +112,7 @@ pub async fn upload(_: PublicToken, page: Page, body: Payload) -> Answer {
         }
         Err(words) => return not_admitted(words),
     };
-    // What a form without its enctype sends has the name of the file only.
+    // A form without its enctype sends the name of the file only.
     if page.request().content_type().eq_ignore_ascii_case(FORM) {
         let words = "No file was chosen: the form needs enctype=\"multipart/form-data\"";
         return refused(StatusCode::BAD_REQUEST, words);

@@ -56,7 +56,7 @@ struct Access {
     access_token: String,
 }
 
-/// As flask-jwt tells what went wrong.
+/// Errors in the format of flask-jwt.
 #[derive(Serialize)]
 struct Answered<'a> {
     status_code: u16,
@@ -152,7 +152,7 @@ impl From<Item> for WorkItem {
     }
 }
 
-/// One's own, all of them.
+/// All work items of the sender.
 pub async fn list(_: Public, page: Page, request: HttpRequest) -> Answer {
     let account = match holder(&page, &request).await {
         Ok(account) => account,

@@ -1,8 +1,8 @@
 //! The clients of five well-known Flask tutorials (`docs/FROM-FLASK.md`), as they are.
 //!
-//! A file a tutorial, with its words and statuses to the letter; what all share is here. Each
-//! translates and decides nothing: who may sign up or in is the rooms' business, as for the
-//! pages and the API. Only routes for programs lead here (`guard/table.rs`).
+//! One file for each tutorial, with its words and statuses to the letter; shared code is here. Each
+//! translates and decides nothing: the rooms decide who may sign up or in, as for the pages and the
+//! API. Only routes for programs lead here (`guard/table.rs`).
 
 pub mod api_v1;
 pub mod basic_upload;
@@ -86,11 +86,11 @@ fn must_be_open(page: &Page) -> Result<(), Problem> {
     }
 }
 
-/// How a try to sign in ended.
+/// How an attempt to sign in ended.
 enum Tried {
     In(Box<Grant>),
     Wrong,
-    /// Told apart from a wrong password only where the settings want it.
+    /// Distinguished from a wrong password only if the settings ask for it.
     Unknown,
 }
 
@@ -154,8 +154,8 @@ async fn owner(page: &Page, tutorial: Tutorial, token: &str) -> Result<Account, 
     page.sessions.load_owner(&claims.sid).await
 }
 
-/// The value of a header; `None` when it is empty, too. What came twice or cannot be read is
-/// nobody's token.
+/// The value of a header; `None` if it is empty. A header that was sent twice or cannot be read is
+/// an invalid token.
 fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
     let mut values = request.headers().get_all(name);
     let value = values.next()?;
@@ -163,7 +163,7 @@ fn header(request: &HttpRequest, name: HeaderName) -> Option<&str> {
     value.map_or(Some("\0"), |value| (!value.is_empty()).then_some(value))
 }
 
-/// What to say of a field that is none of these.
+/// What to say of a field that is not one of these.
 fn unknown_field(form: &Form, taken: &[&str]) -> Option<Refusal> {
     let is_taken = |name: &&str| taken.contains(name) || *name == "form_token";
     let name = form.names().find(|name| !is_taken(name))?;
@@ -174,7 +174,7 @@ fn unknown_field(form: &Form, taken: &[&str]) -> Option<Refusal> {
     })
 }
 
-/// Not as the HTML that Flask calls it: nothing of it is.
+/// Not as the HTML that Flask declares: the text contains none.
 fn text(status: StatusCode, words: impl Into<String>) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/plain; charset=utf-8")

@@ -1,5 +1,5 @@
-//! What PyJWT 1.4 says of a token that it does not take, which Flask-JWT hands on to its clients.
-//! Words only: whether a token is taken is decided in `tokens/`.
+//! PyJWT 1.4's messages for tokens that it rejects, which Flask-JWT passes on to its clients.
+//! Messages only: `tokens/` decides whether a token is accepted.
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -41,7 +41,7 @@ pub fn complaint(token: &str) -> String {
     "Signature verification failed".to_owned()
 }
 
-/// As PyJWT completes a segment and Python decodes it: what is not of the alphabet is passed over,
+/// As PyJWT completes a segment and Python decodes it: characters outside the alphabet are ignored,
 /// and the first complete padding ends it.
 fn decode(segment: &str) -> Option<Vec<u8>> {
     let completing = (4 - segment.len() % 4) % 4;
@@ -96,8 +96,8 @@ fn not_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     format!("'utf-8' codec can't decode {which}: {why}")
 }
 
-/// Python's `JSONDecodeError`, of the faults that a token cut short or no token at all has; its
-/// other words are put as the first of these.
+/// Python's `JSONDecodeError`, for the faults of a token that was cut short or is not a token at
+/// all; other faults are reported as the first of these.
 fn not_json(text: &str, error: &serde_json::Error) -> String {
     let (what, at) = if error.is_eof() && text.starts_with('{') {
         ("Expecting ',' delimiter", text.chars().count())

@@ -1,5 +1,5 @@
-//! Bodies as the tutorials' clients send them, each read into the same fields. Proven, as every
-//! form, to come from no page of somebody else's.
+//! Bodies as the tutorials' clients send them, each read into the same fields. As for every form, a
+//! body from a page of another site is rejected.
 
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, Payload};
@@ -16,7 +16,7 @@ pub fn is_json(request: &HttpRequest) -> bool {
     request.content_type().eq_ignore_ascii_case(JSON)
 }
 
-/// A form of either encoding. Without a body, one without fields, as Flask has it.
+/// A form of either encoding. A request without a body is a form without fields, as in Flask.
 pub async fn form(request: &HttpRequest, body: Payload) -> Result<Form, Problem> {
     let body = body.into_inner();
     let form = if is_multipart(request) {
@@ -53,8 +53,8 @@ async fn multipart(request: &HttpRequest, body: Bytes) -> Result<Form, Problem> 
     }
 }
 
-/// An object of JSON. What is no text in it counts as empty, and what is no object as without
-/// fields: the tutorials say what they miss.
+/// A JSON object. A value that is not text counts as empty, and a body that is not an object as one
+/// without fields: the tutorials report missing fields.
 pub async fn json(request: &HttpRequest, body: Payload) -> Result<Form, Problem> {
     if !origin::is_program(request) {
         Source::must_be_known(request)?;

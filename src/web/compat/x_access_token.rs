@@ -104,7 +104,7 @@ impl From<Account> for User {
     }
 }
 
-/// Everybody for an administrator; oneself for others.
+/// All users for an administrator; only the sender for others.
 pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
     let refused = |why: &str| api::json(StatusCode::UNAUTHORIZED, &json!({ "message": why }));
     let Some(token) = header(&request, TOKEN) else {

@@ -28,8 +28,8 @@ const FIELDS_MAX: usize = 32;
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The fields of a posted form. As an argument of a handler it was sent from a page of this site,
-/// and if somebody is signed in, from a page made for this very session: a handler that acts on
-/// the account takes this one.
+/// and if a person is signed in, from a page made for this very session: a handler that acts on the
+/// account takes this type.
 #[derive(Default)]
 pub struct Form(Vec<(String, String)>);
 
@@ -50,8 +50,8 @@ impl Form {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// `application/x-www-form-urlencoded` without guessing: what is not UTF-8 or stands there
-    /// twice is an error.
+    /// `application/x-www-form-urlencoded`, read strictly: bytes that are not UTF-8 and repeated
+    /// fields are errors.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         let mut form = Self::default();
         for pair in body

@@ -1,9 +1,9 @@
-//! The token that a form of this site carries: for whom its page was made.
+//! The token in each form of this site: for whom its page was made.
 //!
-//! For somebody signed in it names their account and session, under a MAC, and counts only while
-//! the same session is signed in: what was made for one person never acts on another, who has
-//! signed in at the same browser since. For everybody else it is random, kept in the anonymous
-//! state, and decides only where the headers do not tell where a form comes from.
+//! For a signed-in person it contains their account and session, under a MAC, and is valid only
+//! while the same session is signed in: a form that was made for one person never acts on another
+//! who has since signed in at the same browser. For a visitor it is random, kept in the anonymous
+//! state, and decides only if the headers do not tell where a form comes from.
 
 use actix_session::SessionExt;
 use actix_web::HttpRequest;
@@ -101,8 +101,8 @@ pub fn prove(request: &HttpRequest, sent: &str) -> Result<Proof, Fault> {
     let source = Source::of(request);
     let made_for = web.form_tokens.read(sent);
     let is_own = match viewer(request) {
-        // Of somebody signed in, their session's alone will do: on plain HTTP another port of
-        // this host could have planted the cookie of an anonymous one.
+        // For a signed-in person only their session's token is accepted: on plain HTTP another port
+        // of this host could have planted the cookie of an anonymous one.
         Some(identity) => made_for.is_some_and(|made| made.session == identity.session),
         None => {
             let token = request.get_session().get::<String>(KEY).ok().flatten();

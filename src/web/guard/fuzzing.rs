@@ -68,7 +68,7 @@ fn parse(state: &State, raw: &[u8]) -> Option<TestRequest> {
     Some(request)
 }
 
-/// Cookies with what the names of this instance's end with, which no input can know.
+/// Cookies whose names get this instance's suffix, which no input can know.
 fn with_full_names(state: &State, cookies: &[u8]) -> Vec<u8> {
     let access = state.web.cookies.access_name();
     let text: String = cookies.iter().map(|byte| char::from(*byte)).collect();
@@ -81,7 +81,7 @@ fn with_full_names(state: &State, cookies: &[u8]) -> Vec<u8> {
     text.chars().map(|letter| letter as u8).collect()
 }
 
-/// Two tokens never give one.
+/// Two tokens never give an identity.
 fn tokens_are_counted(request: &HttpRequest) {
     let in_query = query_keys(request, "token");
     let only_looks = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -68,7 +68,7 @@ pub async fn admit<B: MessageBody + 'static>(
     Cause::scope(move || cause_of(&http), work).await
 }
 
-/// Who causes the events of a request, as far as is known of it by then.
+/// The actor of a request's events, as far as it is known by then.
 fn cause_of(request: &HttpRequest) -> Cause {
     let identity = viewer(request);
     let client = State::of(request)
@@ -153,7 +153,7 @@ async fn admit_here<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// A token in an address may have been seen by others. The answer is the same whether it could be
+/// A token in an address may have been seen by others. The response is the same whether it could be
 /// recorded or not: nothing is done.
 async fn record_token(request: &HttpRequest) {
     if let Ok(state) = State::of(request) {
@@ -163,7 +163,7 @@ async fn record_token(request: &HttpRequest) {
     }
 }
 
-/// The handler's answer; a panic in it ends nothing but this request.
+/// The handler's response; a panic in the handler ends only this request.
 async fn answered<B: MessageBody + 'static>(
     http: HttpRequest,
     handler: impl Future<Output = Result<ServiceResponse<B>, Error>>,
@@ -228,7 +228,7 @@ async fn by_bearer(state: &State, token: &str) -> Result<Found, Problem> {
             ..Found::default()
         }),
         Err(NotSignedIn::Fault(fault)) => Err(Problem::unavailable(fault)),
-        // Who shows a token wants it to count, on an open page too.
+        // A sender who shows a token wants it to count, on an open page too.
         Err(refused) => Err(Problem::invalid_token(refused)),
     }
 }
@@ -293,7 +293,7 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, Proble
     })
 }
 
-/// A browser that has to sign in is led there, and will be led back.
+/// Redirects a browser that has to sign in to the sign-in page, which leads back.
 fn refuse(why: Option<String>, request: &HttpRequest) -> HttpResponse {
     if only_looks(request) && is_for_a_person(request) {
         lead("/login", request)
@@ -307,7 +307,7 @@ fn is_recent(identity: &Identity, request: &HttpRequest) -> bool {
     State::of(request).is_ok_and(|state| identity.is_recent(state.clock.now()))
 }
 
-/// A form that a person sent: what was typed is not lost when it is not handled.
+/// A form that a person sent: what was typed is kept if the form is not handled.
 fn is_posted_form(request: &HttpRequest) -> bool {
     *request.method() == Method::POST && is_for_a_person(request)
 }
@@ -329,7 +329,7 @@ async fn forbid(
     FORBIDDEN.into_response()
 }
 
-/// Leads a browser to where the password is asked for, and back to the page.
+/// Redirects a browser to the page that asks for the password, which leads back.
 async fn ask_again(
     http: &HttpRequest,
     identity: Arc<Identity>,

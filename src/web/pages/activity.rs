@@ -1,4 +1,4 @@
-//! The events of one's own account.
+//! The events of the account that is signed in.
 
 use askama::Template;
 

@@ -18,8 +18,8 @@ struct Ask<'a> {
     instead_of: Option<(&'a str, String)>,
 }
 
-/// Nobody is signed in as somebody else without being asked: not by a form that may have been
-/// sent from elsewhere, and not in place of another person.
+/// A link never signs a person in without confirmation when the form may have been sent from
+/// another site, or when another person is signed in.
 pub async fn submit(_: Open, page: Page, Unproven { form, is_from_here }: Unproven) -> Answer {
     let token = form.text("token");
     let reader = page.sessions.read_link(token).await.map_err(refused)?;

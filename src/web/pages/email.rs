@@ -1,4 +1,4 @@
-//! Change one's own username, address and name.
+//! Change the username, address and name of the account that is signed in.
 
 use askama::Template;
 

@@ -1,7 +1,7 @@
-//! What a token holds, and why it is or is not accepted.
+//! What a token contains, and why it is or is not accepted.
 //!
-//! Keeps nothing: neither token nor keys are shown again, stored or logged. It tells whoever
-//! asks, so it tells no more than what using the token would.
+//! Stores nothing: neither the token nor the keys are shown again, stored or logged. The page is
+//! open to everyone, so it tells no more than using the token would.
 
 use askama::Template;
 

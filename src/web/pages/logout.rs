@@ -9,9 +9,9 @@ use crate::web::forms::Form;
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
-/// Ends the session on the server, and whatever of it the browser holds, and leads to the page
-/// `next`. Somebody who is signed out already gets the same answer. `"cookies"` is not in the header: it would clear those of
-/// every app on the same domain.
+/// Ends the session on the server, removes what the browser holds of it, and redirects to the page
+/// `next`. A visitor who is already signed out gets the same response. `"cookies"` is not in the
+/// header: it would clear those of every app on the same domain.
 pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
     if let Some(session) = page.session() {
         page.sessions

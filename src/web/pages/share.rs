@@ -1,8 +1,8 @@
-//! What a link to a file opens, for whoever holds it: a small page for people, and for programs
-//! the file itself.
+//! The page of a link to a file, for everyone who has the link: a small page for people, and the
+//! file itself for programs.
 //!
-//! Looking at the page counts nothing; a browser takes the file by a form, so that nothing that
-//! follows links on its own uses one up.
+//! Viewing the page does not use up a download. A browser downloads the file by submitting a form,
+//! so software that follows links by itself does not use one up.
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
@@ -88,8 +88,8 @@ async fn open(page: &Page, token: &str) -> Result<(Share, File), Problem> {
     Ok(page.shares.open(id, token).await?)
 }
 
-/// Where downloads are counted down each is a whole one: nobody gets the file in parts for the
-/// price of none.
+/// If the number of downloads is limited, each is of the whole file: a client cannot fetch the file
+/// in parts without a download being counted.
 async fn hand_over(page: &Page, share: &Share, file: &File) -> Result<HttpResponse, Problem> {
     let request = page.request();
     let parts = match share.downloads_max {

@@ -570,7 +570,7 @@ impl Problem {
         problem
     }
 
-    /// A token where none, or another one, belongs.
+    /// A token in a place for none, or for another one.
     pub const fn tokens(why: &'static str) -> Self {
         because(TOKENS, why)
     }
@@ -677,7 +677,7 @@ impl Problem {
         self
     }
 
-    /// What is wrong with the fields, in place of what was said of them.
+    /// What is wrong with the fields, replacing what was said of them.
     fn with_refusals(mut self, refusals: &Refusals) -> Self {
         let fields = refusals.iter();
         let fields = fields.map(|(field, why)| (field.to_owned(), why.to_owned()));
@@ -694,7 +694,7 @@ impl Problem {
         self.words.text == other.words.text
     }
 
-    /// A token in the address, where none, or another, belongs.
+    /// A token in an address that takes none, or another one.
     pub fn is_misplaced_token(&self) -> bool {
         std::ptr::eq(self.words, TOKENS)
     }

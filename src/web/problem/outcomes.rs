@@ -1,4 +1,4 @@
-//! What the rooms answer that was not asked for, as what ends a request.
+//! Maps each refusal of a room to the problem that ends the request.
 
 use super::{
     BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,

@@ -1,4 +1,4 @@
-//! Somebody at a browser: keeps cookies, finds fields by their labels, reads what a page says.
+//! A person at a browser: keeps cookies, finds fields by their labels, reads what a page says.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl Browser {
         )
     }
 
-    /// Something else than a browser: it asks for JSON, and holds this access token if any.
+    /// A client other than a browser: it asks for JSON, and holds this access token if any.
     pub fn program(url: &str, bearer: Option<&str>) -> Self {
         let program = Self::sending(url, &[("accept", "application/json")]);
         match bearer {
@@ -224,7 +224,7 @@ impl Browser {
         self.post(path, &[fields, &[("form_token", &token)]].concat())
     }
 
-    /// A second browser with the same cookies: what a thief, a restored profile or another tab has.
+    /// A second browser with the same cookies: a thief's, a restored profile's or another tab's.
     pub fn copy(&self) -> Self {
         Self {
             url: self.url.clone(),

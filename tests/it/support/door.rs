@@ -1,4 +1,4 @@
-//! A real server on a port of its own, with a database of its own and a clock that stands still.
+//! A real server on a port of its own, with a database of its own and a stopped clock.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ struct Home {
     database: Option<Schema>,
 }
 
-/// A corner of the PostgreSQL server that `scripts/test` started, gone with its owner.
+/// A schema on the PostgreSQL server that `scripts/test` started, deleted with its owner.
 pub struct Schema {
     server: String,
     name: String,
@@ -109,7 +109,7 @@ impl Door {
     pub fn signed_up(&self, username: &str) -> Browser {
         let browser = self.browser();
         let email = format!("{username}@example.com");
-        // Nobody signs up by a reserved name.
+        // No account can sign up by a reserved name.
         let free = if username == "root" {
             "root-to-be"
         } else {
@@ -148,12 +148,12 @@ impl Door {
         Db::open(Location::parse(url.as_ref(), self.data_dir()).unwrap()).unwrap()
     }
 
-    /// Where it really listens, whatever its base URL says.
+    /// The address that it listens on, whatever its base URL says.
     pub fn local_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Meddles with the database behind the server's back.
+    /// Changes the database while the server uses it.
     pub fn sql(&self, sql: &str) {
         meddle(
             &self.home.database,

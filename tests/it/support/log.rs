@@ -8,7 +8,7 @@ static START: Once = Once::new();
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static FILE: Mutex<Option<File>> = Mutex::new(None);
 
-/// Collects every line from now on, at the most talkative level; also in a file of its own in
+/// Collects every line from now on, at the most verbose level; also in a file of its own in
 /// `DOORWARD_TEST_LOGS`, where `scripts/test` searches the logs of the whole suite.
 pub fn start() {
     START.call_once(|| {

@@ -1,4 +1,4 @@
-//! Servers, and those who come to them.
+//! Servers and their clients.
 
 pub mod browser;
 pub mod door;
@@ -28,7 +28,7 @@ pub fn longest_email() -> String {
     format!("{}@{domain}", "a".repeat(64))
 }
 
-/// Until it is so; only what has gone wrong is waited for that long.
+/// Waits until the condition holds; only a failing test takes this long.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);

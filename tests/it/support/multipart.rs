@@ -1,4 +1,4 @@
-//! A form with files, written exactly as it is told to: nothing is escaped or made good.
+//! A form with files, written exactly as given: nothing is escaped or corrected.
 
 const BOUNDARY: &str = "----WebKitFormBoundaryx9G2mQw0pLr4Tz7K";
 pub const CONTENT_TYPE: &str =

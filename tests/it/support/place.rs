@@ -17,10 +17,10 @@ use tempfile::TempDir;
 use super::door::{as_line, lines, meddle};
 use super::{Browser, Schema, binary};
 
-/// Only a server that has gone wrong is waited for that long.
+/// Only a failing server takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A folder of its own to call the binary in, and what stands in the environment there.
+/// A folder of its own to call the binary in, and the environment of the call.
 pub struct Place {
     pub folder: TempDir,
     pub variables: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ impl Place {
         place
     }
 
-    /// For what is about its file.
+    /// For tests that read or replace the database's file.
     pub fn on_sqlite() -> Self {
         let path = ("PATH".to_owned(), "/usr/bin:/bin".to_owned());
         let cost = ("DOORWARD_PASSWORDS__BCRYPT_COST".to_owned(), "4".to_owned());
@@ -116,7 +116,7 @@ impl Place {
         Serving::start(&mut self.command(&all))
     }
 
-    /// Meddles with the database behind the back of whoever serves.
+    /// Changes the database while a server uses it.
     pub fn sql(&self, sql: &str) {
         meddle(&self.database, &self.path("data/doorward.db"), sql);
     }
@@ -131,8 +131,8 @@ impl Place {
         self.lines(&as_line(sql))[0].parse().unwrap()
     }
 
-    /// Everything in the data folder but SQLite's own log: the names, and in short what stands
-    /// in the files.
+    /// Everything in the data folder but SQLite's own log: the names, with length and checksum of
+    /// each file.
     pub fn data(&self) -> BTreeMap<PathBuf, (usize, u64)> {
         let mut found = BTreeMap::new();
         if let Ok(files) = fs::read_dir(self.path("data")) {
@@ -178,7 +178,7 @@ impl Ran {
         self.stdout
     }
 
-    /// What it complained of.
+    /// What it wrote to stderr.
     #[track_caller]
     pub fn ill(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
@@ -193,7 +193,7 @@ impl Serving {
         Self::start_quietly(command.stdout(Stdio::piped()))
     }
 
-    /// Without anybody to read what it says on stdout.
+    /// With stdout closed.
     pub fn start_quietly(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (told, ready) = channel();
@@ -268,7 +268,7 @@ impl Serving {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Told to end, it ends: how, and all that it wrote.
+    /// Asks the server to stop; returns how it ended, and all that it wrote.
     pub fn end(mut self) -> (ExitStatus, String, String) {
         self.signal(Signal::TERM);
         self.rest()

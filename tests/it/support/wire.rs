@@ -1,4 +1,4 @@
-//! A connection on which one may say half of what one has to say.
+//! A raw connection, on which a test can send a part of a request.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -11,7 +11,7 @@ impl Wire {
         Self::patient(address, Duration::from_secs(10))
     }
 
-    /// Only a server that has gone wrong is waited for that long.
+    /// Only a failing server takes this long.
     pub fn patient(address: SocketAddr, patience: Duration) -> Self {
         let wire = Self::over(TcpStream::connect(address).unwrap());
         wire.0.set_read_timeout(Some(patience)).unwrap();
@@ -30,7 +30,7 @@ impl Wire {
         self.0.write_all(bytes.as_ref()).is_ok()
     }
 
-    /// Closes it with a reset: the client is gone, and does not merely say no more.
+    /// Closes it with a reset: the client is gone, rather than done with sending.
     pub fn cut(self) {
         let socket = socket2::SockRef::from(&self.0);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
