@@ -1,7 +1,7 @@
-//! The background jobs: everything that a server does repeatedly and without a request.
+//! The background jobs: all recurring work of a server that no request starts.
 //!
-//! No other code starts work that goes on by itself (`tests/it/architecture.rs` lists what else
-//! spawns a task or a thread, and why).
+//! No other code starts background work (`tests/it/architecture.rs` lists what else spawns a task
+//! or a thread, and why).
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use crate::sessions;
 use crate::storage::{AnyConnection, Db};
 use crate::web::State;
 
-/// Between lines in the log about a job that goes on failing.
+/// Time between log lines about a job that keeps failing.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -42,9 +42,9 @@ struct Job {
 
 type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
-/// Every job of a server that uses this state. Several servers on one database run all of them:
-/// the first two fill each server's own memory; the others divide their work by rows or do the
-/// same thing twice without harm.
+/// Every job of a server with this state. Several servers on one database run all of them: the
+/// first two fill each server's own memory; the others divide their work by rows, or repeat it
+/// without harm.
 fn list(state: &Arc<State>, db: &Db) -> [Job; 7] {
     let db = db.clone();
     let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
@@ -52,7 +52,7 @@ fn list(state: &Arc<State>, db: &Db) -> [Job; 7] {
     let audit = state.audit.clone();
     let (served, connections) = (state.clone(), state.connections.clone());
     [
-        // In each server's memory: what has ended, and the keys.
+        // In each server's memory: ended sessions, and the keys.
         job(
             sessions::LOOK_EVERY,
             "ended sessions and signing keys cannot be read",
@@ -155,7 +155,7 @@ async fn delete_expired(db: Db) -> Result<(), Fault> {
             match deleted.await {
                 Ok(0) => break,
                 Ok(_) => {}
-                // A table that fails does not stop the others.
+                // A failure in one table does not stop the others.
                 Err(fault) => {
                     failed = Some(fault);
                     break;

@@ -1,56 +1,56 @@
-//! Doorward: a small login server. The floors, from the ground up; each uses only those before
-//! it, and `docs/ARCHITECTURE.md` tells why.
+//! Doorward: a small login server. The floors, from the ground up; each uses only those before it,
+//! and `docs/ARCHITECTURE.md` explains why.
 
 /// Values and rules without I/O: the clock, randomness, ids, names, secrets.
 pub mod base;
 /// Settings, read once at the start.
 pub mod config;
 
-/// What was done and refused, in a chain of HMACs.
+/// Actions and refusals, in a chain of HMACs.
 pub mod audit;
 /// Streams of bytes, in a folder or an S3-compatible store.
 pub mod blobs;
 /// Password hashing on threads of its own.
 pub mod passwords;
-/// Asks a virus scanner.
+/// A client for a virus scanner.
 pub mod scanner;
-/// The database, whichever it is.
+/// The database: SQLite or PostgreSQL.
 pub mod storage;
-/// Signed tokens: made and verified, one way a purpose.
+/// Signed tokens: one way to make and verify each kind.
 pub mod tokens;
 
 /// Roles, and what they may do.
 pub mod access;
-/// Who there is.
+/// The accounts.
 pub mod accounts;
-/// Changes to accounts, and what they end.
+/// Changes to accounts, and the sessions that they end.
 pub mod administration;
-/// A shelf of files for each account.
+/// The files of each account.
 pub mod files;
-/// Requests that make something only once.
+/// Requests that must not create an object twice.
 pub mod idempotency;
-/// How often something may be tried.
+/// Rate limits.
 pub mod limits;
 /// One-time links.
 pub mod recovery;
 /// Sessions, their tokens and sign-in links.
 pub mod sessions;
-/// Links that hand files on.
+/// Links that give files to their holders.
 pub mod shares;
 /// Signing in and up: from a name and a password to a session.
 pub mod sign_in;
 /// Work items.
 pub mod work;
 
-/// Accounts that another program had.
+/// Importing the accounts of another program.
 pub mod import;
 
 /// HTTP, HTML and cookies.
 pub mod web;
 
-/// Puts it all together.
+/// The composition of a server.
 pub mod app;
 /// The commands.
 pub mod cli;
-/// What a server does repeatedly, without a request.
+/// Recurring work of a server.
 pub mod jobs;

@@ -1,8 +1,7 @@
-//! Requests that are sent again must not make the same thing twice
-//! (draft-ietf-httpapi-idempotency-key-header).
+//! A repeated request must not create an object twice (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! A key is claimed in the transaction that makes the thing, so that either both are stored or
-//! neither. It belongs to one account; the key of a sign-up belongs to the account that it makes.
+//! A key is claimed in the transaction that creates the object, so that both are stored or neither.
+//! It belongs to one account; the key of a sign-up belongs to the account that the sign-up creates.
 
 mod store;
 
@@ -19,11 +18,11 @@ pub use store::{claim, forget, look};
 pub const KEY_MAX: usize = 64;
 pub const KEPT_HOURS: i64 = 24;
 
-/// The `Idempotency-Key` of a request that makes something.
+/// The `Idempotency-Key` of a request that creates an object.
 #[derive(Clone)]
 pub struct IdempotencyKey {
     text: String,
-    /// SHA-256 of what was asked for.
+    /// SHA-256 of the request's content.
     fingerprint: [u8; 32],
 }
 
@@ -44,7 +43,7 @@ impl IdempotencyKey {
     }
 }
 
-/// Without the key: it may hold a secret.
+/// Without the key: it may contain a secret.
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdempotencyKey")
@@ -54,9 +53,9 @@ impl fmt::Debug for IdempotencyKey {
 /// The result of looking up a key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// No request has used it: make the thing.
+    /// No request has used it: create the object.
     New,
-    /// The same request has made the thing with this id.
+    /// The same request has created the object with this id.
     Replay(String),
     /// A different request has used it.
     Mismatch,

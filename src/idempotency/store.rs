@@ -25,9 +25,9 @@ pub fn look(
     })
 }
 
-/// Claims the key for `resource`, which the same transaction makes. The caller has locked the
-/// account ([`crate::accounts::lock`]) or made it, so the second of two requests at once finds
-/// what the first has made.
+/// Claims the key for `resource`, which the same transaction creates. The caller has locked the
+/// account ([`crate::accounts::lock`]) or created it, so the second of two concurrent requests
+/// finds the result of the first.
 pub fn claim(
     tx: &mut AnyConnection,
     account: AccountId,

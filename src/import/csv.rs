@@ -1,5 +1,5 @@
-//! CSV by RFC 4180, with what differs from it in practice: other delimiters, other ends of lines,
-//! empty lines, and quotes within a field that does not begin with one.
+//! CSV by RFC 4180, and its variants in practice: other delimiters, other line ends, empty lines,
+//! and quotes within a field that does not begin with one.
 
 use super::source::Found;
 use super::text::{ROW_MAX_BYTES, Text, text, too_long};
@@ -7,7 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
 const COLUMNS_MAX: usize = 1024;
-/// The first of them that makes columns of the header is the file's.
+/// The delimiter of a file is the first that makes columns of its header.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 pub struct Csv {
@@ -16,13 +16,13 @@ pub struct Csv {
     unread: i64,
     /// Rows with quoted text that goes over several lines.
     quoted_over_lines: u64,
-    /// From line to line, the most that one quoted text takes.
+    /// First and last line of the longest quoted text.
     longest: (i64, i64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
-    /// Nothing of it was read yet.
+    /// No byte of the field was read yet.
     Begin,
     Plain,
     Quoted,
@@ -31,7 +31,7 @@ enum Within {
 }
 
 impl Csv {
-    /// For a file with that first line.
+    /// For a file with this first line.
     pub fn of(header: &[u8], suffices: impl Fn(&[String]) -> bool) -> Self {
         let header = String::from_utf8_lossy(header);
         let columns = |delimiter: u8| {
@@ -127,7 +127,7 @@ impl Csv {
         Ok(Some((begin, fields.collect())))
     }
 
-    /// What a person should look at: a stray quote may have made one row of many.
+    /// Notes for the administrator: a stray quote may have merged several rows into one.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         match self.unread {

@@ -1,4 +1,4 @@
-//! Which column is which field.
+//! Maps columns to fields.
 
 use crate::base::fault::Fault;
 
@@ -7,7 +7,7 @@ pub enum Field {
     Username,
     Email,
     Name,
-    /// A hash, or a password as it was typed.
+    /// A hash, or a plaintext password.
     Password,
     PasswordHash,
     Role,
@@ -30,7 +30,7 @@ impl Field {
         Self::CreatedAt,
     ];
 
-    /// How it is called here, and then how others call it; the earlier counts.
+    /// Its name here, and then the names in other programs; earlier names take precedence.
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Username => &["username", "user_name", "login", "user"],
@@ -59,11 +59,10 @@ impl Field {
     }
 }
 
-/// For each column the field that it is; `None` for one that is ignored. `map` says what a field's
-/// column is called, in place of the usual names.
+/// The field of each column; `None` for an ignored one. `map` gives the column of a field,
+/// replacing the usual names.
 ///
-/// # Errors
-/// When a column of `map` is not there.
+/// # Errors When a column of `map` does not exist.
 pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<Field>>, Fault> {
     let mut fields = vec![None; columns.len()];
     for (field, wanted) in map {
@@ -80,7 +79,7 @@ pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<
             fields[at] = Some(field);
         }
     }
-    // In some tutorials' tables the name is what one signs in with.
+    // In some tutorials' tables people sign in with the name.
     let has = |field| fields.contains(&Some(field));
     if !has(Field::Username)
         && !has(Field::Email)
@@ -96,8 +95,8 @@ pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<
     Ok(fields)
 }
 
-/// A column that is read and whose name another one has, too. Names are the same without regard
-/// to case, unless `map` chose one.
+/// A column that is read and whose name another column has too. Names are compared without regard
+/// to case, unless `map` names the column.
 pub fn find_double<'a>(
     columns: &'a [String],
     fields: &[Option<Field>],
@@ -115,20 +114,20 @@ pub fn find_double<'a>(
     names.find(is_double).map(|(_, name)| name)
 }
 
-/// Whether an account can be made of these.
+/// Whether these fields are enough for an account.
 pub fn suffice(fields: &[Option<Field>]) -> bool {
     let has = |field| fields.contains(&Some(field));
     (has(Field::Username) || has(Field::Email))
         && (has(Field::Password) || has(Field::PasswordHash))
 }
 
-/// The columns by name, for a person to read.
+/// The names of the columns, for a message.
 pub fn listed(columns: &[String]) -> String {
     let all = columns.iter().take(20).map(|column| shown(column));
     all.collect::<Vec<_>>().join(", ")
 }
 
-/// The beginning of a text from the file, for a person to read: it cannot act on a terminal.
+/// The beginning of a text from the file, safe to print on a terminal.
 pub fn shown(text: &str) -> String {
     let mut letters = text.chars();
     let beginning: String = letters.by_ref().take(40).collect();

@@ -1,4 +1,4 @@
-//! Objects of JSON: a line each, or in one array, as they are or as Django's dumpdata wraps them.
+//! JSON objects: one for each line, or in one array, plain or wrapped by Django's dumpdata.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::text::{ROW_MAX_BYTES, Text, text, too_long};
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
-/// Where in an array it is read.
+/// The current position relative to the array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Before,
@@ -21,7 +21,7 @@ pub enum Place {
     Behind,
 }
 
-/// Whether the file is one object whose first member is an array of objects, and not rows that
+/// Whether the file is one object whose first member is an array of objects, rather than rows that
 /// happen to begin with an array. If so, the array is next.
 pub fn open_wrapped(input: &mut Text) -> Result<bool, Fault> {
     let line = input.peek_line()?;
@@ -37,7 +37,7 @@ pub fn open_wrapped(input: &mut Text) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// In text like `{"users": [{`, where the bracket is.
+/// The place of the bracket in a text like `{"users": [{`.
 fn array_within(text: &[u8]) -> Option<usize> {
     fn after(text: &[u8], byte: u8) -> Option<&[u8]> {
         text.trim_ascii_start().strip_prefix(&[byte])
@@ -111,7 +111,7 @@ pub fn element(input: &mut Text, place: &mut Place) -> Result<Option<Found<Strin
     }
 }
 
-/// To the comma or bracket behind it.
+/// One element, up to the comma or bracket after it.
 fn one(input: &mut Text) -> Result<Result<String, Refusal>, Fault> {
     let (mut element, mut is_too_long) = (Vec::new(), false);
     let (mut depth, mut in_string, mut escaped) = (0_u64, false, false);
@@ -142,8 +142,8 @@ fn one(input: &mut Text) -> Result<Result<String, Refusal>, Fault> {
 const ACCEPTED: &str = "accepted are JSON Lines, one object on each line, or one array of objects, \
                         also as the only member of an object";
 
-/// `None` for objects of Django's dumpdata that are not users. The words of the parser are not
-/// passed on: they quote what they met.
+/// `None` for objects of Django's dumpdata that are not users. The parser's messages are not passed
+/// on, because they quote the input.
 pub fn values(
     text: &str,
     map: &[(Field, String)],
@@ -164,7 +164,7 @@ pub fn values(
         }
     }
     let keys: Vec<String> = object.keys().cloned().collect();
-    // A row may leave out a key that others have.
+    // A row may omit a key that other rows have.
     let present: Vec<_> = map
         .iter()
         .filter(|(_, key)| object.contains_key(key))
@@ -180,7 +180,7 @@ pub fn values(
     }
     let mut values = Values::default();
     for ((key, value), field) in object.into_iter().zip(columns) {
-        // Where the key that it is mapped to is missing, no other takes its place.
+        // If the key in `map` is missing, no other key replaces it.
         let is_mapped = |field: &Field| map.iter().any(|(to, name)| to == field && *name != key);
         let Some(field) = field.filter(|field| !is_mapped(field)) else {
             ignore(ignored, key);

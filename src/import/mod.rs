@@ -1,8 +1,8 @@
-//! Brings in accounts that another program had, with the hashes of their passwords.
+//! Imports the accounts of another program, with the hashes of their passwords.
 //!
-//! Rows are taken some hundred at a time, each time in one transaction, so an import that was
-//! cut short is finished by running it again: accounts that exist stay as they are. It never
-//! changes an account that exists, and never says anything of a password or a hash.
+//! Rows are imported in batches of some hundred, each in one transaction, so an interrupted import
+//! is finished by running it again: it never changes an existing account, and never prints a
+//! password or a hash.
 
 mod csv;
 mod fields;
@@ -31,31 +31,31 @@ use row::{Candidate, Secret};
 pub use source::{Format, Source, unknown_format};
 pub use text::shown;
 
-/// In one transaction. Each ends with a sync of the disk; others wait for their turn meanwhile.
+/// Rows in one transaction. Each ends with a sync of the disk; other writers wait meanwhile.
 const BATCH_ROWS: usize = 500;
-/// Passwords that are hashed before it is written: at most some ten seconds are lost when the
-/// import is cut short.
+/// Passwords that are hashed before each write: at most some ten seconds of work are lost when the
+/// import is interrupted.
 const BATCH_TYPED: usize = 32;
-/// In flight at once. The pool has a thread for each core but one; more than those wait there.
+/// Concurrent hashes. The pool has a thread for each core but one; further jobs wait there.
 const HASHES_AT_ONCE: usize = 16;
 
-/// What became of a row, or would become of it.
+/// The result of a row, or of a dry run of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     Added,
-    /// There is an account with the same names. It stays as it is.
+    /// An account with the same names exists. It is not changed.
     Exists,
     Refused(Refusal),
 }
 
-/// What is told while it goes on.
+/// Progress reports of an import.
 pub enum Event<'a> {
     Row {
         at: i64,
-        /// A username or an address, where the row has a good one.
+        /// A username or an address, if the row has a valid one.
         who: Option<&'a str>,
         fate: &'a Fate,
-        /// What of a row that is added was not taken over.
+        /// Values of an added row that were not imported.
         warnings: &'a [Refusal],
     },
     /// The first password that has to be hashed here.
@@ -75,12 +75,11 @@ pub struct Summary {
     pub warnings: u64,
 }
 
-/// Takes over the rows of `source`. Without `accounts` it only looks, which is a dry run. It
-/// remembers sixteen bytes for each name, to see one that two rows have.
+/// Imports the rows of `source`. Without `accounts` it only checks them, which is a dry run. It
+/// keeps sixteen bytes for each name, to find names that two rows share.
 ///
-/// # Errors
-/// When the file cannot be read any further or the database is unavailable. What was added before
-/// that stays.
+/// # Errors When the file cannot be read any further or the database is unavailable. Accounts that
+/// were added before that stay.
 pub async fn run(
     db: &Db,
     accounts: Option<&Accounts>,
@@ -152,7 +151,7 @@ pub async fn run(
 
 type Read = (i64, Option<String>, Result<Candidate, Refusal>);
 
-/// The next rows, and how many of them have a password that was typed.
+/// The next rows, and how many of them have a plaintext password.
 fn read_batch(source: &mut Source, rules: &Rules) -> Result<(Vec<Read>, usize), Fault> {
     let (mut batch, mut typed) = (Vec::new(), 0);
     while batch.len() < BATCH_ROWS && typed < BATCH_TYPED {
@@ -167,7 +166,7 @@ fn read_batch(source: &mut Source, rules: &Rules) -> Result<(Vec<Read>, usize), 
     Ok((batch, typed))
 }
 
-/// What would become of these.
+/// The results that these rows would have.
 async fn look(db: &Db, candidates: &[Candidate]) -> Result<Vec<Fate>, Fault> {
     let keys: Vec<_> = candidates.iter().map(|new| Keys::of(&new.names)).collect();
     db.read(move |db| find_fates(db, &keys)).await
@@ -175,7 +174,7 @@ async fn look(db: &Db, candidates: &[Candidate]) -> Result<Vec<Fate>, Fault> {
 
 async fn add(db: &Db, accounts: &Accounts, candidates: Vec<Candidate>) -> Result<Vec<Fate>, Fault> {
     let mut fates = vec![Fate::Added; candidates.len()];
-    // Hashing takes half a minute: only what is then needed is hashed.
+    // Hashing takes half a minute: only passwords that are still needed are hashed.
     if candidates.iter().any(Candidate::is_typed) {
         fates = look(db, &candidates).await?;
     }
@@ -227,8 +226,8 @@ async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fau
     })
 }
 
-/// All in one transaction; or each in its own when a name was taken between the look and the
-/// insert, which ends PostgreSQL's.
+/// Writes all in one transaction; or each in its own if a name was taken between the check and the
+/// insert, which ends PostgreSQL's transaction.
 async fn write(db: &Db, ready: Arc<[Ready]>) -> Result<Vec<Fate>, Fault> {
     if let Some(fates) = write_at_once(db, ready.clone(), 0..ready.len()).await? {
         return Ok(fates);
@@ -246,7 +245,7 @@ async fn write(db: &Db, ready: Arc<[Ready]>) -> Result<Vec<Fate>, Fault> {
     Ok(fates)
 }
 
-/// `None` when it was given up because a name was taken meanwhile.
+/// `None` if it was rolled back because a name was taken meanwhile.
 async fn write_at_once(
     db: &Db,
     ready: Arc<[Ready]>,
@@ -259,7 +258,7 @@ async fn write_at_once(
             .map(|new| Keys::of(&new.prepared.names))
             .collect();
         let fates = find_fates(tx, &keys)?;
-        // In the order of the list of accounts: indexes are written fastest so.
+        // In the order of the list of accounts, in which indexes are written fastest.
         let mut added: Vec<_> = ready.iter().zip(&fates).collect();
         added.retain(|(_, fate)| **fate == Fate::Added);
         added.sort_by_key(|(new, _)| new.prepared.created_at);
@@ -294,7 +293,7 @@ impl From<Fault> for GivenUp {
     }
 }
 
-/// By what a row's names are compared.
+/// The keys by which a row's names are compared.
 struct Keys {
     username: Option<String>,
     email: Option<String>,
@@ -309,7 +308,7 @@ impl Keys {
     }
 }
 
-/// What becomes of rows with these names.
+/// The results of rows with these names.
 fn find_fates(db: &mut AnyConnection, keys: &[Keys]) -> Result<Vec<Fate>, Fault> {
     let usernames: Vec<_> = keys
         .iter()
@@ -362,8 +361,8 @@ impl Holders {
     }
 }
 
-/// The names that rows of this file have, with the place of the row: sixteen bytes for each, so
-/// that a file may have any length.
+/// The names in this file, with the line of their row: sixteen bytes for each, so that a file may
+/// have any length.
 struct Names {
     place: &'static str,
     hasher: RandomState,
@@ -379,7 +378,7 @@ impl Names {
         }
     }
 
-    /// From then on these names are the row's own. It is refused when a row before it has one.
+    /// Claims these names for the row. Refuses the row if an earlier row has one of them.
     fn claim(&mut self, at: i64, keys: &Keys) -> Result<(), Refusal> {
         let hash = |kind: char, key: &String| self.hasher.hash_one((kind, key));
         let username = keys.username.as_ref().map(|key| hash('u', key));
@@ -469,12 +468,12 @@ mod tests {
             ),
             (&[eve, ("eve", "")], "it has the same username as line 2"),
             (&[("eve", ""), eve], "it has the same username as line 2"),
-            // An account that existed before holds its names like one that was added.
+            // An existing account holds its names as an added one does.
             (
                 &[("ada", ""), ("ada", "ada@example.com")],
                 "it has the same username as line 2",
             ),
-            // A username is not an address, even if both are written alike.
+            // A username is not an address, even if both have the same text.
             (&[("x", ""), ("", "x")], "Added"),
         ] {
             assert_eq!(fates(rows).last().unwrap(), last, "{rows:?}");

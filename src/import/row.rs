@@ -1,4 +1,4 @@
-//! From the text of a row to an account that could be added.
+//! Converts the text of a row to an account that can be added.
 
 use crate::access::Role;
 use crate::accounts::{self, AccountState, Names, SentNames};
@@ -9,18 +9,18 @@ use crate::passwords::{self, HashError, PasswordHash, Unusable};
 
 use super::fields::{self, Field, Values};
 
-/// What every row is held to.
+/// The rules for every row.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Whether a row may make an administrator.
+    /// Whether a row may create an administrator.
     pub administrators: bool,
-    /// Whether a value that is not a hash is a password as it was typed.
+    /// Whether a value that is not a hash is a plaintext password.
     pub typed_passwords: bool,
-    /// Whether hashes are taken that take more work than is usual.
+    /// Whether hashes of more than the usual work are accepted.
     pub costly_hashes: bool,
     /// Whether a row whose username is not accepted is imported under its email address alone.
     pub drop_bad_usernames: bool,
-    /// Of a password that comes as it was typed.
+    /// Minimum of a plaintext password.
     pub min_length: usize,
     pub now: UnixSeconds,
 }
@@ -31,17 +31,17 @@ pub struct Candidate {
     pub role: Role,
     pub state: AccountState,
     pub created_at: UnixSeconds,
-    /// What of the row was not taken over.
+    /// Values of the row that were not imported.
     pub warnings: Vec<Refusal>,
 }
 
 pub enum Secret {
     Hash(PasswordHash),
-    /// As it was typed: it is hashed here.
+    /// A plaintext password, which is hashed here.
     Typed(NewPassword),
 }
 
-/// By which a person finds the row: a name that is one, so it can be nothing secret.
+/// The label by which a person finds the row: a valid name, so it cannot be a secret.
 pub fn label(values: &Values) -> Option<String> {
     let value = |field: Field| values[field as usize].as_deref();
     let username = value(Field::Username).and_then(|text| Username::parse(text).ok());
@@ -64,14 +64,14 @@ impl Candidate {
         let mut take = |field: Field| {
             let is_name = matches!(field, Field::Username | Field::Name);
             let text = values[field as usize].take()?;
-            // Some programs write this word in place of a value; a person may be called so. No
+            // Some programs write this word for a missing value; it can also be a person's name. No
             // password is that short.
             let is_null = !is_name && text.trim() == "NULL";
             (!text.trim().is_empty() && !is_null).then_some(text)
         };
         let mut warnings = Vec::new();
         let (mut username, mut email) = (take(Field::Username), take(Field::Email));
-        // No username can be an address, and some programs keep the address there.
+        // A username cannot be an address, and some programs keep the address in its column.
         if email.is_none() && username.as_ref().is_some_and(|name| name.contains('@')) {
             email = username.take();
         }
@@ -133,7 +133,7 @@ impl Candidate {
             (Some(hash), None) => Secret::Hash(foreign(&hash, rules)?),
             (None, Some(text)) => match PasswordHash::foreign(text.trim(), rules.costly_hashes) {
                 Ok(hash) => Secret::Hash(hash),
-                // A hash of an unknown kind would be a password for everyone who has read it.
+                // A hash of an unknown kind would become a password for everyone who has read it.
                 Err(Unusable::NoHash) if !rules.typed_passwords => {
                     return Err(
                         "its password is not a known hash: if the column holds passwords as \
@@ -164,7 +164,7 @@ impl Candidate {
 fn refused(field: &str, sent: Option<&str>, wrong: &Refusals) -> Option<String> {
     let why = within_sentence(wrong.find(field)?);
     let Some(sent) = sent else { return Some(why) };
-    // A part of a hash is as good as damaged, or of a weak kind.
+    // A truncated hash is reported as damaged, or of a weak kind.
     let shown = fields::shown(sent.trim());
     let is_name =
         PasswordHash::foreign(shown.trim_end_matches('…'), true).err() == Some(Unusable::NoHash);
@@ -181,7 +181,7 @@ fn foreign(text: &str, rules: &Rules) -> Result<PasswordHash, Refusal> {
     PasswordHash::foreign(text.trim(), rules.costly_hashes).map_err(|why| why.to_string().into())
 }
 
-/// What `account add` asks of a password is asked here.
+/// The same rules as for `account add`.
 fn typed(text: &str, names: &Names, rules: &Rules) -> Result<NewPassword, Refusal> {
     let password = accounts::parse_password(text, rules.min_length);
     let password = password.map_err(|why| within_sentence(why.first()))?;
@@ -201,7 +201,7 @@ fn state(text: Option<&str>) -> Result<AccountState, Refusal> {
     }
 }
 
-/// Ours, and the columns for administrators that others have.
+/// Our own values, and those of other programs' columns for administrators.
 fn role(text: Option<&str>) -> Result<Role, Refusal> {
     let word = text.unwrap_or("member").trim().to_ascii_lowercase();
     match (word.as_str(), truth(&word)) {
@@ -215,7 +215,7 @@ fn role(text: Option<&str>) -> Result<Role, Refusal> {
     }
 }
 
-/// As databases and spreadsheets write it.
+/// The spellings of databases and spreadsheets.
 fn truth(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "t" | "yes" | "y" | "on" => Some(true),

@@ -1,4 +1,4 @@
-//! The files that rows come from.
+//! The files that rows are read from.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,9 +12,9 @@ use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 use crate::storage::foreign::{COLUMNS_MAX, ForeignFile, VALUE_MAX_BYTES};
 
-/// Of the columns that are not read, as many are named.
+/// How many of the ignored columns are named.
 const IGNORED_MAX: usize = 20;
-/// What the tables of accounts are called, by Flask's tutorials and by Django.
+/// The usual names of tables of accounts, from Flask's tutorials and Django.
 const USUAL_TABLES: [&str; 6] = [
     "user",
     "users",
@@ -48,10 +48,10 @@ impl FromStr for Format {
 }
 
 impl Format {
-    /// What the end of the file's name says.
+    /// The format by the extension of the file's name.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        // A file may be called nothing but `.htpasswd`.
+        // The whole file name may be `.htpasswd`.
         match name.rsplit_once('.')?.1 {
             "csv" | "tsv" | "tab" => Some(Self::Csv),
             "jsonl" | "ndjson" | "json" => Some(Self::Json),
@@ -62,20 +62,20 @@ impl Format {
     }
 }
 
-/// What was found at one place of the file.
+/// A row, and its place in the file.
 pub struct Row {
     /// The line where it begins; in SQLite the row's own number.
     pub at: i64,
     pub values: Result<Values, Refusal>,
 }
 
-/// Where, and what.
+/// The place, and the result.
 pub type Found<T> = (i64, Result<T, Refusal>);
 
 pub struct Source {
     rows: Rows,
     map: Vec<(Field, String)>,
-    /// For a format with a header: what each column is.
+    /// For a format with a header: the field of each column.
     columns: Vec<Option<Field>>,
     ignored: BTreeSet<String>,
     about: Option<String>,
@@ -100,7 +100,7 @@ struct Table {
 
 impl Source {
     /// # Errors
-    /// When the file cannot be read, or it cannot be told which columns hold the accounts.
+    /// When the file cannot be read, or its columns of accounts cannot be identified.
     pub fn open(
         path: &Path,
         format: Format,
@@ -183,7 +183,7 @@ impl Source {
         };
         self.columns = fields::assign(&header, &self.map)?;
         if !fields::suffice(&self.columns) {
-            // A first line of CSV that is not a header may hold anything: it is not repeated.
+            // A first CSV line that is not a header may contain anything: it is not repeated.
             let there_are = match self.rows {
                 Rows::Sqlite(_) => format!("its columns are: {}", fields::listed(&header)),
                 _ => "the first line must name the columns, with commas, semicolons or tabs between them".to_owned(),
@@ -207,17 +207,17 @@ impl Source {
         Ok(())
     }
 
-    /// A sentence on what is read, where the administrator did not choose it.
+    /// A sentence about what is read, if the administrator did not choose it.
     pub fn about(&self) -> Option<&str> {
         self.about.as_deref()
     }
 
-    /// The columns that were met and not read.
+    /// The columns that were ignored.
     pub fn ignored(&self) -> String {
         fields::listed(&self.ignored.iter().cloned().collect::<Vec<_>>())
     }
 
-    /// What the administrator should look at when all is read, a line each.
+    /// Notes for the administrator after the last row, one line each.
     pub fn notes(&self) -> Vec<String> {
         match &self.rows {
             Rows::Csv(_, csv) => csv.notes(),
@@ -225,7 +225,7 @@ impl Source {
         }
     }
 
-    /// How a row's place is called.
+    /// The word for a row's place.
     pub fn place(&self) -> &'static str {
         match self.rows {
             Rows::Sqlite(_) => "row",
@@ -282,7 +282,7 @@ impl Source {
                 return Ok(None);
             };
             let values = object.and_then(|text| json::values(&text, &self.map, &mut self.ignored));
-            // An object of Django's that is not a user is passed over.
+            // A Django object that is not a user is skipped.
             if let Some(values) = values.transpose() {
                 return Ok(Some(Row { at, values }));
             }
@@ -311,7 +311,7 @@ fn by_column(record: Vec<String>, columns: &[Option<Field>]) -> Result<Values, R
     let mut values = Values::default();
     for (value, field) in record.into_iter().zip(columns) {
         if let Some(field) = field {
-            // So MySQL and PostgreSQL write NULL in text, where nothing else can say it.
+            // MySQL and PostgreSQL write NULL so in text, where no other notation exists.
             let is_null = matches!(value.trim(), "NULL" | "\\N");
             values[*field as usize] = (!is_null).then_some(value);
         }
@@ -323,8 +323,8 @@ fn htpasswd(line: &str) -> Result<Values, Refusal> {
     let Some((user, hash)) = line.split_once(':') else {
         return Err("it is not USER:HASH, as htpasswd -B writes it".into());
     };
-    // Apache also takes passwords as they were typed and crypt(3)'s 13 characters; the two cannot
-    // be told apart.
+    // Apache also accepts plaintext passwords and crypt(3)'s 13 characters; the two cannot be told
+    // apart.
     if !hash.starts_with(['$', '{']) {
         return Err(
             "its password is not hashed, or by the old crypt(3), which does not protect it: \
@@ -418,7 +418,7 @@ fn too_long_value() -> Refusal {
     format!("one of its values is longer than {VALUE_MAX_BYTES} bytes").into()
 }
 
-/// What to say of a file whose name does not tell its format.
+/// The message about a file whose name does not tell its format.
 pub fn unknown_format(path: &Path) -> Fault {
     let name = shown(path);
     if path == Path::new("-") {

@@ -8,24 +8,24 @@ use super::source::Found;
 use crate::base::fault::Fault;
 use crate::base::names::Refusal;
 
-/// Of a line of text, or of a row that has several. No field comes near it.
+/// Limit of a line of text, or of a row of several lines. Every sensible row is far shorter.
 pub const ROW_MAX_BYTES: usize = 64 * 1024;
-/// Enough to see that a file is something else.
+/// Enough to recognise another kind of file.
 const BEGINNING_BYTES: usize = 64;
 
 /// The files that can be read.
 pub const ACCEPTED: &str = "accepted are CSV with a header row (commas, semicolons or tabs), \
                             JSON Lines, a JSON array, Django's dumpdata as JSON, an SQLite file, and htpasswd";
 
-/// It knows the line it is in. Every line ends with LF here, whatever ends it in the file.
+/// Keeps the current line number. Every line ends with LF here, whatever ends it in the file.
 pub struct Text {
     input: Box<dyn Read>,
     buffer: Vec<u8>,
-    /// In `buffer`, where it goes on.
+    /// The current position in `buffer`.
     at: usize,
     after_cr: bool,
     pub line: i64,
-    /// Of the file's `length`, which is 0 where it is not known.
+    /// Bytes read of the file's `length`, which is 0 if it is not known.
     pub read: u64,
     pub length: u64,
 }
@@ -63,7 +63,7 @@ impl Text {
         Ok(text)
     }
 
-    /// Whether there was more.
+    /// Returns whether there was more.
     fn read_more(&mut self) -> Result<bool, Fault> {
         let mut piece = [0; 8 * 1024];
         loop {
@@ -77,14 +77,14 @@ impl Text {
                 }
                 self.after_cr = *byte == b'\r';
             }
-            // A piece may be nothing but the LF of a CRLF.
+            // A piece may consist of the LF of a CRLF only.
             if bytes == 0 || self.buffer.len() > before {
                 return Ok(bytes > 0);
             }
         }
     }
 
-    /// What is next, without taking it.
+    /// The next byte, without consuming it.
     pub fn peek(&mut self) -> Result<Option<u8>, Fault> {
         if self.at == self.buffer.len() {
             self.buffer.clear();
@@ -103,7 +103,7 @@ impl Text {
         Ok(next)
     }
 
-    /// The line that is next, without taking it; of a long one, the beginning.
+    /// The next line, without consuming it; only the beginning of a long one.
     pub fn peek_line(&mut self) -> Result<&[u8], Fault> {
         loop {
             let rest = &self.buffer[self.at..];
@@ -117,13 +117,14 @@ impl Text {
         }
     }
 
-    /// What was read ahead, without taking it: at least a line, or what a line may have.
+    /// The bytes that were read ahead, without consuming them: at least a line, or the longest
+    /// allowed.
     pub fn peek_ahead(&mut self) -> Result<&[u8], Fault> {
         self.peek_line()?;
         Ok(&self.buffer[self.at..])
     }
 
-    /// The first byte that is not blank, without taking it.
+    /// The first non-blank byte, without consuming it.
     pub fn peek_content(&mut self) -> Result<Option<u8>, Fault> {
         while self.peek()?.is_some_and(|byte| byte.is_ascii_whitespace()) {
             self.take()?;
@@ -131,14 +132,13 @@ impl Text {
         self.peek()
     }
 
-    /// To the end of the line.
+    /// Skips to the end of the line.
     pub fn skip_line(&mut self) -> Result<(), Fault> {
         while self.take()?.is_some_and(|byte| byte != b'\n') {}
         Ok(())
     }
 
-    /// The next line that holds more than blanks and that `skips` does not want to skip, without
-    /// its end.
+    /// The next line that is not blank and that `skips` does not skip, without its end.
     pub fn line_with_content(
         &mut self,
         skips: impl Fn(&str) -> bool,
@@ -146,7 +146,7 @@ impl Text {
         while self.peek()?.is_some() {
             let (at, mut line) = (self.line, Vec::new());
             while let Some(byte) = self.take()?.filter(|byte| *byte != b'\n') {
-                // One more than fits is enough to see that it is too long.
+                // One byte more than the limit shows that the line is too long.
                 if line.len() <= ROW_MAX_BYTES {
                     line.push(byte);
                 }
@@ -184,7 +184,7 @@ pub fn too_long() -> Refusal {
     .into()
 }
 
-/// What a file is that is not text in UTF-8, and what to do.
+/// The kind of a file that is not UTF-8 text, and what to do.
 fn not_text(beginning: &[u8]) -> Option<&'static str> {
     let begins = |with: &[u8]| beginning.starts_with(with);
     if begins(b"\xff\xfe") || begins(b"\xfe\xff") {
@@ -218,7 +218,7 @@ const SQL_DUMP: &str = "a database dump: export the table with the accounts inst
 pub const YAML: &str =
     "YAML: export the accounts as JSON or CSV (Django: manage.py dumpdata --format json)";
 
-/// What a file is that begins with a line that no table of accounts begins with, and what to do.
+/// The kind of a file whose first line cannot begin a table of accounts, and what to do.
 pub fn not_a_table(first_line: &str) -> Option<&'static str> {
     let line = first_line.trim_start().to_ascii_lowercase();
     let begins = |with: &[&str]| with.iter().any(|with| line.starts_with(with));

@@ -1,8 +1,8 @@
-//! The budgets, by what they limit.
+//! The budgets, by the action that they limit.
 
 use crate::config::{LimitsConfig, Rate};
 
-/// What is limited. The names are those of the settings below `limits`.
+/// The limited action. The names are those of the settings below `limits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Budget {
     /// Sign-ins to one account by devices that have not signed in to it before.
@@ -55,7 +55,7 @@ impl Budget {
         Self::Links,
     ];
 
-    /// As the setting is called, and as the row has it.
+    /// The name of the setting, and of the budget in its row.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -76,7 +76,7 @@ impl Budget {
         }
     }
 
-    /// `None` without a limit.
+    /// `None`: no limit.
     pub fn rate(self, config: &LimitsConfig) -> Option<Rate> {
         if !config.enabled {
             return None;

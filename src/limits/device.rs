@@ -1,10 +1,10 @@
-//! Device cookies: a browser that has signed in to an account is told apart from strangers who
-//! guess at it (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+//! Device cookies: distinguish a browser that has signed in to an account from strangers who guess
+//! at it (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 //!
 //! The cookie is a list of entries, one for each of the last accounts: 8 random bytes, 8 bytes of
-//! HMAC over them, by which an entry of ours is known without a query, and 16 bytes of HMAC over
-//! the entry, the account and its password hash. So an entry is good for one account, and until
-//! its password is replaced.
+//! HMAC over them, which identify an entry of ours without a query, and 16 bytes of HMAC over the
+//! entry, the account and its password hash. So an entry is valid for one account, and until its
+//! password is replaced.
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
@@ -17,7 +17,7 @@ use crate::passwords::PasswordHash;
 
 const ID_BYTES: usize = 16;
 const ENTRY_BYTES: usize = 32;
-/// Browsers that several people use.
+/// Enough for browsers that several people use.
 const ENTRIES_MAX: usize = 8;
 
 pub struct Devices {
@@ -31,12 +31,12 @@ impl Devices {
         }
     }
 
-    /// Whether a cookie has an entry that this instance has made, for any account.
+    /// Whether a cookie has an entry of this instance, for any account.
     pub fn is_ours(&self, cookie: Option<&str>) -> bool {
         cookie.is_some_and(|cookie| entries(cookie).any(|entry| self.has_good_id(&entry)))
     }
 
-    /// The id of the device, if it has signed in to this account since it has this password.
+    /// The id of the device, if it has signed in to this account since its password was set.
     pub fn find(
         &self,
         cookie: Option<&str>,

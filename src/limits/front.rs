@@ -5,14 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{Key, Millis};
 
-/// Some 3 MB at most. What does not fit is asked of the database.
+/// Some 3 MB at most. The database answers for keys that do not fit.
 const KEYS_MAX: usize = 32_768;
 
 #[derive(Default)]
 pub struct Front(Mutex<HashMap<Key, Millis>>);
 
 impl Front {
-    /// When a key has a unit again; `None` where that is not known, or has come.
+    /// When a key has a unit again; `None` if that is unknown, or already past.
     pub fn until(&self, key: Key, now: Millis) -> Option<Millis> {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.get(&key).copied().filter(|until| *until > now)

@@ -1,5 +1,5 @@
-//! Units that this server has taken from rows and not handed out yet. A server that ends loses
-//! them: then less is allowed than the budget has, never more.
+//! Units that this server has taken from rows and not handed out yet. They are lost when the server
+//! ends: this allows less than the budget, never more.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ struct Lease {
 pub struct Leases(Mutex<HashMap<Key, Lease>>);
 
 impl Leases {
-    /// Hands one unit out, if there is one.
+    /// Hands out one unit, if one is left.
     pub fn spend(&self, key: Key, now: Millis) -> bool {
         let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match leases.get_mut(&key) {
@@ -29,7 +29,7 @@ impl Leases {
         }
     }
 
-    /// Adds units, which are good until `ends`.
+    /// Adds units, which expire at `ends`.
     pub fn insert(&self, key: Key, units: i64, ends: Millis, now: Millis) {
         if units == 0 {
             return;

@@ -1,13 +1,13 @@
-//! Rate limits: how often something may be tried.
+//! Rate limits: how often an action may be attempted.
 //!
 //! A budget is a number of units in a time, `10/10m`: all of them at once at most, and after that
 //! one each minute (the generic cell rate algorithm, GCRA, ITU-T I.371). It is kept as one moment
 //! for each key, in a row: a restart refills nothing, and all servers of a database share it.
 //! Keys are HMACs: the table tells neither names nor addresses.
 //!
-//! A unit is taken before the work that it is for, so that of many requests at once no more are
-//! worked on than the budget has. Successful sign-ins give their own unit back, and nothing else:
-//! an attacker who signs in to an account of their own between guesses gains nothing.
+//! A unit is taken before the work that it is for, so that concurrent requests cannot exceed the
+//! budget. Only successful sign-ins give back their own unit: an attacker who signs in to an
+//! account of their own between guesses gains nothing.
 //!
 //! Keys over their budget are also kept in memory (`front.rs`): refusing them costs neither a
 //! query nor a hash.
@@ -41,7 +41,7 @@ type Millis = i64;
 
 const KEY_BYTES: usize = 16;
 
-/// What a budget is kept under.
+/// The key of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; KEY_BYTES]);
 
@@ -50,9 +50,9 @@ pub struct Key([u8; KEY_BYTES]);
 struct Unit {
     key: Key,
     budget: Budget,
-    /// How long until one more unit is there.
+    /// Time until one more unit is available.
     every: Millis,
-    /// How long until an empty budget is full.
+    /// Time until an empty budget is full.
     window: Millis,
 }
 
@@ -77,22 +77,22 @@ pub struct Limited {
 #[derive(Debug, Default)]
 pub struct Taken(Vec<Unit>);
 
-/// Where an attempt comes from.
+/// The source of an attempt.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What is not an IP address counts as one address.
+    /// A text that is not an IP address counts as one address.
     pub address: String,
-    /// The device cookie that came along.
+    /// The device cookie of the request.
     pub device: Option<String>,
 }
 
 impl Source {
-    /// Whose budgets it uses.
+    /// The subject of its budgets.
     pub fn subject(&self) -> Subject<'_> {
         Subject::Address(&self.address)
     }
 
-    /// Who asks for a hash from here without a device that is known.
+    /// The asker of a hash from this source, without a known device.
     pub fn stranger(&self) -> Asker {
         Asker::Stranger(near(&self.address))
     }
@@ -108,6 +108,7 @@ struct Inner {
     config: LimitsConfig,
     front: Front,
     leases: Leases,
+    taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
 }
 
@@ -120,6 +121,7 @@ impl Limits {
             config,
             front: Front::default(),
             leases: Leases::default(),
+            taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
         }))
     }
@@ -128,9 +130,9 @@ impl Limits {
         &self.0.devices
     }
 
-    /// Whether attempts for this name from this source are known to be over a budget: asked
-    /// before the account is looked for. What comes with a device cookie of ours may be its
-    /// owner's, and is looked at.
+    /// Whether attempts for this name from this source are known to be over a budget: checked
+    /// before the account is looked up. A request with a device cookie of ours may be the owner's,
+    /// and is not refused here.
     ///
     /// # Errors
     /// [`Limited`].
@@ -170,7 +172,7 @@ impl Limits {
         };
         units.extend(of_account);
         let taken = self.take(units).await;
-        // The next attempt by this spelling is refused before the account is looked for.
+        // The next attempt with this spelling is refused before the account is looked up.
         if let (Err(_), Some(spelling), Some(of_account)) = (&taken, spelling, of_account)
             && let Some(until) = self.0.front.until(of_account.key, self.now())
         {
@@ -179,7 +181,7 @@ impl Limits {
         Ok((taken?, source.stranger()))
     }
 
-    /// Takes what the owner of a session takes who gives the password again.
+    /// Takes the units of a password confirmation by the owner of a session.
     ///
     /// # Errors
     /// [`Refused`].
@@ -193,7 +195,7 @@ impl Limits {
         .await
     }
 
-    /// Takes what a sign-up takes: of the address's budget, the network's and the instance's.
+    /// Takes the units of a sign-up: from the budgets of the address, the network and the instance.
     ///
     /// # Errors
     /// [`Refused`].
@@ -203,8 +205,8 @@ impl Limits {
         self.take(units).await
     }
 
-    /// Takes what a password of a share takes: of the budget of this source at this share, and of
-    /// the share's.
+    /// Takes the units of a password of a share: from the budget of this source at this share, and
+    /// from the share's.
     ///
     /// # Errors
     /// [`Refused`].
@@ -217,8 +219,8 @@ impl Limits {
         self.take(units.into_iter().flatten().collect()).await
     }
 
-    /// Takes a unit of a budget that is cheaper than writing a row for each request: a server
-    /// takes many units from the row at once and hands them out.
+    /// Takes a unit of a budget that is cheaper than writing a row for each request: a server takes
+    /// many units from the row at once and hands them out.
     ///
     /// # Errors
     /// [`Refused`].
@@ -234,13 +236,18 @@ impl Limits {
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
+        // Many requests at once would each take a lease, and then find the budget empty.
+        let _taking = self.0.taking_leases.lock().await;
+        if self.0.leases.spend(unit.key, now) {
+            return Ok(());
+        }
         self.look(&[unit])?;
         let lease = (unit.window / unit.every / LEASES).max(1);
         let many = Unit {
             every: unit.every * lease,
             ..unit
         };
-        // Where so many are not left, the last ones are taken one by one.
+        // If fewer are left, the last ones are taken one by one.
         let granted = match self.take(vec![many]).await {
             Ok(_) => lease,
             Err(Refused::Limited(_)) if lease > 1 => {
@@ -304,7 +311,7 @@ impl Limits {
         if units.is_empty() {
             return Ok(Taken::default());
         }
-        // In one order, so that two requests with the same keys do not wait for each other.
+        // In a fixed order, so that two requests with the same keys do not deadlock.
         units.sort_unstable();
         let now = self.now();
         let wanted = units.clone();
@@ -338,7 +345,7 @@ impl Limits {
         block.into_iter().chain(network).collect()
     }
 
-    /// `None` where the budget has no limit.
+    /// `None` if the budget has no limit.
     fn unit(&self, budget: Budget, subject: &[u8]) -> Option<Unit> {
         let rate = budget.rate(&self.0.config)?;
         let window = rate.seconds * 1000;
@@ -371,13 +378,13 @@ impl From<Limited> for Refused {
     }
 }
 
-/// A server takes this part of a cheap budget at once.
+/// The part of a cheap budget that a server takes at once.
 const LEASES: i64 = 20;
 
-/// Whose budget it is.
+/// The owner of a budget.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// The block that an address is in.
+    /// The block of an address.
     Address(&'a str),
     Account(AccountId),
 }
@@ -388,8 +395,8 @@ fn limited(until: Millis, now: Millis) -> Limited {
     }
 }
 
-/// The block that one customer of a provider has: IPv4 /32, IPv6 /64. What is not an address is
-/// one block.
+/// The address block of one customer of a provider: IPv4 /32, IPv6 /64. A text that is not an
+/// address is a block of its own.
 fn near(address: &str) -> String {
     match address
         .parse()
@@ -401,7 +408,7 @@ fn near(address: &str) -> String {
     }
 }
 
-/// The /48 that a site has, of an IPv6 address.
+/// The /48 of a site, for an IPv6 address.
 fn wide(address: &str) -> Option<String> {
     match address
         .parse()

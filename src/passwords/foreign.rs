@@ -1,7 +1,7 @@
 //! Hashes of other programs. They are stored unchanged, behind a tag of their origin, and replaced
 //! by ours when their owner signs in.
 //!
-//! Note: the parameters are in the hash and not trusted. So they are limited before anything is
+//! Note: the parameters are part of the hash and not trusted. They are checked before anything is
 //! computed, here and not where a file is read, because a row of the database is trusted no more
 //! than a line of a file.
 
@@ -18,7 +18,7 @@ use sha_crypt::{PasswordVerifier, ShaCrypt};
 
 use super::kind::{Kind, Limits, Method};
 
-/// Also with the setting for costly hashes.
+/// The limit even with the setting for costly hashes.
 const PBKDF2_ITERATIONS_MAX: u32 = 3_000_000;
 /// A shorter digest could match by chance.
 const DIGEST_BYTES: RangeInclusive<usize> = 16..=128;
@@ -27,17 +27,17 @@ const TEXT_MAX_BYTES: usize = 512;
 /// The work of SHA-crypt grows with the password; real passwords are shorter than this.
 const SHA_CRYPT_USUAL_PASSWORD_BYTES: usize = 128;
 
-/// In the order of their values, for bcrypt and for crypt(3).
+/// The alphabets in the order of their values, for bcrypt and for crypt(3).
 const BCRYPT_ALPHABET: &str = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const CRYPT_ALPHABET: &str = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BCRYPT_SALT_CHARACTERS: usize = 22;
 const BCRYPT_CHARACTERS: usize = 53;
 const CRYPT_SALT_CHARACTERS: RangeInclusive<usize> = 1..=16;
 
-/// Why a hash is not imported. The message contains nothing of the hash but its kind.
+/// Why a hash is not imported. The message says only the kind of the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    /// It may be a password as it was typed.
+    /// It may be a plaintext password.
     #[error("its password_hash is not a hash; {ACCEPTED}")]
     NoHash,
     #[error("its hash is of an unknown kind; {ACCEPTED}")]
@@ -72,7 +72,7 @@ const ACCEPTED: &str = "accepted are bcrypt, PBKDF2, scrypt, Argon2 and SHA-cryp
                         as Werkzeug, Django, passlib, PHP and crypt(3) write them";
 
 pub struct Foreign {
-    /// With its colon.
+    /// Including its colon.
     pub tag: &'static str,
     pub kind: Kind,
     how: How,
@@ -96,7 +96,7 @@ enum Before {
     Nothing,
     HexSha256,
     Base64Sha256,
-    /// Under this key.
+    /// HMAC under this key.
     Base64HmacSha256(String),
 }
 
@@ -494,7 +494,7 @@ fn pbkdf2(method: Method, iterations: &str, salt: &[u8], digest: Option<Vec<u8>>
     derived(method, [iterations, bytes, 0], salt, digest)
 }
 
-/// Digits only; a number that does not fit is above every limit.
+/// Digits only; a number that does not fit exceeds every limit.
 fn number(text: &str) -> Result<u32, Unusable> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Unusable::Damaged);
@@ -530,8 +530,9 @@ fn hex_sha256(text: &str) -> String {
     digest.as_ref().iter().map(hex).collect()
 }
 
-/// The reason to refuse a text of an unknown kind. If a hash were taken for a password, a reader of
-/// the file could sign in with it, so a text that looks like a hash is never a password.
+/// The reason to refuse a text of an unknown kind. If a hash were taken for a password, everyone
+/// who has read the file could sign in with it, so a text that looks like a hash is never a
+/// password.
 fn unknown(text: &str) -> Unusable {
     let begins = |with: &[&str]| with.iter().any(|with| text.starts_with(with));
     let is_bare_digest = text.len() >= 32

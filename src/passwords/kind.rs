@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// A function, with as many costs as it has.
+/// A hash function, with its number of costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// Doorward's own: bcrypt over a peppered HMAC. Cost.
@@ -56,7 +56,7 @@ impl Method {
     }
 }
 
-/// The most work that a hash may be, method by method.
+/// The maximum work of a hash, by method.
 pub struct Limits {
     /// 2^cost rounds.
     bcrypt: u64,
@@ -71,7 +71,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What programs use: PHP's Argon2 is 64 MB in four passes, OWASP's scrypt 128 MB.
+    /// The usual maximum: PHP's Argon2 takes 64 MB in four passes, OWASP's scrypt 128 MB.
     pub const USUAL: Self = Self {
         bcrypt: 14,
         pbkdf2: 1_300_000,
@@ -80,10 +80,10 @@ impl Limits {
         sha_crypt: 1_000_000,
         memory_bytes: 129 << 20,
     };
-    /// What a setting can allow: one sign-in takes a core for some two seconds.
+    /// The maximum that a setting can allow: one sign-in takes a core for some two seconds.
     pub const MOST: Self = Self {
         bcrypt: 15,
-        // The parser limits the iterations alone.
+        // The parser only limits the iterations.
         pbkdf2: u64::MAX,
         scrypt: 1 << 22,
         argon2: 1 << 21,
@@ -120,7 +120,7 @@ impl Kind {
         parts.next().is_none().then_some(Self { method, costs })
     }
 
-    /// What is limited, in the unit of the method.
+    /// The amount that is limited, in the unit of the method.
     fn size(self) -> u64 {
         let [a, b, c] = self.costs.map(u64::from);
         match self.method {

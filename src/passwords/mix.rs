@@ -1,9 +1,9 @@
-//! Which kind of hash an unknown name is verified by.
+//! Chooses the kind of hash for an unknown name.
 //!
-//! With the hashes of other programs in the database, accounts take different times to verify.
-//! An unknown name then has a kind too, as if it were an account: always the same, and all unknown
-//! names together in the proportions of the accounts. So the response time does not tell whether an
-//! account exists.
+//! With the hashes of other programs in the database, accounts take different times to verify. So
+//! an unknown name gets a kind too, as an account has: always the same for one name, and all
+//! unknown names together in the proportions of the accounts. The response time does not tell
+//! whether an account exists.
 
 use aws_lc_rs::hmac;
 
@@ -23,7 +23,7 @@ impl Mix {
     }
 
     /// The kind for a name; `None` without accounts. Weighted rendezvous hashing: when accounts
-    /// move from other kinds to one, unknown names move to that one and to no other.
+    /// change to another kind, unknown names only change to that kind.
     pub fn choose(&self, key: &hmac::Key, name: &str) -> Option<Kind> {
         if let [(kind, _)] = self.0[..] {
             return Some(kind);
@@ -45,7 +45,7 @@ impl Mix {
     }
 }
 
-/// Between 0 and 1, neither of them included.
+/// Between 0 and 1, both excluded.
 fn uniform(tag: &[u8]) -> f64 {
     let bits = tag
         .iter()
@@ -99,7 +99,7 @@ mod tests {
         let kinds =
             ["own:12", "bcrypt:10", "scrypt:32768:8:1"].map(|text| Kind::parse(text).unwrap());
         let before = Mix::of(kinds.into_iter().zip([100, 600, 300]).collect());
-        // Half of the others have signed in.
+        // Half of the other accounts have signed in.
         let after = Mix::of(kinds.into_iter().zip([550, 300, 150]).collect());
         let mut moved = 0;
         for number in 0..10_000 {

@@ -1,13 +1,13 @@
 //! Password hashing: bcrypt over a peppered HMAC, on threads of its own.
 //!
-//! bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA-384(pepper, password)): 64
-//! bytes that depend on the whole password and on a key that is not in the database. A stored
-//! hash has the tag of its scheme, so that another scheme can follow; hashes of other programs
-//! have their own tags (`foreign.rs`).
+//! bcrypt reads at most 72 bytes, so it gets base64(HMAC-SHA-384(pepper, password)): 64 bytes that
+//! depend on the whole password and on a key that is not in the database. A stored hash has the tag
+//! of its scheme, so that another scheme can follow; hashes of other programs have their own tags
+//! (`foreign.rs`).
 //!
-//! Hashing is slow on purpose. It runs on few threads of low priority behind a bounded queue,
-//! so that a flood of sign-ins can slow down sign-ins and nothing else. Imported hashes that take
-//! more work than is usual have a thread and a queue of their own.
+//! Hashing is slow on purpose. It runs on a few low-priority threads behind a bounded queue, so
+//! that a flood of sign-ins can slow down sign-ins and nothing else. Imported hashes of more than
+//! the usual work have their own thread and queue.
 
 mod foreign;
 mod kind;
@@ -32,7 +32,7 @@ use mix::Mix;
 pub use pool::{Asker, Busy, Figures};
 use pool::{Lane, Pool};
 
-/// `bcrypt-hs384:` and then what bcrypt wrote.
+/// `bcrypt-hs384:`, followed by bcrypt's own format.
 const SCHEME: &str = "bcrypt-hs384:";
 
 /// At least 10^8 guesses. Common passwords, and names and dates with a digit, have fewer.
@@ -57,7 +57,7 @@ impl PasswordHash {
         Self(text)
     }
 
-    /// From a hash of another program. `costly` allows hashes of more work than is usual.
+    /// Parses a hash of another program. `costly` allows hashes of more than the usual work.
     ///
     /// # Errors
     /// [`Unusable`] for a hash that is too weak or too costly.
@@ -84,7 +84,7 @@ impl PasswordHash {
 
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// Easy to guess, or made of what is known of the person.
+    /// Easy to guess, or made of the person's data.
     #[error(
         "This password is easy to guess. Use a longer one, such as a few words that do not belong \
          together"
@@ -120,7 +120,7 @@ impl Passwords {
         }
     }
 
-    /// How many jobs wait, and how many can: by lane.
+    /// The waiting jobs and the capacity of each lane.
     pub fn queues(&self) -> [(&'static str, usize, usize); 2] {
         self.pool.waiting()
     }
@@ -135,8 +135,8 @@ impl Passwords {
         *self.mix.write().unwrap_or_else(PoisonError::into_inner) = Mix::of(counted);
     }
 
-    /// The hash to verify a password against when there is no account called `name`: of a kind that
-    /// an account of this name might have, and matched by no password. It is chosen for known names
+    /// The hash to verify a password against if no account is called `name`: of a kind that an
+    /// account of this name might have, and matched by no password. It is chosen for known names
     /// too, because choosing takes time.
     pub fn stand_in(&self, name: &str) -> PasswordHash {
         let mix = self.mix.read().unwrap_or_else(PoisonError::into_inner);
@@ -241,7 +241,8 @@ impl Passwords {
 }
 
 /// A hash that bcrypt computes to its end and that no password matches: salt and digest of zeros.
-/// Other letters leave stray bits in the base64, which bcrypt refuses before it has done the work.
+/// Other letters leave stray bits in the base64, for which bcrypt fails before it has done the
+/// work.
 fn dummy(cost: u32) -> String {
     format!("$2b${cost:02}${}", ".".repeat(53))
 }
@@ -347,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_foreign_hash_is_right_but_old_for_the_password_as_composed_or_as_typed() {
-        // Made by bcrypt 5.0 of "canary-é", the second letter by letter: e and an accent.
+        // Made by bcrypt 5.0 of "canary-é", the second time decomposed: e and a combining accent.
         for (hash, typed) in [
             (
                 "$2b$04$mDUBJH3bPLPJTd.vtGVkq.skxMomi5l5blhmyMStWBQ3yS3e19GKm",

@@ -1,4 +1,4 @@
-//! A few threads of low priority behind a bounded queue, and one of its own for costly hashes.
+//! A few low-priority threads behind a bounded queue, and a separate thread for costly hashes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::base::metrics::{Counter, Histogram};
 
 /// At cost 12 some eight seconds of waiting; further requests are refused as busy.
 const QUEUE_PER_THREAD: usize = 32;
-/// Each may take some seconds, and 256 MB while it runs.
+/// Each job may take some seconds, and 256 MB while it runs.
 const COSTLY_QUEUE: usize = 16;
 /// Serving pages has priority over hashing.
 const NICENESS: i32 = 5;
@@ -24,7 +24,7 @@ pub struct Busy;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What the queues have done.
+/// The metrics of the queues.
 #[derive(Default)]
 pub struct Figures {
     pub refused: Counter,
@@ -37,26 +37,26 @@ pub struct Pool {
     pub figures: Arc<Figures>,
 }
 
-/// Where a job waits.
+/// The queue of a job.
 #[derive(Clone, Copy, Debug)]
 pub enum Lane {
     Usual,
-    /// For imported hashes that take more work than is usual: they never hold up the others.
+    /// For imported hashes of more than the usual work: they never delay other hashes.
     Costly,
 }
 
-/// Who asks for a hash.
+/// The sender of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asker {
     /// The owner of a session, a device that has signed in to the account before, or a command.
     Known,
-    /// Anyone else, by the address block.
+    /// All others, by their address block.
     Stranger(String),
 }
 
 impl Pool {
     /// One thread for each core but one, so that a core is left for the pages, and one for costly
-    /// hashes, which sleeps where there are none.
+    /// hashes, which sleeps if there are none.
     pub fn start() -> Self {
         let threads =
             thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
@@ -67,7 +67,7 @@ impl Pool {
         }
     }
 
-    /// How many jobs wait, and how many can: by lane.
+    /// The waiting jobs and the capacity of each lane.
     pub fn waiting(&self) -> [(&'static str, usize, usize); 2] {
         [("usual", &self.usual), ("costly", &self.costly)].map(|(lane, queue)| {
             let waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,8 +104,8 @@ impl Pool {
     }
 }
 
-/// Jobs that wait. Strangers have three quarters of the places, and one address block a quarter;
-/// their jobs have at least one of four turns and, while others wait, not more than three.
+/// Waiting jobs. Strangers have three quarters of the places, and one address block a quarter;
+/// their jobs get at least one of four turns and, while others wait, at most three.
 struct Queue {
     places: usize,
     waiting: Mutex<Waiting>,
@@ -116,7 +116,7 @@ struct Queue {
 struct Waiting {
     known: VecDeque<Job>,
     strangers: VecDeque<(String, Job)>,
-    /// How many turns in a row were not a stranger's.
+    /// How many turns in a row were not given to a stranger's job.
     passed_over: u8,
 }
 
@@ -189,7 +189,7 @@ fn start_threads(threads: usize, places: usize, niceness: i32) -> Arc<Queue> {
 }
 
 fn work_off(queue: &Queue, niceness: i32) {
-    // On Linux the niceness is the thread's own. Without it hashing works too.
+    // On Linux the niceness belongs to the thread. A failure to set it is harmless.
     rustix::process::nice(niceness).ok();
     loop {
         let job = queue.take();

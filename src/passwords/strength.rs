@@ -1,10 +1,10 @@
 //! Estimates the guesses that a password withstands, like zxcvbn.
 //!
 //! An attacker knows common passwords, words, the person's names, dates and keyboards. So the
-//! password is cut into such pieces, in the way with the fewest guesses; a character that fits
-//! nowhere counts ten. Capitals and usual swaps (`p4$$w0rd`) count nothing.
+//! password is split into such pieces, in the way with the fewest guesses; a character outside of
+//! all pieces counts ten. Capitals and usual substitutions (`p4$$w0rd`) add no strength.
 //!
-//! The list is searched where it lies in the binary: nothing is unpacked, at the start or later.
+//! The list is searched in place in the binary: it is never unpacked.
 
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
@@ -12,21 +12,21 @@ use std::ops::RangeInclusive;
 /// A decimal logarithm in tenths: 80 means 10^8 guesses.
 pub type Tenths = u32;
 
-/// The beginning decides: what follows makes it no weaker, and would cost work without bound.
+/// Only the beginning is scored: more characters make it no weaker, and would cost unbounded work.
 const SCORED_CHARACTERS: usize = 32;
 
 const CHARACTER: Tenths = 10;
 const PERSONAL: Tenths = 10;
-/// Where it begins, which way it goes, and how far.
+/// Start, direction and length.
 const RUN: Tenths = 20;
 const YEAR: Tenths = 20;
-/// All cost the same: a sorted list has no ranks, and an attacker has time for all of it. A little
-/// under 10^4, so that two words alone stay below 10^8, as two frequent ones should.
+/// All words cost the same: a sorted list has no ranks, and an attacker has time for all of it. A
+/// little under 10^4, so that two words alone stay below 10^8, as two frequent ones should.
 const WORD: Tenths = 39;
 /// The days of some twenty years.
 const DATE: Tenths = 39;
 
-/// Lines that are `folded`, in the order of their bytes; `scripts/common-passwords` makes them.
+/// Lines that are `folded`, sorted by bytes; `scripts/common-passwords` makes them.
 const COMMON: &str = include_str!("common.txt");
 
 /// Rows as in English, German, French and Russian, then columns.
@@ -53,15 +53,15 @@ pub fn guesses(password: &str, personal: &[&str]) -> Tenths {
     cheapest(&text, |piece| guesses_as_one(piece, &personal))
 }
 
-/// The least that `text` costs: as one piece, in two parts, or as a part that is repeated.
-/// Every piece is asked for once, after all that are shorter.
+/// The lowest cost of `text`: as one piece, in two parts, or as a repeated part. Every piece is
+/// scored once, after all shorter ones.
 fn cheapest(text: &[char], mut as_one: impl FnMut(&[char]) -> Option<Tenths>) -> Tenths {
     let mut least = [[0; SCORED_CHARACTERS + 1]; SCORED_CHARACTERS + 1];
     for length in 1..=text.len() {
         for start in 0..=text.len() - length {
             let end = start + length;
             let parts = (start + 1..end).map(|cut| least[start][cut] + least[cut][end]);
-            // With something between, or broken off: `ada-ada`. Twice as often is 0.3 more.
+            // Also with a separator, or cut off: `ada-ada`. Each doubling adds 0.3.
             let repeated = (1..length)
                 .take_while(|block| 2 * block <= length + 1)
                 .filter(|block| text[start + block..end] == text[start..end - block])
@@ -73,7 +73,7 @@ fn cheapest(text: &[char], mut as_one: impl FnMut(&[char]) -> Option<Tenths>) ->
     least[0][text.len()]
 }
 
-/// `None` for a piece that is not guessed as one.
+/// `None` for a piece that is not guessed as a whole.
 fn guesses_as_one(piece: &[char], personal: &[String]) -> Option<Tenths> {
     let text: String = piece.iter().collect();
     let backwards: String = piece.iter().rev().collect();
@@ -94,8 +94,8 @@ fn guesses_as_one(piece: &[char], personal: &[String]) -> Option<Tenths> {
     }
 }
 
-/// Swaps are undone in the password and in the list alike, so it does not matter which `1` is an
-/// `i`, which an `l`, and which a one.
+/// Substitutions are undone in the password and in the list alike, so it does not matter which `1`
+/// is an `i`, which an `l`, and which a one.
 fn folded(lower: char) -> char {
     match lower {
         '4' | '@' => 'a',
@@ -109,7 +109,7 @@ fn folded(lower: char) -> char {
 }
 
 fn is_common(word: &str) -> bool {
-    // Both are at the beginning of a line.
+    // Both positions are at the beginning of a line.
     let (mut low, mut high) = (0, COMMON.len());
     while low < high {
         let middle = low.midpoint(high);
@@ -139,7 +139,7 @@ fn is_year(text: &str) -> bool {
     is_number(text, 4..=4, 1900..=2039)
 }
 
-/// A day, a month and a year, the year first or last, with signs between them or without.
+/// A day, a month and a year, the year first or last, with or without separators.
 fn is_date(text: &str) -> bool {
     let year = |text: &str| is_year(text) || is_number(text, 2..=2, 0..=99);
     let day = |text: &str| is_number(text, 1..=2, 1..=31);
@@ -189,7 +189,7 @@ mod tests {
         for line in COMMON.lines().filter(|line| line.len() >= 12) {
             assert!(is_weak(line), "{line}");
         }
-        // Some of all: without optimisation the judge takes its time.
+        // A sample: without optimisation scoring is slow.
         for line in COMMON.lines().step_by(50) {
             assert!(is_weak(&format!("{line}7")), "{line}7");
             assert!(is_weak(&format!("{line}!")), "{line}!");

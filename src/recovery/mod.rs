@@ -15,7 +15,7 @@ use crate::storage::{self, Db, Tx};
 /// The link that makes the first administrator, printed at the start.
 pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
 
-/// What a one-time token is for.
+/// The purpose of a one-time token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     FirstAdministrator,
@@ -55,7 +55,7 @@ impl Recovery {
         Self { db, accounts }
     }
 
-    /// A token that makes its user the administrator; `None` if there is an administrator.
+    /// A token that makes its user the administrator; `None` if an administrator exists.
     pub async fn first_administrator(&self) -> Result<Option<SecretString>, Fault> {
         if self.accounts.has_administrator().await? {
             return Ok(None);
@@ -73,7 +73,7 @@ impl Recovery {
         Ok(Some(token))
     }
 
-    /// Whether a link is valid. This does not use it up.
+    /// Whether a link is valid. Does not use it up.
     pub async fn is_good(&self, purpose: Purpose, token: &str) -> Result<bool, Fault> {
         let hash = hash(token);
         self.db
@@ -84,7 +84,7 @@ impl Recovery {
             .await
     }
 
-    /// Uses the link up for a new account that is the administrator.
+    /// Uses the link up for a new account, which becomes the administrator.
     ///
     /// # Errors
     /// [`LinkError`]; then the link is not used up.
@@ -134,9 +134,9 @@ impl Recovery {
     }
 }
 
-/// Fails if there is an administrator since the link was printed.
+/// Fails if an administrator was made since the link was printed.
 fn use_up_first_administrator(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Role, LinkError> {
-    // Otherwise two links at once would wait for each other's row.
+    // Otherwise two concurrent uses of links would wait for each other's row.
     storage::one_at_a_time(tx)?;
     let now = tx.now();
     if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?

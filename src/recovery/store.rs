@@ -40,7 +40,7 @@ pub fn is_good(
 }
 
 /// Uses a token up, and all others of its purpose: each server has printed one at its start.
-/// `false` if it is not valid. Of two at once, the database lets one delete it.
+/// `false` if it is not valid. Of two concurrent uses, the database lets one delete it.
 pub fn use_up(
     tx: &mut AnyConnection,
     hash: &[u8],

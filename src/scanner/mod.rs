@@ -1,7 +1,7 @@
-//! Asks a virus scanner that speaks clamd's protocol (`INSTREAM`, clamd(8)).
+//! A client for a virus scanner that speaks clamd's protocol (`INSTREAM`, clamd(8)).
 //!
-//! A file is passed on piece by piece while it is received, and never held here. Without an answer
-//! of the scanner a file is not clean.
+//! A file is passed on piece by piece while it is received, and not buffered here. Without a
+//! response of the scanner a file is not clean.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::base::fault::Fault;
 use crate::config::ScannerConfig;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// For one piece, and for the verdict.
+/// Timeout for one piece, and for the verdict.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
-/// clamd's own answers are a line.
+/// clamd's responses are one line.
 const ANSWER_MAX_BYTES: u64 = 4096;
 
 /// The errors of a write after the scanner has closed the connection.
@@ -53,7 +53,7 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Passes a piece on. A scanner that has decided early answers and closes the connection: that
+    /// Passes a piece on. A scanner that has decided early responds and closes the connection: that
     /// is the verdict.
     pub async fn hear(&mut self, piece: &[u8]) -> Result<Option<Verdict>, Fault> {
         // A length of 0 would mean the end.
@@ -85,8 +85,8 @@ impl Scan {
         let mut reader = (&mut self.0).take(ANSWER_MAX_BYTES);
         let read = within(ANSWER_WITHIN, async {
             match reader.read_to_end(&mut answer).await {
-                // It has closed before it had read everything. A Unix socket reports that once,
-                // before the answer can be read.
+                // The scanner has closed the connection before it had read everything. A Unix
+                // socket reports that once, before the response can be read.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                     reader.read_to_end(&mut answer).await
                 }
@@ -99,7 +99,7 @@ impl Scan {
         if answer.starts_with("INSTREAM size limit exceeded") {
             return Ok(Verdict::TooLarge);
         }
-        // Any other incomplete answer is an error.
+        // Any other incomplete response is an error.
         read?;
         if answer.is_empty() {
             Err(Fault::unavailable("the scanner", "it has hung up"))

@@ -1,9 +1,9 @@
-//! What this server holds in memory of sessions: verified tokens, and which sessions have ended.
+//! The sessions in this server's memory: verified tokens, and which sessions have ended.
 //!
-//! Other servers' sign-outs are read twice a second (`jobs.rs`), with their changes of the keys.
-//! When the database has been unavailable for longer than [`BLIND_AFTER`], every request is
-//! refused: a session that was ended elsewhere must not go on here. Entries are dropped when their
-//! tokens have expired.
+//! Sign-outs on other servers are read twice a second (`jobs.rs`), with changes of the keys. When
+//! the database has been unavailable for longer than [`BLIND_AFTER`], every request is refused: a
+//! session that was ended elsewhere must not continue here. Entries are dropped when their tokens
+//! have expired.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,13 +21,13 @@ use crate::tokens::Tokens;
 
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub const BLIND_AFTER: Duration = Duration::from_secs(5);
-/// How far other servers' clocks may be off, and how long a commit may take.
+/// How far other servers' clocks may be off, plus the longest commit.
 const OVERLAP_SECONDS: i64 = 60;
 /// Some 2 kB each.
 const TOKENS_KEPT: usize = 2_000;
 
 pub struct SessionCache {
-    /// With the version of the key ring by which each was verified.
+    /// Verified tokens, each with the version of the key ring that verified it.
     verified: quick_cache::sync::Cache<Key, (u64, Arc<Identity>)>,
     ended: RwLock<EndedSessions>,
     access_seconds: i64,
@@ -35,7 +35,7 @@ pub struct SessionCache {
     pub figures: Figures,
 }
 
-/// What this server has done with sessions since its start.
+/// Counts of this server's operations on sessions.
 #[derive(Default)]
 pub struct Figures {
     pub started: Counter,
@@ -62,7 +62,7 @@ struct EndedSessions {
 }
 
 impl SessionCache {
-    /// Reads which sessions have ended lately.
+    /// Reads which sessions have recently ended.
     pub async fn open(db: Db, clock: &Clock, tokens: &Tokens) -> Result<Arc<Self>, Fault> {
         let access_seconds = tokens.access_seconds();
         let never = clock.now() - access_seconds;
@@ -93,7 +93,7 @@ impl SessionCache {
     }
 
     /// # Errors
-    /// When the database has been unavailable for too long to know.
+    /// When the database has been unavailable for too long.
     pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         if ended.read.elapsed() > BLIND_AFTER {
@@ -103,7 +103,7 @@ impl SessionCache {
                 why,
             ));
         }
-        // Acknowledged changes may be in a file that is lost.
+        // Acknowledged changes may be in a file that was lost.
         if self.db.is_replaced() {
             let why = "the database file was taken away";
             return Err(Fault::unavailable(
@@ -114,7 +114,7 @@ impl SessionCache {
         Ok(ended.at.contains_key(&session))
     }
 
-    /// Since the table was last read.
+    /// The time since the table was last read.
     pub fn lag(&self) -> Duration {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         ended.read.elapsed()
@@ -130,7 +130,7 @@ impl SessionCache {
             .insert(session, now);
     }
 
-    /// Reads which sessions have ended since the last look.
+    /// Reads which sessions have ended since the last read.
     pub async fn look(&self, now: UnixSeconds) -> Result<(), Fault> {
         let started = Stopwatch::start();
         let before = self

@@ -1,4 +1,4 @@
-//! Ending sessions before their time, and announcing it.
+//! Ending sessions early, and announcing it.
 
 use super::{Sessions, links, store};
 use crate::accounts;
@@ -12,18 +12,18 @@ use crate::storage::Tx;
 /// Other writers wait for each batch.
 pub const ENDED_AT_ONCE: usize = 500;
 
-/// Why a session ended before its time.
+/// Why a session ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     SignedOut,
-    /// Another one was started in the same browser.
+    /// Another session was started in the same browser.
     Replaced,
-    /// From another session of the same account.
+    /// Ended from another session of the same account.
     FromElsewhere,
-    /// A refresh token was used twice: there is a copy of it.
+    /// A refresh token was used twice: a copy of it exists.
     Reuse,
     PasswordChanged,
-    /// The account was changed, disabled or deleted, or the operator wanted it.
+    /// The account was changed, disabled or deleted, or the operator ended it.
     Account,
 }
 
@@ -84,7 +84,7 @@ pub fn set_password(
     end_all(tx, account, None, EndReason::PasswordChanged)
 }
 
-/// As [`end_all`], where that is all that was asked for.
+/// As [`end_all`], for a request to end all sessions.
 pub fn sign_out_everywhere(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -95,7 +95,7 @@ pub fn sign_out_everywhere(
     end_all(tx, account, keep, why)
 }
 
-/// Ends some of all sessions and links, and returns how many. None are left when it returns 0.
+/// Ends a batch of all sessions and links, and returns how many. None are left when it returns 0.
 pub fn end_everywhere(tx: &mut Tx<'_>) -> Result<usize, Fault> {
     const MOST: i64 = ENDED_AT_ONCE as i64;
     let now = tx.now();
@@ -111,8 +111,7 @@ impl Sessions {
     /// Ends a session. When this returns, its tokens are refused here, also after a restart, and
     /// within a second on every other server.
     ///
-    /// # Errors
-    /// When the database is unavailable; then the session goes on.
+    /// # Errors When the database is unavailable; then the session continues.
     pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
         let at = self
             .db
@@ -133,7 +132,7 @@ impl Sessions {
     /// Ends every session of an account but `keep`, and every link to it.
     ///
     /// # Errors
-    /// When the database is unavailable; then all go on.
+    /// When the database is unavailable; then all continue.
     pub async fn end_all(
         &self,
         account: AccountId,
@@ -148,8 +147,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Makes a change to an account after which none of its sessions may go on, but for `keep`:
-    /// all in one transaction.
+    /// Makes a change to an account that ends all of its sessions but `keep`: all in one
+    /// transaction.
     ///
     /// # Errors
     /// What `change` returns; then nothing has ended.
@@ -175,7 +174,8 @@ impl Sessions {
         Ok(changed)
     }
 
-    /// Announces what a committed transaction has ended: takes effect here with the next request.
+    /// Announces the sessions that a committed transaction has ended: takes effect here with the
+    /// next request.
     pub fn announce(&self, ended: Ended) {
         for id in ended.sessions {
             self.cache.end(id, ended.at);

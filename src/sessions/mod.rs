@@ -1,7 +1,7 @@
 //! Sessions: rows that say which account is signed in where, and their tokens.
 //!
-//! A session is proved by two tokens. The access token is short-lived and checked without the
-//! database while it is known here; the refresh token renews it and changes at each use. Ending
+//! A session is proved by two tokens. The access token is short-lived and verified without the
+//! database while it is cached here; the refresh token renews it and changes at each use. Ending
 //! the row ends both at once, on this server and, by `cache`, on every other one.
 
 mod cache;
@@ -48,7 +48,7 @@ pub use store::forget;
 pub const SHORT_SESSION_HOURS: i64 = 12;
 /// How long an authentication counts as recent.
 pub const RECENT_MINUTES: i64 = 10;
-/// For each account and each [`ClientKind`]; the oldest is ended.
+/// Limit for each account and each [`ClientKind`]; the oldest session is ended.
 pub const SESSIONS_MAX: i64 = 200;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3600;
@@ -60,7 +60,7 @@ pub enum Persistence {
     Remembered,
 }
 
-/// What holds the tokens of a session. Each kind has its own limit, so that a program that signs in
+/// The holder of a session's tokens. Each kind has its own limit, so that a program that signs in
 /// repeatedly does not end the sessions of its owner's browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
@@ -115,7 +115,7 @@ pub struct Grant {
     pub stay: Persistence,
     pub session_ends: UnixSeconds,
     pub identity: Arc<Identity>,
-    /// The hash of the password that was given for it, if one was: for the device cookie.
+    /// The hash of the password that was given for the session, if one was: for the device cookie.
     pub password: Option<PasswordHash>,
 }
 
@@ -126,12 +126,12 @@ pub struct Listed {
     /// Where it was started.
     pub client: Client,
     pub created_at: UnixSeconds,
-    /// To the hour.
+    /// Accurate to the hour.
     pub last_seen_at: UnixSeconds,
     pub ends_at: UnixSeconds,
 }
 
-/// The sessions behind this one, when they are listed from the latest.
+/// The sessions after this one, when they are listed from the latest.
 pub type Cursor = paging::Cursor<UnixSeconds, SessionId>;
 
 /// Why a token is refused.
@@ -141,7 +141,7 @@ pub enum NotSignedIn {
     Token(#[from] Refused),
     #[error("the session has ended")]
     Ended,
-    /// It is not known whether the session goes on.
+    /// Whether the session continues is not known.
     #[error("{0}")]
     Fault(#[from] Fault),
 }
@@ -157,7 +157,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Also reads which sessions have ended lately; [`Sessions::follow`] continues that.
+    /// Also reads which sessions have recently ended; [`Sessions::follow`] continues that.
     pub async fn open(
         db: Db,
         clock: Clock,
@@ -184,12 +184,12 @@ impl Sessions {
         self.cache.look(self.clock.now()).await
     }
 
-    /// Since ended sessions and signing keys were last read.
+    /// The time since ended sessions and signing keys were last read.
     pub fn lag(&self) -> Duration {
         self.cache.lag()
     }
 
-    /// Whether they were last read too long ago to accept a token.
+    /// Whether the last read is too old to accept a token.
     pub fn is_blind(&self) -> bool {
         self.lag() > cache::BLIND_AFTER
     }
@@ -198,11 +198,11 @@ impl Sessions {
         &self.cache.figures
     }
 
-    /// Starts a session for the owner of a proved account, and ends the one that the same browser
-    /// had before.
+    /// Starts a session for the owner of a proved account, and ends the previous session of the
+    /// same browser.
     ///
-    /// # Errors
-    /// [`NotSignedIn`]: the proof is not good any more, because the account has changed since.
+    /// # Errors [`NotSignedIn`]: the proof is no longer valid, because the account has changed
+    /// since.
     pub async fn start(
         &self,
         proved: Proved,
@@ -217,7 +217,7 @@ impl Sessions {
         self.begin(proved, before, row_at).await
     }
 
-    /// Starts a program's session that lasts for so many seconds, used or not.
+    /// Starts a program's session that lasts for this many seconds, used or not.
     pub async fn start_for(
         &self,
         proved: Proved,
@@ -266,20 +266,19 @@ impl Sessions {
         self.grant(&account, row)
     }
 
-    /// The identity of an access token. Without a query while the token is in memory.
+    /// The identity of an access token. Takes no query while the token is cached.
     ///
-    /// # Errors
-    /// [`NotSignedIn`]; also when it is not known whether the session goes on.
+    /// # Errors [`NotSignedIn`]; also when it is not known whether the session continues.
     pub async fn identify(&self, access: &str) -> Result<Arc<Identity>, NotSignedIn> {
         let (key, version) = (cache::Key::of(access), self.tokens.keys_version());
         let identity = match self.cache.find(&key, version) {
             Some(identity) => identity,
-            // Boxed, so that the future of a known token stays small.
+            // Boxed, so that the future of a cached token stays small.
             None => self
                 .cache
                 .keep(key, version, Arc::new(Box::pin(self.load(access)).await?)),
         };
-        // Also for a token in memory: it may have expired, or its session ended.
+        // Also for a cached token: it may have expired, or its session ended.
         self.tokens.check_times(&identity.claims)?;
         if self.cache.has_ended(identity.session)? {
             return Err(NotSignedIn::Ended);
@@ -288,7 +287,7 @@ impl Sessions {
     }
 
     /// The account of a session, by the `sid` of a verified token. Reads the database each time:
-    /// such tokens are rare, and some live longer than ended sessions are held in memory.
+    /// such tokens are rare, and some live longer than ended sessions are cached.
     pub async fn load_owner(&self, sid: &str) -> Result<Account, NotSignedIn> {
         let id = SessionId::parse(sid).ok_or(Refused::Malformed)?;
         self.db
@@ -404,8 +403,8 @@ fn idle_end(now: UnixSeconds, ends_at: UnixSeconds, config: &SessionsConfig) -> 
     ends_at.min(now + config.idle_days * DAY)
 }
 
-/// Inserts a session, and ends the one that the same browser had, and the oldest of its kind if the
-/// account has too many. This is a sign-in.
+/// Inserts a session, and ends the previous one of the same browser, and the oldest of its kind if
+/// the account has too many. This is a sign-in.
 fn replace(tx: &mut Tx<'_>, new: &Session, before: Option<SessionId>) -> Result<Ended, Fault> {
     store::insert(tx, new)?;
     tx.record(
@@ -427,7 +426,7 @@ fn replace(tx: &mut Tx<'_>, new: &Session, before: Option<SessionId>) -> Result<
     })
 }
 
-/// An account that is active.
+/// An active account.
 fn active(db: &mut AnyConnection, id: AccountId) -> Result<Option<Account>, Fault> {
     Ok(accounts::find(db, id)?.filter(|account| account.state == AccountState::Active))
 }

@@ -1,9 +1,9 @@
 //! Refresh tokens: opaque, derived, never stored.
 //!
-//! base64url(session id ‖ generation ‖ HMAC-SHA-256(key, id ‖ generation ‖ seed)). The key
-//! comes from the instance's secret, the seed from the session's row: neither alone makes a
-//! token. Since any generation can be made again, parallel requests can be given the same
-//! successor, and a token of an older generation is known from a mere forgery.
+//! base64url(session id ‖ generation ‖ HMAC-SHA-256(key, id ‖ generation ‖ seed)). The key comes
+//! from the instance's secret, the seed from the session's row: neither alone makes a token. Since
+//! any generation can be computed again, parallel requests get the same successor, and a token of
+//! an older generation is distinguished from a forgery.
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use crate::base::ids::SessionId;
 use crate::base::secret::{InstanceSecret, Purpose};
 
-/// Requests that were sent before the token changed still have the old one.
+/// How long requests that were sent before the token changed may use the old one.
 pub const GRACE_SECONDS: i64 = 10;
 const MAC_BYTES: usize = 32;
 const BYTES: usize = 16 + 8 + MAC_BYTES;
@@ -23,7 +23,7 @@ pub type Seed = [u8; 32];
 #[derive(Clone)]
 pub struct Refresh(hmac::Key);
 
-/// A token as it was sent; nothing of it is verified.
+/// A token as it was sent; not verified.
 pub struct Presented {
     pub session: SessionId,
     generation: i64,
@@ -81,7 +81,7 @@ impl Presented {
         })
     }
 
-    /// Of a genuine one, in a session that is at `current` since `seconds` ago.
+    /// The age of a genuine token, in a session that is at `current` since `seconds` ago.
     pub fn age(&self, current: i64, seconds: i64) -> Age {
         if self.generation == current {
             Age::Current
@@ -162,7 +162,8 @@ mod tests {
         ) {
             let mut text = spelled(&bytes);
             prop_assert_eq!(spelled_again(&Presented::parse(&text).unwrap()), text.as_str());
-            // The last letter has two bits to spare, which must not spell the same token anew.
+            // The last letter has two unused bits, which must not allow a second spelling of the
+            // token.
             for at in [at, text.len() - 1] {
                 text.replace_range(at..=at, &letter);
                 if let Some(read) = Presented::parse(&text) {

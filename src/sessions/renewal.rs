@@ -1,4 +1,4 @@
-//! New tokens for a session that goes on, or for the one in its place.
+//! New tokens for a session that continues, or for the session that replaces it.
 
 use super::refresh::{Age, Presented};
 use super::store::{self, Session};
@@ -10,26 +10,26 @@ use crate::base::clock::UnixSeconds;
 use crate::base::event::{Action, Event};
 use crate::passwords::PasswordHash;
 
-/// Why a session is given new tokens before their time.
+/// Why a session gets new tokens early.
 #[derive(Clone, Debug)]
 pub enum ReissueReason {
     /// The password was given again.
     Proved(Box<Proved>),
-    /// The account has another name.
+    /// The account was renamed.
     Renamed,
 }
 
 enum Renewal {
     Good(Box<(Account, Session)>),
     Ended,
-    /// The session was ended for that, at this time.
+    /// The session was ended for this reason, at this time.
     Reused(UnixSeconds),
 }
 
 impl Sessions {
-    /// New tokens for a refresh token. Parallel requests with the same one get the same
-    /// successor for ten seconds; after that an old one is taken for stolen and ends the
-    /// session (RFC 9700, section 4.14.2).
+    /// New tokens for a refresh token. Parallel requests with the same token get the same successor
+    /// for ten seconds; after that an old token counts as stolen and ends the session (RFC 9700,
+    /// section 4.14.2).
     pub async fn renew(&self, refresh: &str) -> Result<Grant, NotSignedIn> {
         let presented = Presented::parse(refresh).ok_or(NotSignedIn::Ended)?;
         let (keys, config) = (self.refresh.clone(), self.config.clone());
@@ -45,8 +45,8 @@ impl Sessions {
                     return Ok(Renewal::Ended);
                 };
                 let now = tx.now();
-                // A new seed is drawn when the password is given: older tokens are not genuine
-                // any more.
+                // A new seed is drawn when the password is given: older tokens are no longer
+                // genuine.
                 let row = store::lock(tx, id)?.filter(|row| row.lives_at(now));
                 let row = row.filter(|row| keys.is_genuine(&presented, &row.refresh_seed));
                 let Some(mut row) = row else {
@@ -122,11 +122,11 @@ impl Sessions {
         Ok(self.grant(&account, row)?)
     }
 
-    /// Sets a new password in place of the one that was proved, and starts a session in place of
-    /// the one that it was changed in: every other one ends, and every link.
+    /// Replaces the proved password by a new one, and the current session by a new one: all other
+    /// sessions end, and all links.
     ///
-    /// # Errors
-    /// [`NotSignedIn`]: the session or the password has gone meanwhile; then nothing has changed.
+    /// # Errors [`NotSignedIn`]: the session or the password has changed meanwhile; then nothing
+    /// has changed.
     pub async fn change_password(
         &self,
         identity: &Identity,

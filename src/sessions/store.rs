@@ -35,7 +35,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Of a session that begins now.
+    /// The row of a session that starts now.
     pub fn new(
         account_id: AccountId,
         (kind, client): (ClientKind, Client),
@@ -306,7 +306,7 @@ pub fn end_all(
     now: UnixSeconds,
     why: EndReason,
 ) -> Result<(), Fault> {
-    // No id is empty.
+    // Ids are never empty.
     let keep = keep.map_or_else(String::new, |id| id.to_string());
     diesel::update(
         sessions::table

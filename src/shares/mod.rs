@@ -1,4 +1,4 @@
-//! Links that give a file to their holders, for a time.
+//! Links that give a file to their holders, for a limited time.
 //!
 //! A link is a signed token and a row: the token cannot be guessed or changed, and the row says
 //! whether it still works. The holder is not told why it no longer works.
@@ -26,15 +26,15 @@ use crate::tokens::Tokens;
 pub use store::count_open;
 
 pub const MINUTES_MIN: i64 = 10;
-/// Thirty days: no token lives longer.
+/// Thirty days: the longest lifetime of a token.
 pub const MINUTES_MAX: i64 = 30 * 24 * 60;
 pub const DOWNLOADS_MAX: i64 = 1_000_000;
 pub const PASSWORD_MIN: usize = 8;
-/// For each file, including expired links.
+/// Maximum for each file, including expired links.
 pub const SHARES_MAX: i64 = 100;
 /// Signed links that are cached, of some 500 bytes each.
 const LINKS_KEPT: usize = 2_000;
-/// An expired link stays in the list for so long, at least.
+/// An expired link stays in the list for at least this long.
 const KEPT_DAYS: i64 = 30;
 
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ fn path(id: ShareId) -> String {
     format!("{PATH}{id}")
 }
 
-/// A link that is to be made.
+/// A link to be created.
 #[derive(Clone, Debug)]
 pub struct NewShare {
     minutes: i64,
@@ -187,8 +187,8 @@ pub struct Shares {
     passwords: Passwords,
     limits: Limits,
     tokens: Tokens,
-    /// Signing would be the main cost of a list. A link is signed again when the keys have changed:
-    /// the key that signed it may be revoked.
+    /// Signing would be the main cost of a list. A link is signed again when the keys have changed,
+    /// because the key that signed it may be revoked.
     links: Arc<Cache<ShareId, (u64, String)>>,
 }
 
@@ -257,7 +257,7 @@ impl Shares {
                 Ok((share, false))
             })
             .await?;
-        // The key's fingerprint does not contain the password.
+        // The key's fingerprint does not include the password.
         if replayed {
             let password = new.password.as_ref().map(Password::expose);
             let unlocked = self.check_password(&share, password, source).await;
@@ -342,7 +342,7 @@ impl Shares {
             .await
     }
 
-    /// The link and the file behind it. Does not count as a download.
+    /// The link and its file. Does not count as a download.
     pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
@@ -405,7 +405,7 @@ impl Shares {
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
         let (shares, id, source) = (self.clone(), share.id, source.clone());
-        // A task of its own: a client that disconnects does not count as a wrong password.
+        // A separate task: a client that disconnects does not count as a wrong password.
         let tried =
             tokio::spawn(async move { shares.try_password(id, &password, hash, &source).await });
         tried.await.map_err(|panic| Fault::caused("a try", panic))?
@@ -428,7 +428,7 @@ impl Shares {
         Ok(verdict.map(drop)?)
     }
 
-    /// Counts a download if one is left; many at once do not exceed the limit.
+    /// Counts a download if one is left; concurrent downloads do not exceed the limit.
     pub async fn count(&self, share: &Share) -> Result<(), Refused> {
         let id = share.id;
         let counted = self.db.write(move |tx| {

@@ -99,7 +99,7 @@ pub fn revoke_all(
     account: AccountId,
     now: UnixSeconds,
 ) -> Result<i64, Fault> {
-    // No link can be made meanwhile.
+    // No link can be created meanwhile.
     accounts::lock(tx, account)?;
     let open = count_open(tx, account, now)?;
     let of_account = shares::table
@@ -126,7 +126,7 @@ pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
     Ok(())
 }
 
-/// One statement, so that downloads at once do not exceed the limit.
+/// One statement, so that concurrent downloads do not exceed the limit.
 pub fn use_once(tx: &mut AnyConnection, id: ShareId, now: UnixSeconds) -> Result<bool, Fault> {
     let open = shares::table
         .filter(shares::id.eq(id.to_string()))

@@ -67,7 +67,7 @@ impl PasswordChange {
     }
 }
 
-/// An account, made by this request or by the same one before.
+/// An account, created by this request or by the same one before.
 #[derive(Debug)]
 pub struct SignedUp {
     pub account: Account,
@@ -90,10 +90,9 @@ impl SignIn {
         }
     }
 
-    /// Starts a session for a proved account, which replaces the one that the same browser had.
+    /// Starts a session for a proved account, which replaces the previous one of the same browser.
     ///
-    /// # Errors
-    /// [`NotProved`]: the account may have changed since it was proved.
+    /// # Errors [`NotProved`]: the account may have changed since it was proved.
     pub async fn start_session(
         &self,
         proved: Proved,
@@ -208,8 +207,8 @@ impl SignIn {
         Ok(SignedUp { account, replayed })
     }
 
-    /// The account that the same request has made, if it still has the password that was sent. It
-    /// costs a hash in any case, so that the time does not tell which keys were used.
+    /// The account that the same request has created, if it still has the password that was sent.
+    /// Always costs a hash, so that the time does not tell which keys were used.
     async fn find_made_before(
         &self,
         source: &Source,
@@ -228,7 +227,7 @@ impl SignIn {
         }
     }
 
-    /// Starts a browser's session for an account that was made or changed just before.
+    /// Starts a browser's session for an account that was just created or changed.
     ///
     /// # Errors
     /// When the database is unavailable, or the account was deleted already.
@@ -243,7 +242,7 @@ impl SignIn {
             .sessions
             .start(proved, who, Persistence::ThisVisit, before);
         started.await.map_err(|why| match why {
-            // The account has been made.
+            // The account has been created.
             NotSignedIn::Fault(fault) if fault.kind() != Kind::Ours => {
                 fault.of(Kind::OutcomeUnknown)
             }
@@ -275,7 +274,7 @@ fn find_made_by(
     Ok(None)
 }
 
-/// A session that cannot start is refused as a wrong password is.
+/// A session that cannot start is refused like a wrong password.
 fn not_proved(why: NotSignedIn) -> NotProved {
     match why {
         NotSignedIn::Fault(fault) => NotProved::Fault(fault),

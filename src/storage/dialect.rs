@@ -1,4 +1,4 @@
-//! Everything in which the databases differ.
+//! All differences between the databases.
 
 use std::error::Error;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::base::fault::{Fault, Kind};
 
 type Failed = Box<dyn Error + Send + Sync>;
 
-/// For the answer to any statement. PostgreSQL itself gives up earlier.
+/// Timeout of any statement. PostgreSQL itself gives up earlier.
 const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 const STATEMENT_SECONDS: u64 = 3;
 /// SQLite waits five seconds for another process, and for the disk.
@@ -44,12 +44,12 @@ pub fn connect(location: &Location) -> Result<AnyConnection, Failed> {
     }
 }
 
-/// One more connection to the same database, and to no other.
+/// Another connection to the same database, and to no other file.
 pub fn connect_again(location: &Location, disk: Option<&Disk>) -> Result<AnyConnection, Failed> {
     match (location, disk) {
         #[cfg(feature = "sqlite")]
         (Location::Sqlite(path), Some(disk)) => {
-            // Looked at on both sides of opening it, as a file may be moved at any time.
+            // Checked before and after opening it, because a file may be moved at any time.
             disk.in_place()?;
             let connection = connect_sqlite(path)?;
             disk.in_place()?;
@@ -59,7 +59,7 @@ pub fn connect_again(location: &Location, disk: Option<&Disk>) -> Result<AnyConn
     }
 }
 
-/// How long to wait for the answer to one statement.
+/// Timeout of one statement.
 pub fn answers_within(location: &Location) -> Duration {
     match location {
         Location::Sqlite(_) => FILE_ANSWERS_WITHIN,
@@ -67,10 +67,10 @@ pub fn answers_within(location: &Location) -> Duration {
     }
 }
 
-/// What an error says of the connection or the database rather than of the statement.
+/// What an error says about the connection or the database rather than about the statement.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The connection cannot be used any more.
+    /// The connection must not be used again.
     Lost(String),
     /// The statement took too long, or waited too long for others.
     Late(String),
@@ -78,7 +78,7 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// What it means for the request. `commits`: it was met while a transaction was committed.
+    /// The effect on the request. `commits`: the error occurred while a transaction was committed.
     pub fn kind(&self, commits: bool) -> Kind {
         match self {
             Self::Lost(_) if commits => Kind::OutcomeUnknown,
@@ -94,7 +94,7 @@ impl Trouble {
     }
 }
 
-/// After a statement that took `elapsed`. The words of a PostgreSQL server may be in any language.
+/// After a statement that took `elapsed`. A PostgreSQL server's messages may be in any language.
 pub fn trouble(error: &DieselError, elapsed: Duration) -> Option<Trouble> {
     let words = error.to_string();
     let is_in = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
@@ -140,11 +140,11 @@ pub fn pooler_in_between(error: &(dyn Error + 'static)) -> Option<&'static str> 
     )
 }
 
-/// A server that does not answer is given up after some seconds; libpq alone would wait for as
-/// long as the kernel does, which is hours. Timeouts in the URL take precedence.
+/// A server that does not respond is given up after some seconds; libpq alone would wait as long as
+/// the kernel does, which is hours. Timeouts in the URL take precedence.
 ///
-/// A pooler hands its connection to the server to another client after each transaction: nothing
-/// may be prepared on it, and settings hold for one transaction ([`begin`]).
+/// A pooler gives its server connection to another client after each transaction: so no statement
+/// is prepared on it, and settings apply to one transaction ([`begin`]).
 #[cfg(feature = "postgres")]
 fn connect_postgres(url: &str, pooled: bool) -> Result<PgConnection, Failed> {
     use diesel::connection::{CacheSize, SimpleConnection};
@@ -171,7 +171,7 @@ fn connect_postgres(url: &str, pooled: bool) -> Result<PgConnection, Failed> {
     Ok(connection)
 }
 
-/// A transaction whose client has gone holds its locks for the last of them.
+/// A transaction whose client has gone holds its locks until the last of these timeouts.
 #[cfg(feature = "postgres")]
 fn timeouts(scope: &str) -> String {
     format!(
@@ -180,8 +180,8 @@ fn timeouts(scope: &str) -> String {
     )
 }
 
-/// libpq quotes what it cannot read of a URL, which may be a part of the password. What it says
-/// of a connection that it tried to make names host, port and user only.
+/// libpq quotes the parts of a URL that it cannot parse, which may include the password. Its
+/// messages about a connection that it tried to make name host, port and user only.
 #[cfg(feature = "postgres")]
 fn repeatable(error: ConnectionError) -> Failed {
     let tried = ["connection to server", "could not translate host name"];
@@ -197,9 +197,9 @@ fn repeatable(error: ConnectionError) -> Failed {
 fn make_file(path: &std::path::Path) -> Result<(), Failed> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    // SQLite would make it readable for everyone; its WAL takes over the mode of this file. One
-    // that exists must not be opened: closing it again drops every POSIX lock that this process
-    // has on it, and another process then deletes the WAL under our other connections.
+    // SQLite would make it readable for everyone; its WAL inherits the mode of this file. An
+    // existing file must not be opened: closing it again drops every POSIX lock of this process on
+    // it, and another process then deletes the WAL under our other connections.
     let made = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -211,9 +211,9 @@ fn make_file(path: &std::path::Path) -> Result<(), Failed> {
     }
 }
 
-/// `synchronous=FULL`: what was acknowledged survives a loss of power. The order matters: the
-/// timeout first, because switching to WAL may have to wait for another process. What is deleted
-/// is overwritten, so that the file does not contain deleted accounts.
+/// `synchronous=FULL`: acknowledged changes survive a loss of power. The order matters: the timeout
+/// first, because switching to WAL may have to wait for another process. Deleted data is
+/// overwritten, so that the file does not contain deleted accounts.
 #[cfg(feature = "sqlite")]
 const WAL_TRIES: usize = 100;
 #[cfg(feature = "sqlite")]
@@ -227,13 +227,13 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
     let path = path
         .to_str()
         .ok_or("the path of the database is not UTF-8")?;
-    // As a URI, because that alone can say that the file must be there.
+    // As a URI, because only a URI can require that the file exists.
     let path = utf8_percent_encode(path, NON_ALPHANUMERIC);
     let mut connection = SqliteConnection::establish(&format!("file:{path}?mode=rw"))?;
     connection.batch_execute(
         "PRAGMA busy_timeout=5000; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;",
     )?;
-    // The busy timeout does not count where two servers switch a new database to WAL at once.
+    // The busy timeout does not apply when two servers switch a new database to WAL at once.
     let mut tries = 0;
     while let Err(error) = connection.batch_execute("PRAGMA journal_mode=WAL") {
         tries += 1;
@@ -245,11 +245,11 @@ fn connect_sqlite(path: &std::path::Path) -> Result<SqliteConnection, Failed> {
     Ok(connection)
 }
 
-/// One transaction that may write. SQLite's begins IMMEDIATE: a deferred one that turns into a
-/// writer later can fail with a stale snapshot, which no timeout cures.
+/// One transaction that may write. SQLite's begins IMMEDIATE: a deferred one that becomes a writer
+/// later can fail with a stale snapshot, which no timeout avoids.
 ///
-/// It is committed when `may_commit` says so. Before that point it is known that nothing was
-/// changed, also if the connection is lost.
+/// It is committed if `may_commit` returns true. Before that point it is certain that nothing was
+/// changed, even if the connection is lost.
 pub fn write_transaction<T, E: From<Fault>>(
     connection: &mut AnyConnection,
     pooled: bool,
@@ -272,7 +272,7 @@ pub fn write_transaction<T, E: From<Fault>>(
             Ok(value)
         }
         Err(error) => {
-            // A rollback that fails breaks the connection, and the pool drops it.
+            // A failed rollback breaks the connection, and the pool drops it.
             Manager::rollback_transaction(connection).ok();
             Err(error)
         }
@@ -304,7 +304,7 @@ fn begin(connection: &mut AnyConnection, pooled: bool) -> QueryResult<()> {
     }
 }
 
-/// Moves SQLite's log into the file of the database, as far as no reader needs the log.
+/// Moves SQLite's log into the database file, except for what readers still need.
 pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     match connection {
         #[cfg(feature = "sqlite")]
@@ -317,7 +317,7 @@ pub fn settle(connection: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
-/// Waits until no other process migrates this schema, and lifts the time limit: migrating a large
+/// Waits until no other process migrates this schema, and removes the time limit: migrating a large
 /// table takes longer. Extensions belong to the whole database.
 pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
@@ -326,7 +326,7 @@ pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(connection) => {
             diesel::sql_query("SET LOCAL statement_timeout = 0").execute(connection)?;
-            // Any number is good that no other program uses: "door" in ASCII.
+            // An arbitrary number that no other program uses: "door" in ASCII.
             diesel::sql_query(
                 "SELECT pg_advisory_xact_lock(1685024626, hashtext(current_schema()))",
             )
@@ -342,9 +342,9 @@ pub fn begin_migration(connection: &mut AnyConnection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes the lock of this instance until the transaction ends: one process at a time goes on, also
-/// where write transactions alone can run at once. Another instance may have another schema of the
-/// database.
+/// Takes the lock of this instance until the transaction ends: one process at a time continues,
+/// even where write transactions can run concurrently. Another instance may have another schema of
+/// the database.
 pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
     match connection {
         #[cfg(feature = "sqlite")]
@@ -361,9 +361,8 @@ pub fn one_at_a_time(connection: &mut AnyConnection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Runs `work` so that each of its queries ends soon after `limit`, and is planned for the values
-/// that are asked for. SQLite cannot interrupt a query of ours; there, the index of a search
-/// bounds its time.
+/// Runs `work` so that each of its queries ends soon after `limit`, and is planned for the actual
+/// values. SQLite cannot interrupt a query of ours; there, the index of a search bounds its time.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(unused_variables, reason = "a query of SQLite is not interrupted")
@@ -395,7 +394,7 @@ pub fn within<T>(
 }
 
 /// The places in a search index, from `from` on, that have one of each list of terms: the first
-/// `most` in their order. `None` where the database has other indexes for the same question.
+/// `most` in order. `None` for a database with other indexes for this query.
 pub fn places(
     connection: &mut AnyConnection,
     index: &str,
@@ -478,7 +477,7 @@ pub fn terms_from(
 
 type Condition = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>>>;
 
-/// Whether a column that holds words with one space between them has this one.
+/// Whether a column of words, separated by single spaces, contains this word.
 pub fn has_word(connection: &AnyConnection, column: &str, word: String) -> Condition {
     let (before, behind) = match connection {
         #[cfg(feature = "sqlite")]
@@ -486,7 +485,7 @@ pub fn has_word(connection: &AnyConnection, column: &str, word: String) -> Condi
             format!("instr(' ' || {column} || ' ', ' ' || "),
             " || ' ') > 0",
         ),
-        // As its index has it.
+        // In the form of its index.
         #[cfg(feature = "postgres")]
         AnyConnection::Postgres(_) => (
             format!("{column} <> '' AND string_to_array({column}, ' ') @> ARRAY["),
@@ -496,8 +495,8 @@ pub fn has_word(connection: &AnyConnection, column: &str, word: String) -> Condi
     sql(&before).bind::<Text, _>(word).sql(behind)
 }
 
-/// That an account may have one of these texts in its names, as an index knows it; `None` where
-/// another index does, and for texts of more than two letters.
+/// The condition, from an index, that an account may have one of these texts in its names; `None`
+/// if another index is used, and for texts of more than two letters.
 #[cfg_attr(
     not(feature = "postgres"),
     expect(unused_variables, reason = "only PostgreSQL needs it")

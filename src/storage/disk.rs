@@ -1,7 +1,7 @@
-//! Where SQLite's file lies: whether it is still there, and whether there is space.
+//! SQLite's files on disk: whether they are still there, and whether there is space.
 //!
-//! Looks from outside and opens nothing: closing the file would drop every lock that this process
-//! has on it.
+//! Checks from outside and opens nothing: closing the file would drop every lock of this process on
+//! it.
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -14,7 +14,7 @@ use super::Location;
 
 /// With less than this, SQLite soon has no space for its log.
 const LOW_BYTES: u64 = 1 << 20;
-/// As much as SQLite's log holds before it is moved into the file of the database.
+/// The size of SQLite's log before it is moved into the database file.
 const RESERVE_BYTES: u64 = 4 << 20;
 
 pub struct Disk {
@@ -25,7 +25,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Of a database that is open; `None` of one on a server.
+    /// The disk of an open database; `None` for a database server.
     pub fn of(location: &Location) -> Option<Self> {
         let Location::Sqlite(database) = location else {
             return None;
@@ -47,7 +47,7 @@ impl Disk {
     }
 
     /// # Errors
-    /// In words for the operator, when a file is not the one that is open.
+    /// In words for the operator, when a file is not the open one.
     pub fn in_place(&self) -> Result<(), String> {
         for (path, id) in &self.open {
             let found = id_of(path);
@@ -70,18 +70,18 @@ impl Disk {
         Ok(())
     }
 
-    /// Keeps some space back from now on, for what has to be written on a full disk.
+    /// Reserves some space from now on, for writes that are needed on a full disk.
     pub fn keep_reserve(&self) {
         self.keeps_reserve.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the disk is full. Gives the reserve up when it becomes so, and makes it again when
+    /// Whether the disk is full. Releases the reserve when it becomes so, and creates it again when
     /// there is space.
     pub fn look(&self) -> bool {
         if !self.keeps_reserve.load(Ordering::Relaxed) {
             return false;
         }
-        // Where it cannot be known, SQLite will tell.
+        // If the free space cannot be read, SQLite reports a full disk.
         let Ok(free) = free_bytes(&self.database) else {
             return false;
         };
@@ -97,7 +97,7 @@ impl Disk {
         }
     }
 
-    /// At the end: with what there is, so that the next start has some space.
+    /// Creates the reserve at the end, from what is left, so that the next start has some space.
     pub fn leave_reserve(&self) {
         let reserve = reserve_of(&self.database);
         if self.keeps_reserve.load(Ordering::Relaxed) && !reserve.exists() {
@@ -107,8 +107,8 @@ impl Disk {
     }
 }
 
-/// Before something is written that must be written: gives up the reserve of a full disk. Without
-/// a database or a reserve it does nothing.
+/// Releases the reserve of a full disk before a necessary write. Without a database or a reserve it
+/// does nothing.
 pub fn make_room(database: &Path) {
     if free_bytes(database).is_ok_and(|free| free < LOW_BYTES) {
         give_up(database);
@@ -119,7 +119,7 @@ fn give_up(database: &Path) {
     fs::remove_file(reserve_of(database)).ok();
 }
 
-/// Whole or not at all.
+/// Makes the whole file or nothing.
 fn make(reserve: &Path, bytes: u64) -> io::Result<()> {
     let piece = [0; 64 * 1024];
     let mut options = OpenOptions::new();

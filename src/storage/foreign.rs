@@ -1,7 +1,7 @@
-//! Another program's SQLite file: read, and never written.
+//! The SQLite file of another program: read, and never written.
 //!
-//! The file is not trusted: only plain tables are read, values come as bytes, large ones not
-//! at all, and nothing that the file itself defines is run.
+//! The file is not trusted: only plain tables are read, values are read as bytes, large ones are
+//! left out, and nothing that the file itself defines is run.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::base::fault::Fault;
 
 pub const COLUMNS_MAX: usize = 8;
 pub const PAGE_ROWS: i64 = 100;
-/// A longer value comes as one byte more than this, all of them zero.
+/// A longer value is returned as zeros, one byte longer than this.
 pub const VALUE_MAX_BYTES: usize = 4096;
 
 pub struct Row {
@@ -34,7 +34,7 @@ impl ForeignFile {
         let path = path
             .to_str()
             .ok_or_else(|| Fault::new(format!("the path {shown} is not UTF-8")))?;
-        // As a URI, because that alone can say that it must be there and is only read.
+        // As a URI, because only a URI can require that the file exists and is read-only.
         let path = utf8_percent_encode(path, NON_ALPHANUMERIC);
         let mut connection = SqliteConnection::establish(&format!("file:{path}?mode=ro"))
             .map_err(|error| failed(error.into()))?;
@@ -142,7 +142,7 @@ impl ForeignFile {
         .bind::<BigInt, _>(after)
         .bind::<BigInt, _>(PAGE_ROWS)
         .load(&mut self.0)?;
-        // A column may be called so, too, and then hold anything.
+        // A column may have this name too, with any content.
         if rows.first().is_some_and(|row| row.number <= after) {
             return Err(Fault::new("its rows have no numbers to go by"));
         }

@@ -14,8 +14,8 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Brings the schema up to date and the rows with it, by `renew`: both or neither. Several
-/// servers may start at once.
+/// Brings the schema up to date and its rows with it, by `renew`: both or neither. Several servers
+/// may start at once.
 pub fn run(
     connection: &mut AnyConnection,
     renew: impl FnOnce(&mut AnyConnection) -> Result<(), Fault>,
@@ -31,7 +31,7 @@ pub fn run(
     })
 }
 
-/// Takes the schema down to nothing, with all that is in it, and up again.
+/// Reverts all migrations, which deletes all data, and applies them again.
 pub fn reset(connection: &mut AnyConnection) -> Result<(), Fault> {
     alone(connection, |connection| match connection {
         #[cfg(feature = "sqlite")]
@@ -45,10 +45,10 @@ pub fn reset(connection: &mut AnyConnection) -> Result<(), Fault> {
     })
 }
 
-/// How many migrations are still to come.
+/// The number of pending migrations.
 pub fn pending(connection: &mut AnyConnection) -> Result<usize, Fault> {
     let mut found = None;
-    // Rolled back, because diesel makes the table of the history in order to read it.
+    // Rolled back, because diesel creates the table of migrations in order to read it.
     let only_looked: Result<(), Fault> = alone(connection, |connection| {
         found = Some(match connection {
             #[cfg(feature = "sqlite")]

@@ -35,7 +35,7 @@ pub use search::{SEARCH_SECONDS, SEARCHES_AT_ONCE, SearchError, place, trigrams}
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("Doorward needs a database: build it with the feature sqlite or postgres");
 
-/// A connection to any of the databases that this build knows.
+/// A connection to any of the databases that this build supports.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     #[cfg(feature = "sqlite")]
@@ -59,8 +59,8 @@ pub struct Recorded {
     pub events: Vec<Event>,
 }
 
-/// Writes the events of a transaction as the last thing before its commit. The lock that it takes
-/// is therefore the last one of every transaction, and is held until the commit only.
+/// Writes the events of a transaction as its last step before the commit. Its lock is therefore the
+/// last one of every transaction, and is held until the commit only.
 pub type Trail = Arc<dyn Fn(&mut AnyConnection, Recorded) -> Result<(), Fault> + Send + Sync>;
 
 impl<'a> Tx<'a> {
@@ -73,8 +73,8 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// The time of the transaction: read at the first call, and the same until the end. Call it
-    /// after the transaction has taken its locks: it may have waited for them.
+    /// The time of the transaction: read at the first call, and constant until the end. Call it
+    /// after the transaction has taken its locks, because it may have waited for them.
     pub fn now(&mut self) -> UnixSeconds {
         *self.now.get_or_insert_with(|| self.clock.now())
     }
@@ -84,7 +84,7 @@ impl<'a> Tx<'a> {
         self.events.push(event);
     }
 
-    /// Writes what was recorded. `cause` is `None` where nothing can be written.
+    /// Writes the recorded events. `cause` is `None` if nothing can be written.
     fn close(mut self, trail: Option<&Trail>, cause: Option<Cause>) -> Result<(), Fault> {
         if self.events.is_empty() {
             return Ok(());
@@ -112,7 +112,7 @@ impl DerefMut for Tx<'_> {
     }
 }
 
-/// What a query put together piece by piece is boxed for.
+/// The box of a query that is built piece by piece.
 pub type Backend = <AnyConnection as diesel::Connection>::Backend;
 
 /// Where the database is.
@@ -121,7 +121,7 @@ pub enum Location {
     Sqlite(PathBuf),
     Postgres {
         url: SecretString,
-        /// Through a pooler that hands out a connection for one transaction at a time.
+        /// Through a pooler that assigns a connection to one transaction at a time.
         pooled: bool,
     },
 }
@@ -150,7 +150,7 @@ impl Location {
         }
     }
 
-    /// As the settings say.
+    /// The location in the settings.
     pub fn of(config: &Config) -> Result<Self, Fault> {
         let location = Self::parse(config.database_url.as_ref(), &config.data_dir)?;
         Ok(match location {
@@ -201,7 +201,7 @@ pub struct Db {
     searches: Arc<Semaphore>,
     clock: Clock,
     trail: Option<Trail>,
-    /// Who acts where no request does.
+    /// The actor of transactions without a request.
     actor: Actor,
 }
 
@@ -217,8 +217,7 @@ impl Db {
     /// As [`Db::open`], with this clock. In the transaction of the migrations, `renew` updates the
     /// rows that SQL alone cannot update. It runs at each start.
     ///
-    /// # Errors
-    /// As [`Db::open`], and what `renew` returns; then nothing has changed.
+    /// # Errors As [`Db::open`], and what `renew` returns; then nothing has changed.
     pub fn open_renewed(
         location: Location,
         clock: Clock,
@@ -262,7 +261,7 @@ impl Db {
     /// Runs queries that change nothing.
     ///
     /// # Errors
-    /// What `work` returns, or a fault without a connection or an answer of the database.
+    /// What `work` returns, or a fault without a connection or a response of the database.
     pub async fn read<T, E>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -274,12 +273,11 @@ impl Db {
         self.run(Access::Read, work).await
     }
 
-    /// Runs `work` in one transaction that has the right to write from its beginning. It is
-    /// committed when `work` returns `Ok`, else rolled back.
+    /// Runs `work` in one transaction that can write from its beginning. It is committed if `work`
+    /// returns `Ok`, else rolled back.
     ///
-    /// # Errors
-    /// What `work` returns, or a fault when there is no connection or the commit fails. The fault's
-    /// kind says whether the change may have been made all the same.
+    /// # Errors What `work` returns, or a fault without a connection or if the commit fails. The
+    /// fault's kind says whether the change may have been made nevertheless.
     pub async fn write<T, E>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -291,7 +289,7 @@ impl Db {
         self.run(Access::Write, work).await
     }
 
-    /// As [`Db::write`], also when the disk is full: for what ends sessions or frees space.
+    /// As [`Db::write`], even when the disk is full: for changes that end sessions or free space.
     pub async fn write_on_full_disk<T, E>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -303,7 +301,7 @@ impl Db {
         self.run(Access::WriteOnFullDisk, work).await
     }
 
-    /// Records an event in a transaction of its own, such as a refusal, which changes nothing else.
+    /// Records an event in a separate transaction, such as a refusal, which changes nothing else.
     pub async fn record(&self, event: Event) -> Result<(), Fault> {
         self.write(move |tx| {
             tx.record(event);
@@ -338,21 +336,20 @@ impl Db {
         self.pool.outage()
     }
 
-    /// Whether the files of the database were moved or deleted under the server. Costs nothing.
+    /// Whether the files of the database were moved or deleted under the server. Cheap.
     pub fn is_replaced(&self) -> bool {
         self.pool.is_replaced()
     }
 
-    /// Keeps some space of SQLite's disk back from now on, for what [`Db::write_on_full_disk`]
-    /// has to write.
+    /// Reserves some space on SQLite's disk from now on, for [`Db::write_on_full_disk`].
     pub fn keep_reserve(&self) {
         if let Some(disk) = self.pool.disk() {
             disk.keep_reserve();
         }
     }
 
-    /// Called when a server stops, so that a copy of SQLite's file is complete. If it fails, nothing
-    /// is lost: the rest is in SQLite's log.
+    /// Called when a server stops, so that a copy of SQLite's file is complete. If it fails,
+    /// nothing is lost: the rest is in SQLite's log.
     pub async fn settle(&self) {
         let Some(disk) = self.pool.disk() else { return };
         let settled: Result<(), Fault> = self
@@ -391,7 +388,7 @@ impl From<DieselError> for Fault {
     }
 }
 
-/// Whether an insert or update met a value that must be unique.
+/// Whether an insert or update violated a unique constraint.
 pub fn is_taken(error: &DieselError) -> bool {
     matches!(
         error,
@@ -401,7 +398,7 @@ pub fn is_taken(error: &DieselError) -> bool {
 
 /// A pattern of LIKE for texts that contain this one; `\` escapes.
 pub fn containing(text: &str) -> String {
-    // Longer than any text that is searched: then nothing matches, and no database complains.
+    // Longer than any searched text: then nothing matches, and no database reports an error.
     const LONG: usize = 1000;
     let mut pattern = String::from("%");
     for c in text.chars().take(LONG) {

@@ -1,4 +1,4 @@
-//! In place of `foreign.rs` in a build without SQLite.
+//! Replaces `foreign.rs` in a build without SQLite.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub struct Row {
     pub values: [Option<Vec<u8>>; COLUMNS_MAX],
 }
 
-/// There is none.
+/// No row exists.
 pub enum ForeignFile {}
 
 impl ForeignFile {

@@ -1,10 +1,10 @@
 //! The connections to the database, each on a thread of its own.
 //!
-//! Diesel blocks, and libpq waits for an answer without a time limit. A watch therefore looks
-//! after the threads: when a statement has no answer in time, its request is answered without
-//! one, and the thread is abandoned together with its connection. The database then counts as
-//! unavailable: every request is refused at once, and one connection at a time is tried until one
-//! can be made. An abandoned thread ends when its connection does.
+//! Diesel blocks, and libpq waits for a response without a time limit. A watch therefore monitors
+//! the threads: when a statement has no response in time, its request is answered with an error,
+//! and the thread is abandoned together with its connection. The database then counts as
+//! unavailable: every request is refused at once, and one connection at a time is attempted until
+//! one succeeds. An abandoned thread ends when its connection does.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,21 +24,21 @@ use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
 
 const CONNECTIONS: usize = 8;
-/// Threads that still wait for an answer which is no longer expected.
+/// Abandoned threads, which still wait for a response.
 const ABANDONED_MAX: usize = 64;
-/// Between attempts to connect while the database is unavailable; later for each thread that was
-/// abandoned.
+/// Time between attempts to connect while the database is unavailable; longer for each abandoned
+/// thread.
 const TRY_EVERY: Duration = Duration::from_millis(250);
 const TRY_LATER: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A connection that was used within this time is not tested before its next use.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
-/// A connection to a server is closed after it was idle for so long.
+/// A connection to a server is closed after being idle for this long.
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// For threads to close their connections when the pool is dropped.
+/// Time for threads to close their connections when the pool is dropped.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
-/// What a closure does to the database.
+/// The effect of a closure on the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Read,
@@ -53,14 +53,14 @@ pub struct Pool(Arc<Shared>);
 struct Shared {
     location: Location,
     disk: Option<Disk>,
-    /// SQLite's: as long as one connection is open, no process deletes the log of the database.
+    /// SQLite's: while one connection is open, no process deletes the log of the database.
     anchor: Mutex<Option<AnyConnection>>,
     state: Mutex<State>,
-    /// Wakes idle threads: there is a job, or the connection is to be closed.
+    /// Wakes idle threads: a job waits, or the connection is to be closed.
     wake: Condvar,
     /// Notified when a thread has closed its connection.
     gone: Condvar,
-    /// The files of the database are not the ones that are open.
+    /// The files of the database are not the open ones.
     replaced: AtomicBool,
 }
 
@@ -68,13 +68,13 @@ struct Shared {
 struct State {
     jobs: VecDeque<Job>,
     idle: usize,
-    /// Of every connection that is open or being opened.
+    /// State of every connection that is open or being opened.
     threads: Vec<Arc<Slot>>,
-    /// Where writers take turns: whether one is at work.
+    /// The queue of writers: whether one is at work.
     writing: bool,
     abandoned: usize,
     outage: Option<Outage>,
-    /// Raised when connections that are open are no longer to be used.
+    /// Incremented when open connections must no longer be used.
     epoch: u64,
     full: bool,
     closed: bool,
@@ -82,7 +82,7 @@ struct State {
 
 struct Outage {
     why: String,
-    /// Since the last attempt to connect.
+    /// The time since the last attempt to connect.
     tried: Stopwatch,
 }
 
@@ -97,7 +97,7 @@ struct Job {
     refuse: Refuse,
 }
 
-/// What the watch and a thread know of each other.
+/// The state that the watch and a thread share.
 #[derive(Default)]
 struct Slot {
     epoch: u64,
@@ -107,13 +107,13 @@ struct Slot {
 
 #[derive(Default)]
 struct Running {
-    /// Since the last sign of life of what runs; `None` while nothing does.
+    /// The time since the last sign of progress of the running job; `None` while none runs.
     since: Option<Stopwatch>,
     refuse: Option<Refuse>,
     access: Option<Access>,
     commits: bool,
     trouble: Option<Trouble>,
-    /// Since the connection was last used.
+    /// The time since the connection was last used.
     used: Option<Stopwatch>,
     is_abandoned: bool,
 }
@@ -123,7 +123,7 @@ impl Slot {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a transaction may still be committed: its request was not answered yet.
+    /// Whether a transaction may still be committed: its request has not been answered yet.
     fn may_commit(&self) -> bool {
         let mut running = self.running();
         running.commits = !running.is_abandoned;
@@ -145,7 +145,7 @@ impl Slot {
     }
 }
 
-/// The first to take the sender answers.
+/// The sender is taken by the first to answer.
 struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<T>>>>);
 
 impl<T> Reply<T> {
@@ -158,7 +158,7 @@ impl<T> Reply<T> {
 }
 
 impl Pool {
-    /// With the first connection, by which the schema was looked at.
+    /// Opens the pool with the first connection, which has checked the schema.
     pub fn new(location: Location, first: AnyConnection) -> Self {
         let disk = Disk::of(&location);
         let shared = Arc::new(Shared {
@@ -197,7 +197,7 @@ impl Pool {
                 let Some(shared) = shared.upgrade() else {
                     return false;
                 };
-                // What the closure drops may clean up in a task of its own.
+                // Values that the closure drops may clean up in a task of their own.
                 let entered = runtime.enter();
                 let result = shared.do_work(connection, slot, access, work);
                 drop(entered);
@@ -292,7 +292,7 @@ impl Shared {
             disk::make_room(disk.database());
         }
         let result = dialect::write_transaction(connection, pooled, || slot.may_commit(), work)?;
-        // Otherwise the commit may be in a file that is lost.
+        // Otherwise the commit may be in a file that was lost.
         in_place(Kind::OutcomeUnknown)?;
         Ok(result)
     }
@@ -317,7 +317,7 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// One connection is opened at a time: what waits for it at the start is often done by it.
+    /// One connection is opened at a time: at the start, it often finishes all waiting jobs.
     fn open_if_needed(self: &Arc<Self>, state: &mut State) {
         let is_opening = |slot: &Arc<Slot>| !slot.is_connected.load(Ordering::Relaxed);
         if self.runnable(state) > state.idle
@@ -331,7 +331,7 @@ impl Shared {
         }
     }
 
-    /// How many of the jobs that wait could run at once.
+    /// How many of the waiting jobs could run at once.
     fn runnable(&self, state: &State) -> usize {
         if !self.takes_turns() {
             return state.jobs.len();
@@ -353,7 +353,7 @@ impl Shared {
         thread::spawn(move || shared.serve(&slot));
     }
 
-    /// The life of a connection.
+    /// The main loop of a connection's thread.
     fn serve(self: &Arc<Self>, slot: &Arc<Slot>) {
         match dialect::connect_again(&self.location, self.disk.as_ref()) {
             Ok(mut connection) => {
@@ -374,7 +374,7 @@ impl Shared {
         }
     }
 
-    /// Whether the connection is still wanted.
+    /// Whether the connection is still needed.
     fn is_connected(&self, slot: &Slot) -> bool {
         let mut state = self.state();
         let mut running = slot.running();
@@ -390,7 +390,7 @@ impl Shared {
         true
     }
 
-    /// Waits for something to do; `None` when the connection is to be closed.
+    /// Waits for a job; `None` when the connection is to be closed.
     fn next_job(self: &Arc<Self>, slot: &Slot) -> Option<Job> {
         let mut state = self.state();
         loop {
@@ -412,7 +412,7 @@ impl Shared {
             let (woken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
-            // SQLite's cost nothing, and closing the last one would take its log away.
+            // SQLite's connections cost nothing, and closing the last one would delete its log.
             if waited.timed_out() && self.disk.is_none() && state.jobs.is_empty() {
                 return None;
             }
@@ -465,7 +465,7 @@ impl Shared {
         is_usable
     }
 
-    /// The connection is closed, or was not made for the reason given.
+    /// The connection is closed, or could not be made for the reason given.
     fn leave(self: &Arc<Self>, slot: &Arc<Slot>, failed: Option<&str>) {
         let mut state = self.state();
         if slot.running().is_abandoned {
@@ -483,13 +483,13 @@ impl Shared {
             .any(|other| other.epoch == slot.epoch && other.is_connected.load(Ordering::Relaxed));
         match failed {
             Some(why) if is_alone => self.begin_outage(&mut state, why),
-            // Those that are connected go on.
+            // Open connections continue.
             Some(_) => {}
             None => self.open_if_needed(&mut state),
         }
     }
 
-    /// Refuses all waiting jobs, and gives up every open connection.
+    /// Refuses all waiting jobs, and abandons every open connection.
     fn begin_outage(&self, state: &mut State, why: &str) {
         if state.outage.is_none() {
             tracing::error!(why, "the database is unavailable");
@@ -528,7 +528,7 @@ impl Shared {
             self.begin_outage(&mut state, &why);
         }
         self.give_up_stuck(&mut state);
-        // A job waits no longer for a connection than for an answer.
+        // A job waits no longer for a connection than for a response.
         let limit = dialect::answers_within(&self.location);
         let is_late = |job: &&Job| job.queued.elapsed() > limit;
         let late = state.jobs.iter().take_while(is_late).count();

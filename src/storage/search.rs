@@ -1,16 +1,16 @@
 //! Searches: at most a few at once and each within a time limit, so that other requests keep
-//! their threads and connections.
+//! threads and connections.
 
 use std::time::Duration;
 
 use super::{Db, Tx, dialect};
 use crate::base::fault::Fault;
 
-/// Of the connections of the pool and the threads that use them; both have more.
+/// Share of the pool's connections and of their threads; both have more.
 pub const SEARCHES_AT_ONCE: usize = 2;
 pub const SEARCH_SECONDS: u64 = 2;
 const LIMIT: Duration = Duration::from_secs(SEARCH_SECONDS);
-/// After this, the database stops the query itself: later, so that the caller's limit is first.
+/// After this, the database stops the query itself: later than the caller's limit.
 const STOPPED_WITHIN: Duration = Duration::from_millis(SEARCH_SECONDS * 1000 + 500);
 
 /// Why a search failed.
@@ -23,12 +23,11 @@ pub enum SearchError {
 }
 
 impl Db {
-    /// As [`Db::read`], for queries whose cost depends on what is asked for. The time limit
-    /// includes the wait for other searches. A query that is over the limit keeps its connection
-    /// until it ends, and no other search takes its place before that.
+    /// As [`Db::read`], for queries whose cost depends on the search. The time limit includes the
+    /// wait for other searches. A query that exceeds the limit keeps its connection until it ends,
+    /// and no other search takes its place before that.
     ///
-    /// # Errors
-    /// [`SearchError::TooSlow`], what `work` returns, or a fault when no connection can be had.
+    /// # Errors [`SearchError::TooSlow`], what `work` returns, or a fault without a connection.
     pub async fn search<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,

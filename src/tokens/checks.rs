@@ -15,10 +15,10 @@ use super::{Refused, TOKEN_MAX_BYTES};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::ids::KeyId;
 
-/// What a token is verified by.
+/// What verifies a token.
 pub struct Verifier<'a> {
     pub ring: &'a Ring,
-    /// Our own name; `None` where it is not known, and then it is not checked.
+    /// Our own name; `None` if it is not known, and then it is not checked.
     pub issuer: Option<&'a str>,
     pub lifetimes: &'a Lifetimes,
     pub now: UnixSeconds,
@@ -80,8 +80,8 @@ pub fn size(token: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-/// RFC 7519, section 4.1: for `iat` and `nbf` with the leeway that another server's clock needs,
-/// for `exp` with none.
+/// RFC 7519, section 4.1: for `iat` and `nbf` with a leeway for the clock of another server, for
+/// `exp` with none.
 pub fn times(times: Times, life: i64, now: UnixSeconds) -> Result<(), Refused> {
     if is_early(times.iat, now) || is_early(times.nbf, now) {
         return Err(Refused::Early);
@@ -101,19 +101,19 @@ pub fn has_passed(end: UnixSeconds, now: UnixSeconds) -> bool {
     end <= now
 }
 
-/// Also for a token from a time of longer lifetimes: ended sessions are remembered for the lifetime
-/// of today.
+/// Also checked for tokens from a time of longer lifetimes: ended sessions are remembered for the
+/// current lifetime.
 pub fn longest_end(iat: UnixSeconds, life: i64) -> UnixSeconds {
     iat.saturating_add(life)
 }
 
-/// A token cut at its dots (RFC 7515, section 7.1).
+/// A token split at its dots (RFC 7515, section 7.1).
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
     pub header: &'a str,
     pub payload: &'a str,
     pub signature: &'a str,
-    /// What is signed: header and payload with their dot.
+    /// The signed part: header and payload with their dot.
     pub signed: &'a str,
 }
 
@@ -130,20 +130,20 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// `None` also when it names an algorithm that is not known here.
+    /// `None` also if it names an algorithm that is unknown here.
     pub fn header(&self) -> Option<Header> {
         serde_json::from_slice(&decode(self.header)?).ok()
     }
 
     /// # Errors
-    /// When it is not what such a token says.
+    /// When it does not have the fields of such a token.
     pub fn claims<C: DeserializeOwned>(&self) -> Result<C, serde_json::Error> {
         // Invalid base64url is invalid JSON.
         serde_json::from_slice(&decode(self.payload).unwrap_or_default())
     }
 
-    /// The signature and nothing else. `None` when there is none that could be looked at, or the
-    /// key is of another type.
+    /// Verifies only the signature. `None` if the signature is unreadable, or the key is of another
+    /// type.
     pub fn is_signed_with(&self, key: &DecodingKey, algorithm: Algorithm) -> Option<bool> {
         jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key, algorithm).ok()
     }

@@ -100,7 +100,7 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// By the current settings.
+    /// The lifetime by the current settings.
     pub fn of(config: &TokensConfig) -> Self {
         Self {
             access: config.access_minutes * 60,

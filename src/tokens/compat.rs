@@ -1,8 +1,8 @@
-//! Tokens for the clients of five tutorials: HS256 under a key of their own, with the claims
-//! that each tutorial has, bound to a session.
+//! Tokens for the clients of five tutorials: HS256 under a separate key, with the claims of each
+//! tutorial, bound to a session.
 //!
-//! They are made and verified apart from all others: no key of the ring signs one, and what
-//! verifies here opens nothing but the routes of its own tutorial.
+//! They are made and verified apart from all others: no key of the ring signs one, and they grant
+//! access to the routes of their own tutorial only.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub enum Tutorial {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CompatClaims {
-    /// Whose routes it opens; those of no other.
+    /// The tutorial whose routes the token grants access to.
     #[serde(rename = "use")]
     pub tutorial: Tutorial,
     /// The session that it belongs to, and ends with.
@@ -47,7 +47,7 @@ pub struct CompatClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<UnixSeconds>,
     pub exp: UnixSeconds,
-    /// What the tutorial says of the account.
+    /// The account in the tutorial's format.
     #[serde(flatten)]
     pub own: Map<String, Value>,
 }
@@ -68,7 +68,7 @@ impl CompatKey {
 }
 
 impl Tokens {
-    /// A token for a tutorial's client; the last is what the tutorial says of the account.
+    /// A token for a tutorial's client; the last argument is the account in the tutorial's format.
     pub fn issue_compat(
         &self,
         tutorial: Tutorial,
@@ -76,7 +76,7 @@ impl Tokens {
         exp: UnixSeconds,
         (name, value): (&str, &str),
     ) -> Result<String, Fault> {
-        // Of the five, one has them.
+        // Only one of the five has these claims.
         let issued = (tutorial == Tutorial::FlaskJwt).then(|| self.clock.now());
         let claims = CompatClaims {
             tutorial,
@@ -92,7 +92,7 @@ impl Tokens {
             .map_err(|error| Fault::caused("sign a token", error))
     }
 
-    /// The caller looks whether the session goes on.
+    /// The caller checks whether the session has ended.
     pub fn verify_compat(&self, tutorial: Tutorial, token: &str) -> Result<CompatClaims, Refused> {
         size(token)?;
         let parts = Parts::of(token).ok_or(Refused::Malformed)?;

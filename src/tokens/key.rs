@@ -1,4 +1,4 @@
-//! A signing key, and how its private part is kept.
+//! A signing key, and how its private part is stored.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -19,11 +19,11 @@ use crate::config::SigningAlgorithm;
 
 /// 128 bits of security (NIST SP 800-57, part 1, table 2).
 const RSA_SIZE: KeySize = KeySize::Rsa3072;
-/// Before the key itself in the PKCS#8 of an RSA key of this size: version and algorithm
-/// (RFC 5208, section 5). The JWT library takes what is inside (PKCS#1).
+/// The prefix of an RSA key of this size in PKCS#8: version and algorithm (RFC 5208, section 5).
+/// The JWT library takes the inner part (PKCS#1).
 const RSA_PKCS8_HEAD: usize = 26;
 
-/// A key has one algorithm for its whole life (RFC 8725, section 3.1).
+/// A key has one algorithm for its whole lifetime (RFC 8725, section 3.1).
 pub struct SigningKey {
     id: KeyId,
     algorithm: SigningAlgorithm,
@@ -42,10 +42,9 @@ pub struct RingKey {
 }
 
 impl SigningKey {
-    /// A new private key, as [`SigningKey::read`] takes it.
+    /// A new private key, in the format of [`SigningKey::read`].
     ///
-    /// # Errors
-    /// When the algorithm has a secret instead, or no randomness can be had.
+    /// # Errors When the algorithm has a secret instead, or no randomness is available.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let failed = |error| Fault::caused("make a signing key", error);
         let random = SystemRandom::new();
@@ -82,7 +81,7 @@ impl SigningKey {
             SigningAlgorithm::Hs256 => EncodingKey::from_secret(private),
         };
         let public = match algorithm {
-            // For an HMAC key this would hold the secret itself.
+            // For an HMAC key this would contain the secret itself.
             SigningAlgorithm::Hs256 => None,
             _ => {
                 let mut jwk =

@@ -1,6 +1,6 @@
 //! Key sets of other issuers (RFC 7517).
 //!
-//! For inspecting tokens only: no token that is accepted here is verified by them.
+//! For inspecting tokens only: they never decide whether this server accepts a token.
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::checks::decode;
 use super::report::quoted;
 
-/// For the text of a key set.
+/// Limit of the text of a key set.
 pub const KEY_SET_MAX_BYTES: usize = 64 * 1024;
 /// RFC 7518, section 3.3.
 const RSA_MIN_BYTES: usize = 2048 / 8;
@@ -27,7 +27,7 @@ pub enum BadKeySet {
     Empty,
 }
 
-/// Never empty. May hold secrets (`oct`), so it is never shown.
+/// Never empty. May contain secrets (`oct`), so it is never shown.
 pub struct KeySet(Vec<ForeignKey>);
 
 struct ForeignKey(Map<String, Value>);
@@ -68,15 +68,14 @@ impl KeySet {
 
     /// The key that the header names, or else the only one of the type that its algorithm needs.
     ///
-    /// # Errors
-    /// Why there is none, in words.
+    /// # Errors Why no key fits, in words.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Found, String> {
         let candidates: Vec<_> = match kid {
             None => self.0.iter().collect(),
             Some(kid) => {
                 let named: Vec<_> = self.0.iter().filter(|key| key.is_called(kid)).collect();
                 if named.is_empty() {
-                    // A key without a `kid` can be meant by every `kid`.
+                    // A key without a `kid` matches every `kid`.
                     self.0.iter().filter(|key| key.is_nameless()).collect()
                 } else {
                     named
@@ -160,7 +159,7 @@ impl ForeignKey {
         }
     }
 
-    /// The bits that it should have and has not (RFC 7518, sections 3.2 and 3.3).
+    /// The bits that the key lacks (RFC 7518, sections 3.2 and 3.3).
     fn too_short_for(&self, algorithm: Algorithm) -> Option<usize> {
         let bytes = |name| self.text(name).and_then(decode).map(|bytes| bytes.len());
         let (has, least) = match algorithm {

@@ -1,9 +1,9 @@
 //! Signed tokens (JWT): their claims, one type for each kind, and the one way each is verified.
 //!
 //! Follows RFC 8725. The algorithm and the key are ours, chosen by our `kid`; a token's header
-//! chooses nothing. Every time is checked against our own clock without leeway, so nothing
-//! here trusts the defaults of the JWT library. This module knows no sessions and no accounts:
-//! whether a valid token's session goes on is decided above.
+//! chooses nothing. Every time is checked against our own clock without leeway, so nothing here
+//! relies on the defaults of the JWT library. This module knows no sessions and no accounts: higher
+//! floors check whether a valid token's session has ended.
 
 mod checks;
 mod claims;
@@ -74,7 +74,7 @@ pub struct Subject<'a> {
     pub groups: &'a [String],
 }
 
-/// Signs and verifies.
+/// Signs and verifies tokens.
 #[derive(Clone)]
 pub struct Tokens {
     issuer: Arc<str>,
@@ -92,7 +92,7 @@ struct Keys {
 }
 
 impl Tokens {
-    /// Reads the keys from the database, and makes those that the settings ask for.
+    /// Reads the keys from the database, and makes those that the settings require.
     ///
     /// # Errors
     /// When a key was encrypted under another secret.
@@ -299,12 +299,12 @@ impl Tokens {
         self.verify(token)
     }
 
-    /// The caller compares the path with the one that was requested.
+    /// The caller compares the path with the requested one.
     pub fn verify_link(&self, token: &str) -> Result<LinkClaims, Refused> {
         self.verify(token)
     }
 
-    /// The caller compares the path, and looks whether the share still exists.
+    /// The caller compares the path, and checks that the share still exists.
     pub fn verify_share(&self, token: &str) -> Result<ShareClaims, Refused> {
         self.verify(token)
     }
@@ -330,8 +330,8 @@ impl Tokens {
         self.verifier(&self.ring()).verify(token)
     }
 
-    /// The content of a token, and why it is or is not accepted. The caller looks whether its
-    /// session goes on.
+    /// The content of a token, and why it is or is not accepted. The caller checks whether its
+    /// session has ended.
     pub fn inspect(&self, token: &str) -> Report {
         inspect::by_our_keys(token, &self.verifier(&self.ring()))
     }

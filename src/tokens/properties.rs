@@ -1,4 +1,4 @@
-//! What holds of any token at any time, not only of those that the other tests thought of.
+//! Properties of any token at any time, beyond the cases of the other tests.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::tests::{NOW, access, forge, tokens};
 
-/// Mostly within a second of where something changes, and now and then as far off as numbers go.
+/// Mostly within a second of a boundary, and sometimes as far off as numbers go.
 fn time() -> impl Strategy<Value = i64> {
     let edge = (-1..=1_i64, -1..=1_i64).prop_map(|(lives, seconds)| NOW + 900 * lives + seconds);
     prop_oneof![8 => edge, 1 => NOW - 1000..NOW + 1000, 1 => any::<i64>()]

@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use super::claims::{AccessClaims, LinkClaims, ShareClaims, TokenKind};
 use crate::base::clock::{UnixSeconds, rfc3339};
 
-/// The last second that has a date with a year of four digits.
+/// The last second of a date with a four-digit year.
 const LAST_DATE: UnixSeconds = 253_402_300_799;
 
-/// Of JSON. A malicious token can grow a hundredfold when it is indented.
+/// Limit of JSON. A malicious token can grow a hundredfold when it is indented.
 const INDENTED_MAX_BYTES: usize = 64 * 1024;
 
 /// What a token claims to be.
@@ -74,7 +74,7 @@ pub struct Check {
     pub why: String,
 }
 
-/// Holds no signature; what it shows has no control characters but line breaks.
+/// Contains no signature, and no control characters but line breaks.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub kind: Kind,

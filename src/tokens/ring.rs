@@ -1,9 +1,9 @@
-//! The key ring: the key that signs, the next one, and those that still verify.
+//! The key ring: the signing key, the next one, and those that still verify.
 //!
-//! Every server of a database shares it. A key's state follows from the time alone: it is
-//! *next* until its `active_at`, *active* until its successor's, then *retired* until the last
-//! token that it can have signed has expired, and then deleted. There is always a next key, so
-//! that programs that cache our public keys have it long before it signs.
+//! All servers of a database share it. A key's state follows from the time alone: it is *next*
+//! until its `active_at`, *active* until its successor's, then *retired* until the last token that
+//! it can have signed has expired, and then deleted. A next key always exists, so that programs
+//! that cache our public keys have it long before it signs.
 
 use std::sync::Arc;
 
@@ -48,18 +48,18 @@ impl KeyState {
     }
 }
 
-/// A key as an operator sees it.
+/// A key as shown to an operator.
 #[derive(Clone, Debug)]
 pub struct ListedKey {
     pub id: KeyId,
     pub algorithm: SigningAlgorithm,
     pub state: KeyState,
     pub active_at: UnixSeconds,
-    /// When it stops to verify; `None` while it has no successor.
+    /// When it stops verifying; `None` while it has no successor.
     pub ends_at: Option<UnixSeconds>,
 }
 
-/// What happens to the keys that signed before.
+/// What happens to the previous keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PreviousKeys {
     /// They verify until the tokens that they signed have expired.
@@ -72,7 +72,7 @@ pub enum PreviousKeys {
 #[derive(Clone, Debug)]
 pub struct PublicKeys {
     pub json: Arc<str>,
-    /// Changes with what is in it.
+    /// The entity tag, which changes with the content.
     pub etag: Arc<str>,
 }
 
@@ -87,7 +87,7 @@ impl Ring {
         Self::of(store::load(db, encryption)?)
     }
 
-    /// Of keys in the order of their `active_at`.
+    /// Takes keys in the order of their `active_at`.
     pub fn of(keys: Vec<RingKey>) -> Result<Self, Fault> {
         if keys.is_empty() {
             return Err(Fault::new(
@@ -128,14 +128,14 @@ impl Ring {
         &self.keys[self.active_at(now)].key
     }
 
-    /// A key that verifies. The next key does, too: another server may have made it active.
+    /// A key that verifies. The next key verifies too: another server may have made it active.
     pub fn find(&self, id: KeyId, now: UnixSeconds) -> Option<&SigningKey> {
         let at = self.keys.iter().position(|key| key.key.id() == id)?;
         (!self.has_ended(at, now)).then(|| &self.keys[at].key)
     }
 
-    /// Until when a key signs, and a little longer, because another server may read of its
-    /// successor later, or its clock may be behind. `None` for the last key.
+    /// Until when a key signs, plus a margin, because another server may read its successor later,
+    /// or its clock may be behind. `None` for the last key.
     pub fn signs_until(&self, id: KeyId) -> Option<UnixSeconds> {
         let at = self.keys.iter().position(|key| key.key.id() == id)?;
         Some(self.keys.get(at + 1)?.active_at + HEARD_SECONDS)
@@ -174,7 +174,7 @@ impl Ring {
         self.ends_at(at).is_some_and(|end| end <= now)
     }
 
-    /// Whether [`keep_up`] has something to do.
+    /// Whether [`keep_up`] has work to do.
     pub fn is_due(&self, now: UnixSeconds) -> bool {
         self.has_ended(0, now) || self.lacks_next(now)
     }
@@ -187,7 +187,7 @@ impl Ring {
     }
 }
 
-/// Makes the key that the settings ask for: the first key, a key of another algorithm, a shared
+/// Makes the key that the settings require: the first key, a key of another algorithm, a shared
 /// secret. It signs at once, and the next key is deleted.
 pub fn adopt(
     tx: &mut Tx<'_>,
@@ -208,13 +208,13 @@ pub fn adopt(
                     .is_some_and(|secret| is_key(secret, active)))
     });
     if !fits {
-        // Two keys never begin to sign in the same second: the order would be lost.
+        // Two keys never start to sign in the same second: their order would be lost.
         let before = ring.as_ref().map(|ring| &ring.keys[ring.active_at(now)]);
         if let Some(before) = before.filter(|before| before.active_at >= now) {
             store::set_active_at(tx, before.key.id(), now - 1)?;
         }
-        // A replaced shared secret may be known to others: its tokens are refused at once. One that
-        // another algorithm replaced retires like every key.
+        // A replaced shared secret may be known to others: its tokens are refused at once. A secret
+        // that was replaced by another algorithm retires like every key.
         let secret = config.hmac_secret.as_ref();
         for old in ring.iter().flat_map(|ring| &ring.keys) {
             if config.algorithm == SigningAlgorithm::Hs256
@@ -262,7 +262,7 @@ pub fn keep_up(tx: &mut Tx<'_>, encryption: &KeyEncryption) -> Result<Ring, Faul
 }
 
 /// Makes the next key active: now, or as soon as it has been published for long enough. With
-/// [`PreviousKeys::Revoke`] now in any case, and the others are deleted.
+/// [`PreviousKeys::Revoke`] always now, and the other keys are deleted.
 ///
 /// # Errors
 /// If there is no next key: no key exists yet, or the key is a shared secret.

@@ -131,7 +131,7 @@ fn a_token_outlives_the_key_that_signed_it_and_no_more() {
     assert_eq!(tokens.verify_share(&long), Err(Refused::Key));
 }
 
-/// Of a stolen key: what it signed while it was ours is good, what is signed with it now is not.
+/// A stolen key: tokens signed while it was ours are valid, tokens signed with it now are not.
 #[test]
 fn a_key_that_was_retired_signs_nothing_new() {
     let (tokens, time) = tokens_by(SigningAlgorithm::EdDsa, &[NOW, NOW + 60]);
@@ -276,7 +276,7 @@ fn another_key_another_algorithm_or_no_signature_is_refused() {
         Some(Refused::Signature)
     );
 
-    // What RFC 8725, section 2.1 warns of: the public key, taken for an HMAC secret.
+    // The attack of RFC 8725, section 2.1: the public key used as an HMAC secret.
     let public = serde_json::to_value(tokens.ring().active(NOW).public()).unwrap();
     let public = URL_SAFE_NO_PAD
         .decode(public["x"].as_str().unwrap())

@@ -18,7 +18,7 @@ use crate::base::version::{ExpectedVersion, Version};
 use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::storage::{AnyConnection, Db};
 
-/// For each account.
+/// Maximum for each account.
 pub const ITEMS_MAX: i64 = 1000;
 
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Item {
     pub id: ItemId,
     pub title: String,
     pub done_at: Option<UnixSeconds>,
-    /// Changes with everything but the item's place in the list.
+    /// Changes with everything but the item's position.
     pub version: Version,
     pub created_at: UnixSeconds,
     pub updated_at: UnixSeconds,
@@ -236,7 +236,7 @@ impl Work {
             .await
     }
 
-    /// Makes all changes or none. The version changes if the item reads differently afterwards.
+    /// Makes all changes or none. The version changes if the visible content changes.
     pub async fn change(
         &self,
         account: AccountId,

@@ -135,8 +135,8 @@ pub fn update(tx: &mut AnyConnection, account: AccountId, item: &Item) -> Result
     Ok(())
 }
 
-/// Moves the item at `from` to `to`, and those between by one towards `from`. By way of negative
-/// numbers, because positions are unique at every step of an update.
+/// Moves the item at `from` to `to`, and those between by one towards `from`. Uses negative numbers
+/// in between, because positions are unique at every step of an update.
 pub fn shift(tx: &mut AnyConnection, account: AccountId, from: i64, to: i64) -> Result<(), Fault> {
     let (first, last, by) = if from < to {
         (from + 1, to, -1)

@@ -133,7 +133,7 @@ fn a_damaged_hash_is_refused_wherever_it_is_cut() {
     for (_, text) in MADE_BY_OTHERS {
         for length in 0..text.len() {
             let cut = Foreign::parse(&text[..length]);
-            // A shorter digest is a digest as long as it cannot be met by chance.
+            // A shorter digest is accepted as long as it cannot match by chance.
             let shorter_digest = text.len() - length <= 100;
             assert!(cut.is_err() || shorter_digest, "{}", &text[..length]);
         }

@@ -1,7 +1,7 @@
-//! Links that carry a token: they show one page, and can be used up once, for a session.
+//! Links that carry a token: each shows one page, and can be used up once, for a session.
 //!
-//! A link is a row, so that it can be used up, and ends with what it was made from: its account,
-//! and the session if it was made by one.
+//! A link is a row, so that it can be used up, and ends with its origin: its account, and the
+//! session if a session made it.
 
 mod store;
 
@@ -16,14 +16,14 @@ use crate::base::ids::{AccountId, SessionId, TokenId};
 use crate::storage::AnyConnection;
 use crate::tokens::{Authentication, LinkClaims, Refused};
 
-/// The holder of a link that is shown its page.
+/// The holder of a link that shows its page.
 #[derive(Debug)]
 pub struct LinkReader {
     pub account: Account,
     pub claims: LinkClaims,
 }
 
-/// What a link is made from; it ends with that.
+/// The origin of a link, with which it ends.
 pub enum LinkOrigin<'a> {
     Proved(Box<Proved>),
     Session(&'a Identity),
@@ -31,7 +31,7 @@ pub enum LinkOrigin<'a> {
 
 pub use store::{forget, forget_of};
 
-/// Open at once, for each account.
+/// Maximum of open links of an account.
 const LINKS_MAX: i64 = 100;
 
 impl Sessions {
@@ -39,7 +39,7 @@ impl Sessions {
     /// the oldest is deleted.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: what it is made from has ended meanwhile.
+    /// [`NotSignedIn`]: the link's origin has ended meanwhile.
     pub async fn issue_link(
         &self,
         from: LinkOrigin<'_>,
@@ -86,7 +86,7 @@ impl Sessions {
         Ok((token, claims))
     }
 
-    /// Verifies a link and loads its account. This does not use it up.
+    /// Verifies a link and loads its account. Does not use it up.
     pub async fn read_link(&self, token: &str) -> Result<LinkReader, NotSignedIn> {
         let claims = self.tokens.verify_link(token)?;
         self.db
@@ -98,8 +98,8 @@ impl Sessions {
             .await
     }
 
-    /// Uses a link up and starts a session, which replaces the one that the same browser had. Of
-    /// many at once, one succeeds.
+    /// Uses a link up and starts a session, which replaces the previous one of the same browser. Of
+    /// several concurrent uses, one succeeds.
     pub async fn continue_link(
         &self,
         token: &str,
@@ -118,8 +118,8 @@ impl Sessions {
                 if !store::use_up(tx, &claims.jti, now)? {
                     return Err(NotSignedIn::Ended);
                 }
-                // The session has its maker's authentication and its time: not later than now, as
-                // others can sign with a shared secret (HS256).
+                // The session gets its maker's authentication and its time: not later than now,
+                // because others can sign with a shared secret (HS256).
                 let row = super::Session::new(
                     account.id,
                     (ClientKind::Browser, client),
@@ -139,7 +139,7 @@ impl Sessions {
     }
 }
 
-/// The account of a link that was not used and whose origin goes on.
+/// The account of an unused link whose origin has not ended.
 fn still_good(
     db: &mut AnyConnection,
     claims: &LinkClaims,

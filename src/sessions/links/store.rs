@@ -28,7 +28,7 @@ pub fn insert(tx: &mut AnyConnection, link: &Link) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A link that was not used up.
+/// An unused link.
 pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Link>, Fault> {
     let found: Option<(String, String, Option<String>, i64)> = links::table
         .select((
@@ -57,7 +57,7 @@ pub fn find(db: &mut AnyConnection, jti: &str) -> Result<Option<Link>, Fault> {
         .transpose()
 }
 
-/// `false`: it was used already. Of many at once, the database lets one change the row.
+/// `false`: it was used already. Of several concurrent uses, the database lets one change the row.
 pub fn use_up(tx: &mut AnyConnection, jti: &str, now: UnixSeconds) -> Result<bool, Fault> {
     let unused = links::table
         .filter(links::id.eq(jti))

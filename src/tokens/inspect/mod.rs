@@ -18,8 +18,8 @@ use super::report::{Kind, Report, indented, moment, printable, shown};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::config::SigningAlgorithm;
 
-/// A token as people paste it: without `Bearer`, and without the spaces and line breaks that
-/// mails and terminals put in.
+/// A token as people paste it: without `Bearer`, and without the spaces and line breaks that mail
+/// programs and terminals insert.
 pub fn as_pasted(text: &str) -> String {
     let text = text.trim_start();
     let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -254,7 +254,7 @@ impl<'a> Read<'a> {
 
     fn extensions(&self) -> Result<String, String> {
         match self.header.get("crit") {
-            // As the library reads it: not present.
+            // Treated as absent, as in the library.
             None | Some(Value::Null) => Ok("No critical extensions.".to_owned()),
             Some(crit) => Err(format!(
                 "Critical extensions that are not supported: {}.",

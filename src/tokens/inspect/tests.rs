@@ -81,7 +81,7 @@ fn a_report_and_the_doors_agree_on_every_header_and_claim() {
         ["Extensions (crit)"]
     );
     for typ in ["link+jwt", "share+jwt"] {
-        // Another kind says less, or something else.
+        // Another kind lacks claims, or has others.
         header(&|h| h.typ = Some(typ.into()));
     }
 
@@ -238,7 +238,7 @@ fn a_token_is_read_as_it_is_pasted() {
     assert_eq!(as_pasted("日本語"), "日本語");
 }
 
-/// A key of its own for each, and what others publish of it.
+/// A separate key for each, and the key set that publishes it.
 fn key_for(algorithm: Algorithm) -> (EncodingKey, String) {
     let random = SystemRandom::new();
     let made = |algorithm| SigningKey::generate(algorithm).unwrap();
