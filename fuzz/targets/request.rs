@@ -2,7 +2,7 @@
 //! guard, in `src/web/guard/fuzzing.rs`.
 #![no_main]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::web::Data;
 use doorward::app::{Services, compose};
@@ -46,12 +46,13 @@ impl World {
         let db = services.db.clone();
         let (state, jobs) = runtime.block_on(async {
             let state = compose(services, base_url).await.expect("a server");
+            let state = Arc::new(state);
             let jobs = jobs::start(&state, &db);
             (state, jobs)
         });
         Self {
             runtime,
-            state: Data::new(state),
+            state: Data::from(state),
             _jobs: jobs,
             _folder: folder,
         }
