@@ -316,7 +316,8 @@ pub async fn start(services: Services, listening: Listening) -> Result<Server, F
 
 /// Makes the data folder, readable by its owner only.
 ///
-/// # Errors When it is missing and cannot be made, or must not be made.
+/// # Errors
+/// When it is missing and cannot be made, or must not be made.
 pub fn make_data_dir(config: &Config) -> Result<(), Fault> {
     require_data_dir(config)?;
     let folder = &config.data_dir;

@@ -70,7 +70,7 @@ fn list(state: &Arc<State>, db: &Db) -> [Job; 7] {
                 async move { accounts.follow_password_kinds().await }
             },
         ),
-        // Of each server.
+        // Runs on each server.
         job(SECOND, "the log is incomplete", move || {
             served.web.bursts.flush();
             connections.report();

@@ -1,5 +1,5 @@
-//! What the dashboard is compared with: an actix handler that sends a recorded answer and does
-//! nothing else, in a process of its own (this same program, started again).
+//! The reference for the dashboard: an actix handler that sends a recorded response and does
+//! nothing else, in a separate process (this same program, started again).
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::process::{Server, free_address};
 
 pub const FLAG: &str = "--bare";
 
-/// What actix itself writes into every answer, or what only belonged to the recorded connection.
+/// Headers that actix itself writes into every response, or that belong to the recorded connection.
 const NOT_REPEATED: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
 
 pub fn start(home: &Path, workers: usize, answer: &Answer) -> Server {

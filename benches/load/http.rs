@@ -1,4 +1,5 @@
-//! A client for what `wrk` cannot do: sign up, sign in, look at an answer, send each token once.
+//! A client for requests that `wrk` cannot make: sign up, sign in, inspect a response, send each
+//! token once.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +15,7 @@ pub struct Request {
 
 impl Request {
     pub fn get(path: &str) -> Self {
-        // A browser's: with it, signing in answers as the pages do.
+        // A browser's header: with it, signing in responds as the pages do.
         let headers = vec![("Accept".to_owned(), "text/html".to_owned())];
         Self {
             path: path.to_owned(),
@@ -112,10 +113,10 @@ impl Connection {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    /// Names in small letters, in the order they came.
+    /// Names in lower case, in the order of the response.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// All of it, as it came.
+    /// The whole body, as it was sent.
     pub bytes: Vec<u8>,
 }
 
@@ -153,7 +154,7 @@ impl Answer {
         self
     }
 
-    /// A cookie that was set, as `name=value`, by how its name begins.
+    /// The cookie whose name begins with this, as `name=value`.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.headers
             .iter()

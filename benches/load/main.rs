@@ -1,11 +1,12 @@
-//! The load benchmark: what the guarded dashboard and a sign-in cost, beside what they would cost bare.
+//! The load benchmark: the cost of the guarded dashboard and of a sign-in, compared with bare
+//! handlers.
 //!
-//! Starts the release server as an operator would, and beside it a bare actix handler that sends
-//! the same bytes with the same headers; `wrk` loads them in turns, so that whatever else the
-//! machine is doing hits both. CPU time per request is the figure to trust: it survives a noisy
-//! machine, requests per second do not.
+//! Starts the release server as an operator would, and a bare actix handler that sends the same
+//! bytes with the same headers; `wrk` loads them in turns, so that other load on the machine
+//! affects both. CPU time per request is the reliable figure: other load changes requests per
+//! second, but not CPU time.
 //!
-//! Run it by `scripts/bench`. Progress goes to stderr, the result to stdout, as Markdown.
+//! Run it with `scripts/bench`. Progress goes to stderr, the result to stdout, as Markdown.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -38,7 +39,7 @@ const PASSWORD: &str = "canary heron 7341 lantern";
 struct Plan {
     rounds: usize,
     seconds: u64,
-    /// How many tokens are shown twice: fewer than the server keeps.
+    /// How many tokens are sent twice: fewer than the server caches.
     tokens: usize,
 }
 
@@ -106,7 +107,7 @@ fn measure(plan: &Plan) {
 
     let (mut guarded, mut plain) = (Vec::new(), Vec::new());
     for round in 0..=plan.rounds {
-        // The round before the first only warms both up.
+        // The first round only warms both up.
         let seconds = if round == 0 { 1 } else { plan.seconds };
         note(&format!(
             "dashboard and bare handler, round {round} of {}",
@@ -135,7 +136,7 @@ fn measure(plan: &Plan) {
             "tokens seen for the first time and again, round {round} of {}",
             plan.rounds
         ));
-        // A server that has seen none: in a full table a newcomer is kept from its second time on.
+        // A server with an empty cache: a full one caches a new token from its second use on.
         let fresh = Server::doorward(home.path(), BCRYPT_COST);
         let tokens = tokens(&fresh, plan.tokens);
         seen.first_us.push(show_each(&fresh, &tokens));
@@ -185,8 +186,8 @@ fn sign_up(server: &Server) {
     );
 }
 
-/// Signs in as a browser's form does and returns the access cookie as `name=value`, or, when the
-/// server is too busy to take one more, nothing.
+/// Signs in as a browser's form does and returns the access cookie as `name=value`, or `None` if
+/// the server is busy.
 fn sign_in(server: &Server) -> Option<String> {
     let form = [("username", USERNAME), ("password", PASSWORD)];
     let answer: Answer = Request::post_form("/login", &form).send(server.address);
@@ -197,15 +198,15 @@ fn sign_in(server: &Server) -> Option<String> {
     Some(cookie.expect("signing in sets the access cookie"))
 }
 
-/// The server's CPU time for a dashboard with a token that it sees for the first time, which it
-/// has to verify, and with one that it knows.
+/// The server's CPU time for a dashboard with a token that it sees for the first time, which it has
+/// to verify, and with one that it has cached.
 #[derive(Default)]
 pub struct Seen {
     pub first_us: Vec<f64>,
     pub again_us: Vec<f64>,
 }
 
-/// Access tokens of one session, all good.
+/// Valid access tokens of one session.
 fn tokens(server: &Server, count: usize) -> Vec<String> {
     let json = |path: &str, body: String| {
         let answer = Request::post(path, "application/json", body).send(server.address);
@@ -226,7 +227,7 @@ fn tokens(server: &Server, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Opens the dashboard once with each, and says what one costs the server in CPU time.
+/// Opens the dashboard once with each, and returns the server's CPU time for one.
 fn show_each(server: &Server, tokens: &[String]) -> f64 {
     let mut connection = Connection::to(server.address);
     let requests: Vec<_> = tokens
@@ -240,16 +241,16 @@ fn show_each(server: &Server, tokens: &[String]) -> f64 {
     (server.cpu() - before).as_secs_f64() * 1e6 / tokens.len() as f64
 }
 
-/// Sign-ins of some seconds.
+/// The sign-ins of some seconds.
 pub struct SignIns {
     pub a_second: f64,
     pub median_ms: f64,
-    /// The server's CPU time for each, whatever else it did meanwhile included.
+    /// The server's CPU time for each, including its other work meanwhile.
     pub cpu_ms: f64,
     pub turned_away: u32,
 }
 
-/// Signs in again and again in `parallel` threads, and runs `beside` on this one meanwhile.
+/// Signs in repeatedly in `parallel` threads, and runs `beside` on this one meanwhile.
 fn sign_ins(server: &Server, parallel: usize, seconds: u64, beside: impl FnOnce()) -> SignIns {
     let over = AtomicBool::new(false);
     let turned_away = AtomicU32::new(0);
@@ -287,7 +288,7 @@ fn sign_ins(server: &Server, parallel: usize, seconds: u64, beside: impl FnOnce(
     }
 }
 
-/// The CPU time of one bcrypt hash and nothing else, at the server's cost.
+/// The CPU time of one bcrypt hash alone, at the server's cost.
 fn one_hash_ms() -> f64 {
     let before = process::cpu("self");
     for _ in 0..HASHES_A_BATCH {

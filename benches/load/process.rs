@@ -1,4 +1,4 @@
-//! The servers under load, and what Linux tells of them in `/proc`.
+//! The servers under load, and their figures in `/proc`.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -10,11 +10,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::Request;
 
-/// A running server. It is told to stop, and waited for, when this is dropped.
+/// A running server. Dropping it stops the server and waits for its end.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    /// From its start to its first good answer.
+    /// The time from its start to its first successful response.
     pub ready_after: Duration,
 }
 
@@ -82,7 +82,7 @@ impl Server {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
         let names =
             tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-        // Of a thread's name Linux keeps 15 characters: of "actix-rt|system:0|arbiter:0", or, where
+        // Linux keeps 15 characters of a thread's name: of "actix-rt|system:0|arbiter:0", or, if
         // actix was started without a system of its own, of "actix-server worker 0".
         let workers = names
             .filter(|name| ["actix-rt|system", "actix-server wo"].contains(&name.trim_end()))

@@ -1,4 +1,4 @@
-//! The figures as Markdown, to be read as it is and to be pasted into `docs/PERFORMANCE.md`.
+//! The figures as Markdown, to be read directly and to be pasted into `docs/PERFORMANCE.md`.
 
 use std::fs;
 use std::process::Command;
@@ -107,7 +107,7 @@ fn verified_tokens(figures: &Figures) {
 fn sign_in(figures: &Figures) {
     let hash_ms = figures.hash_ms;
     let row = |name: &str, of: &SignIns, alone: bool| {
-        // Beside other load the server's CPU time is not the sign-ins' alone.
+        // Under other load the server's CPU time includes more than the sign-ins.
         let cpu = |value: f64, digits: usize| {
             if alone {
                 format!("{value:.digits$}")
@@ -236,7 +236,7 @@ fn aims(figures: &Figures) {
     );
 }
 
-/// Prints an aligned Markdown table; every column but the first is set to the right.
+/// Prints an aligned Markdown table; every column but the first is right-aligned.
 fn table(head: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -272,7 +272,7 @@ fn table(head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// What a command prints, or "unknown".
+/// The output of a command, or "unknown".
 fn said(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command)
         .args(arguments)

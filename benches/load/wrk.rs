@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::http::Request;
 
-/// wrk prints for people; this makes it print for us. Only `done` is defined, so that no Lua runs
-/// during the load. Times are in microseconds.
+/// Makes wrk print figures for this program. Only `done` is defined, so that no Lua runs during the
+/// load. Times are in microseconds.
 const SCRIPT: &str = r#"
 done = function(summary, latency, requests)
   local e = summary.errors
@@ -18,7 +18,7 @@ done = function(summary, latency, requests)
 end
 "#;
 
-/// What one run of wrk found; the CPU time is the server's, and is filled in by who asked it.
+/// The result of one run of wrk; the caller adds the server's CPU time.
 #[derive(Debug)]
 pub struct Load {
     pub requests: f64,

@@ -1,4 +1,4 @@
-//! Requests as text, read as the guard reads them; what must hold of each stands beside the
+//! Requests as text, read as the guard reads them; the rules that must hold of each are beside the
 //! guard, in `src/web/guard/fuzzing.rs`.
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Whole token texts, shown at every door of `Tokens`.
+//! Whole token texts, given to every function of `Tokens` that takes one.
 //!
 //! The first byte of the input says what the rest of it is:
 //!
@@ -36,7 +36,7 @@ const SHARED_SECRET: &str = "fuzzing 0123456789 abcdefghijklmnopqrstuvwxyz";
 /// Replaces our key's id in a header, which differs in each run.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 const KINDS: [&str; 3] = ["at+jwt", "link+jwt", "share+jwt"];
-/// How long a token of each kind lives at most.
+/// The longest lifetime of a token of each kind.
 const LIVES: [i64; 3] = [15 * 60, 150, 30 * 86_400];
 
 /// The fields of a header that are checked here. The server skips every other field, without
@@ -68,7 +68,7 @@ struct Door {
 struct World {
     /// Signs by Ed25519, as is the default.
     door: Door,
-    /// Signs with a secret that this program knows, too.
+    /// Signs with a secret that this program knows too.
     shared: Door,
     secret: hmac::Key,
 }
@@ -95,7 +95,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Of a genuine token, only its very own text is good.
+/// Of all edits of a genuine token, only its unchanged text is accepted.
 fn edited(door: &Door, kind: usize, edits: &[u8]) {
     let mut text = door.genuine[kind].clone().into_bytes();
     for edit in edits.chunks_exact(4) {
@@ -133,7 +133,7 @@ fn replaced(door: &Door, part: usize, with: &[u8]) {
     }
 }
 
-/// Whatever else our key would sign, a header is one of ours or is refused.
+/// Whatever our key would sign, a header is one of ours or is refused.
 fn signed_header(world: &World, header: &[u8]) {
     let kid = read::<Header>(&part(&world.shared.genuine[0], 0)).kid;
     let header = String::from_utf8_lossy(header).replace(NOBODY, kid.as_deref().expect("a key"));
@@ -150,7 +150,7 @@ fn signed_header(world: &World, header: &[u8]) {
     }
 }
 
-/// Whatever else our key would sign, claims are ours and of now, or are refused.
+/// Whatever our key would sign, claims are ours and current, or are refused.
 fn signed_claims(world: &World, claims: &[u8]) {
     for (kind, genuine) in world.shared.genuine.iter().enumerate() {
         let accepted = world.shared.accepts(&world.sign(&part(genuine, 0), claims));
@@ -169,7 +169,7 @@ fn signed_claims(world: &World, claims: &[u8]) {
 
 impl World {
     fn new() -> Self {
-        // A database takes a moment to make, and is gone when the keys are read.
+        // Making a database takes a moment; it is deleted when the keys are read.
         let folder = tempfile::tempdir().expect("a folder for the keys");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -231,7 +231,7 @@ impl Door {
             tokens.issue_share(account, "/s/1", 600).expect("a share").0,
         ];
         let door = Self { tokens, genuine };
-        // Else nothing that is asserted here would mean anything.
+        // Otherwise the assertions here would be meaningless.
         for (at, token) in door.genuine.iter().enumerate() {
             assert!(door.accepts(token)[at]);
         }

@@ -25,25 +25,25 @@ impl Role {
     }
 }
 
-/// The account that asks.
+/// The account that sends the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
     pub account: AccountId,
     pub role: Role,
 }
 
-/// What it asks for.
+/// The requested action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// All accounts, or those of a search.
+    /// List all accounts, or those of a search.
     ListAccounts,
     SeeAccount,
-    /// To change username, address or name.
+    /// Change username, address or name.
     RenameAccount,
-    /// To change role, groups or state, and to sign its owner out.
+    /// Change role, groups or state, and sign the owner out.
     GovernAccount,
     DeleteAccount,
-    /// To revoke all links to its files, without seeing them.
+    /// Revoke all links to the account's files, without seeing them.
     RevokeLinks,
 }
 
@@ -52,7 +52,7 @@ pub enum Decision {
     Allowed,
     /// The sender may know that the object exists.
     Forbidden,
-    /// The answer is that of an object that does not exist.
+    /// The response is that of an object that does not exist.
     Hidden,
 }
 

@@ -172,7 +172,8 @@ impl From<HashError> for SignUpError {
 impl SignUpError {
     /// What the sender can correct.
     ///
-    /// # Errors The error, if no other input would avoid it.
+    /// # Errors
+    /// The error, if no other input would avoid it.
     pub fn into_refusals(self) -> Result<Refusals, Self> {
         match self {
             Self::Input(refusals) => Ok(refusals),
@@ -185,7 +186,8 @@ impl SignUpError {
 impl Refused {
     /// As [`SignUpError::into_refusals`].
     ///
-    /// # Errors The refusal, if no other input would avoid it.
+    /// # Errors
+    /// The refusal, if no other input would avoid it.
     pub fn into_refusals(self) -> Result<Refusals, Self> {
         match self {
             Self::Input(refusals) => Ok(refusals),

@@ -332,7 +332,7 @@ impl Accounts {
             Ok(made) => Ok(made),
             Err(NotAdded::Refused(error)) => Err(error),
             Err(NotAdded::Fault(fault)) => Err(SignUpError::Fault(fault).into()),
-            // Asked in a transaction of its own: the failed insert has ended the first one.
+            // Queried in a separate transaction: the failed insert has ended the first one.
             Err(NotAdded::Taken) => {
                 let conflict = self.db.read(move |db| {
                     store::find_conflict(db, username.as_ref(), email.as_ref(), None)

@@ -88,7 +88,7 @@ pub async fn update(
     let Err(Refused::Taken(_)) = updated else {
         return updated;
     };
-    // Asked in a transaction of its own: the failed update has ended the first one.
+    // Queried in a separate transaction: the failed update has ended the first one.
     let conflict = db.read(move |db| {
         let username = changes.username.as_ref().and_then(Option::as_ref);
         let email = changes.email.as_ref().and_then(Option::as_ref);

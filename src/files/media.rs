@@ -4,26 +4,26 @@
 
 use crate::base::names::FileName;
 
-/// The bytes of a file that are looked at.
+/// How many bytes of a file are examined.
 pub const HEAD_BYTES: usize = 8192;
 const UNKNOWN: &str = "application/octet-stream";
 const TEXT: &str = "text/plain";
-/// Which of both byte orders it is, its byte order mark says (RFC 2781, section 3.3).
+/// The byte order mark says which of both byte orders it is (RFC 2781, section 3.3).
 const TEXT_UTF_16: &str = "text/plain; charset=utf-16";
 
-/// Those that a browser may show in a page of ours: none of them can hold a script.
+/// Types that a browser may show in a page of ours: none of them can contain a script.
 const HARMLESS: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", TEXT];
 
-/// How files begin that may look like text all the way and are meant for a program.
+/// The first bytes of files that may consist of text and are meant for a program.
 const PRINTABLE: [&[u8]; 5] = [b"%PDF-", b"GIF87a", b"GIF89a", b"{\\rtf", b"%!PS"];
 
-/// Where the mark of a PDF can stand (PDF Reference 1.4, appendix H.3.4.1).
+/// How far from the beginning the mark of a PDF can be (PDF Reference 1.4, appendix H.3.4.1).
 const PDF_WITHIN_BYTES: usize = 1024;
 
-/// The media type of a file that begins so.
+/// The media type of a file that begins with these bytes.
 pub fn of(head: &[u8]) -> &'static str {
     let is_text = is_text(head);
-    // Two bytes are enough for `infer` to see a program in them: words can begin so too.
+    // Two bytes are enough for `infer` to detect a program: words can begin with them too.
     if is_text && !is_for_a_program(head) {
         return TEXT;
     }
@@ -31,7 +31,7 @@ pub fn of(head: &[u8]) -> &'static str {
         return TEXT_UTF_16;
     }
     match infer::get(head) {
-        // Of these a browser would make more than text; what is told apart by words is text.
+        // A browser would interpret the types that `infer` recognises by words: they become text.
         Some(found) if found.matcher_type() == infer::MatcherType::Text => TEXT,
         Some(found) => found.mime_type(),
         None if is_text => TEXT,
@@ -39,11 +39,11 @@ pub fn of(head: &[u8]) -> &'static str {
     }
 }
 
-/// UTF-8 as far as one can see, without control characters that no text has.
+/// Whether it is UTF-8 as far as it was read, without control characters that no text has.
 fn is_text(head: &[u8]) -> bool {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // Cut in the middle of a character.
+        // The end is in the middle of a character.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -52,8 +52,8 @@ fn is_text(head: &[u8]) -> bool {
     text.chars().all(is_of_text)
 }
 
-/// UTF-16 with a byte order mark, as far as one can see. Other encodings of text look like each
-/// other, so that nothing is said of them.
+/// UTF-16 with a byte order mark, as far as it was read. Other encodings of text cannot be told
+/// apart, so they are not detected.
 fn is_utf_16(head: &[u8]) -> bool {
     let unit: fn([u8; 2]) -> u16 = match head {
         [0xff, 0xfe, _, ..] => u16::from_le_bytes,
@@ -65,7 +65,7 @@ fn is_utf_16(head: &[u8]) -> bool {
     while let Some(next) = units.next() {
         let is_good = match next {
             Ok(c) => is_of_text(c),
-            // Cut in the middle of a character.
+            // The end is in the middle of a character.
             Err(_) => head.len() == HEAD_BYTES && units.peek().is_none(),
         };
         if !is_good {
@@ -75,7 +75,7 @@ fn is_utf_16(head: &[u8]) -> bool {
     true
 }
 
-/// With what old printers and DOS put at the end of a page, a line or a file.
+/// Includes the characters that old printers and DOS put at the end of a page, a line or a file.
 fn is_of_text(c: char) -> bool {
     !c.is_control()
         || matches!(
@@ -84,7 +84,7 @@ fn is_of_text(c: char) -> bool {
         )
 }
 
-/// Whether what looks like text is something else.
+/// Whether a file that looks like text is something else.
 fn is_for_a_program(head: &[u8]) -> bool {
     if PRINTABLE.iter().any(|magic| head.starts_with(magic)) {
         return true;

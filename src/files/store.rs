@@ -12,7 +12,7 @@ use crate::base::names::{FileName, folded};
 use crate::storage::schema::{files, shelf_totals, shelves, stray_blobs, thumbnails_due};
 use crate::storage::{AnyConnection, Backend, containing, is_taken};
 
-/// Up to so many results are sorted after the search.
+/// Up to this many results are sorted after the search.
 const FEW_FOUND: i64 = 500;
 
 #[derive(Queryable)]
@@ -78,8 +78,8 @@ pub fn list(
     if !search.text.is_empty() {
         let pattern = containing(&folded(&search.text));
         let fits = files::search_key.like(pattern).escape('\\');
-        // An index has all that is searched. Where it finds many, reading in the order that is
-        // asked for finds enough of them soon.
+        // An index has every searched text. If it finds many, reading in the requested order finds
+        // enough of them soon.
         let found: Vec<String> = owned(account)
             .filter(fits.clone())
             .select(files::id)
@@ -93,7 +93,7 @@ pub fn list(
         };
     }
     let number = |after: &Cursor| after.value.parse::<i64>().unwrap_or_default();
-    // The first of both conditions says less than the second, and is one that an index answers.
+    // The first of both conditions is weaker than the second, and is one that an index supports.
     query = match (search.sort, after) {
         (_, None) => query,
         (Sort::Newest, Some(after)) => {
@@ -192,7 +192,7 @@ pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
     Ok(count(tx, file.account, 1, file.bytes)?)
 }
 
-/// Stores name, description and what is derived from them.
+/// Stores name, description and the values derived from them.
 pub fn update(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
     let (name_key, search_key) = keys(file);
     diesel::update(files::table.find(file.id.to_string()))
@@ -428,7 +428,7 @@ pub fn set_thumbnail(
 
 // Strays
 
-/// The number of an account's uploads, and the bytes of the quota that they hold.
+/// The number of an account's uploads, and the bytes of the quota that they reserve.
 pub fn arriving(db: &mut AnyConnection, account: AccountId) -> Result<(i64, i64), Fault> {
     let held: Vec<i64> = stray_blobs::table
         .filter(stray_blobs::account_id.eq(account.to_string()))
@@ -455,7 +455,7 @@ pub fn insert_arriving(
     Ok(())
 }
 
-/// The bytes that an upload holds; `None` if it was swept.
+/// The bytes that an upload reserves; `None` if it was swept.
 pub fn held(db: &mut AnyConnection, id: FileId, account: AccountId) -> Result<Option<i64>, Fault> {
     Ok(stray_blobs::table
         .find(id.to_string())
@@ -512,7 +512,7 @@ pub fn set_stray(tx: &mut AnyConnection, file: &File, ends_at: UnixSeconds) -> R
     Ok(())
 }
 
-/// All of them in one statement.
+/// Inserts all of them in one statement.
 fn insert_strays(
     tx: &mut AnyConnection,
     of: files::BoxedQuery<'_, Backend>,

@@ -1,4 +1,4 @@
-//! An object in the store that is not a file yet: when it is dropped, it is deleted.
+//! An object in the store that is not a file yet: dropping it deletes the object.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::base::fault::Fault;
 use crate::base::ids::FileId;
 use crate::blobs::{BlobError, Writer};
 
-/// An upload that was not renewed for so long is swept. Longer than a scanner may take, and than a
-/// write can be on its way to a store.
+/// An upload that was not renewed for this long is swept. Longer than a scan, and than a write can
+/// take to reach the store.
 pub const LEASE_SECONDS: i64 = 600;
 
-/// By the request that is told that nothing was stored.
+/// Time for the request that is told that nothing was stored to delete the object.
 const WAITED_FOR: Duration = Duration::from_secs(2);
 
 /// An object in the store that is not a file yet. Dropping it deletes it.
 pub struct Stray {
     pub id: FileId,
-    /// What it holds of the quota; the store has no more bytes of it.
+    /// The bytes that it reserves of the quota; the store has no more bytes of it.
     pub bytes: i64,
     pub files: Files,
-    /// Whether a write may still arrive after it was deleted.
+    /// Whether a write may still arrive after the deletion.
     may_arrive: bool,
     pub is_kept: bool,
 }
@@ -45,12 +45,12 @@ impl Stray {
         none
     }
 
-    /// Keeps the object: it is a file now.
+    /// Keeps the object, which is a file now.
     pub fn keep(&mut self) {
         self.is_kept = true;
     }
 
-    /// Moves the object to a new stray, which deletes it when it is dropped.
+    /// Moves the object to a new stray, which deletes it on drop.
     pub fn take(&mut self) -> Self {
         let mut taken = Self::new(&self.files, self.id, self.bytes);
         taken.may_arrive = self.may_arrive;
@@ -63,7 +63,7 @@ impl Stray {
         written
     }
 
-    /// Deletes it, also if the returned future is dropped.
+    /// Deletes it, even if the returned future is dropped.
     pub fn clear_up(
         &mut self,
         writer: Option<Writer>,
@@ -87,12 +87,12 @@ impl Stray {
                 tracing::warn!(%fault, "what is left of an upload is deleted later");
             }
         };
-        // Without a runtime the server is stopping, and the next one sweeps.
+        // Without a runtime the server is stopping, and the next server sweeps it.
         let runtime = tokio::runtime::Handle::try_current().ok();
         let clearing = runtime.map(|runtime| runtime.spawn(clear));
         async move {
             if let Some(clearing) = clearing {
-                // The task goes on by itself; a request does not wait for a store that does not
+                // The task continues by itself: a request does not wait for a store that does not
                 // respond.
                 tokio::time::timeout(WAITED_FOR, clearing).await.ok();
             }
@@ -104,7 +104,7 @@ impl Stray {
         if !self.may_arrive {
             return files.drop_bytes(id, self.bytes).await;
         }
-        // Deleted twice: now, and when no write can be on its way any more.
+        // Deleted twice: now, and when no write can arrive any more.
         let left = files.db.write_on_full_disk(move |tx| {
             let ends_at = tx.now() + LEASE_SECONDS;
             store::leave_stray(tx, id, ends_at)

@@ -62,7 +62,8 @@ impl Field {
 /// The field of each column; `None` for an ignored one. `map` gives the column of a field,
 /// replacing the usual names.
 ///
-/// # Errors When a column of `map` does not exist.
+/// # Errors
+/// When a column of `map` does not exist.
 pub fn assign(columns: &[String], map: &[(Field, String)]) -> Result<Vec<Option<Field>>, Fault> {
     let mut fields = vec![None; columns.len()];
     for (field, wanted) in map {

@@ -78,7 +78,8 @@ pub struct Summary {
 /// Imports the rows of `source`. Without `accounts` it only checks them, which is a dry run. It
 /// keeps sixteen bytes for each name, to find names that two rows share.
 ///
-/// # Errors When the file cannot be read any further or the database is unavailable. Accounts that
+/// # Errors
+/// When the file cannot be read any further or the database is unavailable. Accounts that
 /// were added before that stay.
 pub async fn run(
     db: &Db,

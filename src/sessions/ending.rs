@@ -111,7 +111,8 @@ impl Sessions {
     /// Ends a session. When this returns, its tokens are refused here, also after a restart, and
     /// within a second on every other server.
     ///
-    /// # Errors When the database is unavailable; then the session continues.
+    /// # Errors
+    /// When the database is unavailable; then the session continues.
     pub async fn end(&self, id: SessionId, why: EndReason) -> Result<(), Fault> {
         let at = self
             .db

@@ -201,7 +201,8 @@ impl Sessions {
     /// Starts a session for the owner of a proved account, and ends the previous session of the
     /// same browser.
     ///
-    /// # Errors [`NotSignedIn`]: the proof is no longer valid, because the account has changed
+    /// # Errors
+    /// [`NotSignedIn`]: the proof is no longer valid, because the account has changed
     /// since.
     pub async fn start(
         &self,
@@ -268,7 +269,8 @@ impl Sessions {
 
     /// The identity of an access token. Takes no query while the token is cached.
     ///
-    /// # Errors [`NotSignedIn`]; also when it is not known whether the session continues.
+    /// # Errors
+    /// [`NotSignedIn`]; also when it is not known whether the session continues.
     pub async fn identify(&self, access: &str) -> Result<Arc<Identity>, NotSignedIn> {
         let (key, version) = (cache::Key::of(access), self.tokens.keys_version());
         let identity = match self.cache.find(&key, version) {

@@ -125,7 +125,8 @@ impl Sessions {
     /// Replaces the proved password by a new one, and the current session by a new one: all other
     /// sessions end, and all links.
     ///
-    /// # Errors [`NotSignedIn`]: the session or the password has changed meanwhile; then nothing
+    /// # Errors
+    /// [`NotSignedIn`]: the session or the password has changed meanwhile; then nothing
     /// has changed.
     pub async fn change_password(
         &self,

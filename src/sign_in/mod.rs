@@ -92,7 +92,8 @@ impl SignIn {
 
     /// Starts a session for a proved account, which replaces the previous one of the same browser.
     ///
-    /// # Errors [`NotProved`]: the account may have changed since it was proved.
+    /// # Errors
+    /// [`NotProved`]: the account may have changed since it was proved.
     pub async fn start_session(
         &self,
         proved: Proved,

@@ -112,7 +112,7 @@ impl DerefMut for Tx<'_> {
     }
 }
 
-/// The box of a query that is built piece by piece.
+/// The backend of boxed queries, which are built piece by piece.
 pub type Backend = <AnyConnection as diesel::Connection>::Backend;
 
 /// Where the database is.
@@ -217,7 +217,8 @@ impl Db {
     /// As [`Db::open`], with this clock. In the transaction of the migrations, `renew` updates the
     /// rows that SQL alone cannot update. It runs at each start.
     ///
-    /// # Errors As [`Db::open`], and what `renew` returns; then nothing has changed.
+    /// # Errors
+    /// As [`Db::open`], and what `renew` returns; then nothing has changed.
     pub fn open_renewed(
         location: Location,
         clock: Clock,
@@ -276,7 +277,8 @@ impl Db {
     /// Runs `work` in one transaction that can write from its beginning. It is committed if `work`
     /// returns `Ok`, else rolled back.
     ///
-    /// # Errors What `work` returns, or a fault without a connection or if the commit fails. The
+    /// # Errors
+    /// What `work` returns, or a fault without a connection or if the commit fails. The
     /// fault's kind says whether the change may have been made nevertheless.
     pub async fn write<T, E>(
         &self,

@@ -13,7 +13,7 @@ pub struct Row {
     pub values: [Option<Vec<u8>>; COLUMNS_MAX],
 }
 
-/// No row exists.
+/// No file can be opened.
 pub enum ForeignFile {}
 
 impl ForeignFile {

@@ -27,7 +27,8 @@ impl Db {
     /// wait for other searches. A query that exceeds the limit keeps its connection until it ends,
     /// and no other search takes its place before that.
     ///
-    /// # Errors [`SearchError::TooSlow`], what `work` returns, or a fault without a connection.
+    /// # Errors
+    /// [`SearchError::TooSlow`], what `work` returns, or a fault without a connection.
     pub async fn search<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,

@@ -44,7 +44,8 @@ pub struct RingKey {
 impl SigningKey {
     /// A new private key, in the format of [`SigningKey::read`].
     ///
-    /// # Errors When the algorithm has a secret instead, or no randomness is available.
+    /// # Errors
+    /// When the algorithm has a secret instead, or no randomness is available.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let failed = |error| Fault::caused("make a signing key", error);
         let random = SystemRandom::new();

@@ -68,7 +68,8 @@ impl KeySet {
 
     /// The key that the header names, or else the only one of the type that its algorithm needs.
     ///
-    /// # Errors Why no key fits, in words.
+    /// # Errors
+    /// Why no key fits, in words.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<Found, String> {
         let candidates: Vec<_> = match kid {
             None => self.0.iter().collect(),

@@ -1,22 +1,22 @@
-//! What a request asks for, and whether it only looks.
+//! The media types that a request accepts, and whether it changes data.
 
 use actix_web::HttpRequest;
 use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 
-/// Whether the answer is for a person: the request asks for HTML, and not the API for it.
+/// Whether the response is for a person: the request accepts HTML, and is not for the API.
 pub fn is_for_a_person(request: &HttpRequest) -> bool {
     is_of_a_person(request.head())
 }
 
-/// As [`is_for_a_person`], of a request that has no handler yet.
+/// As [`is_for_a_person`], for a request that has no handler yet.
 pub fn is_of_a_person(head: &RequestHead) -> bool {
     asks_for_html(head.headers()) && !head.uri.path().starts_with("/api/")
 }
 
-/// As every browser does of a page, and of the answer to a form: `text/html` is among the media
-/// types that are accepted (RFC 9110, section 12.5.1). A wildcard does not ask for it.
+/// As every browser requests a page, and the response to a form: `text/html` is among the accepted
+/// media types (RFC 9110, section 12.5.1). A wildcard does not count.
 pub fn asks_for_html(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT);
     lines

@@ -1,4 +1,4 @@
-//! An error in words: a page for people, JSON for programs.
+//! Adds words to an error: a page for people, JSON for programs.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
@@ -20,7 +20,7 @@ use crate::base::ids::RequestId;
 struct ProblemPage<'a> {
     title: &'static str,
     text: &'a str,
-    /// Where no form is there to say it.
+    /// For errors that no form shows.
     fields: &'a [(String, String)],
     action: Option<(String, String)>,
     /// To sign in as another person: an address to go on to, and the words of the button.
@@ -28,12 +28,12 @@ struct ProblemPage<'a> {
     request_id: String,
 }
 
-/// An answer whose error has no words yet gets them, as a page or as JSON.
+/// Adds words to a response whose error has none yet, as a page or as JSON.
 pub fn written_out(response: ServiceResponse<BoxBody>, id: RequestId) -> ServiceResponse<BoxBody> {
     let Some(error) = response.response().error() else {
         return response;
     };
-    // An error that is not ours comes from the framework; its words are not for people.
+    // Other errors come from the framework; their words are not for people.
     let foreign = match error.as_error::<Problem>() {
         Some(_) => None,
         None if response.status().is_client_error() => {

@@ -19,7 +19,7 @@ macro_rules! files {
 pub struct Assets(Vec<Asset>);
 
 struct Asset {
-    /// Of the file in `static/`.
+    /// The URL of a file in `static/`.
     name: &'static str,
     /// `/static/app.0123456789abcdef.css`
     url: String,
@@ -33,7 +33,7 @@ impl Assets {
         Self(files.map(|(name, plain)| Asset::of(name, plain)).into())
     }
 
-    /// The address of a file of `static/`, by its name.
+    /// The URL of a file in `static/`, by its name.
     ///
     /// # Errors
     /// When a template names a file that does not exist.
@@ -62,7 +62,7 @@ impl Asset {
     }
 }
 
-/// Serves what [`Assets`] has, under the name of today's content, and nothing else.
+/// Serves the files of [`Assets`], under the name of the current content only.
 pub async fn serve(
     _: Public,
     request: HttpRequest,

@@ -21,7 +21,7 @@ pub fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     }
     let value = header.to_str().unwrap_or_default();
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    // What cannot be read was meant for us, more likely than not; it will not be a good token.
+    // A header that cannot be read was probably meant for us; its token will be refused.
     let ours = scheme.is_empty() || scheme.eq_ignore_ascii_case("bearer");
     Ok(ours.then(|| token.trim()))
 }

@@ -1,8 +1,8 @@
 //! Request bodies without a declared length that no handler reads to their end.
 //!
-//! When the response is ready before such a body has ended and its rest has been dropped, actix
-//! reads on until the end, which may never come, and keeps the connection for as long. While the
-//! rest is held, actix closes the connection after the response instead.
+//! If the response is ready before such a body has ended and the rest has been dropped, actix reads
+//! until the end, which may never come, and keeps the connection open meanwhile. While the rest is
+//! held, actix closes the connection after the response instead.
 
 use std::cell::RefCell;
 use std::pin::Pin;

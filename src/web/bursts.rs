@@ -1,8 +1,8 @@
-//! Which requests have a line of their own in the log.
+//! Which requests get a log line of their own.
 //!
-//! A client that sends thousands of requests a second would fill the disk with lines. So a client
-//! has some lines a second for each status, and so have all clients together; other requests are
-//! counted, and logged by status as one line a second.
+//! A client that sends thousands of requests a second would fill the disk with lines. So each
+//! client gets a few lines a second for each status, and so do all clients together; other requests
+//! are counted, and logged by status as one line a second.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,9 +12,9 @@ use super::connections::Block;
 use crate::base::clock::Stopwatch;
 
 const WINDOW: Duration = Duration::from_secs(1);
-/// Of all clients. At some 125 bytes each, 11 GB a day.
+/// Limit of all clients. At some 125 bytes each, 11 GB a day.
 const LINES: usize = 1_000;
-/// Of one client and status.
+/// Limit of one client and status.
 const LINES_OF_CLIENT: usize = 200;
 /// For requests that were refused because there were too many, or that were meant for another
 /// server.
@@ -43,7 +43,7 @@ impl Default for Bursts {
 }
 
 impl Bursts {
-    /// Whether a request has a line of its own; otherwise it is counted.
+    /// Whether a request gets a log line of its own; otherwise it is counted.
     pub fn has_line(&self, status: u16, client: Option<Block>) -> bool {
         let mut window = self.window();
         if window.began.elapsed() >= WINDOW {
@@ -66,7 +66,7 @@ impl Bursts {
         false
     }
 
-    /// Logs what was counted in a window that has ended.
+    /// Logs the counts of a window that has ended.
     pub fn flush(&self) {
         let mut window = self.window();
         if window.began.elapsed() >= WINDOW {

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The address of a request's client.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -15,8 +15,8 @@ use crate::sessions::Client;
 
 const USER_AGENT_MAX: usize = 256;
 
-/// Whether the connection is from a proxy of ours. What connects to our Unix socket is one: its
-/// file says who may.
+/// Whether the connection is from a proxy of ours. Every client of our Unix socket is one: the mode
+/// of its file decides who may connect.
 pub fn is_by_proxy(request: &HttpRequest, state: &State) -> bool {
     let is_on_unix_socket = request
         .conn_data::<Connection>()
@@ -25,10 +25,10 @@ pub fn is_by_proxy(request: &HttpRequest, state: &State) -> bool {
     is_on_unix_socket || peer.is_some_and(|peer| state.config.proxies.trusts(peer))
 }
 
-/// The nearest address that is not a proxy of ours.
+/// The nearest address that is not one of our proxies.
 pub fn address(request: &HttpRequest, state: &State) -> Option<IpAddr> {
     let trusted = &state.config.proxies;
-    // Also values that are not UTF-8: a hop that is left out would be replaced by the one before
+    // Includes values that are not UTF-8: if a hop were left out, the one before it would replace
     // it, which a client can forge.
     let forwarded: Vec<_> = request
         .headers()
@@ -62,7 +62,7 @@ pub fn of(request: &HttpRequest, state: &State) -> Client {
     }
 }
 
-/// Where an attempt comes from, for its budgets.
+/// The source of an attempt, for its budgets.
 pub fn source(request: &HttpRequest, state: &State) -> Source {
     let device = state.web.cookies.device(request.headers());
     Source {
@@ -81,8 +81,8 @@ impl FromRequest for Source {
     }
 }
 
-/// The address in an element of `X-Forwarded-For`, with a port or without, as proxies write it
-/// and RFC 7239, section 6 has it. `None` for `unknown`, and for a name that hides the address.
+/// The address in an element of `X-Forwarded-For`, with or without a port, in the formats of
+/// proxies and of RFC 7239, section 6. `None` for `unknown`, and for a name that hides the address.
 fn address_of(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim_matches('"').trim();
     let host = match hop.strip_prefix('[') {
@@ -90,7 +90,7 @@ fn address_of(hop: &str) -> Option<IpAddr> {
             let (host, port) = rest.split_once(']')?;
             (port.is_empty() || port.starts_with(':')).then_some(host)?
         }
-        // Of an IPv6 address without brackets the end is not a port.
+        // The last part of an IPv6 address without brackets is not a port.
         None => match hop.split_once(':') {
             Some((host, port)) if !port.contains(':') => host,
             _ => hop,

@@ -31,15 +31,15 @@ const REFRESH: &str = "doorward_refresh";
 /// form whose sender has to sign in first.
 const FORM: &str = "doorward_form";
 const FORM_HOURS: i64 = 12;
-/// A browser that has signed in before: see `limits/device.rs`. It grants nothing.
+/// A browser that has signed in before: see `limits/device.rs`. Grants no access.
 const DEVICE: &str = "doorward_device";
-/// The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+/// The longest lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
 const DEVICE_DAYS: i64 = 400;
-/// Of one name in one request. Each can cost a signature or a query.
+/// Limit of values of one name in one request. Each can cost a signature check or a query.
 const VALUES_MAX: usize = 8;
-/// Of the anonymous state as JSON, without the form token. With that, encrypted and encoded, and
-/// with its name and attributes, the cookie has about 3900 bytes; every browser keeps one of 4096
-/// (RFC 6265, section 6.1).
+/// Limit of the anonymous state as JSON, without the form token. With the token, encrypted and
+/// encoded, and with its name and attributes, the cookie has about 3900 bytes; every browser keeps
+/// one of 4096 (RFC 6265, section 6.1).
 const STATE_MAX_BYTES: usize = 2600;
 
 pub struct Cookies {
@@ -73,17 +73,17 @@ impl Cookies {
         &self.access
     }
 
-    /// Every access token that came, in the order in which they came.
+    /// Every access token of the request, in order.
     pub fn access<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
         values(headers, &self.access)
     }
 
-    /// Every refresh token that came.
+    /// Every refresh token of the request.
     pub fn refresh<'a>(&self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
         values(headers, &self.refresh)
     }
 
-    /// The device cookie that came.
+    /// The device cookie of the request.
     pub fn device<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         values(headers, &self.device).next()
     }
@@ -109,7 +109,7 @@ impl Cookies {
         })
     }
 
-    /// Takes the cookies of a session away.
+    /// Removes the cookies of a session.
     pub fn clear(&self) -> [Cookie<'static>; 2] {
         [&self.access, &self.refresh].map(|name| {
             let mut cookie = self.cookie(name, String::new());
@@ -142,7 +142,7 @@ impl Cookies {
         })
     }
 
-    /// `Lax`, so that a link from elsewhere finds its reader signed in.
+    /// `Lax`, so that a visitor who follows a link from another site is signed in.
     fn cookie(&self, name: &str, value: String) -> Cookie<'static> {
         Cookie::build(name.to_owned(), value)
             .path("/")
@@ -156,8 +156,8 @@ impl Cookies {
 /// All cookies of a request, while its head has only the form cookie.
 struct Hidden(Vec<HeaderValue>);
 
-/// Runs before [`Cookies::anonymous`], which reads the first cookie of a name and takes more kinds
-/// of space before a name than browsers do. So it is shown only a form cookie that is good.
+/// Runs before [`Cookies::anonymous`], which reads the first cookie of a name and accepts more
+/// kinds of space before a name than browsers do. So it only sees a valid form cookie.
 pub async fn hide_others<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -190,7 +190,7 @@ pub fn show_all(request: &mut ServiceRequest) {
     }
 }
 
-/// Keeps `value` in the anonymous state, and returns true, unless a browser might not keep a
+/// Keeps `value` in the anonymous state, and returns true; false if a browser might not keep a
 /// cookie of that size.
 pub fn keep(request: &HttpRequest, key: &str, value: impl Serialize) -> bool {
     let anonymous = request.get_session();
@@ -204,7 +204,7 @@ pub fn keep(request: &HttpRequest, key: &str, value: impl Serialize) -> bool {
 }
 
 /// # Errors
-/// When a cookie cannot be written as a header, which none of ours is.
+/// When a cookie is not valid in a header; ours always are.
 pub fn add<'a>(
     response: &mut HttpResponse,
     cookies: impl IntoIterator<Item = Cookie<'a>>,
@@ -217,7 +217,7 @@ pub fn add<'a>(
     Ok(())
 }
 
-/// Without parsing every cookie into a jar, which shows in a profile.
+/// Does not parse every cookie into a jar, which shows in a profile.
 fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
     let pairs = headers
         .get_all(COOKIE)

@@ -125,7 +125,7 @@ pub struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// In place of what the whole API requires.
+    /// Replaces the requirement of the whole API.
     pub fn security(&mut self, schemes: Value) {
         self.security = Some(schemes);
     }
@@ -264,7 +264,7 @@ impl Operation<'_> {
     }
 }
 
-/// What calls have in common.
+/// The shared components of calls.
 pub struct Components {
     taken: SchemaGenerator,
     answered: SchemaGenerator,

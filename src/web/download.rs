@@ -1,5 +1,5 @@
-//! A file's bytes over HTTP: whole or a part of it (RFC 9110, section 14), under its own name
-//! (RFC 6266), and unable to do anything in the browser that shows it.
+//! A file's bytes over HTTP: all or a part of them (RFC 9110, section 14), under the file's own
+//! name (RFC 6266), and without scripts in the browser that shows it.
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
@@ -27,11 +27,11 @@ pub enum Display {
     Never,
 }
 
-/// Which part of it is wanted.
+/// The requested part of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
     AsAsked,
-    /// All of it, ignoring `Range`.
+    /// The whole file, ignoring `Range`.
     Whole,
 }
 
@@ -55,7 +55,7 @@ pub async fn answer(
         return Ok(answer.finish());
     }
     let asked = match parts {
-        // With any other method a range means nothing (RFC 9110, section 14.2).
+        // Other methods ignore a range (RFC 9110, section 14.2).
         Parts::AsAsked if *method == Method::GET => range(request, &etag, length),
         Parts::AsAsked | Parts::Whole => Ok(None),
     };
@@ -86,7 +86,7 @@ pub async fn answer(
         return Ok(answer.body(SizedStream::new(sent, stream::empty::<Result<_, Fault>>())));
     }
     let content = files.read(file, range).await?;
-    // The status is sent already when a download is interrupted: only the log can tell.
+    // The status is sent before a download is interrupted: only the log can report it.
     let content = content.inspect_err(|fault| tracing::error!(%fault, "a download broke off"));
     Ok(answer.body(SizedStream::new(sent, content)))
 }
@@ -128,8 +128,8 @@ fn content_type(media_type: &str) -> HeaderValue {
 
 /// With the name in ASCII for clients that read no other, and in full if it is not all ASCII.
 fn disposition(name: &str, is_shown: bool) -> ContentDisposition {
-    // Some would decode what looks percent-encoded (RFC 6266, appendix D), and some save under a
-    // name that their system does not take.
+    // Some browsers would decode a name that looks percent-encoded (RFC 6266, appendix D), and some
+    // use a name that their system does not accept.
     let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && !"%\"\\<>:|?*".contains(c);
     let plain: String = name
         .chars()

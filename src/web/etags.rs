@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, IF_NONE_MATCH};
 
-/// What proxies append to the tag of an answer that they compress.
+/// What proxies append to the tag of a response that they compress.
 const CODINGS: [&str; 3] = ["-gzip", "-br", "-zstd"];
 
 #[derive(Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ impl Tags {
     }
 }
 
-/// Whether the client has the content with this tag, which is given in quotes, already. A header
-/// that cannot be read counts as none.
+/// Whether the client already has the content with this tag, which is given in quotes. An
+/// unreadable header is ignored.
 pub fn has(request: &HttpRequest, etag: &str) -> bool {
     match Tags::read(request.headers(), &IF_NONE_MATCH) {
         Ok(Some(Tags::Any)) => true,

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::State;
 use super::proof::Public;
 
-/// Where the answers are, for any `Host`.
+/// The paths of the responses, for any `Host`.
 pub const PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The process responds. Restarting it because of a dependency would not help.
@@ -32,7 +32,7 @@ fn failed(state: &State) -> Vec<&'static str> {
         ("stopping", state.stopping.has_begun()),
         ("database", database),
         ("store", state.files.is_store_silent()),
-        // They are read with what has ended, so with the database they fail anyway.
+        // They are read with the ended sessions: if the database fails, so do these.
         ("keys", !database && state.sessions.is_blind()),
     ];
     let failed = checks.iter().filter(|(_, has_failed)| *has_failed);

@@ -24,7 +24,7 @@ use crate::base::ids::RequestId;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// For a page unless its handler says otherwise. `same-origin`, not `no-referrer`: that one makes
+/// For a page unless its handler sets another. `same-origin`, not `no-referrer`, with which
 /// browsers send `Origin: null` with our own forms.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -41,7 +41,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Not an HTTP status: the client has closed the connection. nginx logs the same number.
 const HUNG_UP: u16 = 499;
 
-/// Between lines about the same outage.
+/// Time between log lines about one outage.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// For a URL that carried a token: do not store, forward or index it.
@@ -97,7 +97,7 @@ pub async fn edge<B: MessageBody + 'static>(
     })
 }
 
-/// Whether the request is for another host than the site's: a name that someone else has pointed
+/// Whether the request is for another host than the site's: a name of another person's that points
 /// here, or a proxy that passes on another site. Without the setting, every host may be ours.
 fn is_misdirected(request: &HttpRequest, state: &State) -> bool {
     let Some(base_url) = &state.config.base_url else {
@@ -108,9 +108,9 @@ fn is_misdirected(request: &HttpRequest, state: &State) -> bool {
         value.map(|value| value.to_str().unwrap_or_default())
     };
     let named = header("x-forwarded-host").filter(|_| client::is_by_proxy(request, state));
-    // The nearest proxy has added its own at the end.
+    // The nearest proxy has appended its own value.
     let named = named.map(|hosts| hosts.rsplit(',').next().unwrap_or_default().trim());
-    // An address in the request line counts before the header (RFC 9112, section 3.2.2).
+    // An address in the request line takes precedence over the header (RFC 9112, section 3.2.2).
     let asked = request
         .uri()
         .authority()
@@ -145,7 +145,7 @@ fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
     if https {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
-        // Browsers ignore it on plain HTTP, and say so on the console of each page.
+        // Browsers ignore it on plain HTTP, and warn on the console of each page.
         let alone = HeaderValue::from_static("same-origin");
         headers.insert(header::CROSS_ORIGIN_OPENER_POLICY, alone);
     }
@@ -208,7 +208,7 @@ impl Line {
         }
     }
 
-    /// A fault is written here and nowhere else.
+    /// The only place that logs a fault.
     fn tell_of(&mut self, response: &ServiceResponse) {
         let error = response.response().error();
         let error = error.and_then(|error| error.as_error::<Problem>());

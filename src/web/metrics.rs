@@ -1,6 +1,6 @@
-//! Figures for Prometheus, in its text format, on a listener of their own.
+//! Metrics for Prometheus, in its text format, on a separate listener.
 //!
-//! A label has few values, all known here: nothing that a client sends becomes one.
+//! Each label has few values, all known here: no text of a client becomes one.
 
 use std::fmt::{Display, Write};
 
@@ -15,7 +15,7 @@ const PATH: &str = "/metrics";
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const STATUSES: std::ops::Range<u16> = 100..600;
 
-/// What is counted of requests.
+/// The counters of requests.
 pub struct Requests {
     by_status: [Counter; (STATUSES.end - STATUSES.start) as usize],
     pub seconds: Histogram,
@@ -40,7 +40,7 @@ impl Requests {
     }
 }
 
-/// Answers on the listener of the metrics.
+/// Responds on the listener of the metrics.
 pub fn answer(request: &Request, state: &State) -> Response<BoxBody> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if request.path() != PATH || !is_read {

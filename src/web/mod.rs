@@ -88,13 +88,13 @@ pub use stopping::Stopping;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 
-/// For each connection. A page with its headers fits.
+/// Size of each connection's buffer. A page with its headers fits.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
-/// For the rest of a large body that was refused, so that the client receives the response instead
+/// Time to read the rest of a refused large body, so that the client receives the response instead
 /// of a reset.
 const HEARS_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the pages are handed: the rooms, and what the web itself keeps.
+/// The state of the pages: the rooms, and the web layer's own.
 pub struct State {
     pub config: Config,
     pub base_url: BaseUrl,
@@ -113,7 +113,7 @@ pub struct State {
     pub web: Web,
     pub db: Db,
     pub connections: Connections,
-    /// For what says whether the server takes new requests.
+    /// For the report whether the server accepts new requests.
     pub stopping: Stopping,
 }
 
@@ -128,11 +128,11 @@ impl State {
     }
 }
 
-/// What belongs to the web alone.
+/// The state of the web layer itself.
 pub struct Web {
     assets: Arc<Assets>,
     cookies: Cookies,
-    /// Made when it is first asked for, like `openapi`: many servers never are.
+    /// Created at its first use, like `openapi`: many servers never need it.
     docs: OnceCell<Docs>,
     form_tokens: FormTokens,
     routes: Vec<Listed>,
@@ -191,7 +191,7 @@ pub fn on_tcp(
 {
     let connections = state.connections.clone();
     let admit = move |io: TcpStream| {
-        // Head and body are written one after the other: the body must not wait for the client's
+        // Head and body are written separately: without this, the body would wait for the client's
         // acknowledgement of the head.
         io.set_nodelay(true).ok();
         let admitted = io.peer_addr().and_then(|peer| {
@@ -218,7 +218,7 @@ pub fn on_unix(
     fn_service(admit).and_then(on_guarded(state, stopped))
 }
 
-/// What the HTTP library does with a connection.
+/// Settings of the HTTP library for a connection.
 fn on_guarded<S>(
     state: Data<State>,
     stopped: GracefulShutdownSignal,
@@ -239,7 +239,7 @@ where
             let stopped = stopped.clone();
             async move { stopped.notified().await }
         })
-        // The connection has its own time for every head.
+        // The connection has its own timeout for every head.
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(HEARS_WITHIN)
         .h1_write_buffer_size(WRITE_BUFFER_BYTES)

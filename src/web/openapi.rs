@@ -1,7 +1,7 @@
-//! What describes the API to programs (OpenAPI 3.1), and to people on `/docs`.
+//! The description of the API: OpenAPI 3.1 for programs, and `/docs` for people.
 //!
-//! It is made of the table of routes and the types of the handlers, when it is first asked for. A
-//! snapshot of the tests shows all of it.
+//! It is made from the table of routes and the types of the handlers, at its first use. A snapshot
+//! test contains all of it.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};

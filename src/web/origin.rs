@@ -1,7 +1,7 @@
 //! Whether a request that changes something comes from a page of this site.
 //!
-//! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, and where
-//! that is not sent (plain HTTP, older browsers), `Origin`. A request that has neither, or only
+//! Browsers say so themselves, in a header that no page can forge: `Sec-Fetch-Site`, or `Origin` if
+//! the former is not sent (plain HTTP, older browsers). A request that has neither, or only
 //! `Origin: null`, needs the form's token. A request without a cookie has no account's authority
 //! and needs no token; nor does one with a bearer token, which no page of another site can make a
 //! browser send.
@@ -21,11 +21,11 @@ use super::{State, query};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A page of this site, or no browser.
+    /// A page of this site, or a client other than a browser.
     Ours,
     /// The holder of the token in the header.
     Bearer,
-    /// The headers do not tell: the form's token decides.
+    /// Unknown from the headers: the form's token decides.
     Unknown,
 }
 
@@ -36,7 +36,7 @@ impl Source {
         judged.unwrap_or(Self::Unknown)
     }
 
-    /// Refuses what only a form's token could prove: JSON has none.
+    /// Refuses requests that need a form's token: JSON has none.
     ///
     /// # Errors
     /// `cross_site`.
@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// Why a request is refused that changes something and comes from elsewhere.
+/// Why a request that changes data and comes from another site is refused.
 pub fn refused(request: &HttpRequest) -> Problem {
     let has_null = request
         .headers()
@@ -86,10 +86,10 @@ pub fn is_program(request: &HttpRequest) -> bool {
     !says_where && !asks_for_html(headers)
 }
 
-/// Only looking changes nothing, so that is not judged: `None`.
+/// `None` for a method that changes nothing, which is not judged.
 ///
 /// # Errors
-/// When it comes from elsewhere.
+/// When it comes from another site.
 pub fn judge(request: &HttpRequest) -> Result<Option<Source>, Problem> {
     if only_looks(request) {
         return Ok(None);
@@ -101,19 +101,19 @@ pub fn judge(request: &HttpRequest) -> Result<Option<Source>, Problem> {
         request
             .headers()
             .get(name)
-            // What cannot be read equals no other header: none can hold this.
+            // A header that cannot be read becomes this text, which equals no other header.
             .map(|value| value.to_str().unwrap_or("\0"))
     };
     let source = match (header("sec-fetch-site"), header(ORIGIN.as_str())) {
         (Some("same-origin" | "none"), _) => Source::Ours,
         (Some(_), _) => return Err(refused(request)),
-        // What browsers send from a page under `Referrer-Policy: no-referrer`, ours too.
+        // Browsers send this from a page under `Referrer-Policy: no-referrer`, ours too.
         (None, Some("null")) => Source::Unknown,
         (None, Some(origin)) => by_origin(request, origin, header(HOST.as_str()))?,
         (None, None) if header(COOKIE.as_str()).is_some() => Source::Unknown,
         (None, None) => Source::Ours,
     };
-    // No form of ours has another method.
+    // Our forms have no other method.
     if source == Source::Unknown && *request.method() != Method::POST {
         return Err(refused(request));
     }
@@ -124,7 +124,7 @@ fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<
     let state = State::of(request)?;
     let is_ours = match &state.config.base_url {
         Some(base_url) => origin.eq_ignore_ascii_case(base_url.as_str()),
-        // `base_url` is not set: our address is the one that was requested.
+        // `base_url` is not set: our address is the requested one.
         None => host.is_some_and(|host| {
             let origin = origin.strip_prefix("http://");
             origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))
@@ -152,7 +152,7 @@ fn by_origin(request: &HttpRequest, origin: &str, host: Option<&str>) -> Result<
         .with_action(base_url, format!("Open {base_url}")))
 }
 
-/// The foreign origins in the log: each once, and only a few, so that a client cannot fill the log.
+/// Logs foreign origins: each once, and only a few, so that a client cannot fill the log.
 #[derive(Default)]
 pub struct OtherOrigins(Mutex<Vec<String>>);
 

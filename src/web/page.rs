@@ -30,7 +30,7 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
-/// In the anonymous state.
+/// The key in the anonymous state.
 const NOTICE: &str = "notice";
 const PAGE_BYTES: usize = 6 * 1024;
 
@@ -67,7 +67,7 @@ impl View {
         })
     }
 
-    /// Of a page that is the same for everyone.
+    /// The surroundings of a page that is the same for everyone.
     pub fn for_everyone(web: &Web) -> Self {
         Self {
             assets: web.assets.clone(),
@@ -78,7 +78,8 @@ impl View {
         }
     }
 
-    /// With the message that an earlier page left, or why a form of this page is shown again.
+    /// With the message that an earlier page left, or the reason for showing a form of this page
+    /// again.
     fn with_notice(mut self, request: &HttpRequest) -> Self {
         let anonymous = request.get_session();
         let notice = anonymous.get(NOTICE).ok().flatten();
@@ -97,7 +98,7 @@ impl View {
         self.assets.url(name)
     }
 
-    /// For the forms of the page. Asked for by a form only: a visitor's is kept in a cookie.
+    /// The token for the forms of the page. Only forms ask for it: a visitor's is kept in a cookie.
     pub fn form_token(&self) -> Result<String, askama::Error> {
         let request = self.request.as_ref().ok_or(askama::Error::Fmt)?;
         token::issue(request).map_err(askama::Error::custom)
@@ -158,7 +159,7 @@ impl Page {
         super::client::of(&self.request, &self.state)
     }
 
-    /// Where an attempt comes from, for its budgets.
+    /// The source of an attempt, for its budgets.
     pub fn source(&self) -> Source {
         super::client::source(&self.request, &self.state)
     }
@@ -166,7 +167,7 @@ impl Page {
     /// The id in a part of the path, by its name in the route.
     ///
     /// # Errors
-    /// `NOT_FOUND` for what is not an id.
+    /// `NOT_FOUND` for text that is not an id.
     pub fn id<T: FromStr>(&self, part: &str) -> Result<T, Problem> {
         path_id::read(&self.request, part)
     }
@@ -218,7 +219,7 @@ impl Page {
         cookies::keep(&self.request, NOTICE, notice);
     }
 
-    /// Sets the session's cookies and goes on.
+    /// Sets the session's cookies and redirects to the next page.
     pub fn let_in(&self, grant: &Grant, to: &str) -> Answer {
         let mut response = self.go(to);
         let cookies = &self.state.web.cookies;

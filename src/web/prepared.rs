@@ -1,4 +1,4 @@
-//! Content that is the same for everyone: made and compressed once.
+//! Content that is the same for everyone: created and compressed once.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ pub struct Prepared {
     content_type: &'static str,
     plain: Bytes,
     gzipped: Bytes,
-    /// Of its content, in hexadecimal.
+    /// The hash of its content, in hexadecimal.
     pub fingerprint: String,
 }
 
@@ -40,10 +40,10 @@ impl Prepared {
         }
     }
 
-    /// Compressed for those who take that, and not sent again to those who have it.
+    /// Compressed for clients that accept that, and not sent again to clients that have it.
     pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
         let gzip = takes_gzip(request);
-        // RFC 9110, section 8.8.1: one tag is not strong for both.
+        // RFC 9110, section 8.8.1: a strong tag cannot name both forms.
         let weak = if gzip { "W/" } else { "" };
         let etag = format!("\"{}\"", self.fingerprint);
         let known = has(request, &etag);

@@ -206,7 +206,8 @@ pub fn viewer(request: &HttpRequest) -> Option<Arc<Identity>> {
 
 /// Checks that `who` may do this to what belongs to `owner`.
 ///
-/// # Errors `FORBIDDEN`, or `NOT_FOUND` if they must not know that the object exists.
+/// # Errors
+/// `FORBIDDEN`, or `NOT_FOUND` if they must not know that the object exists.
 pub fn may(who: &Identity, action: Action, owner: Option<AccountId>) -> Result<(), Problem> {
     let who = Scope {
         account: who.account,

@@ -1,4 +1,4 @@
-//! Query strings, read by hand: which keys there are, without a guess at what they hold.
+//! Query strings, parsed by hand: finds keys without interpreting their values.
 
 use std::borrow::Cow;
 
@@ -26,8 +26,8 @@ pub fn has_token(query: &str) -> bool {
     values(query, "token").next().is_some()
 }
 
-/// The first value of `key` as a form has written it, with `+` for a space, if it can be read;
-/// PostgreSQL takes a NUL in no text.
+/// The first value of `key` in the format of a form, with `+` for a space, if it can be read;
+/// PostgreSQL accepts no NUL in text.
 pub fn first(query: &str, key: &str) -> Option<String> {
     let spaced = query.replace('+', " ");
     let first = values(&spaced, key).next().flatten();

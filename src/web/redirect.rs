@@ -1,4 +1,4 @@
-//! Where a browser is sent next: always by 303, so that it asks for the page by GET.
+//! Redirects: always 303, so that a browser requests the next page by GET.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;

@@ -314,7 +314,7 @@ pub async fn change(
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
 ) -> Answer<Tagged<Shown<AccountJson>>> {
-    // First, since it hides what is not to be seen.
+    // Checked first, because a forbidden account is answered as not found.
     may(&who, Action::RenameAccount, Some(id))?;
     if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
         may(&who, Action::GovernAccount, Some(id))?;

@@ -1,4 +1,4 @@
-//! What calls answer: a type for each kind, which also describes it.
+//! The responses of calls: a type for each kind, which also describes it.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -49,7 +49,7 @@ impl<A> Tagged<A> {
         }
     }
 
-    /// Several things have no version together.
+    /// A list has no version.
     pub fn untagged(answer: A) -> Self {
         Self {
             version: None,
@@ -155,7 +155,7 @@ impl Describe for Done {
     }
 }
 
-/// Paths of ours, digits and `true` can always be written.
+/// Paths of ours, digits and `true` are always valid in a header.
 fn insert(answer: &mut HttpResponse, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);

@@ -24,7 +24,7 @@ schema!(inline KeyText, {
 pub struct Key(HttpRequest);
 
 impl Key {
-    /// `what` tells its request from others. Not for a secret.
+    /// `what` distinguishes its request from others. It must not be a secret.
     ///
     /// # Errors
     /// When it is not a key, or there is more than one.
@@ -62,8 +62,8 @@ impl Describe for Key {
     }
 }
 
-/// A body of JSON, as [`super::Json`] reads it, and the `Idempotency-Key` that came with it. Not
-/// for a body that holds a secret: that takes [`super::Json`], and a [`Key`] without the secret.
+/// A body of JSON, as [`super::Json`] reads it, and the `Idempotency-Key` of its request. Not for a
+/// body with a secret: that takes [`super::Json`], and a [`Key`] without the secret.
 pub struct New<T> {
     pub what: T,
     pub once: Option<IdempotencyKey>,

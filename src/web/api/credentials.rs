@@ -79,7 +79,7 @@ fn basic(request: &HttpRequest) -> Result<Option<NewSession>, Problem> {
             "Send either Authorization: Basic or a body. Nothing was saved.",
         ));
     }
-    // As for a body.
+    // The same check as for a body.
     Source::must_be_known(request)?;
     let credentials = authorization::name_and_password(credentials);
     let (username, password) = credentials.ok_or(Problem::malformed(
@@ -93,7 +93,7 @@ fn basic(request: &HttpRequest) -> Result<Option<NewSession>, Problem> {
     }))
 }
 
-/// As strictly as JSON.
+/// As strict as for JSON.
 fn by_form(form: &Form) -> Result<NewSession, Problem> {
     let known = ["username", "email", "password", "stay"];
     if let Some(unknown) = form.names().find(|name| !known.contains(name)) {

@@ -129,7 +129,7 @@ pub async fn list(
     Ok(paging::list(files.into_iter().map(FileJson::of), next))
 }
 
-/// A form with files, which is not read yet.
+/// A form with files, which has not been read yet.
 pub struct Upload {
     request: HttpRequest,
     body: Payload,
@@ -206,7 +206,7 @@ pub async fn add(
     let expected = Expected {
         field: "file",
         right: Right::Session,
-        // What is asked for with it will be known when all of it has come.
+        // The content of the request is known when all of it has arrived.
         key: key.once(b"")?,
     };
     let received = receive(&request, body.into_inner(), files, account, expected).await?;

@@ -38,7 +38,7 @@ use crate::sessions::Grant;
 use schemas::Bearer;
 
 pub const NOT_JSON: &str = "The body is not JSON. Nothing was saved.";
-/// A longer name of a field is not said again.
+/// A longer field name is not repeated in a message.
 pub const NAME_MAX: usize = 40;
 
 /// A body of JSON, read strictly: no field that is not known, none twice.
@@ -67,7 +67,7 @@ async fn body_of(request: &HttpRequest, payload: Payload) -> Result<BytesMut, Pr
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let read = serde_json::from_slice(body).map_err(|error| unreadable::<T>(&error, body))?;
-    // The parser would take a list of values, too, for an object's in their order.
+    // The parser would also accept an array, as an object's values in order.
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'{') {
         Ok(read)
@@ -97,12 +97,12 @@ fn unreadable<T: DeserializeOwned>(error: &serde_json::Error, body: &[u8]) -> Pr
     Problem::fields(found.map_or_else(|| mistyped::<T>(body), |found| vec![found]))
 }
 
-/// The fields whose values are of another type than is taken. The parser does not say which field
-/// it was at, so each is read alone: a value is looked at before what is missing is.
+/// The fields whose values have a wrong type. The parser does not name the field of an error, so
+/// each field is parsed alone: wrong types are reported before missing fields.
 fn mistyped<T: DeserializeOwned>(body: &[u8]) -> Vec<(String, String)> {
     let fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     let words = |(name, value): (String, Value)| {
-        // Whether the field takes an array, so that it is an element that is of another type.
+        // Whether the field takes an array: then an element has the wrong type.
         let is_element = value.is_array() && expected::<T>(&name, Value::Array(vec![])).is_none();
         let expected = expected::<T>(&name, value)?;
         let words = if is_element {
@@ -115,7 +115,7 @@ fn mistyped<T: DeserializeOwned>(body: &[u8]) -> Vec<(String, String)> {
     fields.into_iter().filter_map(words).collect()
 }
 
-/// What a field takes, if that is another type than the value's.
+/// The type that a field takes, if the value has another one.
 fn expected<T: DeserializeOwned>(name: &str, value: Value) -> Option<&'static str> {
     let alone = Value::Object(Map::from_iter([(name.to_owned(), value)]));
     let message = serde_json::from_value::<T>(alone).err()?.to_string();
@@ -133,7 +133,7 @@ fn expected<T: DeserializeOwned>(name: &str, value: Value) -> Option<&'static st
     })
 }
 
-/// So that `null` is a value, and not the same as no field.
+/// Distinguishes `null` from a missing field.
 fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
     T::deserialize(field).map(Some)
 }

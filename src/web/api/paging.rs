@@ -70,7 +70,7 @@ impl<T: DeserializeOwned> FromRequest for Asked<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = request.query_string();
         let asked = Query::<T>::from_query(query);
-        // PostgreSQL takes a NUL in no text.
+        // PostgreSQL accepts no NUL in text.
         let asked = asked.ok().filter(|_| !query.contains("%00"));
         let asked = asked.map(|asked| Self(asked.into_inner()));
         std::future::ready(asked.ok_or(NO_SUCH_PAGE))
@@ -83,10 +83,10 @@ impl<T: JsonSchema> Describe for Asked<T> {
     }
 }
 
-/// Where the page begins, as `next` of the one before said it.
+/// The start of the page, from `next` of the page before.
 ///
 /// # Errors
-/// When it did not.
+/// When the value is not from there.
 pub fn cursor<C>(
     after: Option<&str>,
     parse: impl FnOnce(&str) -> Option<C>,

@@ -1,4 +1,4 @@
-//! How much of files an account has, and may have.
+//! The usage and quota of an account's files.
 
 use actix_web::web::Data;
 use schemars::JsonSchema;

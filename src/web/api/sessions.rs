@@ -1,4 +1,4 @@
-//! Sessions for programs: a thing that is made, listed and ended.
+//! Sessions for programs: create, list and end them.
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Query};
@@ -217,7 +217,7 @@ pub async fn end_all(
     Ok(Done)
 }
 
-/// Another account's session is not found, like one that does not exist.
+/// Another account's session is answered as not found, like one that does not exist.
 async fn find(state: &State, who: &Identity, id: SessionId) -> Result<Listed, Problem> {
     let found = state.sessions.find(who.account, id).await?;
     found.ok_or(NOT_FOUND)

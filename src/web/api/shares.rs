@@ -1,4 +1,4 @@
-//! The links that hand files on, for programs.
+//! Links to files, for programs.
 
 use std::future::{Ready, ready};
 

@@ -94,7 +94,7 @@ pub async fn show(_: PublicToken, page: Page) -> Answer {
     }
 }
 
-/// In the tutorial's words to a program, and by a page to a person.
+/// In the tutorial's words for a program, and as a page for a person.
 fn refused(page: &Page, status: StatusCode, words: &'static str) -> Answer {
     if is_for_a_person(page.request()) {
         Err(Problem::not_uploaded(status, words))

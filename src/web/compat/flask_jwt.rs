@@ -96,7 +96,7 @@ pub async fn auth(_: Public, page: Page, request: HttpRequest, body: Payload) ->
     }
 }
 
-/// Whose token `Authorization: JWT <token>` holds, or what to answer.
+/// The owner of the token in `Authorization: JWT <token>`, or the response to send instead.
 async fn holder(page: &Page, request: &HttpRequest) -> Result<Account, Answer> {
     let refused = |error: &str, why: &str| problem(StatusCode::UNAUTHORIZED, error, why);
     let Some(value) = header(request, AUTHORIZATION) else {

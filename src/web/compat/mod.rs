@@ -40,7 +40,7 @@ pub async fn root(_: Public, page: Page) -> Answer {
     }
 }
 
-/// `POST /signup`: one sends a form, another JSON.
+/// `POST /signup`: one tutorial sends a form, another JSON.
 pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     if sent::is_json(&request) {
         return flask_jwt::sign_up(page, sent::json(&request, body).await?).await;
@@ -52,7 +52,7 @@ pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload
     x_access_token::sign_up(page, form).await
 }
 
-/// `POST /login`: two send a form, each with a name of its own for who it is.
+/// `POST /login`: two tutorials send a form, each with its own name for the login.
 pub async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
@@ -130,7 +130,7 @@ async fn tried(
     }
 }
 
-/// The token, in the only form that the tutorials know.
+/// The token, in the only format that the tutorials know.
 #[derive(Serialize)]
 struct Issued {
     token: String,
@@ -148,7 +148,7 @@ fn issue(
     Ok(Issued { token })
 }
 
-/// Whose token this is, of this tutorial.
+/// The owner of this token of this tutorial.
 async fn owner(page: &Page, tutorial: Tutorial, token: &str) -> Result<Account, NotSignedIn> {
     let claims = page.tokens.verify_compat(tutorial, token)?;
     page.sessions.load_owner(&claims.sid).await

@@ -14,7 +14,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// Of a token that HS256 under the key did not sign.
+/// The message about a token that HS256 under the key did not sign.
 pub fn complaint(token: &str) -> String {
     let parts = token
         .rsplit_once('.')

@@ -20,9 +20,9 @@ pub async fn public(_: Public) -> Answer {
     Ok(text(StatusCode::OK, "This is a public page"))
 }
 
-/// Sets the session's cookies, too: the token belongs to that session.
+/// Also sets the session's cookies: the token belongs to that session.
 pub async fn log_in(page: Page, form: Form) -> Answer {
-    // The last two are what the page's own form has besides.
+    // The last two are additional fields of the page's own form.
     if let Some(why) = unknown_field(&form, &["username", "password", "stay", "next"]) {
         return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
     }

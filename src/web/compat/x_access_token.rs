@@ -129,8 +129,8 @@ pub async fn users(_: Public, page: Page, request: HttpRequest) -> Answer {
     if next.is_none() {
         return Ok(list.body(format!("{{\"users\":[{first}]}}")));
     }
-    // Each part is read after the client has taken the one before it, however long that lasts. An
-    // error in between ends the connection: what was sent is not valid JSON then.
+    // Each part is read after the client has taken the one before it, however long that takes. An
+    // error in between ends the connection: the sent text is not valid JSON then.
     let page = Rc::new(page);
     let rest = stream::try_unfold(next, move |next| {
         let (page, token) = (page.clone(), token.clone());

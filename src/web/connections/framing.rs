@@ -1,24 +1,24 @@
-//! Where the requests on a connection begin and end.
+//! Follows where the requests on a connection begin and end.
 //!
-//! The HTTP library does not limit the extensions and trailers of a chunked body, and does not say
-//! when a head has begun. So the bytes are followed here too, on their way to it. Heads are parsed
-//! by the library's own parser. Bytes that it refuses are not followed further: it closes the
-//! connection.
+//! The HTTP library does not limit the extensions and trailers of a chunked body, and does not
+//! report when a head has begun. So the bytes are also followed here, before the library reads
+//! them. Heads are parsed by the library's own parser. Bytes that it refuses are not followed
+//! further: it closes the connection.
 
 use std::mem::MaybeUninit;
 
-/// Of one chunk.
+/// Limit of the extensions of one chunk.
 pub const EXTENSION_MAX: usize = 1024;
-/// Of all chunks of a body.
+/// Limit of the extensions of all chunks of a body.
 pub const EXTENSIONS_MAX: usize = 16 * 1024;
-/// Of all trailers of a body, with their line ends.
+/// Limit of all trailers of a body, with their line ends.
 pub const TRAILERS_MAX: usize = 8 * 1024;
-/// As many as the library takes.
+/// The library's own limit.
 const HEADERS_MAX: usize = 96;
-/// A buffer that was larger is not kept for the next head.
+/// A larger buffer is not kept for the next head.
 const HEAD_KEPT_BYTES: usize = 8 * 1024;
 
-/// What the next byte from the client belongs to.
+/// The part of a request that the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Between requests.
@@ -31,9 +31,9 @@ pub enum Phase {
 #[derive(Default)]
 pub struct Framing {
     at: At,
-    /// The beginning of a head that has not arrived whole.
+    /// The beginning of an incomplete head.
     head: Vec<u8>,
-    /// Heads that have arrived whole.
+    /// Complete heads.
     heads: u64,
     /// Bytes of the body's extensions and trailers.
     extensions: usize,
@@ -63,10 +63,10 @@ enum At {
     Unknown,
 }
 
-/// A body with too many bytes that are not content.
+/// A body with too many bytes outside its content.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Excess {
-    /// The first byte that is too many.
+    /// The first byte over the limit.
     pub at: usize,
 }
 
@@ -140,7 +140,7 @@ impl Framing {
             read_head(bytes)
         } else {
             self.head.extend_from_slice(bytes);
-            // A head ends with a line.
+            // A head ends with a line end.
             if bytes.contains(&b'\n') {
                 read_head(&self.head)
             } else {
@@ -167,7 +167,7 @@ impl Framing {
         end
     }
 
-    /// As the library's decoder: what it refuses is unknown here.
+    /// As in the library's decoder: bytes that it refuses make the state unknown.
     fn after(&mut self, byte: u8) -> At {
         match (self.at, byte) {
             (At::Size { size, .. }, b'\r') => At::SizeEnd(size),
@@ -214,14 +214,14 @@ impl Framing {
     }
 }
 
-/// How many of `bytes` belong to `left` bytes, and how many are left then.
+/// How many of `bytes` belong to `left` bytes, and how many remain.
 fn skip(left: u64, bytes: &[u8]) -> (usize, u64) {
     let step = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
     (step, left - step as u64)
 }
 
 enum Head {
-    /// With its length, and where the connection is then.
+    /// With its length, and the state of the connection after it.
     Whole(usize, At),
     Partial,
     Refused,
@@ -236,7 +236,7 @@ fn read_head(bytes: &[u8]) -> Head {
         Err(_) => return Head::Refused,
     };
     let mut body = At::Head;
-    // As the library reads it: until the connection ends.
+    // As in the library: until the connection ends.
     let mut is_stream = request.method == Some("CONNECT");
     for header in request.headers.iter() {
         let value = || str::from_utf8(header.value).unwrap_or_default().trim();

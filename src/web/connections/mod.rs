@@ -1,4 +1,4 @@
-//! The connections of clients: how many there may be, and how slow.
+//! The connections of clients: limits of their number and speed.
 //!
 //! Each connection is a [`Guarded`] stream under the HTTP library, which itself limits the time of
 //! the first head only. The stream measures how long the server waits for the client, so a slow
@@ -28,12 +28,12 @@ use crate::base::metrics::Counter;
 use crate::config::{ConnectionsConfig, ProxiesConfig};
 use framing::{Framing, Phase};
 
-/// Above this part of all connections, each is closed with its next response.
+/// Above this share of all connections, each is closed with its next response.
 const CROWDED: (usize, usize) = (3, 4);
-/// Of all connections, for one block unless a setting says otherwise.
+/// One block's share of all connections, as a divisor, unless a setting says otherwise.
 const SHARE_OF_A_BLOCK: usize = 8;
 
-/// Between lines in the log about connections that were refused or cut off.
+/// Time between log lines about connections that were refused or cut off.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
 
 /// The addresses that one client can have: an IPv4 address, or an IPv6 network of 64 bits.
@@ -66,11 +66,11 @@ struct Shared {
     open: AtomicUsize,
     of_blocks: Mutex<HashMap<Block, usize>>,
     counts: Counts,
-    /// When, and the counts of then.
+    /// The time and counts of the last report.
     reported: Mutex<Option<(Stopwatch, [u64; 6])>>,
 }
 
-/// What has happened to connections since the start.
+/// Counts of connections since the start.
 #[derive(Default)]
 pub struct Counts {
     pub accepted: Counter,
@@ -134,7 +134,7 @@ impl Connections {
         &self.0.counts
     }
 
-    /// Whether connections should not be kept for further requests.
+    /// Whether connections should be closed rather than kept for further requests.
     pub fn are_crowded(&self) -> bool {
         self.open() * CROWDED.1 > self.0.most * CROWDED.0
     }
@@ -178,7 +178,7 @@ impl Connections {
     /// A new connection from this address, or on the Unix socket.
     ///
     /// # Errors
-    /// When there are as many as there may be, of all clients or of this one.
+    /// When all clients or this one have reached their limit.
     pub fn admit<S: AsFd>(&self, io: S, peer: Option<IpAddr>) -> io::Result<Guarded<S>> {
         let is_limited = |address: &IpAddr| !self.0.trusted.trusts(address.to_canonical());
         let block = peer.filter(is_limited).map(Block::of);
@@ -201,7 +201,7 @@ impl Connections {
 
     fn take_place(&self, block: Option<Block>) -> io::Result<Place> {
         let shared = &self.0;
-        // Given back by its drop.
+        // Its drop releases the place.
         let mut place = Place {
             connections: self.clone(),
             block: None,
@@ -232,10 +232,10 @@ impl Shared {
     }
 }
 
-/// The place of a connection among all.
+/// The place of a connection in the total.
 struct Place {
     connections: Connections,
-    /// Unless its block is not limited.
+    /// `None` if its block is not limited.
     block: Option<Block>,
 }
 
@@ -254,7 +254,7 @@ impl Drop for Place {
     }
 }
 
-/// What is known of the connection of a request.
+/// The state of a request's connection.
 #[derive(Clone)]
 pub struct Connection(Rc<Known>);
 
@@ -297,10 +297,10 @@ impl<S> Guarded<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Guarded<S> {
-    /// The client has sent nothing more. Pending, or an error when it has taken too long.
+    /// Called when the client has sent nothing more. Pending, or an error if it was too slow.
     fn wait_for_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (phase, heads) = match self.framing.phase() {
-            // Nothing is waited for after the first response: the library closes idle connections.
+            // After the first response there is no limit here: the library closes idle connections.
             (Phase::Idle, 0) => (Phase::Head, 0),
             other => other,
         };
@@ -311,7 +311,7 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Guarded<S> {
         let (within, bytes) = match phase {
             Phase::Idle => return Poll::Pending,
             Phase::Head => (self.config().head_within, usize::MAX),
-            // Twice: a handler that reads a body has its own limit, and answers.
+            // Twice the limit: a handler that reads a body has its own limit, and responds.
             Phase::Body => (2 * self.config().window, 2 * self.config().bytes_per_window),
         };
         ready!(self.reading.poll_too_slow(cx, within, bytes));
@@ -321,8 +321,8 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Guarded<S> {
         // Browsers open connections that they may not use.
         } else if self.framing.phase().0 == Phase::Head {
             counts.slow_heads.count();
-            // Later ones are closed without it: a client could take it for the response to a
-            // request that it is about to send.
+            // Later ones are closed without a response: a client could take it for the response to
+            // a request that it is about to send.
             if heads == 0 {
                 let response = format!(
                     "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\
@@ -335,8 +335,8 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Guarded<S> {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Before a first request there is nothing to write but what the HTTP library itself responds
-    /// to bytes that are not a request: its responses have no headers, so ours are added.
+    /// Before a first request, all writes are the HTTP library's own responses to bytes that are
+    /// not a request: they have no headers, so ours are added.
     fn write_bare(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let Self {
             io, bare, place, ..
@@ -386,7 +386,7 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> AsyncRead for Guarded<S> {
                 this.reading.note(read.len());
                 if let Err(excess) = this.framing.follow(read) {
                     this.place.connections.counts().excessive_bodies.count();
-                    // The library refuses these two, in an extension and in a trailer.
+                    // The library refuses these two bytes, in an extension and in a trailer.
                     let end = (before + excess.at).min(buf.capacity() - 2);
                     buf.set_filled(end);
                     buf.put_slice(b"\r\0");
@@ -418,7 +418,7 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> AsyncWrite for Guarded<S> {
                 let (window, bytes) = (this.config().window, this.config().bytes_per_window);
                 ready!(this.writing.poll_too_slow(cx, window, bytes));
                 this.place.connections.counts().slow_responses.count();
-                // What the kernel still holds for the client is dropped with the connection.
+                // Bytes that the kernel still holds for the client are dropped with the connection.
                 SockRef::from(&this.io)
                     .set_linger(Some(Duration::ZERO))
                     .ok();
@@ -437,12 +437,12 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> AsyncWrite for Guarded<S> {
     }
 }
 
-/// How many bytes the client moves while it is waited for.
+/// How many bytes the client moves while the server waits for it.
 #[derive(Default)]
 struct Meter {
-    /// Since when the client is waited for now.
+    /// When the current wait began.
     since: Option<Stopwatch>,
-    /// Before that, in this window.
+    /// Earlier waits in this window.
     waited: Duration,
     bytes: usize,
     timer: Option<Pin<Box<Sleep>>>,
@@ -460,7 +460,7 @@ impl Meter {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Ready when the client was waited for as long as the window and has moved fewer bytes.
+    /// Ready when the waits have filled the window and the client has moved fewer bytes.
     fn poll_too_slow(&mut self, cx: &mut Context<'_>, window: Duration, bytes: usize) -> Poll<()> {
         if self.since.is_none() {
             if self.waited.is_zero() {

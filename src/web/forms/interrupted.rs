@@ -18,10 +18,10 @@ use crate::web::proof::viewer;
 use crate::web::redirect::DASHBOARD;
 use crate::web::{State, cookies, query, redirect};
 
-/// In the anonymous state.
+/// The key in the anonymous state.
 const KEY: &str = "interrupted";
-/// The fields that are kept: whatever people type that is not secret, and what tells which
-/// version they changed.
+/// The fields that are kept: all typed fields that are not secret, and the version that the person
+/// changed.
 const KEPT: [&str; 12] = [
     "description",
     "downloads",
@@ -46,7 +46,7 @@ pub enum Why {
     NotRecent,
 }
 
-/// What became of that which was typed.
+/// What happened to the typed values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Typed {
     Nothing,
@@ -66,7 +66,7 @@ pub struct Interrupted {
 }
 
 impl Interrupted {
-    /// The form that waits in this browser to be shown again, whichever account typed it.
+    /// The form that waits in this browser to be shown again, whichever account sent it.
     pub fn find(request: &HttpRequest) -> Option<Self> {
         request.get_session().get(KEY).ok().flatten()
     }
@@ -130,7 +130,7 @@ impl Interrupted {
     }
 }
 
-/// Keeps what was typed for the account that typed it.
+/// Keeps the typed values for the account that sent them.
 fn keep(request: &HttpRequest, made_for: MadeFor, why: Why, sent: &Sent) -> Typed {
     let kept = KEPT.iter().filter_map(|name| {
         let value = sent.form.find(name)?;
@@ -159,7 +159,7 @@ fn keep(request: &HttpRequest, made_for: MadeFor, why: Why, sent: &Sent) -> Type
     interrupted.typed
 }
 
-/// The form has been shown again.
+/// Called when the form has been shown again.
 pub fn forget(request: &HttpRequest) {
     request.get_session().remove(KEY);
 }
@@ -206,7 +206,7 @@ impl Sent {
     }
 }
 
-/// Leads a browser to where its person signs in, and from there back to the form.
+/// Redirects a browser to the sign-in page, which leads back to the form.
 pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
     let made_for = State::of(request)
         .ok()
@@ -223,7 +223,7 @@ pub fn lead_to_sign_in(request: &HttpRequest, sent: &Sent) -> HttpResponse {
     redirect::to(&redirect::by_way_of("/login", &page_of(request)))
 }
 
-/// Leads a browser to where its person gives the password again, and from there back to the form.
+/// Redirects a browser to the page that asks for the password, which leads back to the form.
 ///
 /// # Errors
 /// As [`check`].
@@ -288,7 +288,7 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), Proble
         _ => None,
     };
     let now = viewer.greeting();
-    // Two people can be called the same.
+    // Two people can have the same name.
     let (now, made_for) = match other {
         Some((name, login)) if name == now => (viewer.login().to_owned(), Some(login)),
         Some((name, _)) => (now.to_owned(), Some(name)),
@@ -306,7 +306,7 @@ pub async fn check_sent(request: &HttpRequest, sent: &Sent) -> Result<(), Proble
         ),
     };
     let page = page_of(request);
-    // Others may not have a page with an id in its address.
+    // Other people may not have access to a page with an id in its address.
     let is_for_anybody = !request
         .match_pattern()
         .is_some_and(|path| path.contains('{'));
@@ -329,8 +329,7 @@ async fn find_other(request: &HttpRequest, id: AccountId) -> Option<(String, Str
     Some((account.greeting().to_owned(), login))
 }
 
-/// The page with the form that was posted: the nearest address, from the end of the path, that
-/// shows a page.
+/// The page with the posted form: the nearest address, from the end of the path, that shows a page.
 pub fn page_of(request: &HttpRequest) -> String {
     let pattern = request.match_pattern().unwrap_or_default();
     let (mut pattern, mut path) = (pattern.as_str(), request.path());

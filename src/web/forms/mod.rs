@@ -66,7 +66,7 @@ impl Form {
     }
 
     /// # Errors
-    /// When there are too many fields already, or this one is there.
+    /// When there are too many fields already, or this one is repeated.
     pub fn add(&mut self, name: String, value: String) -> Result<(), Problem> {
         if self.0.len() == FIELDS_MAX {
             return Err(TOO_LARGE);
@@ -80,8 +80,8 @@ impl Form {
         Ok(())
     }
 
-    /// Whether it comes from a page of this site, or from no browser, for whomever the page was
-    /// made.
+    /// Whether it comes from a page of this site, or from a client other than a browser, regardless
+    /// of the person that the page was made for.
     ///
     /// # Errors
     /// None that a request can cause.
@@ -106,7 +106,7 @@ fn decode(half: Option<&[u8]>) -> Result<String, Problem> {
 /// accepts the person who is signed in by now.
 pub struct VisitorForm(pub Form);
 
-/// A form that may come from anywhere: its page has to ask before it does anything.
+/// A form that may come from any site: its page must ask for confirmation before it acts.
 pub struct Unproven {
     pub form: Form,
     pub is_from_here: bool,
@@ -155,10 +155,10 @@ impl FromRequest for Unproven {
     }
 }
 
-/// The whole body of a request that is of this media type, and of a size that is meant.
+/// The whole body of a request of this media type, within the limits of size and time.
 ///
 /// # Errors
-/// When it is not, is too large or too slow, or breaks off.
+/// When its type differs, or it is too large, too slow or interrupted.
 pub async fn body_of(
     request: &HttpRequest,
     payload: Payload,
@@ -211,7 +211,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// With what was typed into these fields. Never of a secret, which is not sent back.
+    /// With the values typed into these fields. Never with a secret, which is not sent back.
     pub fn typed(form: &Form, names: &[&'static str]) -> Self {
         let mut fields = Self::default();
         for name in names {
@@ -220,7 +220,7 @@ impl Fields {
         fields
     }
 
-    /// Shows `text` in a field, less what cannot be: HTML has no way to write control characters.
+    /// Shows `text` in a field, without control characters, which HTML cannot contain.
     pub fn set(&mut self, name: &'static str, text: &str) {
         self.typed.retain(|(known, _)| *known != name);
         let printable = text.trim().chars().filter(|c| !c.is_control());
@@ -235,7 +235,7 @@ impl Fields {
         }
     }
 
-    /// With the fields of a part of the page's forms in place of these.
+    /// With these fields replaced by those of a part of the page's forms.
     pub fn with(mut self, part: Self) -> Self {
         let is_other = |(name, _): &(&str, String)| part.typed.iter().all(|(own, _)| own != name);
         self.typed.retain(is_other);
@@ -261,7 +261,7 @@ impl Fields {
         &self.wrong
     }
 
-    /// What is said above a password that was good, in a form that was not: it is empty again.
+    /// Shown above a password that was valid, in a form that was not: the field is empty again.
     pub fn again(&self, password: &str) -> &'static str {
         if self.wrong.find(password).is_none() && !self.wrong.is_empty() {
             "Enter your password again. "

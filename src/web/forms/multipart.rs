@@ -16,10 +16,10 @@ use crate::web::problem::{Problem, TOO_LARGE, TOO_SLOW};
 
 pub const MULTIPART: &str = "multipart/form-data";
 const PARTS_MAX: usize = 200;
-/// What its parser keeps; it may move all of it for each few bytes of a hostile body.
+/// The parser's buffer limit; it may move all of the buffer for each few bytes of a hostile body.
 pub const BUFFER_BYTES: usize = 16 * 1024;
 const FIELD_MAX_BYTES: usize = 4096;
-/// A form that sends less than this in each stretch of time is ended.
+/// A form that is slower than this in each window is ended.
 const PACE_BYTES: usize = 16 * 1024;
 const PACE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -42,9 +42,9 @@ pub struct Parts {
 
 /// A part that is a file.
 pub struct FilePart {
-    /// Of the field.
+    /// The name of the field.
     pub name: String,
-    /// As it was sent; empty where no file was chosen.
+    /// The file name as it was sent; empty if no file was chosen.
     pub file_name: String,
     part: Part,
 }
@@ -59,7 +59,7 @@ impl Parts {
             .map_err(|_| Problem::media_type(MULTIPART))
     }
 
-    /// Of a body that has been read already.
+    /// Reads a body that has been received already.
     pub fn of_body(request: &HttpRequest, body: Bytes) -> Self {
         let whole = stream::iter([Ok::<_, PayloadError>(body)]);
         Self::of(Multipart::new(request.headers(), whole))

@@ -1,5 +1,5 @@
-//! What the head of a form's part says (RFC 7578, section 4.2), and what is said of a form that
-//! cannot be read.
+//! Parses the head of a form's part (RFC 7578, section 4.2), and the errors of forms that cannot be
+//! read.
 
 use actix_multipart::{Field as Part, MultipartError};
 use actix_web::http::header::{
@@ -41,7 +41,7 @@ const CONTENT_TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-t
 const NOT_UTF_8: Problem =
     Problem::malformed("A field of the form is not UTF-8 text. Nothing was saved.");
 
-/// What a part is.
+/// The kind of a part.
 pub struct Head {
     pub name: String,
     /// As it was sent; `None` where the part is not a file.
@@ -50,10 +50,9 @@ pub struct Head {
 
 impl Head {
     /// # Errors
-    /// When the head is not of a form's part, or its sender says how long the part is, or that it
-    /// is encoded.
+    /// When the head is not one of a form's part, or contains a length or an encoding.
     pub fn of(part: &Part) -> Result<Self, Problem> {
-        // No part has one (RFC 7578, section 4.8), but the parser would believe it, and cut.
+        // No part has one (RFC 7578, section 4.8), but the parser would use it, and cut the part.
         if part.headers().contains_key(CONTENT_LENGTH) {
             return Err(MEASURED);
         }
@@ -67,7 +66,7 @@ impl Head {
         let about = about.map_err(|_| NO_DISPOSITION)?;
         let about = ContentDisposition::from_raw(&about).map_err(|_| NO_DISPOSITION)?;
         let name = about.get_name().ok_or(NO_DISPOSITION)?.to_owned();
-        // Where both came, the other one is for readers who do not know this one.
+        // If both are sent, the other one is for readers that do not know this one.
         let file_name = match about.get_filename_ext() {
             Some(extended) => Some(decode(extended)?),
             None => about.get_filename().map(unescape),
@@ -85,8 +84,8 @@ fn is_plain(encoding: &HeaderValue) -> bool {
         .any(|known| encoding.eq_ignore_ascii_case(known))
 }
 
-/// Some programs escape quotes and backslashes in a name by a backslash, and some send a path of
-/// Windows as it is: there a backslash precedes another character.
+/// Some programs escape quotes and backslashes in a name with a backslash, and some send a Windows
+/// path unescaped, in which a backslash precedes another character.
 fn with_plain_backslashes(raw: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -105,7 +104,7 @@ fn with_plain_backslashes(raw: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// As browsers write it: with what would end the name escaped (HTML, section 4.10.22.8).
+/// As browsers write it: characters that would end the name are escaped (HTML, section 4.10.22.8).
 fn unescape(sent: &str) -> String {
     sent.replace("%22", "\"")
         .replace("%0D", "\r")

@@ -21,12 +21,12 @@ use crate::web::State;
 use crate::web::origin::Source;
 use crate::web::proof::viewer;
 
-/// In the anonymous state.
+/// The key in the anonymous state.
 const KEY: &str = "form_token";
 const ID_BYTES: usize = 16;
 const MAC_BYTES: usize = 32;
 
-/// For whom a page was made.
+/// The signed-in person and session that a page was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MadeFor {
     pub account: AccountId,
@@ -77,20 +77,20 @@ pub fn issue(request: &HttpRequest) -> Result<String, Fault> {
         return Ok(token);
     }
     let token = random::token().expose_secret().to_owned();
-    // When it cannot be kept, the form will be refused, which is the safe side.
+    // If it cannot be kept, the form will be refused, which is safe.
     anonymous.insert(KEY, &token).ok();
     Ok(token)
 }
 
-/// What a form proves. This is the only place that decides by its token.
+/// What a form proves. Only this decides by the form's token.
 #[derive(Clone, Copy, Debug)]
 pub struct Proof {
-    /// It comes from a page of this site, or from no browser.
+    /// It comes from a page of this site, or from a client other than a browser.
     pub is_from_here: bool,
     /// It may act on the account that is signed in, if any is: it was made for this very session,
     /// or names its account by a bearer token.
     pub is_for_viewer: bool,
-    /// For whom it was made, when that was a signed-in person.
+    /// The signed-in person that it was made for, if any.
     pub made_for: Option<MadeFor>,
 }
 

@@ -1,4 +1,4 @@
-//! Files that come with a form, handed on to the room piece by piece while they come in.
+//! Files that come with a form, passed on to the room while they are received.
 
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
@@ -16,24 +16,24 @@ use crate::web::State;
 use crate::web::origin;
 use crate::web::problem::Problem;
 
-/// In one request.
+/// Maximum in one request.
 pub const FILES_MAX: usize = 100;
 pub const ONE_DESCRIPTION: &str =
     "A description is only for a single file: choose one file, or leave the description empty";
 
-/// By what right a form is sent.
+/// The authority that a form is sent with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// A page's that was made for the session.
+    /// A page of this site that was made for the session.
     Page,
-    /// A session's, by a program: it must not come from another site.
+    /// The session of a program: the form must not come from another site.
     Session,
-    /// A token's that came with it, and that no other page has.
+    /// The token that came with the form, which no other page has.
     Token,
 }
 
 impl Right {
-    /// Before a file is received, and at the end.
+    /// Runs before a file is received, and at the end.
     async fn check(self, request: &HttpRequest, form: Form) -> Result<Form, Problem> {
         match self {
             Self::Page => interrupted::check(request, form, Carries::Files).await,
@@ -43,7 +43,7 @@ impl Right {
     }
 }
 
-/// What a form is to be like.
+/// The expected fields of a form.
 pub struct Expected {
     /// The name of the parts that are files.
     pub field: &'static str,
@@ -52,14 +52,14 @@ pub struct Expected {
     pub key: Option<IdempotencyKey>,
 }
 
-/// What came, as far as it was read.
+/// The received content, as far as it was read.
 pub struct Received {
     pub form: Form,
-    /// The files that came in whole; or the name of the first that was refused, and why.
+    /// The files that were received completely; or the name of the first that was refused, and why.
     pub files: Result<Vec<ReceivedFile>, (String, Refused)>,
 }
 
-/// Reads a form with files. What of it is not kept goes again when it is dropped.
+/// Reads a form with files. Files that are not kept are deleted on drop.
 ///
 /// # Errors
 /// When it is not such a form, is too slow, is interrupted, or comes from another site.
@@ -130,7 +130,7 @@ fn misnamed(field: &str) -> Problem {
     })
 }
 
-/// A browser sends an empty file with an empty name where none was chosen.
+/// Without a chosen file, a browser sends an empty file with an empty name.
 async fn take(
     mut part: FilePart,
     files: &Files,
@@ -156,7 +156,7 @@ async fn take(
         next = part.next_piece(pace).await?;
     }
     let finished = upload.finish().await;
-    // It may have waited for others.
+    // The file may have waited for others.
     *pace = Pace::begin();
     match finished {
         Ok(arrived) => Ok(Ok(Some(arrived))),

@@ -1,6 +1,6 @@
 //! Rules that hold for every request. Only in a build for `scripts/fuzz`.
 //!
-//! The rules are written a second time, by other means than the guard's own.
+//! The rules are written a second time, independently of the guard.
 
 use actix_web::FromRequest;
 use actix_web::http::Uri;
@@ -17,8 +17,8 @@ use crate::sessions::Presented;
 use crate::web::forms::Form;
 use crate::web::origin::Source;
 
-/// `raw` is like a request of HTTP/1.1: a line with method and address, headers, an empty line,
-/// the body; lines end with `\n` alone. What actix would not hand on is passed over.
+/// `raw` resembles an HTTP/1.1 request: a line with method and address, headers, an empty line, the
+/// body; lines end with `\n` alone. Input that actix would refuse is skipped.
 pub async fn read(state: &Data<State>, raw: &[u8]) {
     form_is_read_as_others_read_it(state, raw).await;
     let Some(request) = parse(state, raw) else {
@@ -34,11 +34,11 @@ pub async fn read(state: &Data<State>, raw: &[u8]) {
     let is_taken = matches!(judged, Ok(None | Some(Source::Ours | Source::Bearer)));
     assert!(judged.is_err() && has_two_tokens(&request) || is_taken == is_ours(&request));
     no_request_is_admitted(&request).await;
-    // A form is not sent by a method that only looks, which is not judged.
+    // A form is not sent by a read-only method, which is not judged.
     if let Ok(Some(source)) = judged {
         request.extensions_mut().insert(source);
         if Form::from_request(&request, &mut payload).await.is_ok() {
-            // No form's token was ever issued here.
+            // No form token was ever issued here.
             assert_ne!(source, Source::Unknown);
         }
     }
@@ -123,14 +123,14 @@ fn tokens_are_counted(request: &HttpRequest) {
     }
 }
 
-/// Those of a key, counted by another reader of queries.
+/// The values of a key, counted by a second parser of queries.
 fn query_keys(request: &HttpRequest, key: &str) -> usize {
     form_urlencoded::parse(request.query_string().as_bytes())
         .filter(|(name, _)| name == key)
         .count()
 }
 
-/// No part of a cookie is taken for the cookie, and a refresh token has one spelling.
+/// A part of a cookie is never taken for the cookie, and a refresh token has one spelling.
 fn cookies_are_whole(state: &State, headers: &HeaderMap) {
     let cookies = &state.web.cookies;
     let access = cookies
@@ -156,8 +156,8 @@ fn cookies_are_whole(state: &State, headers: &HeaderMap) {
     }
 }
 
-/// What is logged stays the same when every value is taken out, and no part of it is as long as
-/// a token.
+/// Logged text does not depend on any value of the request, and no part of it is as long as a
+/// token.
 fn log_shows_no_value(request: &HttpRequest) {
     let names = query::names(request.query_string());
     let parts = request.query_string().split('&');
@@ -171,7 +171,7 @@ fn log_shows_no_value(request: &HttpRequest) {
     assert!(query::loggable_method(request.method().as_str()).len() <= 20);
 }
 
-/// The address after signing in is on this site and shows no token.
+/// The address after signing in is on this site and contains no token.
 fn way_back_is_local(request: &HttpRequest) {
     let wanted = request.uri().path_and_query();
     let wanted = wanted.map_or("/", |wanted| wanted.as_str());
@@ -201,7 +201,7 @@ fn has_two_tokens(request: &HttpRequest) -> bool {
     request.headers().get_all(AUTHORIZATION).count() > 1
 }
 
-/// As `origin` tells it, in one expression.
+/// The result of `origin`, in one expression.
 fn is_ours(request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
     let (origin, host) = (header(ORIGIN.as_str()), header(HOST.as_str()));
@@ -216,7 +216,7 @@ fn is_ours(request: &HttpRequest) -> bool {
     }
 }
 
-/// There are no sessions and no links here: no request may be admitted.
+/// No sessions and no links exist here: no request may be admitted.
 async fn no_request_is_admitted(request: &HttpRequest) {
     for guard in [
         Guard::Public,
@@ -232,7 +232,7 @@ async fn no_request_is_admitted(request: &HttpRequest) {
     }
 }
 
-/// A form that is accepted says what another reader of forms reads in it.
+/// A second parser of forms reads the same fields in an accepted form.
 async fn form_is_read_as_others_read_it(state: &Data<State>, body: &[u8]) {
     let (request, mut payload) = TestRequest::post()
         .append_header((CONTENT_TYPE, "application/x-www-form-urlencoded"))

@@ -39,16 +39,16 @@ struct Found {
     access: Option<Access>,
     /// Why a token was refused.
     refused: Option<String>,
-    /// Of a session that was renewed.
+    /// The cookies of a renewed session.
     new_cookies: Vec<Cookie<'static>>,
-    /// To remove invalid ones.
+    /// Invalid cookies, to be removed.
     dead_cookies: Vec<Cookie<'static>>,
 }
 
 /// Runs before the handler of a route, and around it.
 ///
 /// # Errors
-/// None: what goes wrong becomes a response here, where the request is still known.
+/// None: errors become responses here, where the request is still known.
 pub async fn admit<B: MessageBody + 'static>(
     guard: Guard,
     mut request: ServiceRequest,
@@ -140,7 +140,7 @@ async fn admit_here<B: MessageBody + 'static>(
             (response, found.new_cookies)
         }
     };
-    // The handler has the last word: signing in or out sets its own.
+    // The handler's cookies take precedence: signing in or out sets its own.
     let taken: Vec<_> = response
         .response()
         .cookies()
@@ -200,7 +200,7 @@ async fn decide(guard: Guard, request: &HttpRequest) -> Result<Found, Problem> {
     }
 }
 
-/// The one `?token=` of a route that takes one; anywhere else it is misplaced.
+/// The single `?token=` of a route that takes one; on other routes it is misplaced.
 fn query_token(guard: Guard, request: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut tokens = query::values(request.query_string(), "token");
     let Some(token) = tokens.next() else {
@@ -312,7 +312,7 @@ fn is_posted_form(request: &HttpRequest) -> bool {
     *request.method() == Method::POST && is_for_a_person(request)
 }
 
-/// That the form was made for another person is reported first.
+/// A form that was made for another person is reported first.
 async fn forbid(
     http: &HttpRequest,
     identity: Arc<Identity>,

@@ -1,4 +1,4 @@
-//! The table of routes: a way to list a URL that cannot be used without a guard.
+//! The table of routes: a URL cannot be listed without a guard.
 
 use actix_web::dev::RequestHead;
 use actix_web::guard::{Any, Delete, Get, Head, Patch, Post, fn_guard};
@@ -19,14 +19,14 @@ pub struct Listed {
     pub method: &'static str,
     pub path: &'static str,
     pub guard: Guard,
-    /// For the tutorials' clients: all others get what else is listed at this path.
+    /// For the tutorials' clients: all others get the other routes of this path.
     pub for_programs: bool,
-    /// Of the API: what is said of it.
+    /// The description of an API call.
     pub(in crate::web) call: Option<Described>,
 }
 
 impl Listed {
-    /// Whether a page is shown at this pattern of paths, by nothing but its address.
+    /// Whether this pattern of paths shows a page without further parameters.
     pub fn shows_a_page_at(&self, pattern: &str) -> bool {
         let is_shown = self.method == "GET" && !self.for_programs && self.path == pattern;
         is_shown && self.guard != Guard::OneTime
@@ -53,7 +53,7 @@ pub struct At<'a> {
     listed: Vec<Listed>,
 }
 
-/// As [`At`], for calls of the API: each is described.
+/// As [`At`], for calls of the API, which are described.
 pub struct CallsAt<'a>(At<'a>);
 
 impl<'a> Routes<'a> {
@@ -87,8 +87,8 @@ impl<'a> Routes<'a> {
         self.at(path, |at| calls(CallsAt(at)).0);
     }
 
-    /// For the tutorials' clients, as long as the settings want them. Browsers and all other
-    /// methods get what is listed at the same path further down.
+    /// For the tutorials' clients, while the settings allow them. Browsers and all other methods
+    /// get the routes that are listed for the same path further down.
     pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
         self.for_clients(path, |head| !is_of_a_person(head), methods);
     }
@@ -116,7 +116,7 @@ impl<'a> Routes<'a> {
         }
     }
 
-    /// What is done at a path, and by which methods.
+    /// The handlers of a path, by method.
     fn take(
         &mut self,
         path: &'static str,
@@ -174,7 +174,7 @@ macro_rules! methods {
     };
 }
 methods! {
-    /// GET, and HEAD with it.
+    /// GET, including HEAD.
     get "GET" Any(Get()).or(Head());
     post "POST" Post();
     patch "PATCH" Patch();

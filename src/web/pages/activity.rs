@@ -17,7 +17,7 @@ const SHOWN: usize = 50;
 #[template(path = "pages/account/activity.html")]
 struct Activity {
     rows: Vec<Row>,
-    /// Where the older ones are.
+    /// The address of older events.
     next: Option<String>,
 }
 
@@ -28,14 +28,14 @@ struct Row {
     /// Device and address.
     from: Option<String>,
     is_this: bool,
-    /// Of what another person may have done in the owner's place.
+    /// True for an action that another person may have done in the owner's place.
     may_be_another: bool,
 }
 
 impl Row {
     fn of(entry: &Entry, who: &Identity) -> Self {
         let (by, session) = (By::of(entry, who.account), who.session.to_string());
-        // Where an administrator was is not for the owner to see.
+        // The owner must not see the address of an administrator.
         let is_visible = matches!(by, By::Owner | By::Unknown);
         Self {
             what: words(entry, &by, who.account),
@@ -57,7 +57,7 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     };
     let (found, next) = page.audit.list(search, after, SHOWN).await?;
     if found.is_empty() && is_later {
-        // The last of this page was pruned.
+        // The last event of this page was pruned.
         return Ok(page.go(HERE));
     }
     page.show(&Activity {
@@ -77,7 +77,7 @@ fn from(entry: &Entry) -> Option<String> {
     Some(format!("{device}, {}", client.address))
 }
 
-/// Who acted, as far as it concerns the owner of an account.
+/// The actor, from the view of the account's owner.
 enum By {
     Owner,
     /// A visitor, who may be the owner.
@@ -147,7 +147,7 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
     with(what, by, entry, own)
 }
 
-/// Says who did it, or to whom, where that is another than the owner.
+/// Names the actor or the object, if it is not the owner.
 fn with(what: &str, by: &By, entry: &Entry, own: AccountId) -> String {
     let is_own = entry.account() == Some(own);
     match by {

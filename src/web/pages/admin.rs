@@ -40,7 +40,7 @@ struct Accounts {
     search: Search,
     rows: Vec<Row>,
     next: Option<String>,
-    /// How many files there are in all accounts, and how large they are.
+    /// The number and size of all accounts' files.
     files: (i64, String),
 }
 
@@ -81,7 +81,7 @@ pub async fn list(Administrator(who): Administrator, page: Page) -> Answer {
     let found = page.accounts.search(search.clone(), after, SHOWN).await?;
     let (rows, next) = found;
     if rows.is_empty() && is_later {
-        // The last of this page has gone.
+        // The last account of this page has gone.
         return Ok(page.go(ACCOUNTS));
     }
     let (files, bytes) = page.files.totals().await?;
@@ -113,11 +113,11 @@ fn link(search: &Search, after: &Cursor) -> String {
 #[template(path = "pages/admin/account.html")]
 struct OneAccount {
     row: Row,
-    /// Of all forms.
+    /// Errors of all forms.
     fields: Fields,
     role: Role,
     shelf: Usage,
-    /// As the settings say.
+    /// The defaults of the settings.
     usual: (i64, String),
     open_shares: i64,
 }
@@ -145,7 +145,7 @@ impl OneAccount {
         })
     }
 
-    /// With what was typed into one of the forms.
+    /// With the values that were typed into one of the forms.
     fn with(mut self, typed: &Form) -> Self {
         for name in FIELDS {
             if let Some(text) = typed.find(name) {
@@ -198,7 +198,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     page.show_form(&form, form.fields.wrong())
 }
 
-/// Role and groups: what their tokens say, so its owner has to sign in again.
+/// Role and groups: the claims of the account's tokens, so its owner has to sign in again.
 pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
@@ -222,7 +222,7 @@ pub async fn trust(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     Ok(page.go_with_notice(&path(id), &notice))
 }
 
-/// How much it may have of files; an empty field is as the settings say.
+/// The account's quota of files; an empty field means the default of the settings.
 pub async fn set_quota(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let account = find(&page).await?;
     let id = account.id;
@@ -240,13 +240,13 @@ pub async fn set_quota(_: RecentAdministrator, page: Page, sent: Form) -> Answer
     }
 }
 
-/// `places` of its digits stand behind the point. What is not a number is below every limit.
+/// `places` of its digits are decimal places. A text that is not a number is below every limit.
 fn quota(text: &str, places: usize) -> Option<i64> {
     let text = Some(text.trim()).filter(|text| !text.is_empty())?;
     Some(from_decimal(text, places).unwrap_or(-1))
 }
 
-/// To the last digit, so that what is shown and saved again is the same.
+/// To the last digit, so that saving the shown value changes nothing.
 fn decimal(number: i64, places: usize) -> String {
     let digits = format!("{number:0width$}", width = places + 1);
     let (whole, part) = digits.split_at(digits.len() - places);
@@ -256,7 +256,7 @@ fn decimal(number: i64, places: usize) -> String {
     }
 }
 
-/// What [`decimal`] wrote. Nothing is rounded, and nothing is below zero.
+/// Parses what [`decimal`] wrote. Nothing is rounded, and negative numbers are refused.
 fn from_decimal(text: &str, places: usize) -> Option<i64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{part:0<places$}");

@@ -66,10 +66,10 @@ struct Row {
     target: Option<String>,
 }
 
-/// Who acted, or was acted on.
+/// The account or client that acted, or was acted on.
 struct Party {
     name: String,
-    /// Of an account that exists.
+    /// The page of an existing account.
     page: Option<String>,
 }
 
@@ -167,7 +167,7 @@ pub async fn list(_: Administrator, page: Page) -> Answer {
     }
     let (found, next) = found;
     if found.is_empty() && is_later {
-        // The last of this page was pruned.
+        // The last event of this page was pruned.
         return Ok(page.go(HERE));
     }
     let names = names(&page, &found).await?;
@@ -181,12 +181,12 @@ pub async fn list(_: Administrator, page: Page) -> Answer {
     })
 }
 
-/// The beginning of a day, as a field of dates sends it.
+/// The beginning of a day, in the format of a date field.
 fn day(text: &str) -> Option<UnixSeconds> {
     clock::parse(text).filter(|_| text.len() == "2026-11-26".len())
 }
 
-/// An account by its id, also one that was deleted, or by a name.
+/// An account by its id, even a deleted one, or by a name.
 async fn find(page: &Page, text: &str) -> Result<Option<AccountId>, Fault> {
     if let Some(id) = AccountId::parse(text) {
         return Ok(Some(id));
@@ -195,7 +195,7 @@ async fn find(page: &Page, text: &str) -> Result<Option<AccountId>, Fault> {
     Ok(found.map(|found| found.id))
 }
 
-/// What the accounts in these events are called, if they exist.
+/// The names of the accounts in these events, if they exist.
 async fn names(page: &Page, entries: &[Entry]) -> Result<HashMap<AccountId, String>, Fault> {
     let mut ids = Vec::new();
     for entry in entries {

@@ -1,5 +1,4 @@
-//! The page before something that cannot be taken back: it names the thing, and has the only red
-//! button.
+//! The page before an irreversible action: it names the object, and has the only red button.
 
 use askama::Template;
 
@@ -13,14 +12,14 @@ struct ConfirmPage<'a> {
 
 pub struct Confirm<'a> {
     pub title: &'a str,
-    /// What will be so afterwards.
+    /// The result of the action.
     pub text: &'a str,
-    /// What it is about, as (label, value).
+    /// The object of the action, as (label, value).
     pub facts: Vec<(&'static str, String)>,
     /// Where the form is sent.
     pub action: &'a str,
     pub button: &'a str,
-    /// Where it leads to think better of it.
+    /// The address of the link that cancels.
     pub back: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! "Continue signed in": uses a link up for a session in this browser.
+//! "Continue signed in": uses a link up to start a session in this browser.
 
 use askama::Template;
 
@@ -12,7 +12,7 @@ use crate::web::proof::Open;
 #[template(path = "pages/continue_link.html")]
 struct Ask<'a> {
     token: &'a str,
-    /// Whose link it is.
+    /// The owner of the link.
     name: &'a str,
     /// Who is signed in here now, and as which session.
     instead_of: Option<(&'a str, String)>,

@@ -1,4 +1,5 @@
-//! The dashboard: who is signed in, since when, until when, from where, and what the token says.
+//! The dashboard: the signed-in person, the times and client of the session, and the token's
+//! claims.
 
 use std::borrow::Cow;
 

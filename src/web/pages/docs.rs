@@ -1,4 +1,4 @@
-//! The API for people: made of what describes it to programs.
+//! The API reference for people, made from the same description as for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,17 +30,17 @@ struct Calls<'a> {
     errors: BTreeMap<&'static str, Error>,
 }
 
-/// What a code of an error means.
+/// The meaning of an error code.
 #[derive(Default)]
 struct Error {
     statuses: BTreeSet<u16>,
     whens: Vec<&'static str>,
 }
 
-/// The page as far as it is the same for everyone: to make it takes longer than all else.
+/// The part of the page that is the same for everyone: rendering it takes longest.
 pub struct Docs {
     calls: String,
-    /// All of it, for those who are not signed in.
+    /// The whole page, for visitors.
     page: Prepared,
 }
 
@@ -55,7 +55,7 @@ struct Call<'a> {
     path: &'static str,
     summary: &'a str,
     description: &'a str,
-    /// What is said of the body as a whole.
+    /// The description of the body as a whole.
     body: &'a str,
     who: &'static str,
     fields: Vec<Field<'a>>,
@@ -63,7 +63,7 @@ struct Call<'a> {
     curl: String,
 }
 
-/// Of the body, or a parameter.
+/// A field of the body, or a parameter.
 struct Field<'a> {
     name: &'a str,
     place: &'static str,
@@ -119,7 +119,7 @@ pub async fn show(_: Open, page: Page) -> Answer {
     Ok(response)
 }
 
-/// `None` for a page, which is not a call.
+/// `None` for a page, which is not an API call.
 fn call<'a>(whole: &'a Value, route: &Listed) -> Option<(&'a str, Call<'a>)> {
     let described = whole["paths"]
         .get(route.path)?
@@ -200,7 +200,7 @@ fn who(guard: Guard) -> &'static str {
     }
 }
 
-/// A line for a shell that has `token`, `id` and `share`.
+/// A shell command that uses the variables `token`, `id` and `share`.
 fn curl(whole: &Value, route: &Listed, body: Option<(&str, &Value)>) -> String {
     let path = route
         .path
@@ -288,12 +288,12 @@ fn resolved<'a>(whole: &'a Value, value: &'a Value) -> &'a Value {
     to.and_then(|to| whole.pointer(to)).unwrap_or(value)
 }
 
-/// As [`resolved`], and less `or null`.
+/// As [`resolved`], without `or null`.
 fn concrete<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
     resolved(whole, schema.pointer("/anyOf/0").unwrap_or(schema))
 }
 
-/// What is said of a field, or of its type.
+/// The description of a field, or of its type.
 fn words<'a>(whole: &'a Value, field: &'a Value) -> &'a str {
     let own = text(&field["description"]);
     if own.is_empty() {

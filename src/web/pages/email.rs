@@ -36,7 +36,8 @@ pub async fn submit(Recent(who): Recent, page: Page, sent: Form) -> Answer {
             .await
         {
             Ok(_) => {
-                // So that this browser is greeted by it from now on; others are within minutes.
+                // So that this browser greets the owner by the new name now; others do within
+                // minutes.
                 let grant = page
                     .sessions
                     .issue_again(&who, ReissueReason::Renamed)

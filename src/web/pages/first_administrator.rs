@@ -57,7 +57,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
     };
     match made {
         Some(Ok(proved)) => {
-            // A new session, because the old one's token does not say what they are now.
+            // Starts a new session, because the old one's token has the old role.
             let grant = page
                 .sign_in
                 .let_in(proved, page.client(), page.session())

@@ -49,8 +49,8 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     page.show_form(&answer, answer.fields.wrong())
 }
 
-/// With what only the server knows of a token that is good by itself: whether what it belongs to
-/// goes on.
+/// Adds what only the server knows about a token that is valid by itself: whether its session or
+/// object still exists.
 async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
     let mut report = page.tokens.inspect(token);
     let (what, goes_on) = match report.kind {
@@ -84,7 +84,7 @@ async fn by_own_keys(page: &Page, token: &str) -> Result<Report, Problem> {
             let why = "It has ended: the token no longer works.";
             report.add(what, Outcome::Failed, why);
         }
-        // It may have expired in the meantime.
+        // The token may have expired meanwhile.
         Err(NotSignedIn::Token(refused)) => {
             report.add(
                 what,

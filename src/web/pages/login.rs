@@ -12,19 +12,19 @@ use crate::web::forms::{Fields, VisitorForm};
 use crate::web::problem::Problem;
 use crate::web::proof::Open;
 
-/// The one page that a link can open so far.
+/// The only page that a link can open so far.
 const LINKED_PAGE: &str = DASHBOARD;
 
 #[derive(Template, Default)]
 #[template(path = "pages/login.html")]
 struct Login {
     next: Option<String>,
-    /// Of a form that waits at `next`.
+    /// About a form that waits at `next`.
     interrupted: Option<&'static str>,
     deliver: Option<String>,
     stay: bool,
     fields: Fields,
-    /// Of the form as a whole.
+    /// The error of the form as a whole.
     refused: Option<Refusals>,
     signup_open: bool,
 }
@@ -98,7 +98,7 @@ async fn sign_in(page: &Page, sent: &Login, password: &Password) -> Result<Answe
     Ok(page.let_in(&started.await?, sent.next.as_deref().unwrap_or(DASHBOARD)))
 }
 
-/// The only way besides the cookies.
+/// The only method besides the cookies.
 fn known_way(deliver: Option<String>) -> Result<Option<String>, Problem> {
     match deliver.as_deref() {
         None | Some("link") => Ok(deliver),

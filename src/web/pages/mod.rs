@@ -1,4 +1,4 @@
-//! HTML pages: a struct a template, beside its handler.
+//! HTML pages: a struct for each template, beside its handler.
 
 pub mod account;
 pub mod activity;
@@ -26,7 +26,7 @@ pub mod work;
 use super::page::{Answer, DASHBOARD, Page, next_page};
 use super::problem::{NOT_FOUND, Problem};
 
-/// What a notice says of the links that a change did not close; nothing where there are none.
+/// A notice about links that a change did not close; empty if there are none.
 fn stay_open(count: i64) -> String {
     match count {
         0 => String::new(),
@@ -35,7 +35,7 @@ fn stay_open(count: i64) -> String {
     }
 }
 
-/// A part of an address that says which page of which list is meant.
+/// The part of an address that identifies the page of a list.
 fn known<T>(
     asked: Option<String>,
     parse: impl FnOnce(&str) -> Option<T>,

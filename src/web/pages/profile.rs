@@ -1,4 +1,4 @@
-//! The forms with the names of an account: a new one's, and those that are changed.
+//! The forms with the names of an account, to create it or to change it.
 
 use crate::accounts::{Account, Changes, NewAccount, Refused, SentChanges, SentNames};
 use crate::base::input::Refusals;
@@ -28,7 +28,7 @@ pub fn of(account: &Account) -> Fields {
     fields
 }
 
-/// With what was typed; `None` when it is not a form of ours.
+/// With what was typed; `None` if the form is not ours.
 pub fn typed(form: &Form) -> Option<Fields> {
     form.text("version").parse::<Version>().ok()?;
     let mut fields = Fields::typed(form, &NAMES);
@@ -36,10 +36,10 @@ pub fn typed(form: &Form) -> Option<Fields> {
     Some(fields)
 }
 
-/// What was typed, and which changes of which version of the account it means.
+/// The typed fields, and the changes to the version of the account that the form shows.
 ///
 /// # Errors
-/// When it is not a form of ours.
+/// When the form is not ours.
 pub fn read(
     form: &Form,
     account: &Account,
@@ -59,13 +59,13 @@ pub fn read(
     Ok((fields, expected, Changes::parse(changes, account)))
 }
 
-/// Shows why an account was not changed; `now` is the account as it is now.
+/// Shows why an account was not changed; `now` is the current account.
 ///
 /// # Errors
-/// What no other input would mend.
+/// When no other input would be accepted.
 pub fn refuse(fields: &mut Fields, refused: Refused, now: &Account) -> Result<(), Problem> {
     match refused {
-        // What was typed stays, and counts if it is sent again.
+        // The typed values are kept, and take effect if they are sent again.
         Refused::Stale => {
             fields.set("version", &now.version.to_string());
             fields.refuse(

@@ -19,7 +19,7 @@ const SHOWN: usize = 50;
 #[template(path = "pages/account/sessions.html")]
 struct Sessions {
     rows: Vec<Row>,
-    /// Where the older ones are.
+    /// The address of older sessions.
     next: Option<String>,
     /// When a session last ended because a token of it was used twice.
     reuse: Option<String>,
@@ -66,7 +66,7 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let is_later = after.is_some();
     let (found, next) = page.sessions.list(who.account, after, SHOWN).await?;
     if found.is_empty() && is_later {
-        // The last of this page has gone.
+        // The last session of this page has ended.
         return Ok(page.go(HERE));
     }
     let reuse = page.sessions.last_reuse(who.account).await?;
@@ -138,7 +138,7 @@ pub async fn end_others(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer 
     Ok(page.go_with_notice(HERE, &notice))
 }
 
-/// Another account's session is not found, like one that does not exist.
+/// Another account's session is answered as not found, like one that does not exist.
 async fn find(page: &Page, who: &crate::sessions::Identity) -> Result<Listed, Problem> {
     let id = page.id("id")?;
     let found = page.sessions.find(who.account, id).await?;

@@ -63,7 +63,7 @@ pub async fn show(_: PublicToken, page: Page, request: HttpRequest) -> Answer {
     hand_over(&page, &share, &file).await
 }
 
-/// The token in the form is all the right there is, so it may come from any page.
+/// The token in the form is all the authority that it needs, so the form may come from any page.
 pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
     let token = sent.form.text("token");
     let (share, file) = open(&page, token).await?;
@@ -97,7 +97,7 @@ async fn hand_over(page: &Page, share: &Share, file: &File) -> Result<HttpRespon
         None => Parts::AsAsked,
     };
     let answer = download::answer(request, &page.files, file, Display::Never, parts).await?;
-    // Now that it can be had, and before a byte of it is.
+    // Counted when the download can succeed, and before its first byte.
     if answer.status().is_success() && *request.method() != Method::HEAD {
         page.shares.count(share).await?;
     }

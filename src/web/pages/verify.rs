@@ -1,4 +1,4 @@
-//! The password once more, before something that a session alone is not trusted with.
+//! Asks for the password again, before an action for which a session is not enough.
 
 use askama::Template;
 
@@ -13,7 +13,7 @@ use crate::web::proof::SignedIn;
 #[template(path = "pages/account/verify.html")]
 struct Verify<'a> {
     next: Option<String>,
-    /// Of a form that waits at `next`.
+    /// About a form that waits at `next`.
     interrupted: Option<&'static str>,
     /// For password managers.
     login: &'a str,

@@ -1,6 +1,6 @@
 //! Work items: the list, and a page for each item.
 //!
-//! Every address names the part of the list that is shown, so that each form leads back to it.
+//! Every address names the shown part of the list, so that each form leads back to it.
 
 use askama::Template;
 
@@ -18,7 +18,7 @@ use crate::work::{self, Change, Cursor, Item, Place, Refused, Status};
 const LIST: &str = "/work";
 const SHOWN: usize = 50;
 
-/// A part of the list, as the address says it.
+/// A part of the list, from the address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Part {
     status: Option<Status>,
@@ -29,7 +29,7 @@ impl Part {
     fn of(page: &Page) -> Result<Self, Problem> {
         let status = page.query("status").map(|text| Status::parse(&text));
         let after = page.query("after").map(|text| Cursor::parse(&text));
-        // The outer one: whether it was asked for; the inner one: whether it can be read.
+        // The outer option: whether it was requested; the inner one: whether it is valid.
         if status == Some(None) || after == Some(None) {
             return Err(NOT_FOUND);
         }
@@ -72,7 +72,7 @@ struct List {
     add: String,
     filters: Vec<Filter>,
     rows: Vec<Row>,
-    /// When there are no rows.
+    /// The text when there are no rows.
     empty: Option<Empty>,
     beginning: Option<String>,
     next: Option<String>,
@@ -123,7 +123,7 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
         .list(who.account, part.status, part.after, SHOWN)
         .await?;
     if items.is_empty() && part.after.is_some() && fields.wrong().is_empty() {
-        // The last of this page has gone.
+        // The last item of this page has gone.
         return Ok(page.go(&part.beginning().at(LIST)));
     }
     let filter = |label, status| Filter {
@@ -174,7 +174,7 @@ struct Edit {
     version: i64,
     is_done: bool,
     number: Option<(i64, i64)>,
-    /// As (value, words) of their buttons.
+    /// The buttons, as (value, words).
     moves: Vec<(&'static str, &'static str)>,
     added: (String, String),
     changed: (String, String),
@@ -194,7 +194,7 @@ pub async fn edit(SignedIn(who): SignedIn, page: Page) -> Answer {
     form(&page, &who, item, fields).await
 }
 
-/// The form says which version it shows: what has been changed since is not overwritten unseen.
+/// The form contains the version that it shows: later changes are not overwritten unseen.
 pub async fn rename(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (part, id) = (Part::of(&page)?, page.id("id")?);
     let mut fields = Fields::typed(&sent, &["title"]);
@@ -315,7 +315,7 @@ pub async fn delete(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(&part.at(LIST), "Deleted."))
 }
 
-/// No button of ours sends it.
+/// Our buttons never send it.
 fn unknown() -> Problem {
     Problem::malformed("Unknown action. Nothing was changed.")
 }

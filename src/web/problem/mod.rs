@@ -1,7 +1,7 @@
 //! Every problem that can end a request: its status, its stable code and its words.
 //!
-//! One that is always the same is a constant; one that carries data is made by a function.
-//! `outcomes.rs` says which problem each refusal of a room is.
+//! A problem that is always the same is a constant; one with data is made by a function.
+//! `outcomes.rs` maps each refusal of a room to a problem.
 
 mod outcomes;
 
@@ -30,13 +30,13 @@ const FILES: Option<Action> = Some(("/files", "Go to your files"));
 const BEARER: (&str, &str) = ("www-authenticate", "Bearer realm=\"Doorward\"");
 const _: () = assert!(RECENT_MINUTES == 10, "NOT_RECENT says ten minutes");
 
-/// What ends a request other than as was asked for.
+/// The reason why a request did not end as requested.
 #[derive(Debug)]
 pub struct Problem {
     pub words: &'static Words,
-    /// In place of the words' text.
+    /// Replaces the text of the words.
     why: Option<&'static str>,
-    /// What this request adds to it.
+    /// The details of this request.
     pub more: Option<Box<More>>,
 }
 
@@ -92,7 +92,7 @@ pub const NOT_SIGNED_IN: Problem = known(&Words {
     title: "Sign in first",
     text: "You need to be signed in for this. Nothing was changed.",
     action: SIGN_IN,
-    // RFC 6750, section 3: no error code when no token came.
+    // RFC 6750, section 3: no error code when the request had no token.
     header: Some(BEARER),
 });
 /// A name and a password that do not match, from a program.
@@ -143,7 +143,7 @@ pub const ONE_TIME_LINK_ENDED: Problem = known(&Words {
     action: HOME,
     header: None,
 });
-/// Sent from a page that is not ours, as far as can be told.
+/// Sent from a page that, as far as is known, is not ours.
 pub const CROSS_SITE: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "cross_site",
@@ -563,7 +563,7 @@ impl Problem {
         because(MALFORMED, why)
     }
 
-    /// As a tutorial answers its upload, for a person.
+    /// A tutorial's response to its upload, for a person.
     pub fn not_uploaded(status: StatusCode, why: &str) -> Self {
         let mut problem = known(MALFORMED).with_text(format!("{why}. Nothing was saved."));
         problem.more().status = Some(status);
@@ -575,7 +575,7 @@ impl Problem {
         because(TOKENS, why)
     }
 
-    /// With the reason why the token that came is not valid (RFC 6750, section 3).
+    /// With the reason why the token of the request is not valid (RFC 6750, section 3).
     pub fn invalid_token(why: impl fmt::Display) -> Self {
         let (_, realm) = BEARER;
         let value = format!("{realm}, error=\"invalid_token\", error_description=\"{why}\"");
@@ -637,7 +637,7 @@ impl Problem {
         problem
     }
 
-    /// Something that is needed is unavailable, as the kind of the fault says.
+    /// A dependency is unavailable, as the kind of the fault says.
     pub fn unavailable(fault: Fault) -> Self {
         let problem = match fault.kind() {
             Kind::Ours | Kind::Unavailable => UNAVAILABLE,
@@ -728,12 +728,12 @@ impl Problem {
         more.or(self.words.action.map(owned))
     }
 
-    /// What the operator has to know.
+    /// For the operator, in the log.
     pub fn fault(&self) -> Option<&Fault> {
         self.more.as_ref()?.fault.as_ref()
     }
 
-    /// As a response that `answer::written_out` fills.
+    /// As a response that `answer::written_out` completes.
     pub fn into_response(self) -> HttpResponse {
         HttpResponse::from_error(self)
     }
@@ -755,7 +755,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Bare: whether the words are HTML or JSON depends on the request, which is known at the edge.
+/// Without a body: whether the words are HTML or JSON depends on the request, which is known at the
+/// edge.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         let status = self.more.as_ref().and_then(|more| more.status);

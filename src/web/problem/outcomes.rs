@@ -87,7 +87,7 @@ impl From<SignUpError> for Problem {
 }
 
 impl Problem {
-    /// Of the file called `name`.
+    /// The problem of the file called `name`.
     pub fn file(name: &str, refused: files::Refused, config: &FilesConfig) -> Self {
         let refusals = refused.refusals(name, config);
         let problem = Self::from(refused);

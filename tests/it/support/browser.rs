@@ -65,11 +65,11 @@ impl Browser {
         }
     }
 
-    /// Sends these headers and nothing else that a browser would.
+    /// Sends only these headers, and none of a browser's.
     pub fn sending(url: &str, headers: &[(&'static str, &str)]) -> Self {
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            // A whole queue of hashes, on a machine that has others to serve.
+            // A full queue of hashes, on a machine with other load.
             .timeout(std::time::Duration::from_secs(120))
             .no_proxy();
         Self {
@@ -91,7 +91,7 @@ impl Browser {
         self.send(self.client.head(self.full(path)))
     }
 
-    /// Goes where an answer leads.
+    /// Follows a redirect.
     pub fn follow(&self, reply: &Reply) -> Reply {
         self.get(&reply.location())
     }
@@ -182,7 +182,7 @@ impl Browser {
         self.cookie("doorward_access").expect("signed in")
     }
 
-    /// By its name without what the instance adds.
+    /// By its name without the instance's suffix.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self.cookies.borrow();
         let found = cookies.iter().find(|(full, _)| short_name(full) == name);
@@ -199,7 +199,7 @@ impl Browser {
         cookies.retain(|full, _| short_name(full) != name);
     }
 
-    /// With what the instance adds to it, which its sign-in page shows.
+    /// With the instance's suffix, which its sign-in page shows.
     pub fn full_name(&self, name: &str) -> String {
         let blank = Self::sending(&self.url, &[("accept", "text/html")]);
         let shown = blank.get("/login").cookies();

@@ -178,7 +178,7 @@ impl Door {
 
     pub fn stop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // Polled or not, the server has been told.
+            // The server has been told, whether the future is polled or not.
             drop(self.handle.stop(false));
             thread.join().unwrap();
         }
@@ -319,7 +319,7 @@ pub fn as_line(sql: &str) -> String {
     format!("SELECT CAST(n AS TEXT) AS line FROM ({sql}) AS asked")
 }
 
-/// The binary, for what only a process can show.
+/// The binary, for tests that need a process.
 pub fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_doorward"))
 }

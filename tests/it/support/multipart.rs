@@ -17,7 +17,7 @@ impl Multipart {
         self.part(about, value)
     }
 
-    /// As a browser sends it that knows nothing of its type.
+    /// As a browser sends a file of unknown type.
     pub fn file(self, field: &str, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
         self.typed_file(field, name, "application/octet-stream", content)
     }
@@ -45,7 +45,7 @@ impl Multipart {
         Self(all)
     }
 
-    /// With the parts of another one behind its own.
+    /// With the parts of another form appended.
     pub fn then(self, other: &Self) -> Self {
         Self([self.0, other.0.clone()].concat())
     }
@@ -54,7 +54,7 @@ impl Multipart {
         [&self.0, format!("--{BOUNDARY}--\r\n").as_bytes()].concat()
     }
 
-    /// With the last part still going on.
+    /// With an unfinished last part.
     pub fn unfinished(&self) -> &[u8] {
         self.0.strip_suffix(b"\r\n").unwrap_or(&self.0)
     }

@@ -171,7 +171,7 @@ impl Ran {
         command.output().unwrap().into()
     }
 
-    /// What it printed, after it went well.
+    /// What it printed, after it succeeded.
     #[track_caller]
     pub fn well(self) -> String {
         assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);

@@ -89,7 +89,7 @@ impl Relay {
         self.set(|state| (state.paused, state.refuses) = (false, false));
     }
 
-    /// Cuts all connections, and lets no new one in.
+    /// Ends all connections, and refuses new ones.
     pub fn refuse(&self) {
         self.set(|state| {
             state.refuses = true;

@@ -18,7 +18,7 @@ impl Wire {
         wire
     }
 
-    /// Over a connection that was made otherwise.
+    /// On an existing connection.
     pub fn over(stream: TcpStream) -> Self {
         let patience = Some(Duration::from_secs(10));
         stream.set_read_timeout(patience).unwrap();
@@ -70,7 +70,7 @@ impl Wire {
         answer
     }
 
-    /// And how it ended: a server that has not read everything may reset the connection.
+    /// Also returns how it ended: a server that has not read everything may reset the connection.
     pub fn hear_what_comes(&mut self) -> (std::io::Result<usize>, String) {
         let mut answer = Vec::new();
         let ended = self.0.read_to_end(&mut answer);

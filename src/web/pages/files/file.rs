@@ -1,4 +1,4 @@
-//! One file: what is known of it, its bytes, its links.
+//! The page of a file: its properties, its bytes, its links.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -24,10 +24,10 @@ pub struct OneFile {
     media_type: String,
     checksum: String,
     version: i64,
-    /// Of all forms.
+    /// Errors of all forms.
     pub fields: Fields,
     pub minutes: i64,
-    /// What to say of a password of a link that was typed.
+    /// The message about a typed password of a link.
     pub again: &'static str,
     links: Vec<Link>,
 }
@@ -71,7 +71,7 @@ pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
     page.show(&form)
 }
 
-/// The form says which version it shows: what has been changed since is not overwritten unseen.
+/// The form contains the version that it shows: later changes are not overwritten unseen.
 pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let id = page.id("id")?;
     let (name, description) = (sent.text("name"), sent.text("description"));

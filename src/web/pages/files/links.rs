@@ -12,7 +12,7 @@ use crate::web::forms::{Fields, Form};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
-/// All of them: there are never more.
+/// All links: there are never more.
 pub const LINKS_SHOWN: usize = 100;
 
 fn downloads(share: &Share) -> String {
@@ -22,7 +22,7 @@ fn downloads(share: &Share) -> String {
     }
 }
 
-/// How long a link can live, as (minutes, words).
+/// The lifetimes of a link, as (minutes, words).
 pub const LIVES: [(i64, &str); 5] = [
     (10, "10 minutes"),
     (60, "1 hour"),
@@ -34,7 +34,7 @@ pub const LIFE: i64 = 24 * 60;
 
 pub struct Link {
     pub id: ShareId,
-    /// `None` once it opens nothing any more.
+    /// `None` once it does not work any more.
     pub url: Option<String>,
     pub standing: &'static str,
     pub ends_iso: String,
@@ -94,7 +94,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             Err(refused @ Refused::TooMany) => fields.refuse("downloads", refused.to_string()),
             Err(refused) => return Err(refused.into()),
         },
-        // No choice of ours sends such minutes.
+        // None of our options sends such minutes.
         Err(wrong) if wrong.find("minutes").is_some() => {
             return Err(Problem::malformed("Choose when the link expires."));
         }

@@ -1,4 +1,4 @@
-//! A person's files: the shelf, a page for each, and the links that hand them on.
+//! The pages of a person's files: the list, a page for each, and their links.
 
 pub mod file;
 pub mod links;
@@ -16,7 +16,7 @@ struct Row {
     name: String,
     description: Option<String>,
     size: String,
-    /// In the place of a thumbnail.
+    /// Shown in place of a thumbnail.
     kind: String,
     has_thumbnail: bool,
     added_iso: String,
@@ -38,7 +38,7 @@ impl Row {
     }
 }
 
-/// The last part of a name, if it is short enough to be read in a small box.
+/// The last part of a name, if it is short enough for a small box.
 fn kind(name: &str) -> String {
     let last = name.rsplit_once('.').map(|(_, last)| last);
     let short = last.filter(|last| last.chars().count() <= 4 && last.is_ascii());

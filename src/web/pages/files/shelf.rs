@@ -1,4 +1,4 @@
-//! All files, and the form that adds some.
+//! The list of all files, and the form that adds some.
 
 use actix_web::web::Payload;
 use askama::Template;
@@ -16,7 +16,7 @@ use crate::web::proof::SignedIn;
 
 const SHOWN: usize = 50;
 
-/// A part of the shelf, as the address says it.
+/// A part of the list, from the address.
 struct Part {
     search: Search,
     after: Option<Cursor>,
@@ -68,19 +68,19 @@ struct Shelf {
     next: Option<String>,
 }
 
-/// How much of the shelf is taken.
+/// How much of the quota is used.
 struct Used {
     bytes: String,
     bytes_max: String,
     files: i64,
     files_max: i64,
-    /// Of what there may be.
+    /// The percentage of the quota.
     percent: i64,
-    /// Of the bytes or of the files.
+    /// Whether the bytes or the files are near their limit.
     is_nearly_all: bool,
     file_max: String,
     file_max_bytes: i64,
-    /// Of a file called `NAME`, for the script to say before it is sent.
+    /// The message about a file called `NAME`, which the script shows before sending it.
     too_large: String,
     at_once: usize,
     too_many: String,
@@ -154,7 +154,7 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
     }
     let (found, next) = page.files.list(who.account, search, after, SHOWN).await?;
     if found.is_empty() && part.after.is_some() {
-        // The last of this page has gone.
+        // The last file of this page has gone.
         return Ok(page.go(&part.url(None)));
     }
     let used = page.files.usage(who.account).await?;
@@ -167,7 +167,7 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
             bytes_max: size::for_reading(bytes_max),
             files: used.files,
             files_max,
-            // What there is can be seen, however little it is.
+            // Any use is visible, however small.
             percent: (used.bytes / (bytes_max / 100).max(1)).clamp(used.bytes.signum(), 100),
             is_nearly_all: used.bytes >= bytes_max - bytes_max / 10
                 || used.files >= files_max - files_max / 10,
