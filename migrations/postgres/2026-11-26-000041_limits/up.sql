@@ -1,7 +1,7 @@
 -- The budgets that are not full: when each is full again, in milliseconds.
 CREATE TABLE limits (
     key BYTEA NOT NULL PRIMARY KEY,
-    budget TEXT NOT NULL,
+    budget TEXT COLLATE "C" NOT NULL,
     full_at BIGINT NOT NULL
 );
 CREATE INDEX limits_full_at ON limits (full_at);
