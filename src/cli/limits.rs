@@ -1,5 +1,7 @@
 //! `doorward limits`
 
+use std::net::IpAddr;
+
 use clap::{ArgGroup, Subcommand};
 
 use super::{say, wait};
@@ -23,7 +25,7 @@ pub enum Command {
         account: Option<String>,
         /// An IP address
         #[arg(long, value_name = "ADDRESS", group = "whose")]
-        address: Option<String>,
+        address: Option<IpAddr>,
     },
 }
 
@@ -53,14 +55,15 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                     ),
                     None => None,
                 };
-                let whose = match (&account, &address) {
-                    (Some(account), _) => Subject::Account(account.id),
-                    (None, address) => Subject::Address(address.as_deref().unwrap_or_default()),
+                let address = address.map(|address| address.to_string());
+                let whose = match &account {
+                    Some(account) => Subject::Account(account.id),
+                    None => Subject::Address(address.as_deref().unwrap_or_default()),
                 };
                 services.limits.clear(whose).await
             })?;
             say(format_args!(
-                "{cleared} budgets are full again. Running servers notice it when the client could try again anyway, or after a restart."
+                "Budgets filled: {cleared}. A running server may refuse until the Retry-After that it has sent has passed."
             ));
         }
     }

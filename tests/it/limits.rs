@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::{Browser, Door, PASSWORD, Reply};
+use crate::support::{Browser, Door, PASSWORD, Place, Reply};
 
 const WRONG: &str = "canary-wrong-password";
 
@@ -338,4 +338,45 @@ fn what_costs_little_has_a_budget_of_which_servers_take_many_units_at_once() {
         browser.submit(&page, "Inspect", &[("Token", "x")]).status
     };
     assert_eq!([(); 4].map(|()| inspect()), [200, 200, 200, 429]);
+}
+
+#[test]
+fn the_commands_list_and_fill_budgets_without_naming_anyone() {
+    let place = Place::new();
+    let added = place.tell(&["account", "add", "--username", "hanna"], PASSWORD);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let tries = |expected: u16| {
+        let serving = place.serve();
+        let program = Browser::program(&serving.url(), None);
+        let reply = signs_in(&program, "hanna", PASSWORD);
+        assert_eq!(reply.status, expected, "{}", reply.body);
+    };
+    {
+        let serving = place.serve();
+        let program = Browser::program(&serving.url(), None);
+        for _ in 0..10 {
+            assert_eq!(signs_in(&program, "hanna", WRONG).status, 401);
+        }
+    }
+    tries(429);
+    let listed = place.run(&["limits", "list"]).well();
+    assert!(
+        listed.lines().any(|line| line.starts_with("account\t")),
+        "{listed}"
+    );
+    assert!(
+        !listed.contains("hanna") && !listed.contains("127.0.0.1"),
+        "{listed}"
+    );
+    for (wrong, code) in [(["--account", "ivan"], 1), (["--address", "banana"], 2)] {
+        let ran = place.run(&["limits", "clear", wrong[0], wrong[1]]);
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        assert!(ran.stderr.contains(wrong[1]), "{}", ran.stderr);
+    }
+    tries(429);
+    for whose in [["--account", "hanna"], ["--address", "127.0.0.1"]] {
+        let said = place.run(&["limits", "clear", whose[0], whose[1]]).well();
+        assert!(said.starts_with("Budgets filled: 1."), "{said}");
+    }
+    tries(201);
 }
