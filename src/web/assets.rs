@@ -1,26 +1,24 @@
 //! Stylesheet, icon and scripts: contained in the binary, named by their content, cached for ever.
 
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Data, Path};
+use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use rust_embed::Embed;
 
 use super::State;
 use super::prepared::Prepared;
 use super::problem::{NOT_FOUND, Problem};
 use super::proof::Public;
 
-/// Every file of `static/`.
-macro_rules! files {
-    ($($name:literal)*) => {
-        [$(($name, &include_bytes!(concat!("../../static/", $name))[..])),*]
-    };
-}
+#[derive(Embed)]
+#[folder = "static"]
+struct Files;
 
 pub struct Assets(Vec<Asset>);
 
 struct Asset {
     /// The URL of a file in `static/`.
-    name: &'static str,
+    name: String,
     /// `/static/app.0123456789abcdef.css`
     url: String,
     content: Prepared,
@@ -28,9 +26,11 @@ struct Asset {
 
 impl Assets {
     pub fn load() -> Self {
-        let files =
-            files!("app.css" "copy.js" "icon.svg" "show-password.js" "signed-in.js" "upload.js");
-        Self(files.map(|(name, plain)| Asset::of(name, plain)).into())
+        let files = Files::iter().filter_map(|name| {
+            let file = Files::get(&name)?;
+            Some(Asset::of(name.into_owned(), Bytes::from_owner(file.data)))
+        });
+        Self(files.collect())
     }
 
     /// The URL of a file in `static/`, by its name.
@@ -44,8 +44,8 @@ impl Assets {
 }
 
 impl Asset {
-    fn of(name: &'static str, plain: &'static [u8]) -> Self {
-        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+    fn of(name: String, plain: Bytes) -> Self {
+        let (stem, extension) = name.split_once('.').unwrap_or((&name, ""));
         let content = Prepared::of(
             match extension {
                 "css" => "text/css; charset=utf-8",
@@ -54,11 +54,8 @@ impl Asset {
             },
             plain,
         );
-        Self {
-            name,
-            url: format!("/static/{stem}.{}.{extension}", content.fingerprint),
-            content,
-        }
+        let url = format!("/static/{stem}.{}.{extension}", content.fingerprint);
+        Self { name, url, content }
     }
 }
 

@@ -1,20 +1,20 @@
 //! The JSON API: handlers beside what they take and answer.
 
-pub mod accounts;
+mod accounts;
 mod answers;
-pub mod audit;
+mod audit;
 mod creation;
 mod credentials;
-pub mod files;
-pub mod links;
+mod files;
+mod links;
 mod paging;
 mod preconditions;
-pub mod quotas;
+mod quotas;
 mod schemas;
-pub mod sessions;
-pub mod shares;
-pub mod tokens;
-pub mod work_items;
+mod sessions;
+mod shares;
+mod tokens;
+mod work_items;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -30,8 +30,10 @@ use serde_json::{Map, Value};
 pub use super::describe::JSON;
 use super::describe::{Describe, Operation};
 use super::forms;
+use super::guard::Routes;
 use super::origin::Source;
 use super::problem::Problem;
+use super::proof::{ADMINISTRATOR, PUBLIC, RECENT, SIGNED_IN};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;
@@ -40,6 +42,98 @@ use schemas::Bearer;
 pub const NOT_JSON: &str = "The body is not JSON. Nothing was saved.";
 /// A longer field name is not repeated in a message.
 pub const NAME_MAX: usize = 40;
+
+/// Every call, with who may make it.
+pub fn routes(routes: &mut Routes<'_>) {
+    routes.calls("/api/sessions", |at| {
+        at.post(PUBLIC, sessions::start, &sessions::START)
+            .get(SIGNED_IN, sessions::list, &sessions::LIST)
+            .delete(SIGNED_IN, sessions::end_all, &sessions::END_ALL)
+    });
+    routes.calls("/api/sessions/current", |at| {
+        at.delete(SIGNED_IN, sessions::end_current, &sessions::END_CURRENT)
+    });
+    routes.calls("/api/sessions/{id}", |at| {
+        at.get(SIGNED_IN, sessions::show, &sessions::SHOW).delete(
+            SIGNED_IN,
+            sessions::end,
+            &sessions::END,
+        )
+    });
+    routes.calls("/api/tokens/refresh", |at| {
+        at.post(PUBLIC, tokens::refresh, &tokens::REFRESH)
+    });
+    routes.calls("/api/tokens/introspect", |at| {
+        at.post(PUBLIC, tokens::introspect, &tokens::INTROSPECT)
+    });
+    routes.calls("/api/me", |at| {
+        at.get(SIGNED_IN, accounts::show_own, &accounts::SHOW_OWN)
+            .patch(RECENT, accounts::rename_own, &accounts::RENAME_OWN)
+    });
+    routes.calls("/api/accounts", |at| {
+        at.post(PUBLIC, accounts::sign_up, &accounts::SIGN_UP).get(
+            SIGNED_IN,
+            accounts::list,
+            &accounts::LIST,
+        )
+    });
+    routes.calls("/api/accounts/{id}", |at| {
+        at.get(SIGNED_IN, accounts::show, &accounts::SHOW)
+            .patch(RECENT, accounts::change, &accounts::CHANGE)
+            .delete(RECENT, accounts::delete, &accounts::DELETE)
+    });
+    routes.calls("/api/accounts/{id}/quota", |at| {
+        at.get(SIGNED_IN, quotas::show, &quotas::SHOW).patch(
+            RECENT,
+            quotas::change,
+            &quotas::CHANGE,
+        )
+    });
+    routes.calls("/api/accounts/{id}/shares", |at| {
+        at.get(SIGNED_IN, shares::count, &shares::COUNT).delete(
+            SIGNED_IN,
+            shares::revoke_all,
+            &shares::REVOKE_ALL,
+        )
+    });
+    routes.calls("/api/work-items", |at| {
+        at.get(SIGNED_IN, work_items::list, &work_items::LIST).post(
+            SIGNED_IN,
+            work_items::add,
+            &work_items::ADD,
+        )
+    });
+    routes.calls("/api/work-items/{id}", |at| {
+        at.get(SIGNED_IN, work_items::show, &work_items::SHOW)
+            .patch(SIGNED_IN, work_items::change, &work_items::CHANGE)
+            .delete(SIGNED_IN, work_items::delete, &work_items::DELETE)
+    });
+    routes.calls("/api/files", |at| {
+        at.get(SIGNED_IN, files::list, &files::LIST)
+            .post(SIGNED_IN, files::add, &files::ADD)
+    });
+    routes.calls("/api/files/{id}", |at| {
+        at.get(SIGNED_IN, files::show, &files::SHOW)
+            .patch(SIGNED_IN, files::change, &files::CHANGE)
+            .delete(SIGNED_IN, files::delete, &files::DELETE)
+    });
+    routes.calls("/api/files/{id}/content", |at| {
+        at.get(SIGNED_IN, files::content, &files::CONTENT)
+    });
+    routes.calls("/api/files/{id}/shares", |at| {
+        at.get(SIGNED_IN, shares::list, &shares::LIST)
+            .post(SIGNED_IN, shares::add, &shares::ADD)
+    });
+    routes.calls("/api/files/{id}/shares/{share}", |at| {
+        at.delete(SIGNED_IN, shares::delete, &shares::DELETE)
+    });
+    routes.calls("/api/audit", |at| {
+        at.get(ADMINISTRATOR, audit::list, &audit::LIST)
+    });
+    routes.calls("/api/links", |at| {
+        at.post(RECENT, links::make, &links::MAKE)
+    });
+}
 
 /// A body of JSON, read strictly: no field that is not known, none twice.
 pub struct Json<T>(pub T);

@@ -4,13 +4,13 @@
 //! translates and decides nothing: the rooms decide who may sign up or in, as for the pages and the
 //! API. Only routes for programs lead here (`guard/table.rs`).
 
-pub mod api_v1;
-pub mod basic_upload;
-pub mod flask_jwt;
+mod api_v1;
+mod basic_upload;
+mod flask_jwt;
 mod pyjwt;
-pub mod query_token;
+mod query_token;
 mod sent;
-pub mod x_access_token;
+mod x_access_token;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
@@ -20,9 +20,11 @@ use serde::Serialize;
 
 use super::api::NAME_MAX;
 use super::forms::{Form, VisitorForm};
+use super::guard::Routes;
 use super::page::{Answer, Page};
 use super::pages::{login, signup};
 use super::problem::{Problem, SIGN_UP_CLOSED};
+use super::proof::{OPEN, Open, PUBLIC, PUBLIC_TOKEN, Public};
 use crate::accounts::{Account, NewAccount, NotProved, Proved, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
@@ -31,9 +33,36 @@ use crate::base::names::{Password, Refusal};
 use crate::config::{CompatRoot, SignupMode};
 use crate::sessions::{Grant, NotSignedIn};
 use crate::tokens::Tutorial;
-use crate::web::proof::{Open, Public};
 
-pub async fn root(_: Public, page: Page) -> Answer {
+/// Every URL that a tutorial's client uses and no page or call has.
+pub fn routes(routes: &mut Routes<'_>) {
+    routes.for_holders("/", |at| at.get(PUBLIC_TOKEN, basic_upload::show));
+    routes.for_programs("/", |at| at.get(PUBLIC, root));
+    routes.for_programs("/public", |at| at.get(PUBLIC, query_token::public));
+    routes.for_programs("/signup", |at| at.post(OPEN, sign_up));
+    routes.for_programs("/login", |at| {
+        at.get(PUBLIC, basic_upload::log_in).post(OPEN, log_in)
+    });
+    routes.for_programs("/user", |at| at.get(PUBLIC, x_access_token::users));
+    routes.for_programs("/auth", |at| {
+        at.get(PUBLIC_TOKEN, query_token::auth)
+            .post(PUBLIC, flask_jwt::auth)
+    });
+    routes.for_programs("/api/v1/signup", |at| at.post(PUBLIC, api_v1::sign_up));
+    routes.for_programs("/api/v1/login", |at| at.post(PUBLIC, api_v1::log_in));
+    for path in ["/need_login", "/api/v1/need_login"] {
+        routes.for_programs(path, |at| at.get(PUBLIC, api_v1::need_login));
+    }
+    routes.for_programs("/work", |at| {
+        at.get(PUBLIC, flask_jwt::list).post(PUBLIC, flask_jwt::add)
+    });
+    routes.for_programs("/workitems", |at| at.get(PUBLIC, flask_jwt::list));
+
+    routes.for_holders("/upload", |at| at.post(PUBLIC_TOKEN, basic_upload::upload));
+    routes.for_programs("/upload", |at| at.post(PUBLIC, basic_upload::refuse));
+}
+
+async fn root(_: Public, page: Page) -> Answer {
     match page.config.compat.root {
         CompatRoot::ApiV1 => Ok(text(StatusCode::OK, "Hello, World!")),
         CompatRoot::BasicUpload => basic_upload::no_token(),
@@ -41,7 +70,7 @@ pub async fn root(_: Public, page: Page) -> Answer {
 }
 
 /// `POST /signup`: one tutorial sends a form, another JSON.
-pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
+async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     if sent::is_json(&request) {
         return flask_jwt::sign_up(page, sent::json(&request, body).await?).await;
     }
@@ -53,7 +82,7 @@ pub async fn sign_up(open: Open, page: Page, request: HttpRequest, body: Payload
 }
 
 /// `POST /login`: two tutorials send a form, each with its own name for the login.
-pub async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
+async fn log_in(open: Open, page: Page, request: HttpRequest, body: Payload) -> Answer {
     let form = sent::form(&request, body).await?;
     if is_for_the_page(&page, &form) {
         return login::submit(open, page, VisitorForm(form)).await;

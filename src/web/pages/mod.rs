@@ -1,30 +1,155 @@
 //! HTML pages: a struct for each template, beside its handler.
 
-pub mod account;
-pub mod activity;
-pub mod admin;
-pub mod audit;
+mod account;
+mod activity;
+mod admin;
+mod audit;
 mod confirm;
-pub mod continue_link;
-pub mod dashboard;
+mod continue_link;
+mod dashboard;
 pub mod docs;
-pub mod email;
-pub mod files;
-pub mod first_administrator;
-pub mod home;
-pub mod inspect;
+mod email;
+mod files;
+mod first_administrator;
+mod home;
+mod inspect;
 pub mod login;
-pub mod logout;
-pub mod password;
+mod logout;
+mod password;
 mod profile;
-pub mod sessions;
-pub mod share;
+mod sessions;
+mod share;
 pub mod signup;
-pub mod verify;
-pub mod work;
+mod verify;
+mod work;
 
+use files::{file, links, shelf};
+
+use super::guard::Routes;
 use super::page::{Answer, DASHBOARD, Page, next_page};
 use super::problem::{NOT_FOUND, Problem};
+use super::proof::{
+    ADMINISTRATOR, ONE_TIME, OPEN, PUBLIC, PUBLIC_TOKEN, RECENT, RECENT_ADMINISTRATOR, SIGNED_IN,
+    SIGNED_IN_OR_LINK,
+};
+
+/// Every page, with who may use it.
+pub fn routes(routes: &mut Routes<'_>) {
+    routes.at("/", |at| at.get(OPEN, home::show));
+    routes.at("/public", |at| at.get(OPEN, home::public));
+    routes.at("/signup", |at| {
+        at.get(OPEN, signup::show).post(OPEN, signup::submit)
+    });
+    routes.at("/login", |at| {
+        at.get(OPEN, login::show).post(OPEN, login::submit)
+    });
+    routes.at("/login/continue", |at| at.post(OPEN, continue_link::submit));
+    routes.at("/logout", |at| at.post(OPEN, logout::submit));
+    routes.at("/dashboard", |at| {
+        at.get(SIGNED_IN_OR_LINK, dashboard::show)
+    });
+    routes.at("/account", |at| at.get(SIGNED_IN, account::show));
+    routes.at("/account/password", |at| {
+        at.get(SIGNED_IN, password::show)
+            .post(SIGNED_IN, password::submit)
+    });
+    routes.at("/.well-known/change-password", |at| {
+        at.get(PUBLIC, password::show_way)
+    });
+    routes.at("/account/email", |at| {
+        at.get(RECENT, email::show).post(RECENT, email::submit)
+    });
+    routes.at("/account/verify", |at| {
+        at.get(SIGNED_IN, verify::show)
+            .post(SIGNED_IN, verify::submit)
+    });
+    routes.at("/account/sessions", |at| at.get(SIGNED_IN, sessions::show));
+    routes.at("/account/sessions/others", |at| {
+        at.get(SIGNED_IN, sessions::ask_to_end_others)
+            .post(SIGNED_IN, sessions::end_others)
+    });
+    routes.at("/account/sessions/{id}", |at| {
+        at.get(SIGNED_IN, sessions::ask_to_end)
+            .post(SIGNED_IN, sessions::end)
+    });
+    routes.at("/account/activity", |at| at.get(SIGNED_IN, activity::show));
+    routes.at("/account/shares", |at| {
+        at.get(SIGNED_IN, account::ask_to_revoke_shares)
+            .post(SIGNED_IN, account::revoke_shares)
+    });
+    routes.at("/account/delete", |at| {
+        at.get(RECENT, account::ask_to_delete)
+            .post(RECENT, account::delete)
+    });
+    routes.at("/admin", |at| at.get(ADMINISTRATOR, admin::overview));
+    routes.at("/admin/audit", |at| at.get(ADMINISTRATOR, audit::list));
+    routes.at("/admin/accounts", |at| at.get(ADMINISTRATOR, admin::list));
+    routes.at("/admin/accounts/{id}", |at| {
+        at.get(ADMINISTRATOR, admin::show)
+            .post(RECENT_ADMINISTRATOR, admin::rename)
+    });
+    routes.at("/admin/accounts/{id}/trust", |at| {
+        at.post(RECENT_ADMINISTRATOR, admin::trust)
+    });
+    routes.at("/admin/accounts/{id}/state", |at| {
+        at.post(RECENT_ADMINISTRATOR, admin::set_state)
+    });
+    routes.at("/admin/accounts/{id}/quota", |at| {
+        at.post(RECENT_ADMINISTRATOR, admin::set_quota)
+    });
+    routes.at("/admin/accounts/{id}/shares", |at| {
+        at.post(RECENT_ADMINISTRATOR, admin::revoke_shares)
+    });
+    routes.at("/admin/accounts/{id}/sign-out", |at| {
+        at.post(RECENT_ADMINISTRATOR, admin::sign_out)
+    });
+    routes.at("/admin/accounts/{id}/delete", |at| {
+        at.get(RECENT_ADMINISTRATOR, admin::ask_to_delete)
+            .post(RECENT_ADMINISTRATOR, admin::delete)
+    });
+    routes.at("/inspect", |at| {
+        at.get(OPEN, inspect::show).post(OPEN, inspect::submit)
+    });
+    routes.at("/docs", |at| at.get(OPEN, docs::show));
+    routes.at("/work", |at| {
+        at.get(SIGNED_IN, work::show).post(SIGNED_IN, work::add)
+    });
+    routes.at("/work/{id}", |at| {
+        at.get(SIGNED_IN, work::edit).post(SIGNED_IN, work::rename)
+    });
+    routes.at("/work/{id}/done", |at| at.post(SIGNED_IN, work::tick));
+    routes.at("/work/{id}/move", |at| at.post(SIGNED_IN, work::shift));
+    routes.at("/work/{id}/delete", |at| {
+        at.get(SIGNED_IN, work::ask_to_delete)
+            .post(SIGNED_IN, work::delete)
+    });
+    routes.at("/files", |at| {
+        at.get(SIGNED_IN, shelf::show).post(SIGNED_IN, shelf::add)
+    });
+    routes.at("/files/{id}", |at| {
+        at.get(SIGNED_IN, file::open).post(SIGNED_IN, file::change)
+    });
+    routes.at("/files/{id}/content", |at| at.get(SIGNED_IN, file::content));
+    routes.at("/files/{id}/thumbnail", |at| {
+        at.get(SIGNED_IN, file::thumbnail)
+    });
+    routes.at("/files/{id}/delete", |at| {
+        at.get(SIGNED_IN, file::ask_to_delete)
+            .post(SIGNED_IN, file::delete)
+    });
+    routes.at("/files/{id}/shares", |at| at.post(SIGNED_IN, links::make));
+    routes.at("/files/{id}/shares/{share}", |at| {
+        at.get(SIGNED_IN, links::ask_to_revoke)
+            .post(SIGNED_IN, links::revoke)
+    });
+    routes.at("/s/{id}", |at| {
+        at.get(PUBLIC_TOKEN, share::show).post(PUBLIC, share::take)
+    });
+    routes.at("/first-administrator", |at| {
+        at.get(ONE_TIME, first_administrator::show)
+            .post(OPEN, first_administrator::submit)
+    });
+}
 
 /// A notice about links that a change did not close; empty if there are none.
 fn stay_open(count: i64) -> String {
