@@ -15,6 +15,7 @@ use std::{mem, thread};
 
 use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::r2d2::R2D2Connection;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::dialect::{self, Trouble};
@@ -86,15 +87,29 @@ struct Outage {
     tried: Stopwatch,
 }
 
-type Refuse = Box<dyn FnOnce(Fault) + Send>;
-/// Whether the connection may be used again.
-type Work = Box<dyn FnOnce(&mut AnyConnection, &Slot) -> bool + Send>;
+/// The closure of a request, which keeps its result: the pool is compiled once for all types.
+type Work = Box<dyn FnOnce(&mut AnyConnection) -> Result<(), Failed> + Send>;
+
+/// Why a closure did not succeed.
+enum Failed {
+    /// The closure returned an error, which it keeps.
+    Itself,
+    Pool(Fault),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Pool(fault)
+    }
+}
 
 struct Job {
     access: Access,
     queued: Stopwatch,
     work: Work,
-    refuse: Refuse,
+    reply: Reply,
+    /// Values that the closure drops may clean up in a task of their own.
+    runtime: Handle,
 }
 
 /// The state that the watch and a thread share.
@@ -109,7 +124,7 @@ struct Slot {
 struct Running {
     /// The time since the last sign of progress of the running job; `None` while none runs.
     since: Option<Stopwatch>,
-    refuse: Option<Refuse>,
+    reply: Option<Reply>,
     access: Option<Access>,
     commits: bool,
     trouble: Option<Trouble>,
@@ -120,7 +135,7 @@ struct Running {
 
 impl Slot {
     fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
     }
 
     /// Whether a transaction may still be committed: its request has not been answered yet.
@@ -146,15 +161,24 @@ impl Slot {
 }
 
 /// The sender is taken by the first to answer.
-struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<T>>>>);
+#[derive(Clone)]
+struct Reply(Arc<Mutex<Option<oneshot::Sender<Result<(), Failed>>>>>);
 
-impl<T> Reply<T> {
-    fn give(&self, answer: T) {
-        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+impl Reply {
+    fn give(&self, answer: Result<(), Failed>) {
+        let sender = lock(&self.0).take();
         if let Some(sender) = sender {
             sender.send(answer).ok();
         }
     }
+
+    fn refuse(&self, fault: Fault) {
+        self.give(Err(fault.into()));
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pool {
@@ -184,37 +208,33 @@ impl Pool {
         T: Send + 'static,
         E: From<Fault> + Send + 'static,
     {
+        let result = Arc::new(Mutex::new(None));
+        let kept = result.clone();
+        let work = Box::new(move |connection: &mut AnyConnection| {
+            let result = work(connection);
+            let done = result.as_ref().map(drop).map_err(|_| Failed::Itself);
+            *lock(&kept) = Some(result);
+            done
+        });
+        if let Err(Failed::Pool(fault)) = self.queue(access, work).await {
+            return Err(fault.into());
+        }
+        let result = lock(&result).take();
+        result.unwrap_or_else(|| Err(Fault::new("a database closure without a result").into()))
+    }
+
+    async fn queue(&self, access: Access, work: Work) -> Result<(), Failed> {
         let (sender, answer) = oneshot::channel();
-        let reply = Reply(Arc::new(Mutex::new(Some(sender))));
-        let refused = Reply(reply.0.clone());
-        let shared = Arc::downgrade(&self.0);
-        let runtime = tokio::runtime::Handle::current();
         self.0.submit(Job {
             access,
             queued: Stopwatch::start(),
-            refuse: Box::new(move |fault| refused.give(Err(fault.into()))),
-            work: Box::new(move |connection, slot| {
-                let Some(shared) = shared.upgrade() else {
-                    return false;
-                };
-                // Values that the closure drops may clean up in a task of their own.
-                let entered = runtime.enter();
-                let result = shared.do_work(connection, slot, access, work);
-                drop(entered);
-                let (trouble, commits) = {
-                    let mut running = slot.running();
-                    (running.trouble.take(), running.commits)
-                };
-                let is_lost = connection.is_broken() || matches!(trouble, Some(Trouble::Lost(_)));
-                reply.give(match (result, trouble) {
-                    (Err(_), Some(trouble)) => Err(trouble.fault(commits).into()),
-                    (result, _) => result,
-                });
-                !is_lost
-            }),
+            work,
+            reply: Reply(Arc::new(Mutex::new(Some(sender)))),
+            runtime: Handle::current(),
         });
         answer.await.unwrap_or_else(|_| {
-            Err(Fault::unavailable("no database connection", "the server is shutting down").into())
+            let why = "the server is shutting down";
+            Err(Fault::unavailable("no database connection", why).into())
         })
     }
 
@@ -247,32 +267,27 @@ impl Drop for Pool {
         drop(closed);
         drop(waiting);
         // Closing the last one moves SQLite's log into the file of the database.
-        let anchor = self
-            .0
-            .anchor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let anchor = lock(&self.0.anchor).take();
         drop(anchor);
     }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn takes_turns(&self) -> bool {
         matches!(self.location, Location::Sqlite(_))
     }
 
-    fn do_work<T, E: From<Fault>>(
+    fn do_work(
         &self,
         connection: &mut AnyConnection,
         slot: &Slot,
         access: Access,
-        work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
-    ) -> Result<T, E> {
+        work: Work,
+    ) -> Result<(), Failed> {
         let in_place = |kind| match &self.disk {
             Some(disk) => disk
                 .in_place()
@@ -291,10 +306,10 @@ impl Shared {
         if let (Access::WriteOnFullDisk, Some(disk)) = (access, &self.disk) {
             disk::make_room(disk.database());
         }
-        let result = dialect::write_transaction(connection, pooled, || slot.may_commit(), work)?;
+        dialect::write_transaction(connection, pooled, || slot.may_commit(), work)?;
         // Otherwise the commit may be in a file that was lost.
         in_place(Kind::OutcomeUnknown)?;
-        Ok(result)
+        Ok(())
     }
 
     fn submit(self: &Arc<Self>, job: Job) {
@@ -305,12 +320,14 @@ impl Shared {
         if let Some(outage) = &state.outage {
             let fault = Fault::unavailable("no database connection", outage.why.clone());
             drop(state);
-            return (job.refuse)(fault);
+            return job.reply.refuse(fault);
         }
         if state.full && job.access == Access::Write {
             drop(state);
             let why = "the disk of the database is full";
-            return (job.refuse)(Fault::caused("not written", why).of(Kind::DiskFull));
+            return job
+                .reply
+                .refuse(Fault::caused("not written", why).of(Kind::DiskFull));
         }
         state.jobs.push_back(job);
         self.open_if_needed(&mut state);
@@ -424,27 +441,26 @@ impl Shared {
         let idle_for = {
             let mut running = slot.running();
             running.since = Some(Stopwatch::start());
-            running.refuse = Some(job.refuse);
+            running.reply = Some(job.reply.clone());
             running.access = Some(job.access);
             running.used.map(|used| used.elapsed())
         };
         let is_trusted = idle_for.is_none_or(|idle| idle < TRUSTED_FOR) || self.disk.is_some();
         if !is_trusted && connection.ping().is_err() {
             // Nothing of the job has been done: another connection does it.
-            let refuse = slot.running().refuse.take();
-            if let Some(refuse) = refuse {
-                self.state().jobs.push_front(Job { refuse, ..job });
+            if slot.running().reply.take().is_some() {
+                self.state().jobs.push_front(job);
                 self.wake.notify_one();
             }
             return false;
         }
-        let work = job.work;
-        let done = catch_unwind(AssertUnwindSafe(|| work(connection, slot)));
-        let refuse = slot.running().refuse.take();
+        let (access, reply) = (job.access, job.reply.clone());
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            self.do_and_reply(connection, slot, job)
+        }));
+        slot.running().reply = None;
         let is_usable = done.unwrap_or_else(|_| {
-            if let Some(refuse) = refuse {
-                refuse(Fault::new("a database closure panicked"));
-            }
+            reply.refuse(Fault::new("a database closure panicked"));
             false
         });
         let mut state = self.state();
@@ -456,13 +472,29 @@ impl Shared {
             used: Some(Stopwatch::start()),
             ..Running::default()
         };
-        if job.access != Access::Read {
+        if access != Access::Read {
             state.writing = false;
         }
         if !state.jobs.is_empty() {
             self.wake.notify_one();
         }
         is_usable
+    }
+
+    fn do_and_reply(&self, connection: &mut AnyConnection, slot: &Slot, job: Job) -> bool {
+        let entered = job.runtime.enter();
+        let result = self.do_work(connection, slot, job.access, job.work);
+        drop(entered);
+        let (trouble, commits) = {
+            let mut running = slot.running();
+            (running.trouble.take(), running.commits)
+        };
+        let is_lost = connection.is_broken() || matches!(trouble, Some(Trouble::Lost(_)));
+        job.reply.give(match (result, trouble) {
+            (Err(_), Some(trouble)) => Err(trouble.fault(commits).into()),
+            (result, _) => result,
+        });
+        !is_lost
     }
 
     /// The connection is closed, or could not be made for the reason given.
@@ -501,7 +533,8 @@ impl Shared {
         state.epoch += 1;
         self.wake.notify_all();
         for job in state.jobs.drain(..) {
-            (job.refuse)(Fault::unavailable("no database connection", why.to_owned()));
+            job.reply
+                .refuse(Fault::unavailable("no database connection", why.to_owned()));
         }
     }
 
@@ -534,7 +567,8 @@ impl Shared {
         let late = state.jobs.iter().take_while(is_late).count();
         for job in state.jobs.drain(..late) {
             let why = "every connection is in use";
-            (job.refuse)(Fault::unavailable("no database connection", why));
+            job.reply
+                .refuse(Fault::unavailable("no database connection", why));
         }
         let pause = TRY_EVERY.max(TRY_LATER * state.abandoned as u32);
         let epoch = state.epoch;
@@ -572,8 +606,8 @@ impl Shared {
             } else {
                 Kind::Unavailable
             };
-            if let Some(refuse) = running.refuse.take() {
-                refuse(Fault::unavailable("the database", why.clone()).of(kind));
+            if let Some(reply) = running.reply.take() {
+                reply.refuse(Fault::unavailable("the database", why.clone()).of(kind));
             }
         }
         if !stuck.is_empty() {

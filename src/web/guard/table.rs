@@ -72,14 +72,8 @@ impl<'a> Routes<'a> {
     }
 
     pub fn at(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
-        let (resource, allowed) = self.take(path, false, methods);
-        if let Some((config, _)) = &mut self.server {
-            let allowed = allowed.join(", ");
-            config.service(resource.default_service(to(move || {
-                let allowed = allowed.clone();
-                async move { Problem::method_not_allowed(&allowed).into_response() }
-            })));
-        }
+        let at = methods(self.begin(path, false));
+        self.serve(at);
     }
 
     /// The calls of the API at a path.
@@ -90,22 +84,51 @@ impl<'a> Routes<'a> {
     /// For the tutorials' clients, while the settings allow them. Browsers and all other methods
     /// get the routes that are listed for the same path further down.
     pub fn for_programs(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
-        self.for_clients(path, |head| !is_of_a_person(head), methods);
+        let at = methods(self.begin(path, true));
+        self.serve_clients(at, |head| !is_of_a_person(head));
     }
 
     /// As [`Routes::for_programs`], for requests with a tutorial's token in the address.
     pub fn for_holders(&mut self, path: &'static str, methods: impl FnOnce(At<'_>) -> At<'_>) {
-        let has_token = |head: &RequestHead| query::has_token(head.uri.query().unwrap_or_default());
-        self.for_clients(path, has_token, methods);
+        let at = methods(self.begin(path, true));
+        self.serve_clients(at, |head| {
+            query::has_token(head.uri.query().unwrap_or_default())
+        });
     }
 
-    fn for_clients(
-        &mut self,
-        path: &'static str,
-        are_meant: fn(&RequestHead) -> bool,
-        methods: impl FnOnce(At<'_>) -> At<'_>,
-    ) {
-        let (resource, allowed) = self.take(path, true, methods);
+    fn begin(&self, path: &'static str, for_programs: bool) -> At<'a> {
+        At {
+            path,
+            for_programs,
+            state: self.server.as_ref().map(|(_, state)| *state),
+            resource: resource(path),
+            listed: Vec::new(),
+        }
+    }
+
+    /// The handlers of a path, and its methods.
+    fn take(&mut self, at: At<'_>) -> (Resource, Vec<&'static str>) {
+        let mut allowed: Vec<_> = at.listed.iter().map(|listed| listed.method).collect();
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        self.listed.extend(at.listed);
+        (at.resource, allowed)
+    }
+
+    fn serve(&mut self, at: At<'_>) {
+        let (resource, allowed) = self.take(at);
+        if let Some((config, _)) = &mut self.server {
+            let allowed = allowed.join(", ");
+            config.service(resource.default_service(to(move || {
+                let allowed = allowed.clone();
+                async move { Problem::method_not_allowed(&allowed).into_response() }
+            })));
+        }
+    }
+
+    fn serve_clients(&mut self, at: At<'_>, are_meant: fn(&RequestHead) -> bool) {
+        let (resource, allowed) = self.take(at);
         if let Some((config, state)) = &mut self.server
             && state.config.compat.enabled
         {
@@ -115,33 +138,10 @@ impl<'a> Routes<'a> {
             })));
         }
     }
-
-    /// The handlers of a path, by method.
-    fn take(
-        &mut self,
-        path: &'static str,
-        for_programs: bool,
-        methods: impl FnOnce(At<'_>) -> At<'_>,
-    ) -> (Resource, Vec<&'static str>) {
-        let state = self.server.as_ref().map(|(_, state)| *state);
-        let at = methods(At {
-            path,
-            for_programs,
-            state,
-            resource: resource(path),
-            listed: Vec::new(),
-        });
-        let mut allowed: Vec<_> = at.listed.iter().map(|listed| listed.method).collect();
-        if allowed.contains(&"GET") {
-            allowed.push("HEAD");
-        }
-        self.listed.extend(at.listed);
-        (at.resource, allowed)
-    }
 }
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident $method:literal $guard:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $method:literal;)*) => {
         impl At<'_> {
             $($(#[$doc])* pub fn $name<P, F, Args>(self, guard: Guarded<P>, handler: F) -> Self
             where
@@ -150,7 +150,7 @@ macro_rules! methods {
                 Args: FromRequest + StartsWith<P> + 'static,
                 F::Output: Responder + 'static,
             {
-                self.list($method, guard, Route::new().guard($guard), handler, None)
+                self.list($method, guard, handler, None)
             })*
         }
 
@@ -168,25 +168,24 @@ macro_rules! methods {
                 F::Output: Responder + Describe + 'static,
             {
                 let call = Some(Described::by::<Args, F::Output>(call));
-                Self(self.0.list($method, guard, Route::new().guard($guard), handler, call))
+                Self(self.0.list($method, guard, handler, call))
             })*
         }
     };
 }
 methods! {
     /// GET, including HEAD.
-    get "GET" Any(Get()).or(Head());
-    post "POST" Post();
-    patch "PATCH" Patch();
-    delete "DELETE" Delete();
+    get "GET";
+    post "POST";
+    patch "PATCH";
+    delete "DELETE";
 }
 
 impl At<'_> {
     fn list<P, F, Args>(
-        mut self,
+        self,
         method: &'static str,
         _: Guarded<P>,
-        route: Route,
         handler: F,
         call: Option<Described>,
     ) -> Self
@@ -196,7 +195,17 @@ impl At<'_> {
         Args: FromRequest + StartsWith<P> + 'static,
         F::Output: Responder + 'static,
     {
-        let guard = P::GUARD;
+        self.add(method, P::GUARD, Route::new().to(handler), call)
+    }
+
+    /// Compiled once, unlike [`At::list`], which each handler has one of.
+    fn add(
+        mut self,
+        method: &'static str,
+        guard: Guard,
+        route: Route,
+        call: Option<Described>,
+    ) -> Self {
         self.listed.push(Listed {
             method,
             path: self.path,
@@ -205,8 +214,14 @@ impl At<'_> {
             call,
         });
         let Some(state) = self.state else { return self };
+        let route = match method {
+            "GET" => route.guard(Any(Get()).or(Head())),
+            "POST" => route.guard(Post()),
+            "PATCH" => route.guard(Patch()),
+            _ => route.guard(Delete()),
+        };
         let guarded = from_fn(move |request, next| admit(guard, request, next));
-        let mut route = route.to(handler).wrap(guarded);
+        let mut route = route.wrap(guarded);
         let has_forms = !matches!(
             guard,
             Guard::Public | Guard::PublicToken | Guard::SignedInOrLink

@@ -1,6 +1,7 @@
 //! Every page in every state: photographed on a phone and on a desktop, by light and by dark, and
 //! looked at by programs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -35,6 +36,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     first_administrator(&mut gallery, &door);
     inspecting(&mut gallery);
     other_sessions(&mut gallery, &door);
+    every_other_page(&mut gallery);
     problems(&mut gallery, &door);
     gallery.close();
 }
@@ -450,6 +452,40 @@ fn other_sessions(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.forget_cookies();
 }
 
+/// The pages of the table that no state above shows, and each one's form, sent empty.
+fn every_other_page(gallery: &mut Gallery) {
+    let door = Door::open();
+    let ada = door.browser();
+    ada.sign_up("ada", "ada@example.com", PASSWORD);
+    door.sql("UPDATE accounts SET role = 'administrator'");
+    gallery.sign_in(&format!("{}/login", door.url));
+    for path in doorward::web::listed().iter().map(|listed| listed.path) {
+        if path.contains('{') || gallery.paths.contains(path) {
+            continue;
+        }
+        let reply = ada.get(path);
+        let kind = reply.header("content-type").unwrap_or_default();
+        if reply.status != 200 || !kind.starts_with("text/html") {
+            continue;
+        }
+        let name = path[1..].replace('/', "-");
+        gallery.open(&format!("{}{path}", door.url));
+        gallery.keep(&name);
+        let sent = gallery.chromium.evaluate(
+            "const text = 'input:not([type=hidden], [type=checkbox], [type=radio]), textarea';
+             const form = [...document.querySelectorAll('main form[method=post]')]
+                 .find((form) => form.querySelector(text));
+             for (const field of form?.querySelectorAll(text) ?? []) field.value = '';
+             form?.querySelector('button').click();
+             return !!form;",
+        );
+        if sent == true {
+            gallery.keep(&format!("{name}-empty-form"));
+        }
+    }
+    gallery.chromium.forget_cookies();
+}
+
 fn problems(gallery: &mut Gallery, door: &Door) {
     gallery.open("/nowhere");
     gallery.keep("not-found");
@@ -485,6 +521,8 @@ struct Gallery {
     has_axe: bool,
     folder: PathBuf,
     pages: Vec<(String, String)>,
+    /// The paths of `pages`.
+    paths: BTreeSet<String>,
     findings: Vec<String>,
 }
 
@@ -499,6 +537,7 @@ impl Gallery {
             has_axe,
             folder,
             pages: Vec::new(),
+            paths: BTreeSet::new(),
             findings: Vec::new(),
         })
     }
@@ -535,6 +574,8 @@ impl Gallery {
         found.dedup();
         self.findings
             .extend(found.into_iter().map(|what| format!("{name}: {what}")));
+        let path = chromium.evaluate("return location.pathname");
+        self.paths.extend(path.as_str().map(str::to_owned));
         self.pages.push((name.to_owned(), chromium.source()));
     }
 
