@@ -60,6 +60,7 @@ actions! {
     MakeKey "make_key",
     RotateKeys "rotate_keys",
     DeleteKey "delete_key",
+    ClearLimits "clear_limits",
     StartServer "start_server",
     Migrate "migrate",
     ResetDatabase "reset_database",

@@ -28,6 +28,11 @@ impl Front {
         }
     }
 
+    pub fn clear(&self) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.clear();
+    }
+
     pub fn remove(&self, key: Key) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.remove(&key);

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 
 use crate::base::clock::Clock;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ShareId};
 use crate::base::secret::{InstanceSecret, Purpose};
@@ -286,24 +287,28 @@ impl Limits {
     /// # Errors
     /// When the database is unavailable.
     pub async fn clear(&self, whose: Subject<'_>) -> Result<usize, Fault> {
-        let keys: Vec<Key> = match whose {
+        let event = Event::done(Action::ClearLimits);
+        let (event, keys): (_, Vec<Key>) = match whose {
             Subject::Account(account) => {
                 let text = account.to_string();
-                Budget::ALL
-                    .map(|budget| self.key(budget, text.as_bytes()))
-                    .to_vec()
+                let keys = Budget::ALL.map(|budget| self.key(budget, text.as_bytes()));
+                (event.about(account), keys.to_vec())
             }
             Subject::Address(address) => {
                 let blocks: Vec<_> = [near(address)].into_iter().chain(wide(address)).collect();
                 let of_block =
                     |block: &String| Budget::ALL.map(|budget| self.key(budget, block.as_bytes()));
-                blocks.iter().flat_map(of_block).collect()
+                let keys = blocks.iter().flat_map(of_block).collect();
+                (event.on("address", address), keys)
             }
         };
-        for key in &keys {
-            self.0.front.remove(*key);
-        }
-        self.0.db.write(move |tx| store::clear(tx, &keys)).await
+        // Whole, because it also contains the spellings of the account's names.
+        self.0.front.clear();
+        let cleared = self.0.db.write(move |tx| {
+            tx.record(event);
+            store::clear(tx, &keys)
+        });
+        cleared.await
     }
 
     async fn take(&self, mut units: Vec<Unit>) -> Result<Taken, Refused> {
