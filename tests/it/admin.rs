@@ -320,3 +320,51 @@ fn changes_by_administrators_need_a_recent_password() {
         "/account/verify?next=/account/email"
     );
 }
+
+#[test]
+fn an_administrator_clears_the_rate_limits_of_an_account_or_an_address() {
+    let door = Door::with(&[("limits.account", "2/1h")]);
+    let root = administrator(&door);
+    door.signed_up("hanna");
+    let program = door.program(None);
+    let sign_in = |password: &str| {
+        let credentials = serde_json::json!({ "username": "hanna", "password": password });
+        program
+            .send_json("POST", "/api/sessions", &credentials)
+            .status
+    };
+    assert_eq!([sign_in("canary-x"), sign_in("canary-x")], [401, 401]);
+    assert_eq!(sign_in(PASSWORD), 429);
+
+    let page = root.get("/admin/limits");
+    assert!(page.text("table").contains("account"), "{}", page.body);
+    assert!(!page.text("table").contains("hanna"), "{}", page.body);
+    for (typed, error) in [
+        ("", "Enter a username, an email address or an IP address."),
+        (
+            "<ivan>",
+            "No account has this name, and it is not an IP address.",
+        ),
+    ] {
+        let whose = [("Username, email address or IP address", typed)];
+        let refused = root.submit(&page, "Clear rate limits", &whose);
+        assert_eq!(refused.status, 422);
+        assert_eq!(refused.errors(), [("whose".to_owned(), error.to_owned())]);
+        assert_eq!(refused.value_of("whose"), typed);
+    }
+    for (whose, notice) in [
+        ("Hanna", "Rate limits cleared for Hanna."),
+        ("2001:db8::1", "No rate limit was in use for 2001:db8::1."),
+    ] {
+        let typed = [("Username, email address or IP address", whose)];
+        let cleared = root.follow(&root.submit(&page, "Clear rate limits", &typed));
+        assert!(cleared.body.contains(notice), "{}", cleared.body);
+    }
+    assert_eq!(sign_in(PASSWORD), 201);
+    let trail = root.get("/admin/audit?action=clear_limits");
+    assert!(
+        trail.text("table").contains("Clear limits"),
+        "{}",
+        trail.body
+    );
+}

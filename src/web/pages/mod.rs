@@ -13,6 +13,7 @@ mod files;
 mod first_administrator;
 mod home;
 mod inspect;
+mod limits;
 pub mod login;
 mod logout;
 mod password;
@@ -83,6 +84,10 @@ pub fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/admin", |at| at.get(ADMINISTRATOR, admin::overview));
     routes.at("/admin/audit", |at| at.get(ADMINISTRATOR, audit::list));
+    routes.at("/admin/limits", |at| {
+        at.get(ADMINISTRATOR, limits::show)
+            .post(RECENT_ADMINISTRATOR, limits::clear)
+    });
     routes.at("/admin/accounts", |at| at.get(ADMINISTRATOR, admin::list));
     routes.at("/admin/accounts/{id}", |at| {
         at.get(ADMINISTRATOR, admin::show)
