@@ -368,3 +368,30 @@ fn an_administrator_clears_the_rate_limits_of_an_account_or_an_address() {
         trail.body
     );
 }
+
+#[test]
+fn an_administrators_program_clears_the_rate_limits_of_an_account() {
+    let door = Door::with(&[("limits.account", "1/1h")]);
+    let root = administrator(&door);
+    let hanna = door.signed_up("hanna");
+    let id = claims(&hanna)["sub"].as_str().unwrap().to_owned();
+    let sign_in = |password: &str| {
+        let credentials = serde_json::json!({ "username": "hanna", "password": password });
+        let program = door.program(None);
+        program
+            .send_json("POST", "/api/sessions", &credentials)
+            .status
+    };
+    assert_eq!([sign_in("canary-x"), sign_in(PASSWORD)], [401, 429]);
+    let clear = |by: &Browser, id: &str| {
+        let program = door.program(Some(&by.access()));
+        program
+            .with_method("DELETE", &format!("/api/accounts/{id}/limits"))
+            .status
+    };
+    assert_eq!(clear(&hanna, &id), 403);
+    assert_eq!(clear(&root, "2f6f1a4e-0b07-4a5c-9d0e-3a8b5f9b0c11"), 404);
+    assert_eq!(sign_in(PASSWORD), 429);
+    assert_eq!(clear(&root, &id), 204);
+    assert_eq!(sign_in(PASSWORD), 201);
+}

@@ -1,0 +1,32 @@
+//! The rate limits of an account.
+
+use actix_web::web::Data;
+
+use super::accounts::TAG;
+use super::answers::{Answer, Done};
+use crate::base::ids::AccountId;
+use crate::limits::Subject;
+use crate::web::State;
+use crate::web::describe::Call;
+use crate::web::path_id::Id;
+use crate::web::problem::NOT_FOUND;
+use crate::web::proof::RecentAdministrator;
+
+pub const CLEAR: Call = Call {
+    id: "clearLimits",
+    tag: &TAG,
+    summary: "Clear the rate limits of an account",
+    description: "For administrators. All attempts are available again, for every client.",
+    example: None,
+    problems: &[],
+};
+
+pub async fn clear(
+    _: RecentAdministrator,
+    state: Data<State>,
+    Id(id): Id<AccountId>,
+) -> Answer<Done> {
+    state.accounts.find(id).await?.ok_or(NOT_FOUND)?;
+    state.limits.clear(Subject::Account(id)).await?;
+    Ok(Done)
+}
