@@ -32,6 +32,25 @@ fn the_same_works_with_javascript_switched_off() {
     there_and_back(&chromium);
 }
 
+#[test]
+fn times_are_in_the_time_zone_of_the_reader() {
+    let door = Door::open();
+    let Some(chromium) = Chromium::at(&door.url) else {
+        return;
+    };
+    chromium.open("/signup");
+    there_and_back(&chromium);
+    chromium.open("/account/sessions");
+    let started = || chromium.text("td[data-label='Signed in'] time");
+    let in_utc = chromium.evaluate("return document.querySelector('time').title");
+    assert_eq!(in_utc, "15 January 2027, 08:00 UTC");
+    let zone = serde_json::json!({ "timezoneId": "Asia/Tokyo" });
+    chromium.devtools("Emulation.setTimezoneOverride", zone);
+    chromium.reload();
+    assert_eq!(started(), "15 January 2027 at 17:00 GMT+9");
+    assert_eq!(chromium.complaints(), [""; 0]);
+}
+
 /// From the empty page for signing up, by mouse and keyboard.
 fn there_and_back(chromium: &Chromium) {
     chromium.fill_all(&[
