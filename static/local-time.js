@@ -1,7 +1,7 @@
 // Shows times in the reader's time zone. Without it, times are in UTC, as their text says.
 for (const time of document.querySelectorAll("time[datetime]")) {
   const inUtc = time.textContent;
-  time.textContent = new Date(time.dateTime).toLocaleString("en-GB", {
+  const here = new Date(time.dateTime).toLocaleString("en-GB", {
     day: "numeric",
     month: "long",
     year: "numeric",
@@ -10,5 +10,6 @@ for (const time of document.querySelectorAll("time[datetime]")) {
     second: /:\d\d:/.test(inUtc) ? "2-digit" : undefined,
     timeZoneName: "short",
   });
+  time.textContent = here.replace(" at ", ", ");
   time.title = inUtc;
 }
