@@ -108,7 +108,7 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         fields: form.fields.with(fields),
         ..form
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }
 
 pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {

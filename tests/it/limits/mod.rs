@@ -1,5 +1,7 @@
 //! Rate limits: who is slowed down, and who is not.
 
+mod forms;
+
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -92,22 +94,6 @@ fn attempts_at_an_account_share_one_budget_by_every_spelling_and_every_way_in() 
     door.let_pass(60);
     let reply = signs_in(&from(&program, "198.51.100.101"), "hanna", PASSWORD);
     assert_eq!(reply.status, 201, "{}", reply.body);
-}
-
-#[test]
-fn a_person_who_is_limited_is_told_how_long_to_wait() {
-    let door = limited();
-    door.signed_up("hanna");
-    for _ in 0..10 {
-        assert_eq!(door.browser().sign_in("hanna", WRONG).status, 422);
-    }
-    let told = door.browser().sign_in("hanna", PASSWORD);
-    assert_eq!(
-        (told.status, told.heading()),
-        (429, "Too many attempts".into())
-    );
-    let words = "Wait 60 seconds, then try again.";
-    assert!(told.text("main").contains(words), "{}", told.body);
 }
 
 #[test]
