@@ -71,6 +71,7 @@ use crate::tokens::Tokens;
 use crate::work::Work;
 use assets::Assets;
 use bursts::Bursts;
+use client::UntrustedProxy;
 pub use connections::Connections;
 use connections::Guarded;
 use cookies::Cookies;
@@ -139,6 +140,7 @@ pub struct Web {
     openapi: OnceCell<Prepared>,
     request_ids: RequestIds,
     other_origins: OtherOrigins,
+    untrusted_proxy: UntrustedProxy,
     outages: layers::Outages,
     pub bursts: Bursts,
     requests: metrics::Requests,
@@ -155,6 +157,7 @@ impl Web {
             openapi: OnceCell::new(),
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
+            untrusted_proxy: UntrustedProxy::default(),
             outages: layers::Outages::default(),
             bursts: Bursts::default(),
             requests: metrics::Requests::default(),
