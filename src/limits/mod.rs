@@ -195,6 +195,15 @@ impl Limits {
         .await
     }
 
+    /// Takes the unit of a change of an account's username or address.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_rename(&self, account: AccountId) -> Result<Taken, Refused> {
+        let unit = self.unit(Budget::Names, account.to_string().as_bytes());
+        self.take(unit.into_iter().collect()).await
+    }
+
     /// Takes the units of a sign-up: from the budgets of the address, the network and the instance.
     ///
     /// # Errors

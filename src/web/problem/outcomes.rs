@@ -81,6 +81,7 @@ impl From<accounts::Refused> for Problem {
             R::LastAdministrator => LAST_ADMINISTRATOR,
             R::Taken(which) => TAKEN.with_refusals(&which.refusals()),
             R::Input(refusals) => refusals.into(),
+            R::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
             R::Busy(_) => BUSY,
             R::Fault(fault) => fault.into(),
         }

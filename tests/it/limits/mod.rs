@@ -327,6 +327,32 @@ fn what_costs_little_has_a_budget_of_which_servers_take_many_units_at_once() {
 }
 
 #[test]
+fn new_usernames_and_addresses_have_a_budget_of_each_account() {
+    let door = Door::with(&[("limits.names", "2/1h")]);
+    let (hanna, ivan) = (door.signed_up("hanna"), door.signed_up("ivan"));
+    let rename = |who: &Browser, names| {
+        let program = door.program(Some(&who.access()));
+        program.send_json("PATCH", "/api/me", &names)
+    };
+    assert_eq!(rename(&hanna, json!({"username": "ivan"})).status, 409);
+    let new = json!({"email": "hanna@example.net"});
+    assert_eq!(rename(&hanna, new).status, 200);
+    is_limited(&rename(&hanna, json!({"username": "ivan"})), "1800");
+    // A name that signs nobody in is free to change.
+    assert_eq!(rename(&hanna, json!({"name": "Hanna"})).status, 200);
+    assert_eq!(rename(&ivan, json!({"username": "ivo"})).status, 200);
+
+    let page = hanna.get("/account/email");
+    let told = hanna.submit(&page, "Save", &[("Username", "hanna2")]);
+    is_limited(&told, "1800");
+    assert_eq!(told.value("Username"), "hanna2");
+    door.let_pass(1800);
+    let page = hanna.get("/account/verify?next=/account/email");
+    hanna.submit(&page, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(hanna.submit(&told, "Save", &[]).status, 303);
+}
+
+#[test]
 fn the_commands_list_and_fill_budgets_without_naming_anyone() {
     let place = Place::new();
     let added = place.tell(&["account", "add", "--username", "hanna"], PASSWORD);
