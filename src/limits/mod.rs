@@ -26,6 +26,7 @@ use aws_lc_rs::hmac;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ShareId};
+use crate::base::metrics::Counter;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::config::LimitsConfig;
 use crate::passwords::{Asker, PasswordHash};
@@ -54,6 +55,22 @@ struct Unit {
     every: Millis,
     /// Time until an empty budget is full.
     window: Millis,
+}
+
+/// A budget without a unit.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    unit: Unit,
+    until: Millis,
+}
+
+/// Why units were not taken.
+enum NotTaken {
+    /// Known from memory.
+    Remembered(Over),
+    /// The database has said so.
+    Found(Over),
+    Fault(Fault),
 }
 
 /// Why a request has to wait.
@@ -110,6 +127,7 @@ struct Inner {
     leases: Leases,
     taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
+    refusals: [Counter; Budget::ALL.len()],
 }
 
 impl Limits {
@@ -123,11 +141,23 @@ impl Limits {
             leases: Leases::default(),
             taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
+            refusals: Default::default(),
         }))
     }
 
     pub fn devices(&self) -> &Devices {
         &self.0.devices
+    }
+
+    /// How many requests this server has refused, by the name of the budget.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counted = self.0.refusals.iter().map(Counter::get);
+        Budget::ALL.map(Budget::as_str).into_iter().zip(counted)
+    }
+
+    /// How many keys are remembered to be over their budget.
+    pub fn remembered(&self) -> usize {
+        self.0.front.count(self.now())
     }
 
     /// Whether attempts for this name from this source are known to be over a budget: checked
@@ -142,7 +172,7 @@ impl Limits {
         }
         let mut units = self.of_source(&source.address, [Budget::Address, Budget::Network]);
         units.extend(self.unit(Budget::Account, name.as_bytes()));
-        self.look(&units)
+        self.look(&units).map_err(|over| self.refuse(over))
     }
 
     /// Takes the units of a sign-in: from the device's budget if the device has signed in to this
@@ -250,20 +280,19 @@ impl Limits {
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
-        self.look(&[unit])?;
         let lease = (unit.window / unit.every / LEASES).max(1);
         let many = Unit {
             every: unit.every * lease,
             ..unit
         };
         // If fewer are left, the last ones are taken one by one.
-        let granted = match self.take(vec![many]).await {
+        let granted = match self.try_to_take(vec![many]).await {
             Ok(_) => lease,
-            Err(Refused::Limited(_)) if lease > 1 => {
+            Err(NotTaken::Found(_)) if lease > 1 => {
                 self.0.front.remove(unit.key);
                 self.take(vec![unit]).await.map(|_| 1)?
             }
-            Err(refused) => return Err(refused),
+            Err(not_taken) => return Err(self.refused(not_taken)),
         };
         self.0
             .leases
@@ -315,8 +344,25 @@ impl Limits {
         self.0.db.write(move |tx| store::clear(tx, &keys)).await
     }
 
-    async fn take(&self, mut units: Vec<Unit>) -> Result<Taken, Refused> {
-        self.look(&units)?;
+    async fn take(&self, units: Vec<Unit>) -> Result<Taken, Refused> {
+        let taken = self.try_to_take(units).await;
+        taken.map_err(|not_taken| self.refused(not_taken))
+    }
+
+    fn refused(&self, not_taken: NotTaken) -> Refused {
+        match not_taken {
+            NotTaken::Remembered(over) | NotTaken::Found(over) => self.refuse(over).into(),
+            NotTaken::Fault(fault) => fault.into(),
+        }
+    }
+
+    fn refuse(&self, over: Over) -> Limited {
+        self.0.refusals[over.unit.budget as usize].count();
+        limited(over.until, self.now())
+    }
+
+    async fn try_to_take(&self, mut units: Vec<Unit>) -> Result<Taken, NotTaken> {
+        self.look(&units).map_err(NotTaken::Remembered)?;
         if units.is_empty() {
             return Ok(Taken::default());
         }
@@ -331,21 +377,22 @@ impl Limits {
             .await;
         match taken {
             Ok(()) => Ok(Taken(units)),
-            Err(store::NotTaken::Over { key, until }) => {
-                self.0.front.insert(key, until, now);
-                Err(Refused::Limited(limited(until, now)))
+            Err(store::NotTaken::Over(over)) => {
+                self.0.front.insert(over.unit.key, over.until, now);
+                Err(NotTaken::Found(over))
             }
-            Err(store::NotTaken::Fault(fault)) => Err(fault.into()),
+            Err(store::NotTaken::Fault(fault)) => Err(NotTaken::Fault(fault)),
         }
     }
 
-    fn look(&self, units: &[Unit]) -> Result<(), Limited> {
+    /// Fails for the budget that is known to be empty longest.
+    fn look(&self, units: &[Unit]) -> Result<(), Over> {
         let now = self.now();
-        let until = units
-            .iter()
-            .filter_map(|unit| self.0.front.until(unit.key, now))
-            .max();
-        until.map_or(Ok(()), |until| Err(limited(until, now)))
+        let over = units.iter().filter_map(|unit| {
+            let until = self.0.front.until(unit.key, now)?;
+            Some(Over { unit: *unit, until })
+        });
+        over.max_by_key(|over| over.until).map_or(Ok(()), Err)
     }
 
     fn of_source(&self, address: &str, [of_block, of_network]: [Budget; 2]) -> Vec<Unit> {
