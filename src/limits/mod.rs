@@ -10,7 +10,7 @@
 //! account of their own between guesses gains nothing.
 //!
 //! Keys over their budget are also kept in memory (`front.rs`): refusing them costs neither a
-//! query nor a hash.
+//! query nor a hash. The audit trail has one event of each in the window of its budget.
 
 mod budget;
 mod device;
@@ -24,9 +24,11 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 
 use crate::base::clock::Clock;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ShareId};
 use crate::base::metrics::Counter;
+use crate::base::recent::Recent;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::config::LimitsConfig;
 use crate::passwords::{Asker, PasswordHash};
@@ -128,6 +130,8 @@ struct Inner {
     taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
     refusals: [Counter; Budget::ALL.len()],
+    /// The keys that the audit trail has an event of.
+    recorded: Recent<Key>,
 }
 
 impl Limits {
@@ -142,6 +146,7 @@ impl Limits {
             taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
             refusals: Default::default(),
+            recorded: Recent::default(),
         }))
     }
 
@@ -188,11 +193,15 @@ impl Limits {
         account: Option<(AccountId, &PasswordHash)>,
         source: &Source,
     ) -> Result<(Taken, Asker), Refused> {
-        let device =
-            account.and_then(|(id, hash)| self.0.devices.find(source.device.as_deref(), id, hash));
-        if let Some(device) = device {
+        let device = account.and_then(|(id, hash)| {
+            let device = self.0.devices.find(source.device.as_deref(), id, hash)?;
+            Some((id, device))
+        });
+        if let Some((id, device)) = device {
             let unit = self.unit(Budget::Device, device.as_bytes());
-            return Ok((self.take(unit.into_iter().collect()).await?, Asker::Known));
+            let units = unit.into_iter().collect();
+            let taken = self.take(units, |event| event.about(id)).await?;
+            return Ok((taken, Asker::Known));
         }
         let mut units = self.of_source(&source.address, [Budget::Address, Budget::Network]);
         let spelling = self.unit(Budget::Account, name.as_bytes());
@@ -201,7 +210,11 @@ impl Limits {
             None => spelling,
         };
         units.extend(of_account);
-        let taken = self.take(units).await;
+        let about = |event: Event| match account {
+            Some((id, _)) => event.about(id),
+            None => event.by_unknown_name(name.to_owned()),
+        };
+        let taken = self.take(units, about).await;
         // The next attempt with this spelling is refused before the account is looked up.
         if let (Err(_), Some(spelling), Some(of_account)) = (&taken, spelling, of_account)
             && let Some(until) = self.0.front.until(of_account.key, self.now())
@@ -217,12 +230,9 @@ impl Limits {
     /// [`Refused`].
     pub async fn take_confirmation(&self, account: AccountId) -> Result<Taken, Refused> {
         let owner = format!("confirmation {account}");
-        self.take(
-            self.unit(Budget::Device, owner.as_bytes())
-                .into_iter()
-                .collect(),
-        )
-        .await
+        let unit = self.unit(Budget::Device, owner.as_bytes());
+        let units = unit.into_iter().collect();
+        self.take(units, |event| event.about(account)).await
     }
 
     /// Takes the unit of a change of an account's username or address.
@@ -231,7 +241,8 @@ impl Limits {
     /// [`Refused`].
     pub async fn take_rename(&self, account: AccountId) -> Result<Taken, Refused> {
         let unit = self.unit(Budget::Names, account.to_string().as_bytes());
-        self.take(unit.into_iter().collect()).await
+        let units = unit.into_iter().collect();
+        self.take(units, |event| event.about(account)).await
     }
 
     /// Takes the units of a sign-up: from the budgets of the address, the network and the instance.
@@ -241,21 +252,28 @@ impl Limits {
     pub async fn take_sign_up(&self, address: &str) -> Result<Taken, Refused> {
         let mut units = self.of_source(address, [Budget::SignUpAddress, Budget::SignUpNetwork]);
         units.extend(self.unit(Budget::SignUps, b""));
-        self.take(units).await
+        self.take(units, |event| event).await
     }
 
-    /// Takes the units of a password of a share: from the budget of this source at this share, and
-    /// from the share's.
+    /// Takes the units of a password of a share of this account: from the budget of this source at
+    /// this share, and from the share's.
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn take_share(&self, share: ShareId, address: &str) -> Result<Taken, Refused> {
+    pub async fn take_share(
+        &self,
+        share: ShareId,
+        account: AccountId,
+        address: &str,
+    ) -> Result<Taken, Refused> {
         let at_share = format!("{share} {}", near(address));
         let units = [
             self.unit(Budget::ShareAddress, at_share.as_bytes()),
             self.unit(Budget::Share, share.to_string().as_bytes()),
         ];
-        self.take(units.into_iter().flatten().collect()).await
+        let units = units.into_iter().flatten().collect();
+        let about = |event: Event| event.about(account).on("share", share);
+        self.take(units, about).await
     }
 
     /// Takes a unit of a budget that is cheaper than writing a row for each request: a server takes
@@ -275,6 +293,7 @@ impl Limits {
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
+        self.look(&[unit]).map_err(|over| self.refuse(over))?;
         // Many requests at once would each take a lease, and then find the budget empty.
         let _taking = self.0.taking_leases.lock().await;
         if self.0.leases.spend(unit.key, now) {
@@ -286,13 +305,16 @@ impl Limits {
             ..unit
         };
         // If fewer are left, the last ones are taken one by one.
+        let about = |event: Event| match subject {
+            Subject::Account(account) => event.about(account),
+            Subject::Address(_) => event,
+        };
         let granted = match self.try_to_take(vec![many]).await {
             Ok(_) => lease,
             Err(NotTaken::Found(_)) if lease > 1 => {
-                self.0.front.remove(unit.key);
-                self.take(vec![unit]).await.map(|_| 1)?
+                self.take(vec![unit], about).await.map(|_| 1)?
             }
-            Err(not_taken) => return Err(self.refused(not_taken)),
+            Err(not_taken) => return Err(self.refused(not_taken, about).await),
         };
         self.0
             .leases
@@ -344,16 +366,34 @@ impl Limits {
         self.0.db.write(move |tx| store::clear(tx, &keys)).await
     }
 
-    async fn take(&self, units: Vec<Unit>) -> Result<Taken, Refused> {
-        let taken = self.try_to_take(units).await;
-        taken.map_err(|not_taken| self.refused(not_taken))
+    /// `about` adds to the event of a refusal whom it is about.
+    async fn take(
+        &self,
+        units: Vec<Unit>,
+        about: impl FnOnce(Event) -> Event,
+    ) -> Result<Taken, Refused> {
+        match self.try_to_take(units).await {
+            Ok(taken) => Ok(taken),
+            Err(not_taken) => Err(self.refused(not_taken, about).await),
+        }
     }
 
-    fn refused(&self, not_taken: NotTaken) -> Refused {
-        match not_taken {
-            NotTaken::Remembered(over) | NotTaken::Found(over) => self.refuse(over).into(),
-            NotTaken::Fault(fault) => fault.into(),
+    async fn refused(&self, not_taken: NotTaken, about: impl FnOnce(Event) -> Event) -> Refused {
+        let over = match not_taken {
+            NotTaken::Remembered(over) => return self.refuse(over).into(),
+            NotTaken::Fault(fault) => return fault.into(),
+            NotTaken::Found(over) => over,
+        };
+        let (unit, now) = (over.unit, self.now());
+        self.0.front.insert(unit.key, over.until, now);
+        if self.0.recorded.is_first(unit.key, now, now + unit.window) {
+            let event = about(Event::refused(Action::ExceedLimit));
+            let event = event.with("budget", unit.budget.as_str());
+            if let Err(fault) = self.0.db.record(event).await {
+                return fault.into();
+            }
         }
+        self.refuse(over).into()
     }
 
     fn refuse(&self, over: Over) -> Limited {
@@ -377,10 +417,7 @@ impl Limits {
             .await;
         match taken {
             Ok(()) => Ok(Taken(units)),
-            Err(store::NotTaken::Over(over)) => {
-                self.0.front.insert(over.unit.key, over.until, now);
-                Err(NotTaken::Found(over))
-            }
+            Err(store::NotTaken::Over(over)) => Err(NotTaken::Found(over)),
             Err(store::NotTaken::Fault(fault)) => Err(NotTaken::Fault(fault)),
         }
     }

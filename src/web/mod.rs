@@ -57,7 +57,8 @@ use crate::administration::Administration;
 use crate::audit::Audit;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
-use crate::base::ids::RequestIds;
+use crate::base::ids::{AccountId, RequestIds};
+use crate::base::recent::Recent;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
@@ -141,6 +142,8 @@ pub struct Web {
     request_ids: RequestIds,
     other_origins: OtherOrigins,
     untrusted_proxy: UntrustedProxy,
+    /// Who was denied access, and to what.
+    denials: Recent<(AccountId, String)>,
     outages: layers::Outages,
     pub bursts: Bursts,
     requests: metrics::Requests,
@@ -158,6 +161,7 @@ impl Web {
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
             untrusted_proxy: UntrustedProxy::default(),
+            denials: Recent::default(),
             outages: layers::Outages::default(),
             bursts: Bursts::default(),
             requests: metrics::Requests::default(),

@@ -33,6 +33,9 @@ use crate::sessions::{Identity, NotSignedIn};
 use crate::tokens::Refused;
 pub use table::{Listed, Routes};
 
+/// Time between two events about one person who is denied access to one place.
+const DENIED_EVERY_SECONDS: i64 = 600;
+
 /// What the guard found out: the proof, if any, and what happens to the cookies.
 #[derive(Default)]
 struct Found {
@@ -62,6 +65,9 @@ pub async fn admit<B: MessageBody + 'static>(
         let problem = error.and_then(|error| error.as_error::<Problem>());
         if problem.is_some_and(Problem::is_misplaced_token) {
             record_token(response.request()).boxed_local().await;
+        }
+        if problem.is_some_and(|problem| problem.is(&FORBIDDEN)) {
+            record_denial(response.request()).boxed_local().await;
         }
         Ok(response)
     };
@@ -160,6 +166,23 @@ async fn record_token(request: &HttpRequest) {
         let path = query::loggable_path(request.path());
         let event = Event::refused(Action::MisplaceToken).with("path", path);
         state.audit.record_free(event).await.ok();
+    }
+}
+
+/// A signed-in person has no right to what was requested. The response is the same whether that
+/// could be recorded or not.
+async fn record_denial(request: &HttpRequest) {
+    let (Some(identity), Ok(state)) = (viewer(request), State::of(request)) else {
+        return;
+    };
+    let place = request.match_pattern().unwrap_or_default();
+    let event = Event::refused(Action::DenyAccess)
+        .with("method", query::loggable_method(request.method().as_str()))
+        .with("path", &place);
+    let now = state.clock.now();
+    let denials = &state.web.denials;
+    if denials.is_first((identity.account, place), now, now + DENIED_EVERY_SECONDS) {
+        state.db.record(event).await.ok();
     }
 }
 
@@ -318,8 +341,8 @@ async fn forbid(
     identity: Arc<Identity>,
     request: &mut ServiceRequest,
 ) -> HttpResponse {
+    http.extensions_mut().insert(Access::Session(identity));
     if is_posted_form(http) {
-        http.extensions_mut().insert(Access::Session(identity));
         let sent = Sent::read(http, request.take_payload()).await;
         match interrupted::check_sent(http, &sent).await {
             Err(problem) if problem.is(&OTHER_SESSION) => return problem.into_response(),
