@@ -1,6 +1,9 @@
 //! Rate limits: who is slowed down, and who is not.
 
+mod addresses;
+mod floods;
 mod forms;
+mod likeness;
 
 use std::collections::BTreeMap;
 
@@ -8,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::{Browser, Door, PASSWORD, Place, Reply};
+use crate::support::{Browser, Door, PASSWORD, Place, Reply, wait_until};
 
 const WRONG: &str = "canary-wrong-password";
 
@@ -221,6 +224,40 @@ fn a_restart_refills_nothing_and_servers_share_their_budgets() {
     is_limited(&wrong(&door), "60");
     drop(other);
     is_limited(&wrong(&door.restart()), "60");
+}
+
+#[test]
+fn a_server_that_is_killed_refills_nothing() {
+    let place = Place::new();
+    let tries = |times: usize| {
+        // It is killed where it is dropped.
+        let serving = place.serve();
+        let program = Browser::program(&serving.url(), None);
+        let statuses = (0..times).map(|_| signs_in(&program, "nobody", WRONG).status);
+        statuses.collect::<Vec<_>>()
+    };
+    assert_eq!(tries(6), [401; 6]);
+    assert_eq!(tries(6), [401, 401, 401, 401, 429, 429]);
+    assert_eq!(tries(1), [429]);
+}
+
+#[test]
+fn rows_of_full_budgets_are_deleted_and_others_stay() {
+    let door = Door::with(&[("limits.account", "2/10m")]);
+    let program = door.program(None);
+    let tries = |name: &str| signs_in(&program, name, WRONG).status;
+    assert_eq!(tries("early"), 401);
+    assert_eq!([tries("late"), tries("late")], [401, 401]);
+    door.let_pass(400);
+    assert_eq!([tries("late"), tries("late")], [401, 429]);
+    assert_eq!(door.number("SELECT COUNT(*) AS n FROM limits"), 2);
+    // The job runs at the start.
+    let door = door.restart();
+    let rows = || door.number("SELECT COUNT(*) AS n FROM limits");
+    wait_until("the full one is deleted", || rows() == 1);
+    assert_eq!(signs_in(&door.program(None), "late", WRONG).status, 429);
+    assert_eq!(signs_in(&door.program(None), "early", WRONG).status, 401);
+    assert_eq!(rows(), 2);
 }
 
 #[test]
