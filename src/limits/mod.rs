@@ -330,13 +330,14 @@ impl Limits {
         if taken.0.is_empty() {
             return Ok(());
         }
-        for unit in &taken.0 {
-            self.0.front.remove(unit.key);
+        let keys: Vec<Key> = taken.0.iter().map(|unit| unit.key).collect();
+        let given = self.0.db.write(move |tx| store::give_back(tx, &taken.0));
+        given.await?;
+        // Afterwards: until then the units are missing, and a refusal would remember that.
+        for key in keys {
+            self.0.front.remove(key);
         }
-        self.0
-            .db
-            .write(move |tx| store::give_back(tx, &taken.0))
-            .await
+        Ok(())
     }
 
     /// Deletes every budget of an account, or of the source that an address belongs to, so that it
