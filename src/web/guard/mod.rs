@@ -29,6 +29,7 @@ use super::{State, client, cookies, origin, query, redirect};
 use crate::access::Role;
 use crate::base::event::{Action, Actor, Cause, Event};
 use crate::base::fault::Fault;
+use crate::limits::Budget;
 use crate::sessions::{Identity, NotSignedIn};
 use crate::tokens::Refused;
 pub use table::{Listed, Routes};
@@ -294,6 +295,9 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, Proble
         }
     }
     for refresh in cookies.refresh(request.headers()) {
+        let source = client::source(request, state);
+        let limits = &state.limits;
+        limits.take_one(Budget::Refresh, source.subject()).await?;
         match state.sessions.renew(refresh).boxed_local().await {
             Ok(grant) => {
                 return Ok(Found {

@@ -364,6 +364,30 @@ fn what_costs_little_has_a_budget_of_which_servers_take_many_units_at_once() {
 }
 
 #[test]
+fn a_session_is_renewed_from_one_budget_by_cookie_and_by_call() {
+    let door = Door::with(&[("limits.refresh", "4/1m")]);
+    let hanna = door.signed_up("hanna");
+    let renews = || {
+        hanna.drop_cookie("doorward_access");
+        hanna.get("/account").status
+    };
+    assert_eq!([(); 3].map(|()| renews()), [200; 3]);
+    let garbage = json!({"refresh_token": "x"});
+    let call = || {
+        let program = door.program(None);
+        let reply = program.send_json("POST", "/api/tokens/refresh", &garbage);
+        reply.status
+    };
+    assert_eq!([call(), call(), renews()], [401, 429, 429]);
+    door.let_pass(60);
+    assert_eq!(renews(), 200, "the session is still there");
+    // The access token is not limited.
+    for _ in 0..10 {
+        assert_eq!(hanna.get("/account").status, 200);
+    }
+}
+
+#[test]
 fn new_usernames_and_addresses_have_a_budget_of_each_account() {
     let door = Door::with(&[("limits.names", "2/1h")]);
     let (hanna, ivan) = (door.signed_up("hanna"), door.signed_up("ivan"));
