@@ -232,6 +232,7 @@ impl Accounts {
         if let Some(username) = &new.names.username {
             self.check_reserved(username)?;
         }
+        self.passwords.check_place(&source.stranger())?;
         let taken = self.limits.take_sign_up(&source.address).await?;
         let prepared = self.prepare_as(new, &source.stranger()).await;
         // The sender learnt nothing: the password is weak, or the queue for hashing is full.

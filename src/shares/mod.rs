@@ -418,8 +418,9 @@ impl Shares {
         hash: PasswordHash,
         source: &Source,
     ) -> Result<(), Refused> {
-        let taken = self.limits.take_share(id, account, &source.address).await?;
         let asker = source.stranger();
+        self.passwords.check_place(&asker)?;
+        let taken = self.limits.take_share(id, account, &source.address).await?;
         let verdict = self.passwords.verify(password, Some(hash), &asker).await;
         if let Ok(Verdict::Wrong) = verdict {
             return Err(Refused::Password);

@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::{WRONG, basic_of, from, is_limited, limited, signs_in};
-use crate::support::{Browser, Door, Multipart, PASSWORD};
+use crate::metrics::figure;
+use crate::support::{Browser, Door, Multipart, PASSWORD, Wire, wait_until};
+
+/// Attempts of one stranger at most.
+const ATTEMPTS_MAX: usize = 60;
 
 /// Runs `work` while so many strangers try wrong passwords without a pause, from as many addresses
 /// as `address` makes. Returns how many attempts they have made.
@@ -27,7 +31,7 @@ fn flooded(
                 scope.spawn(move || {
                     let mut made = 0;
                     begun.wait();
-                    while made == 0 || !is_over.load(Ordering::Relaxed) {
+                    while made == 0 || (made < ATTEMPTS_MAX && !is_over.load(Ordering::Relaxed)) {
                         let name = format!("stranger{n}-{made}");
                         let status = signs_in(&client, &name, WRONG).status;
                         assert!([401, 429, 503].contains(&status), "{status}");
@@ -93,6 +97,37 @@ fn an_owner_signs_in_with_a_new_browser_while_one_address_floods_the_queue() {
         );
         assert!(made > strangers, "{made}");
     }
+}
+
+#[test]
+fn an_attempt_without_a_place_in_the_queue_costs_no_query() {
+    let door = Door::with(&[
+        ("passwords.bcrypt_cost", "15"),
+        ("proxies.trusted", "127.0.0.0/8"),
+        ("metrics.listen", "127.0.0.1:0"),
+    ]);
+    let body = json!({"username": "stranger", "password": WRONG}).to_string();
+    let length = body.len();
+    // Each of them waits for seconds.
+    let waiting: Vec<Wire> = (0..20)
+        .map(|_| {
+            let mut wire = Wire::to(door.address);
+            wire.say(format!(
+                "POST /api/sessions HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 198.51.100.1\r\n\
+                 content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            ));
+            wire
+        })
+        .collect();
+    let queued = "doorward_password_queue_length{lane=\"usual\"}";
+    wait_until("a quarter of the queue is taken", || {
+        figure(door.metrics.unwrap(), queued) == 8.0
+    });
+    door.sql("ALTER TABLE accounts RENAME TO gone");
+    let tries = |address: &str| signs_in(&from(&door.program(None), address), "hanna", WRONG);
+    let statuses = ["198.51.100.1", "198.51.100.2"].map(|address| tries(address).status);
+    assert_eq!(statuses, [503, 500]);
+    waiting.into_iter().for_each(Wire::cut);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_limited_confirmation_and_a_limited_change_of_password_show_their_forms_agai
 
 #[test]
 fn a_form_that_finds_the_server_busy_is_shown_again() {
-    let door = Door::with(&[("passwords.bcrypt_cost", "11")]);
+    let door = Door::with(&[("passwords.bcrypt_cost", "10")]);
     let replies: Vec<Reply> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..24)
             .map(|_| scope.spawn(|| fills_in(&door.browser(), "hanna")))
