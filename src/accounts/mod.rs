@@ -158,6 +158,9 @@ pub enum Refused {
     Input(Refusals),
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// Too many new names for one account.
+    #[error("too many changes of names")]
+    Limited(Limited),
     /// Without an administrator, accounts cannot be managed.
     #[error("this is the last administrator: make another account an administrator first")]
     LastAdministrator,
@@ -229,6 +232,7 @@ impl Accounts {
         if let Some(username) = &new.names.username {
             self.check_reserved(username)?;
         }
+        self.passwords.check_place(&source.stranger())?;
         let taken = self.limits.take_sign_up(&source.address).await?;
         let prepared = self.prepare_as(new, &source.stranger()).await;
         // The sender learnt nothing: the password is weak, or the queue for hashing is full.
@@ -247,7 +251,7 @@ impl Accounts {
 
     /// Checks a change of the sender's own account, if the sender is not an administrator. A new
     /// username or address costs as much time as a sign-up, whatever the result: otherwise this
-    /// would be a cheap way to find out which accounts exist.
+    /// would be a cheap way to find out which accounts exist. It takes a unit of a budget as well.
     ///
     /// # Errors
     /// [`Refused`]; then nothing has changed.
@@ -264,7 +268,11 @@ impl Accounts {
             }
         }
         if username.is_some() || email.is_some() {
-            self.passwords.spend().await?;
+            let taken = self.limits.take_rename(id).await?;
+            if let Err(busy) = self.passwords.spend().await {
+                self.limits.give_back(taken).await?;
+                return Err(busy.into());
+            }
         }
         Ok(())
     }
@@ -493,6 +501,15 @@ enum NotAdded<E> {
 impl<E> From<Fault> for NotAdded<E> {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
+    }
+}
+
+impl From<limits::Refused> for Refused {
+    fn from(refused: limits::Refused) -> Self {
+        match refused {
+            limits::Refused::Limited(limited) => Self::Limited(limited),
+            limits::Refused::Fault(fault) => Self::Fault(fault),
+        }
     }
 }
 

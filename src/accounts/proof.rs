@@ -148,6 +148,10 @@ impl Accounts {
         let parsed = Login::parse(login);
         let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
         self.limits.admit(&key, source)?;
+        // The owner's browser has a place of its own.
+        if !self.limits.devices().is_ours(source.device.as_deref()) {
+            self.passwords.check_place(&source.stranger())?;
+        }
         let stand_in = self.passwords.stand_in(&key);
         let found = match parsed {
             Some(login) => self.find_credentials(login).await?,

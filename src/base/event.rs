@@ -39,6 +39,10 @@ actions! {
     SignOutEverywhere "sign_out_everywhere",
     /// A refresh token was used twice.
     ReuseRefreshToken "reuse_refresh_token",
+    /// Refused by a rate limit: once for each key in the window of the limit.
+    ExceedLimit "exceed_limit",
+    /// A signed-in person has no right to do this: once for each place in ten minutes.
+    DenyAccess "deny_access",
     /// A token came in an address that takes none, or another one.
     MisplaceToken "misplace_token",
     ChangePassword "change_password",
@@ -162,7 +166,19 @@ impl Cause {
 
     /// The cause of the request that the current task works on; `None` outside of [`Cause::scope`].
     pub fn current() -> Option<Self> {
-        CAUSE.try_with(|cause| cause()).ok()
+        let kept = || KEPT.try_with(Clone::clone);
+        CAUSE.try_with(|cause| cause()).or_else(|_| kept()).ok()
+    }
+
+    /// `work` for another task, with the cause that this task has now.
+    pub fn keep<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let cause = Self::current();
+        async move {
+            match cause {
+                Some(cause) => KEPT.scope(cause, work).await,
+                None => work.await,
+            }
+        }
     }
 
     /// Runs `work`. `cause` is called for each transaction in it that may write.
@@ -173,6 +189,8 @@ impl Cause {
 
 tokio::task_local! {
     static CAUSE: Rc<dyn Fn() -> Cause>;
+    /// In a task of its own, which may go on without the request.
+    static KEPT: Cause;
 }
 
 /// One row of the trail, without what [`Cause`] says.

@@ -11,6 +11,9 @@ use super::names::{Refusal, within_sentence};
 pub struct Refusals(Vec<(&'static str, Refusal)>);
 
 impl Refusals {
+    /// In place of a field: no field of the form is at fault.
+    pub const FORM: &str = "";
+
     pub fn of(field: &'static str, why: impl Into<Refusal>) -> Self {
         Self(vec![(field, why.into())])
     }

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod names;
 pub mod paging;
 pub mod random;
+pub mod recent;
 pub mod secret;
 pub mod size;
 pub mod version;

@@ -24,6 +24,7 @@ pub fn run(config: &Config) -> Result<(), Fault> {
     let mut checks = vec![
         ("settings", Ok(None)),
         ("address", address(config)),
+        ("client addresses", client_addresses(config)),
         (
             "data folder",
             app::require_data_dir(config).and_then(|()| folder(&config.data_dir)),
@@ -71,6 +72,28 @@ fn address(config: &Config) -> Found {
             Ok(None)
         }
     }
+}
+
+/// Without the proxy in `proxies.trusted`, all clients have its address. Connections to the Unix
+/// socket are always from a trusted proxy.
+fn client_addresses(config: &Config) -> Found {
+    let Listen::Tcp { host, port } = &config.listen else {
+        return Ok(None);
+    };
+    let is_for_this_machine = app::resolved(host, *port).is_ok_and(|addresses| {
+        let mut addresses = addresses.iter();
+        addresses.all(|address| address.ip().is_loopback())
+    });
+    let is_behind_a_proxy = config.base_url.as_ref().is_some_and(|base_url| {
+        base_url.is_https() || (is_for_this_machine && !base_url.is_loopback())
+    });
+    Ok((is_behind_a_proxy && config.proxies.trusted.is_empty()).then(|| {
+        "base_url is the address of a proxy in front of this server, and proxies.trusted is empty: \
+         all clients count as one, with the address of the proxy, for rate limits and in the lists \
+         of sessions and events. Set proxies.trusted to the address that the proxy connects from, \
+         such as 127.0.0.1"
+            .to_owned()
+    }))
 }
 
 fn folder(folder: &Path) -> Found {

@@ -29,6 +29,8 @@ pub struct LimitsConfig {
     pub searches: Option<Rate>,
     pub uploads: Option<Rate>,
     pub links: Option<Rate>,
+    pub thumbnails: Option<Rate>,
+    pub names: Option<Rate>,
 }
 
 impl Rate {
@@ -85,6 +87,8 @@ pub fn take(r: &mut Reader) -> LimitsConfig {
         searches: rate("limits.searches", "600/1m"),
         uploads: rate("limits.uploads", "3000/1h"),
         links: rate("limits.links", "600/1h"),
+        thumbnails: rate("limits.thumbnails", "20000/1m"),
+        names: rate("limits.names", "20/1h"),
         enabled: switch(r, "limits.enabled", "true"),
     }
 }

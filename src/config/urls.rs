@@ -1,5 +1,7 @@
 //! The URLs of this server and of its database.
 
+use std::net::IpAddr;
+
 use url::Url;
 
 /// The URL of this server: scheme, host and port, without a trailing slash.
@@ -62,6 +64,19 @@ impl BaseUrl {
 
     pub fn is_https(&self) -> bool {
         self.https
+    }
+
+    /// Whether it is for people on this machine only: a loopback address, or `localhost`
+    /// (RFC 6761, section 6.3).
+    pub fn is_loopback(&self) -> bool {
+        let (_, authority) = self.origin.split_once("://").unwrap_or_default();
+        let (name, _) = with_port(authority);
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        name == "localhost"
+            || name.ends_with(".localhost")
+            || address
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 }
 
@@ -141,6 +156,21 @@ mod tests {
         ] {
             let base_url = BaseUrl::parse(base_url).unwrap();
             assert_eq!(base_url.is_host(host), is_ours, "{base_url:?} {host}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_of_this_machine_is_known() {
+        for (base_url, is_loopback) in [
+            ("http://localhost:8080", true),
+            ("http://door.localhost", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://192.168.1.2:8080", false),
+            ("http://localhost.example", false),
+        ] {
+            let base_url = BaseUrl::parse(base_url).unwrap();
+            assert_eq!(base_url.is_loopback(), is_loopback, "{base_url:?}");
         }
     }
 

@@ -34,10 +34,14 @@ pub enum Budget {
     Uploads,
     /// Links of one account.
     Links,
+    /// Thumbnails that one account loads.
+    Thumbnails,
+    /// Usernames and addresses that one account wants in place of its own.
+    Names,
 }
 
 impl Budget {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Account,
         Self::Device,
         Self::Address,
@@ -53,6 +57,8 @@ impl Budget {
         Self::Searches,
         Self::Uploads,
         Self::Links,
+        Self::Thumbnails,
+        Self::Names,
     ];
 
     /// The name of the setting, and of the budget in its row.
@@ -73,6 +79,8 @@ impl Budget {
             Self::Searches => "searches",
             Self::Uploads => "uploads",
             Self::Links => "links",
+            Self::Thumbnails => "thumbnails",
+            Self::Names => "names",
         }
     }
 
@@ -97,6 +105,8 @@ impl Budget {
             Self::Searches => config.searches,
             Self::Uploads => config.uploads,
             Self::Links => config.links,
+            Self::Thumbnails => config.thumbnails,
+            Self::Names => config.names,
         }
     }
 }

@@ -33,6 +33,12 @@ impl Front {
         keys.clear();
     }
 
+    /// How many keys have no unit.
+    pub fn count(&self, now: Millis) -> usize {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.values().filter(|until| **until > now).count()
+    }
+
     pub fn remove(&self, key: Key) {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.remove(&key);

@@ -10,7 +10,7 @@
 //! account of their own between guesses gains nothing.
 //!
 //! Keys over their budget are also kept in memory (`front.rs`): refusing them costs neither a
-//! query nor a hash.
+//! query nor a hash. The audit trail has one event of each in the window of its budget.
 
 mod budget;
 mod device;
@@ -27,6 +27,8 @@ use crate::base::clock::Clock;
 use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ShareId};
+use crate::base::metrics::Counter;
+use crate::base::recent::Recent;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::config::LimitsConfig;
 use crate::passwords::{Asker, PasswordHash};
@@ -55,6 +57,22 @@ struct Unit {
     every: Millis,
     /// Time until an empty budget is full.
     window: Millis,
+}
+
+/// A budget without a unit.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    unit: Unit,
+    until: Millis,
+}
+
+/// Why units were not taken.
+enum NotTaken {
+    /// Known from memory.
+    Remembered(Over),
+    /// The database has said so.
+    Found(Over),
+    Fault(Fault),
 }
 
 /// Why a request has to wait.
@@ -111,6 +129,9 @@ struct Inner {
     leases: Leases,
     taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
+    refusals: [Counter; Budget::ALL.len()],
+    /// The keys that the audit trail has an event of.
+    recorded: Recent<Key>,
 }
 
 impl Limits {
@@ -124,11 +145,24 @@ impl Limits {
             leases: Leases::default(),
             taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
+            refusals: Default::default(),
+            recorded: Recent::default(),
         }))
     }
 
     pub fn devices(&self) -> &Devices {
         &self.0.devices
+    }
+
+    /// How many requests this server has refused, by the name of the budget.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counted = self.0.refusals.iter().map(Counter::get);
+        Budget::ALL.map(Budget::as_str).into_iter().zip(counted)
+    }
+
+    /// How many keys are remembered to be over their budget.
+    pub fn remembered(&self) -> usize {
+        self.0.front.count(self.now())
     }
 
     /// Whether attempts for this name from this source are known to be over a budget: checked
@@ -143,7 +177,7 @@ impl Limits {
         }
         let mut units = self.of_source(&source.address, [Budget::Address, Budget::Network]);
         units.extend(self.unit(Budget::Account, name.as_bytes()));
-        self.look(&units)
+        self.look(&units).map_err(|over| self.refuse(over))
     }
 
     /// Takes the units of a sign-in: from the device's budget if the device has signed in to this
@@ -159,11 +193,15 @@ impl Limits {
         account: Option<(AccountId, &PasswordHash)>,
         source: &Source,
     ) -> Result<(Taken, Asker), Refused> {
-        let device =
-            account.and_then(|(id, hash)| self.0.devices.find(source.device.as_deref(), id, hash));
-        if let Some(device) = device {
+        let device = account.and_then(|(id, hash)| {
+            let device = self.0.devices.find(source.device.as_deref(), id, hash)?;
+            Some((id, device))
+        });
+        if let Some((id, device)) = device {
             let unit = self.unit(Budget::Device, device.as_bytes());
-            return Ok((self.take(unit.into_iter().collect()).await?, Asker::Known));
+            let units = unit.into_iter().collect();
+            let taken = self.take(units, |event| event.about(id)).await?;
+            return Ok((taken, Asker::Known));
         }
         let mut units = self.of_source(&source.address, [Budget::Address, Budget::Network]);
         let spelling = self.unit(Budget::Account, name.as_bytes());
@@ -172,7 +210,11 @@ impl Limits {
             None => spelling,
         };
         units.extend(of_account);
-        let taken = self.take(units).await;
+        let about = |event: Event| match account {
+            Some((id, _)) => event.about(id),
+            None => event.by_unknown_name(name.to_owned()),
+        };
+        let taken = self.take(units, about).await;
         // The next attempt with this spelling is refused before the account is looked up.
         if let (Err(_), Some(spelling), Some(of_account)) = (&taken, spelling, of_account)
             && let Some(until) = self.0.front.until(of_account.key, self.now())
@@ -188,12 +230,19 @@ impl Limits {
     /// [`Refused`].
     pub async fn take_confirmation(&self, account: AccountId) -> Result<Taken, Refused> {
         let owner = format!("confirmation {account}");
-        self.take(
-            self.unit(Budget::Device, owner.as_bytes())
-                .into_iter()
-                .collect(),
-        )
-        .await
+        let unit = self.unit(Budget::Device, owner.as_bytes());
+        let units = unit.into_iter().collect();
+        self.take(units, |event| event.about(account)).await
+    }
+
+    /// Takes the unit of a change of an account's username or address.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_rename(&self, account: AccountId) -> Result<Taken, Refused> {
+        let unit = self.unit(Budget::Names, account.to_string().as_bytes());
+        let units = unit.into_iter().collect();
+        self.take(units, |event| event.about(account)).await
     }
 
     /// Takes the units of a sign-up: from the budgets of the address, the network and the instance.
@@ -203,21 +252,28 @@ impl Limits {
     pub async fn take_sign_up(&self, address: &str) -> Result<Taken, Refused> {
         let mut units = self.of_source(address, [Budget::SignUpAddress, Budget::SignUpNetwork]);
         units.extend(self.unit(Budget::SignUps, b""));
-        self.take(units).await
+        self.take(units, |event| event).await
     }
 
-    /// Takes the units of a password of a share: from the budget of this source at this share, and
-    /// from the share's.
+    /// Takes the units of a password of a share of this account: from the budget of this source at
+    /// this share, and from the share's.
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn take_share(&self, share: ShareId, address: &str) -> Result<Taken, Refused> {
+    pub async fn take_share(
+        &self,
+        share: ShareId,
+        account: AccountId,
+        address: &str,
+    ) -> Result<Taken, Refused> {
         let at_share = format!("{share} {}", near(address));
         let units = [
             self.unit(Budget::ShareAddress, at_share.as_bytes()),
             self.unit(Budget::Share, share.to_string().as_bytes()),
         ];
-        self.take(units.into_iter().flatten().collect()).await
+        let units = units.into_iter().flatten().collect();
+        let about = |event: Event| event.about(account).on("share", share);
+        self.take(units, about).await
     }
 
     /// Takes a unit of a budget that is cheaper than writing a row for each request: a server takes
@@ -237,25 +293,28 @@ impl Limits {
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
+        self.look(&[unit]).map_err(|over| self.refuse(over))?;
         // Many requests at once would each take a lease, and then find the budget empty.
         let _taking = self.0.taking_leases.lock().await;
         if self.0.leases.spend(unit.key, now) {
             return Ok(());
         }
-        self.look(&[unit])?;
         let lease = (unit.window / unit.every / LEASES).max(1);
         let many = Unit {
             every: unit.every * lease,
             ..unit
         };
         // If fewer are left, the last ones are taken one by one.
-        let granted = match self.take(vec![many]).await {
+        let about = |event: Event| match subject {
+            Subject::Account(account) => event.about(account),
+            Subject::Address(_) => event,
+        };
+        let granted = match self.try_to_take(vec![many]).await {
             Ok(_) => lease,
-            Err(Refused::Limited(_)) if lease > 1 => {
-                self.0.front.remove(unit.key);
-                self.take(vec![unit]).await.map(|_| 1)?
+            Err(NotTaken::Found(_)) if lease > 1 => {
+                self.take(vec![unit], about).await.map(|_| 1)?
             }
-            Err(refused) => return Err(refused),
+            Err(not_taken) => return Err(self.refused(not_taken, about).await),
         };
         self.0
             .leases
@@ -271,13 +330,14 @@ impl Limits {
         if taken.0.is_empty() {
             return Ok(());
         }
-        for unit in &taken.0 {
-            self.0.front.remove(unit.key);
+        let keys: Vec<Key> = taken.0.iter().map(|unit| unit.key).collect();
+        let given = self.0.db.write(move |tx| store::give_back(tx, &taken.0));
+        given.await?;
+        // Afterwards: until then the units are missing, and a refusal would remember that.
+        for key in keys {
+            self.0.front.remove(key);
         }
-        self.0
-            .db
-            .write(move |tx| store::give_back(tx, &taken.0))
-            .await
+        Ok(())
     }
 
     /// Deletes every budget of an account, or of the source that an address belongs to, so that it
@@ -311,8 +371,43 @@ impl Limits {
         cleared.await
     }
 
-    async fn take(&self, mut units: Vec<Unit>) -> Result<Taken, Refused> {
-        self.look(&units)?;
+    /// `about` adds to the event of a refusal whom it is about.
+    async fn take(
+        &self,
+        units: Vec<Unit>,
+        about: impl FnOnce(Event) -> Event,
+    ) -> Result<Taken, Refused> {
+        match self.try_to_take(units).await {
+            Ok(taken) => Ok(taken),
+            Err(not_taken) => Err(self.refused(not_taken, about).await),
+        }
+    }
+
+    async fn refused(&self, not_taken: NotTaken, about: impl FnOnce(Event) -> Event) -> Refused {
+        let over = match not_taken {
+            NotTaken::Remembered(over) => return self.refuse(over).into(),
+            NotTaken::Fault(fault) => return fault.into(),
+            NotTaken::Found(over) => over,
+        };
+        let (unit, now) = (over.unit, self.now());
+        self.0.front.insert(unit.key, over.until, now);
+        if self.0.recorded.is_first(unit.key, now, now + unit.window) {
+            let event = about(Event::refused(Action::ExceedLimit));
+            let event = event.with("budget", unit.budget.as_str());
+            if let Err(fault) = self.0.db.record(event).await {
+                return fault.into();
+            }
+        }
+        self.refuse(over).into()
+    }
+
+    fn refuse(&self, over: Over) -> Limited {
+        self.0.refusals[over.unit.budget as usize].count();
+        limited(over.until, self.now())
+    }
+
+    async fn try_to_take(&self, mut units: Vec<Unit>) -> Result<Taken, NotTaken> {
+        self.look(&units).map_err(NotTaken::Remembered)?;
         if units.is_empty() {
             return Ok(Taken::default());
         }
@@ -327,21 +422,19 @@ impl Limits {
             .await;
         match taken {
             Ok(()) => Ok(Taken(units)),
-            Err(store::NotTaken::Over { key, until }) => {
-                self.0.front.insert(key, until, now);
-                Err(Refused::Limited(limited(until, now)))
-            }
-            Err(store::NotTaken::Fault(fault)) => Err(fault.into()),
+            Err(store::NotTaken::Over(over)) => Err(NotTaken::Found(over)),
+            Err(store::NotTaken::Fault(fault)) => Err(NotTaken::Fault(fault)),
         }
     }
 
-    fn look(&self, units: &[Unit]) -> Result<(), Limited> {
+    /// Fails for the budget that is known to be empty longest.
+    fn look(&self, units: &[Unit]) -> Result<(), Over> {
         let now = self.now();
-        let until = units
-            .iter()
-            .filter_map(|unit| self.0.front.until(unit.key, now))
-            .max();
-        until.map_or(Ok(()), |until| Err(limited(until, now)))
+        let over = units.iter().filter_map(|unit| {
+            let until = self.0.front.until(unit.key, now)?;
+            Some(Over { unit: *unit, until })
+        });
+        over.max_by_key(|over| over.until).map_or(Ok(()), Err)
     }
 
     fn of_source(&self, address: &str, [of_block, of_network]: [Budget; 2]) -> Vec<Unit> {

@@ -4,7 +4,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Key, Millis, Unit};
+use super::{Key, Millis, Over, Unit};
 use crate::base::clock::{CLOCKS_APART_SECONDS, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::storage::schema::limits;
@@ -12,11 +12,7 @@ use crate::storage::{AnyConnection, Tx, is_taken};
 
 /// Why units were not taken; then the transaction has to be rolled back.
 pub enum NotTaken {
-    /// No unit of this key is available before this time.
-    Over {
-        key: Key,
-        until: Millis,
-    },
+    Over(Over),
     Fault(Fault),
 }
 
@@ -37,10 +33,7 @@ pub fn take(tx: &mut Tx<'_>, units: &[Unit], now: Millis) -> Result<(), NotTaken
     for unit in units {
         if !advance(tx, unit, now)? && !begin(tx, unit, now)? && !advance(tx, unit, now)? {
             let until = until(tx, unit, now)?;
-            return Err(NotTaken::Over {
-                key: unit.key,
-                until,
-            });
+            return Err(NotTaken::Over(Over { unit: *unit, until }));
         }
     }
     Ok(())

@@ -146,6 +146,12 @@ impl Passwords {
         PasswordHash(foreign.unwrap_or_else(|| format!("{SCHEME}{}", dummy(kind.costs[0]))))
     }
 
+    /// Whether the queue has a place for this asker now: a request without one is refused before it
+    /// costs a query.
+    pub fn check_place(&self, asker: &Asker) -> Result<(), Busy> {
+        self.pool.check_place(asker)
+    }
+
     /// Hashes a new password, and refuses a weak one. `personal` are the names of its owner:
     /// username, address, name.
     pub async fn hash_strong(

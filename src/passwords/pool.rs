@@ -1,7 +1,7 @@
 //! A few low-priority threads behind a bounded queue, and a separate thread for costly hashes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -69,10 +69,17 @@ impl Pool {
 
     /// The waiting jobs and the capacity of each lane.
     pub fn waiting(&self) -> [(&'static str, usize, usize); 2] {
-        [("usual", &self.usual), ("costly", &self.costly)].map(|(lane, queue)| {
-            let waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            (lane, waiting.len(), queue.places)
-        })
+        [("usual", &self.usual), ("costly", &self.costly)]
+            .map(|(lane, queue)| (lane, queue.lock().len(), queue.places))
+    }
+
+    /// Fails if a job of this asker would find no place in the usual lane now.
+    pub fn check_place(&self, asker: &Asker) -> Result<(), Busy> {
+        if self.usual.lock().has_place(self.usual.places, asker) {
+            return Ok(());
+        }
+        self.figures.refused.count();
+        Err(Busy)
     }
 
     pub async fn run<T: Send + 'static>(
@@ -121,21 +128,18 @@ struct Waiting {
 }
 
 impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self, asker: &Asker, job: Job) -> Result<(), Busy> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = self.places.saturating_sub(waiting.len());
+        let mut waiting = self.lock();
+        if !waiting.has_place(self.places, asker) {
+            return Err(Busy);
+        }
         match asker {
-            Asker::Known if free > 0 => waiting.known.push_back(job),
-            Asker::Stranger(block) => {
-                let of_block = waiting.strangers.iter().filter(|(other, _)| other == block);
-                let has_place = waiting.strangers.len() < self.places * 3 / 4
-                    && of_block.count() < (self.places / 4).max(1);
-                if free == 0 || !has_place {
-                    return Err(Busy);
-                }
-                waiting.strangers.push_back((block.clone(), job));
-            }
-            Asker::Known => return Err(Busy),
+            Asker::Known => waiting.known.push_back(job),
+            Asker::Stranger(block) => waiting.strangers.push_back((block.clone(), job)),
         }
         drop(waiting);
         self.added.notify_one();
@@ -143,7 +147,7 @@ impl Queue {
     }
 
     fn take(&self) -> Job {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
         loop {
             if let Some(job) = waiting.next() {
                 return job;
@@ -159,6 +163,17 @@ impl Queue {
 impl Waiting {
     fn len(&self) -> usize {
         self.known.len() + self.strangers.len()
+    }
+
+    fn has_place(&self, places: usize, asker: &Asker) -> bool {
+        if self.len() >= places {
+            return false;
+        }
+        let Asker::Stranger(block) = asker else {
+            return true;
+        };
+        let of_block = self.strangers.iter().filter(|(other, _)| other == block);
+        self.strangers.len() < places * 3 / 4 && of_block.count() < (places / 4).max(1)
     }
 
     fn next(&mut self) -> Option<Job> {

@@ -11,7 +11,7 @@ use quick_cache::sync::Cache;
 
 use crate::accounts::{self, AccountState};
 use crate::base::clock::{Clock, UnixSeconds};
-use crate::base::event::{Action, Event};
+use crate::base::event::{Action, Cause, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::input::Refusals;
@@ -404,22 +404,23 @@ impl Shares {
             return Ok(());
         };
         let password = password.map(Password::typed).ok_or(Refused::Password)?;
-        let (shares, id, source) = (self.clone(), share.id, source.clone());
+        let (shares, ids, source) = (self.clone(), (share.id, share.account), source.clone());
         // A separate task: a client that disconnects does not count as a wrong password.
-        let tried =
-            tokio::spawn(async move { shares.try_password(id, &password, hash, &source).await });
+        let tried = async move { shares.try_password(ids, &password, hash, &source).await };
+        let tried = tokio::spawn(Cause::keep(tried));
         tried.await.map_err(|panic| Fault::caused("a try", panic))?
     }
 
     async fn try_password(
         &self,
-        id: ShareId,
+        (id, account): (ShareId, AccountId),
         password: &Password,
         hash: PasswordHash,
         source: &Source,
     ) -> Result<(), Refused> {
-        let taken = self.limits.take_share(id, &source.address).await?;
         let asker = source.stranger();
+        self.passwords.check_place(&asker)?;
+        let taken = self.limits.take_share(id, account, &source.address).await?;
         let verdict = self.passwords.verify(password, Some(hash), &asker).await;
         if let Ok(Verdict::Wrong) = verdict {
             return Err(Refused::Password);

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
@@ -23,6 +24,35 @@ pub fn is_by_proxy(request: &HttpRequest, state: &State) -> bool {
         .is_some_and(Connection::is_on_unix_socket);
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     is_on_unix_socket || peer.is_some_and(|peer| state.config.proxies.trusts(peer))
+}
+
+/// Warns of a proxy that is not trusted, once: any client can send these headers.
+#[derive(Default)]
+pub struct UntrustedProxy(AtomicBool);
+
+impl UntrustedProxy {
+    const HEADERS: [&str; 2] = ["x-forwarded-for", "forwarded"];
+
+    pub fn look_for(&self, request: &HttpRequest, state: &State) {
+        if self.0.load(Ordering::Relaxed) {
+            return;
+        }
+        let headers = request.headers();
+        let sent = Self::HEADERS
+            .into_iter()
+            .find(|name| headers.contains_key(*name));
+        if let (Some(header), Some(peer)) = (sent, request.peer_addr())
+            && !is_by_proxy(request, state)
+            && !self.0.swap(true, Ordering::Relaxed)
+        {
+            let peer = peer.ip().to_canonical();
+            tracing::warn!(
+                "{header} from {peer} is ignored, because proxies.trusted does not contain that \
+                 address: if it is your proxy, add it there, otherwise all of its clients count \
+                 as one"
+            );
+        }
+    }
 }
 
 /// The nearest address that is not one of our proxies.

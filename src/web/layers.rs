@@ -62,6 +62,10 @@ pub async fn edge<B: MessageBody + 'static>(
     }
     let id = state.web.request_ids.next();
     request.extensions_mut().insert(id);
+    state
+        .web
+        .untrusted_proxy
+        .look_for(request.request(), &state);
     let mut line = Line::of(request.request(), &state, id);
     let rest = body_drain::share(&mut request);
     let response = if is_misdirected(request.request(), &state) {

@@ -135,6 +135,20 @@ fn text(state: &State) -> String {
         &passwords.seconds,
     );
 
+    out.family(
+        "limits_refused_total",
+        "counter",
+        "Requests that exceeded a rate limit, by its setting.",
+    );
+    for (budget, refused) in state.limits.refusals() {
+        out.sample("limits_refused_total", &[("budget", budget)], refused);
+    }
+    out.gauge(
+        "limits_remembered",
+        "Keys in memory that are over a rate limit: refusing them costs no query.",
+        state.limits.remembered(),
+    );
+
     let sessions = state.sessions.figures();
     out.counter(
         "sessions_started_total",

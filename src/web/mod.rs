@@ -57,7 +57,8 @@ use crate::administration::Administration;
 use crate::audit::Audit;
 use crate::base::clock::Clock;
 use crate::base::fault::Fault;
-use crate::base::ids::RequestIds;
+use crate::base::ids::{AccountId, RequestIds};
+use crate::base::recent::Recent;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
@@ -71,6 +72,7 @@ use crate::tokens::Tokens;
 use crate::work::Work;
 use assets::Assets;
 use bursts::Bursts;
+use client::UntrustedProxy;
 pub use connections::Connections;
 use connections::Guarded;
 use cookies::Cookies;
@@ -139,6 +141,9 @@ pub struct Web {
     openapi: OnceCell<Prepared>,
     request_ids: RequestIds,
     other_origins: OtherOrigins,
+    untrusted_proxy: UntrustedProxy,
+    /// Who was denied access, and to what.
+    denials: Recent<(AccountId, String)>,
     outages: layers::Outages,
     pub bursts: Bursts,
     requests: metrics::Requests,
@@ -155,6 +160,8 @@ impl Web {
             openapi: OnceCell::new(),
             request_ids: RequestIds::new(),
             other_origins: OtherOrigins::default(),
+            untrusted_proxy: UntrustedProxy::default(),
+            denials: Recent::default(),
             outages: layers::Outages::default(),
             bursts: Bursts::default(),
             requests: metrics::Requests::default(),

@@ -11,13 +11,13 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use askama::{Template, Values};
 
 use super::accept::is_for_a_person;
 use super::assets::Assets;
 use super::forms::interrupted::{self, Interrupted};
-use super::forms::{Form, token};
+use super::forms::{Fields, Form, token};
 use super::problem::Problem;
 use super::proof::viewer;
 pub use super::redirect::DASHBOARD;
@@ -192,15 +192,20 @@ impl Page {
         &self.request
     }
 
-    /// A form, blank or with its errors. A program gets the errors alone.
-    pub fn show_form(&self, content: &impl Template, errors: &Refusals) -> Answer {
-        if errors.is_empty() {
-            self.show(content)
-        } else if is_for_a_person(&self.request) {
-            self.show_with(StatusCode::UNPROCESSABLE_ENTITY, content, errors.clone())
-        } else {
-            Err(errors.clone().into())
+    /// A form, blank or with the reason why it was not accepted. A program gets the reason alone.
+    pub fn show_form(&self, content: &impl Template, fields: &Fields) -> Answer {
+        let Some(problem) = fields.problem() else {
+            return self.show(content);
+        };
+        if !is_for_a_person(&self.request) {
+            return Err(problem);
         }
+        let errors = fields.wrong().clone();
+        let mut response = self.show_with(problem.status_code(), content, errors)?;
+        if let Some((name, value)) = problem.header() {
+            response.headers_mut().insert(name, value);
+        }
+        Ok(response)
     }
 
     /// 303, so that the browser asks for the next page by GET.

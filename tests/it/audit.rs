@@ -145,6 +145,116 @@ fn a_name_that_no_account_has_is_recorded_and_cannot_be_read() {
 }
 
 #[test]
+fn an_exceeded_limit_leaves_one_event_in_its_window() {
+    let door = Door::with(&[
+        ("limits.account", "2/10m"),
+        ("limits.sign_up_address", "1/1h"),
+    ]);
+    let mut trail = Trail::of(&door);
+    door.signed_up("ada").sign_out();
+    let tries = |name: &str, times: usize| {
+        let program = door.program(None);
+        let body = json!({"username": name, "password": "canary-wrong"});
+        let sends = (0..times).map(|_| program.send_json("POST", "/api/sessions", &body).status);
+        sends.collect::<Vec<_>>()
+    };
+    trail.news();
+    assert_eq!(tries("ada", 5), [401, 401, 429, 429, 429]);
+    trail.shows(&["sign_in refused", "sign_in refused", "exceed_limit refused"]);
+    assert_eq!(newest(&door, "actor"), "visitor");
+    assert_eq!(newest(&door, "account_id"), id_of(&door, "ada"));
+    assert_eq!(newest(&door, "address"), "127.0.0.1");
+    assert_eq!(newest(&door, "details"), r#"{"budget":"account"}"#);
+    // An attempt is possible each five minutes.
+    door.let_pass(300);
+    assert_eq!(tries("ada", 3), [401, 429, 429]);
+    trail.shows(&["sign_in refused"]);
+    door.let_pass(600);
+    assert_eq!(tries("ADA", 3), [401, 401, 429]);
+    trail.shows(&["sign_in refused", "sign_in refused", "exceed_limit refused"]);
+
+    assert_eq!(tries("nobody", 4), [401, 401, 429, 429]);
+    trail.shows(&["sign_in refused", "sign_in refused", "exceed_limit refused"]);
+    let last = door.lines("SELECT details AS line FROM audit_events ORDER BY seq DESC LIMIT 2");
+    let hmacs = [0, 1].map(|at| {
+        let details: Value = serde_json::from_str(&last[at]).unwrap();
+        details["name_hmac"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(hmacs[0], hmacs[1]);
+
+    for _ in 0..3 {
+        let told = door.browser().sign_up("ivan", "ivan@example.com", PASSWORD);
+        assert_eq!(told.status, 429);
+    }
+    trail.shows(&["exceed_limit refused"]);
+    assert_eq!(newest(&door, "details"), r#"{"budget":"sign_up_address"}"#);
+
+    // Refusing what is known to be over a limit needs no database.
+    for table in ["accounts", "limits", "audit_events"] {
+        door.sql(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
+    }
+    assert_eq!(tries("ada", 2), [429, 429]);
+    assert_eq!(tries("other", 1), [500]);
+}
+
+#[test]
+fn too_many_passwords_of_a_link_leave_an_event_with_their_sender() {
+    let door = Door::with(&[("limits.share_address", "1/1h")]);
+    let ada = door.signed_up("ada");
+    let program = door.program(Some(&ada.access()));
+    let file = Multipart::new().file("file", "a.txt", "a");
+    let id = program.send_files("/api/files", &file).json()["id"].clone();
+    let shares = format!("/api/files/{}/shares", id.as_str().unwrap());
+    let new = json!({"minutes": 60, "password": OTHER_PASSWORD});
+    let share = program.send_json("POST", &shares, &new).json();
+    let link = share["url"].as_str().unwrap().replace(&door.url, "");
+    let mut trail = Trail::of(&door);
+    let guessing = format!("Basic {}", STANDARD.encode(":canary-wrong"));
+    let guessing = door.program(None).with("authorization", &guessing);
+    let statuses = [(); 4].map(|()| guessing.get(&link).status);
+    assert_eq!(statuses, [401, 429, 429, 429]);
+    trail.shows(&["open_share refused", "exceed_limit refused"]);
+    assert_eq!(newest(&door, "actor"), "visitor");
+    assert_eq!(newest(&door, "address"), "127.0.0.1");
+    assert_eq!(newest(&door, "account_id"), id_of(&door, "ada"));
+    let target = format!("share {}", share["id"].as_str().unwrap());
+    assert_eq!(newest(&door, "target"), target);
+    assert_eq!(newest(&door, "details"), r#"{"budget":"share_address"}"#);
+    let activity = ada.get("/account/activity").text("main");
+    assert!(activity.contains("Further passwords for a link to a file were refused"));
+}
+
+#[test]
+fn denied_access_leaves_one_event_for_each_place() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let program = door.program(Some(&ada.access()));
+    let id = id_of(&door, "ada");
+    let mut trail = Trail::of(&door);
+    for _ in 0..5 {
+        let denied = ada.get("/admin/accounts");
+        assert_eq!(denied.status, 403);
+        assert!(denied.text("nav").contains("ada"), "{}", denied.body);
+        assert_eq!(program.get("/api/accounts").status, 403);
+    }
+    trail.shows(&["deny_access refused", "deny_access refused"]);
+    for n in 0..3 {
+        ada.get(&format!("/admin/accounts/{n}"));
+    }
+    trail.shows(&["deny_access refused"]);
+    assert_eq!(newest(&door, "actor"), id);
+    let details = r#"{"method":"GET","path":"/admin/accounts/{id}"}"#;
+    assert_eq!(newest(&door, "details"), details);
+    door.let_pass(600);
+    ada.get("/admin/accounts");
+    trail.shows(&["deny_access refused"]);
+    assert_eq!(door.browser().get("/admin/accounts").status, 303);
+    trail.shows(&[]);
+    let activity = ada.get("/account/activity").text("main");
+    assert!(activity.contains("Access to a page was refused"));
+}
+
+#[test]
 fn a_change_of_ones_own_account_leaves_exactly_its_event() {
     let door = Door::open();
     let ada = door.signed_up("ada");

@@ -324,6 +324,34 @@ fn the_console_link_is_the_only_secret_that_is_ever_told() {
 }
 
 #[test]
+fn a_proxy_that_is_not_trusted_is_logged_once() {
+    const WORDS: &str = "is ignored, because proxies.trusted does not contain";
+    let logged = |place: &Place, headers: &[(&'static str, &str)]| {
+        let serving = place.serve();
+        let plain = Browser::program(&serving.url(), None);
+        plain.get("/healthz");
+        for (header, value) in headers {
+            plain.with(header, value).get("/healthz");
+        }
+        let (_, _, stderr) = serving.end();
+        let lines = stderr.lines().filter(|line| line.contains(WORDS));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut place = place_with("text", "info");
+    let listed = ("x-forwarded-for", "198.51.100.7");
+    let forwarded = ("forwarded", "for=198.51.100.7");
+    assert_eq!(logged(&place, &[]), [""; 0]);
+    for headers in [[listed, forwarded], [forwarded, listed]] {
+        let lines = logged(&place, &headers);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let words = format!("{} from 127.0.0.1 {WORDS}", headers[0].0);
+        assert!(lines[0].contains(" WARN ") && lines[0].contains(&words));
+    }
+    place.set("DOORWARD_PROXIES__TRUSTED", "127.0.0.1");
+    assert_eq!(logged(&place, &[listed, forwarded]), [""; 0]);
+}
+
+#[test]
 fn a_fault_is_told_once_with_the_id_that_the_person_reads() {
     let place = place_with("text", "trace");
     let serving = place.serve();

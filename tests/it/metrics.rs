@@ -58,6 +58,42 @@ fn metrics_count_what_has_happened() {
 }
 
 #[test]
+fn metrics_count_refusals_by_the_limit_that_was_exceeded() {
+    let door = Door::with(&[
+        ("metrics.listen", "127.0.0.1:0"),
+        ("limits.account", "2/1h"),
+        ("limits.introspect", "40/1m"),
+    ]);
+    let metrics = door.metrics.unwrap();
+    let refused = |budget: &str| {
+        let name = format!("doorward_limits_refused_total{{budget=\"{budget}\"}}");
+        figure(metrics, &name)
+    };
+    door.signed_up("ada");
+    assert_eq!(figure(metrics, "doorward_limits_remembered"), 0.0);
+    for name in ["ada", "ADA", "ada", "ada@example.com", "ada"] {
+        door.browser().sign_in(name, "canary-wrong");
+    }
+    assert_eq!(refused("account"), 3.0);
+    // By the id of the account, and by two of its names.
+    assert_eq!(figure(metrics, "doorward_limits_remembered"), 3.0);
+    let hashed = figure(metrics, "doorward_password_hash_duration_seconds_count");
+    door.browser().sign_in("ada", PASSWORD);
+    assert_eq!(refused("account"), 4.0);
+    let then = figure(metrics, "doorward_password_hash_duration_seconds_count");
+    assert_eq!(then, hashed, "a refusal costs no hash");
+    // A server takes many units at once: those that it could not take are no refusals.
+    for _ in 0..45 {
+        let sent = [("token", "x")];
+        door.program(None).post("/api/tokens/introspect", &sent);
+    }
+    assert_eq!(refused("introspect"), 5.0);
+    let others = scrape(metrics);
+    let budgets = others.lines().filter(|line| line.contains("{budget=\""));
+    assert_eq!(budgets.filter(|line| line.ends_with(" 0")).count(), 15);
+}
+
+#[test]
 fn metrics_are_on_their_own_listener_only() {
     let door = with_metrics();
     assert_eq!(door.browser().get("/metrics").status, 404);

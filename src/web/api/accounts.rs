@@ -170,7 +170,7 @@ pub const RENAME_OWN: Call = Call {
     summary: "Change your username, email address or name",
     description: "Sessions stay; the next access token has the new names.",
     example: Some(|| json!({ "name": "Ada Lovelace" })),
-    problems: &[NOT_FOUND, TAKEN, BUSY],
+    problems: &[NOT_FOUND, TAKEN, TOO_MANY_ATTEMPTS, BUSY],
 };
 
 pub async fn rename_own(
@@ -304,7 +304,13 @@ pub const CHANGE: Call = Call {
     description: "Only administrators change role, groups and state; a change of these ends the \
                   sessions of the account.",
     example: Some(|| json!({ "groups": ["ops", "wheel"] })),
-    problems: &[FORBIDDEN, TAKEN, LAST_ADMINISTRATOR, BUSY],
+    problems: &[
+        FORBIDDEN,
+        TAKEN,
+        LAST_ADMINISTRATOR,
+        TOO_MANY_ATTEMPTS,
+        BUSY,
+    ],
 };
 
 pub async fn change(

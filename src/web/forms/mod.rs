@@ -208,6 +208,8 @@ pub struct Field {
 pub struct Fields {
     typed: Vec<(&'static str, String)>,
     wrong: Refusals,
+    /// Why the sender has to wait, whatever the fields contain.
+    wait: Option<Problem>,
 }
 
 impl Fields {
@@ -241,6 +243,7 @@ impl Fields {
         self.typed.retain(is_other);
         self.typed.extend(part.typed);
         self.wrong.extend(part.wrong);
+        self.wait = part.wait.or(self.wait);
         self
     }
 
@@ -250,6 +253,39 @@ impl Fields {
 
     pub fn refuse_all(&mut self, wrong: Refusals) {
         self.wrong.extend(wrong);
+    }
+
+    /// Notes what is wrong with the input, or that the sender has to wait.
+    ///
+    /// # Errors
+    /// Every other problem.
+    pub fn explain(&mut self, why: Result<Refusals, impl Into<Problem>>) -> Result<(), Problem> {
+        match why {
+            Ok(wrong) => self.refuse_all(wrong),
+            Err(problem) => self.wait(problem)?,
+        }
+        Ok(())
+    }
+
+    /// Notes that the sender has to wait: the form is shown again with what was typed, and with the
+    /// status of the problem.
+    ///
+    /// # Errors
+    /// A problem that does not end by waiting.
+    pub fn wait(&mut self, problem: impl Into<Problem>) -> Result<(), Problem> {
+        let problem = problem.into();
+        if !problem.ends_by_waiting() {
+            return Err(problem);
+        }
+        self.wrong.add(Refusals::FORM, problem.text().to_owned());
+        self.wait = Some(problem);
+        Ok(())
+    }
+
+    /// Why the form was not accepted.
+    pub fn problem(&self) -> Option<Problem> {
+        let wrong = || (!self.wrong.is_empty()).then(|| self.wrong.clone().into());
+        self.wait.clone().or_else(wrong)
     }
 
     /// The parsed input; or `None`, with what is wrong noted at the fields.

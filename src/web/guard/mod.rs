@@ -29,9 +29,13 @@ use super::{State, client, cookies, origin, query, redirect};
 use crate::access::Role;
 use crate::base::event::{Action, Actor, Cause, Event};
 use crate::base::fault::Fault;
+use crate::limits::Budget;
 use crate::sessions::{Identity, NotSignedIn};
 use crate::tokens::Refused;
 pub use table::{Listed, Routes};
+
+/// Time between two events about one person who is denied access to one place.
+const DENIED_EVERY_SECONDS: i64 = 600;
 
 /// What the guard found out: the proof, if any, and what happens to the cookies.
 #[derive(Default)]
@@ -62,6 +66,9 @@ pub async fn admit<B: MessageBody + 'static>(
         let problem = error.and_then(|error| error.as_error::<Problem>());
         if problem.is_some_and(Problem::is_misplaced_token) {
             record_token(response.request()).boxed_local().await;
+        }
+        if problem.is_some_and(|problem| problem.is(&FORBIDDEN)) {
+            record_denial(response.request()).boxed_local().await;
         }
         Ok(response)
     };
@@ -160,6 +167,23 @@ async fn record_token(request: &HttpRequest) {
         let path = query::loggable_path(request.path());
         let event = Event::refused(Action::MisplaceToken).with("path", path);
         state.audit.record_free(event).await.ok();
+    }
+}
+
+/// A signed-in person has no right to what was requested. The response is the same whether that
+/// could be recorded or not.
+async fn record_denial(request: &HttpRequest) {
+    let (Some(identity), Ok(state)) = (viewer(request), State::of(request)) else {
+        return;
+    };
+    let place = request.match_pattern().unwrap_or_default();
+    let event = Event::refused(Action::DenyAccess)
+        .with("method", query::loggable_method(request.method().as_str()))
+        .with("path", &place);
+    let now = state.clock.now();
+    let denials = &state.web.denials;
+    if denials.is_first((identity.account, place), now, now + DENIED_EVERY_SECONDS) {
+        state.db.record(event).await.ok();
     }
 }
 
@@ -271,6 +295,9 @@ async fn by_cookie(state: &State, request: &HttpRequest) -> Result<Found, Proble
         }
     }
     for refresh in cookies.refresh(request.headers()) {
+        let source = client::source(request, state);
+        let limits = &state.limits;
+        limits.take_one(Budget::Refresh, source.subject()).await?;
         match state.sessions.renew(refresh).boxed_local().await {
             Ok(grant) => {
                 return Ok(Found {
@@ -318,8 +345,8 @@ async fn forbid(
     identity: Arc<Identity>,
     request: &mut ServiceRequest,
 ) -> HttpResponse {
+    http.extensions_mut().insert(Access::Session(identity));
     if is_posted_form(http) {
-        http.extensions_mut().insert(Access::Session(identity));
         let sent = Sent::read(http, request.take_payload()).await;
         match interrupted::check_sent(http, &sent).await {
             Err(problem) if problem.is(&OTHER_SESSION) => return problem.into_response(),

@@ -117,6 +117,16 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         (Action::ChangePassword, Outcome::Refused) => {
             "A new password was refused, because the current one was entered wrong"
         }
+        (Action::ExceedLimit, _) => match detail("budget").as_str() {
+            "account" | "device" | "address" | "network" => {
+                "Further attempts with a password were refused, because there were too many"
+            }
+            "share" | "share_address" => {
+                "Further passwords for a link to a file were refused, because there were too many"
+            }
+            _ => "Requests were refused, because there were too many",
+        },
+        (Action::DenyAccess, _) => "Access to a page was refused",
         (Action::SignUp, _) => "Account created",
         (Action::SignIn, _) => "Signed in",
         (Action::ConfirmPassword, _) => "Password entered again",

@@ -162,7 +162,7 @@ impl OneAccount {
     fn refused(mut self, page: &Page, sent: &Form, wrong: Refusals) -> Answer {
         self = self.with(sent);
         self.fields.refuse_all(wrong);
-        page.show_form(&self, self.fields.wrong())
+        page.show_form(&self, &self.fields)
     }
 
     fn path(&self) -> String {
@@ -195,7 +195,7 @@ pub async fn rename(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
         fields: form.fields.with(fields),
         ..form
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }
 
 /// Role and groups: the claims of the account's tokens, so its owner has to sign in again.

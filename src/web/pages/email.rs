@@ -61,5 +61,5 @@ async fn own(page: &Page, who: &Identity) -> Result<Account, Problem> {
 
 fn form(page: &Page, fields: Fields) -> Answer {
     let form = ChangeNames { fields };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }

@@ -65,7 +65,7 @@ pub async fn submit(_: Open, page: Page, sent: Form) -> Answer {
             return page.let_in(&grant, DASHBOARD);
         }
         Some(Err(LinkError::Ended)) => return Err(ONE_TIME_LINK_ENDED),
-        Some(Err(LinkError::SignUp(error))) => fields.refuse_all(error.into_refusals()?),
+        Some(Err(LinkError::SignUp(error))) => fields.explain(error.into_refusals())?,
         None => {}
     }
     form(&page, token, fields)
@@ -78,5 +78,5 @@ fn form(page: &Page, token: String, fields: Fields) -> Answer {
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }

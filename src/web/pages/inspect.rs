@@ -46,7 +46,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
             None => by_own_keys(&page, &token).await?,
         });
     }
-    page.show_form(&answer, answer.fields.wrong())
+    page.show_form(&answer, &answer.fields)
 }
 
 /// Adds what only the server knows about a token that is valid by itself: whether its session or

@@ -80,5 +80,5 @@ async fn form(page: &Page, fields: Fields) -> Answer {
         fields,
         rows: listed.into_iter().map(Row::from).collect(),
     };
-    page.show_form(&content, content.fields.wrong())
+    page.show_form(&content, &content.fields)
 }

@@ -72,7 +72,10 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
             again.refused = Some(Refusals::of("username", words));
             form(&page, again)
         }
-        Err(why) => Err(why.into()),
+        Err(why) => {
+            again.fields.wait(why)?;
+            form(&page, again)
+        }
     }
 }
 
@@ -114,6 +117,7 @@ fn form(page: &Page, login: Login) -> Answer {
         signup_open: page.config.signup.mode == SignupMode::Open,
         ..login
     };
-    let wrong = form.refused.as_ref().unwrap_or(form.fields.wrong());
-    page.show_form(&form, wrong)
+    let mut shown = form.fields.clone();
+    shown.refuse_all(form.refused.clone().unwrap_or_default());
+    page.show_form(&form, &shown)
 }

@@ -6,7 +6,6 @@ use super::{Answer, Page, stay_open};
 use crate::sessions::Identity;
 use crate::sign_in::{ChangeError, PasswordChange};
 use crate::web::forms::{Fields, Form};
-use crate::web::problem::{BUSY, NOT_SIGNED_IN, TOO_MANY_ATTEMPTS};
 use crate::web::proof::{Public, SignedIn};
 
 #[derive(Template)]
@@ -41,10 +40,7 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                 return page.let_in(&grant, "/account");
             }
             Err(ChangeError::Input(refusals)) => fields.refuse_all(refusals),
-            Err(ChangeError::Limited(limited)) => return Err(TOO_MANY_ATTEMPTS.limited(limited)),
-            Err(ChangeError::Busy(_)) => return Err(BUSY),
-            Err(ChangeError::Ended) => return Err(NOT_SIGNED_IN),
-            Err(ChangeError::Fault(fault)) => return Err(fault.into()),
+            Err(why) => fields.wait(why)?,
         }
     }
     form(&page, &who, fields)
@@ -56,5 +52,5 @@ fn form(page: &Page, who: &Identity, fields: Fields) -> Answer {
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }

@@ -73,7 +73,7 @@ pub fn refuse(fields: &mut Fields, refused: Refused, now: &Account) -> Result<()
                 "The account was changed in the meantime. Check what you entered, and send it again",
             );
         }
-        refused => fields.refuse_all(refused.into_refusals()?),
+        refused => fields.explain(refused.into_refusals())?,
     }
     Ok(())
 }

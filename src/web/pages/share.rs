@@ -68,19 +68,23 @@ pub async fn take(_: Public, page: Page, sent: Unproven) -> Answer {
     let token = sent.form.text("token");
     let (share, file) = open(&page, token).await?;
     let typed = sent.form.find("password").filter(|text| !text.is_empty());
+    let mut fields = Fields::default();
     match page.shares.unlock(&share, typed, &page.source()).await {
-        Ok(()) => hand_over(&page, &share, &file).await,
+        Ok(()) => return hand_over(&page, &share, &file).await,
         Err(Refused::Password) => {
             let words = match typed {
                 Some(_) => "This is not the password of this link",
                 None => "Enter the password",
             };
-            let mut shown = Shared::of(&page, token.to_owned(), (&share, &file));
-            shown.fields.refuse("password", words);
-            page.show_form(&shown, shown.fields.wrong())
+            fields.refuse("password", words);
         }
-        Err(refused) => Err(refused.into()),
+        Err(refused) => fields.wait(refused)?,
     }
+    let shown = Shared {
+        fields,
+        ..Shared::of(&page, token.to_owned(), (&share, &file))
+    };
+    page.show_form(&shown, &shown.fields)
 }
 
 async fn open(page: &Page, token: &str) -> Result<(Share, File), Problem> {

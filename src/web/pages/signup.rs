@@ -37,7 +37,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
             .await
         {
             Ok(grant) => return page.let_in(&grant, next.as_deref().unwrap_or(DASHBOARD)),
-            Err(error) => fields.refuse_all(error.into_refusals()?),
+            Err(error) => fields.explain(error.into_refusals())?,
         }
     }
     form(&page, next, fields)
@@ -49,5 +49,5 @@ fn form(page: &Page, next: Option<String>, fields: Fields) -> Answer {
         min_length: page.config.passwords.min_length,
         fields,
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }

@@ -42,7 +42,10 @@ pub async fn submit(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             fields.refuse("password", "This is not your password");
             form(&page, &who, next, fields)
         }
-        Err(why) => Err(why.into()),
+        Err(why) => {
+            fields.wait(why)?;
+            form(&page, &who, next, fields)
+        }
     }
 }
 
@@ -53,5 +56,5 @@ fn form(page: &Page, who: &Identity, next: Option<String>, fields: Fields) -> An
         login: who.login(),
         fields,
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }

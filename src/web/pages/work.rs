@@ -155,7 +155,7 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
             Part { after, ..part }.at(LIST)
         }),
     };
-    page.show_form(&list, list.fields.wrong())
+    page.show_form(&list, &list.fields)
 }
 
 fn row(item: Item, part: Part) -> Row {
@@ -251,7 +251,7 @@ async fn form(page: &Page, who: &Identity, item: Item, fields: Fields) -> Answer
         delete: part.of_item(item.id, "/delete"),
         back: part.at(LIST),
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }
 
 pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {

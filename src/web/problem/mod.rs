@@ -8,6 +8,7 @@ mod outcomes;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -31,7 +32,7 @@ const BEARER: (&str, &str) = ("www-authenticate", "Bearer realm=\"Doorward\"");
 const _: () = assert!(RECENT_MINUTES == 10, "NOT_RECENT says ten minutes");
 
 /// The reason why a request did not end as requested.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Problem {
     pub words: &'static Words,
     /// Replaces the text of the words.
@@ -54,7 +55,7 @@ pub struct Words {
     pub header: Option<(&'static str, &'static str)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct More {
     status: Option<StatusCode>,
     text: Option<String>,
@@ -64,7 +65,7 @@ pub struct More {
     action: Option<(String, String)>,
     /// To sign in as another person: an address to go on to, and the words of the button.
     pub switch: Option<(String, String)>,
-    fault: Option<Fault>,
+    fault: Option<Arc<Fault>>,
 }
 
 pub const NOT_FOUND: Problem = known(&Words {
@@ -648,7 +649,7 @@ impl Problem {
     }
 
     fn with_fault(mut self, fault: Fault) -> Self {
-        self.more().fault = Some(fault);
+        self.more().fault = Some(Arc::new(fault));
         self
     }
 
@@ -694,6 +695,11 @@ impl Problem {
         self.words.text == other.words.text
     }
 
+    /// Whether the same request can succeed after `Retry-After`, and nothing was done yet.
+    pub fn ends_by_waiting(&self) -> bool {
+        self.words.status == S::TOO_MANY_REQUESTS || self.is(&BUSY)
+    }
+
     /// A token in an address that takes none, or another one.
     pub fn is_misplaced_token(&self) -> bool {
         std::ptr::eq(self.words, TOKENS)
@@ -730,7 +736,7 @@ impl Problem {
 
     /// For the operator, in the log.
     pub fn fault(&self) -> Option<&Fault> {
-        self.more.as_ref()?.fault.as_ref()
+        self.more.as_ref()?.fault.as_deref()
     }
 
     /// As a response that `answer::written_out` completes.

@@ -2,8 +2,8 @@
 
 use super::{
     BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,
-    NOT_FOUND, OVER_QUOTA, Problem, SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED,
-    STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
+    NOT_FOUND, NOT_SIGNED_IN, OVER_QUOTA, Problem, SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD,
+    SIGN_IN_REFUSED, STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
 };
 use crate::accounts::{self, NotProved, SignUpError};
 use crate::base::input::Refusals;
@@ -12,6 +12,7 @@ use crate::files;
 use crate::limits;
 use crate::sessions::NotSignedIn;
 use crate::shares;
+use crate::sign_in::ChangeError;
 use crate::storage::SearchError;
 use crate::work;
 
@@ -59,6 +60,18 @@ impl From<NotProved> for Problem {
     }
 }
 
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Input(refusals) => refusals.into(),
+            ChangeError::Ended => NOT_SIGNED_IN,
+            ChangeError::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
+            ChangeError::Busy(_) => BUSY,
+            ChangeError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<accounts::Refused> for Problem {
     fn from(refused: accounts::Refused) -> Self {
         use accounts::Refused as R;
@@ -68,6 +81,7 @@ impl From<accounts::Refused> for Problem {
             R::LastAdministrator => LAST_ADMINISTRATOR,
             R::Taken(which) => TAKEN.with_refusals(&which.refusals()),
             R::Input(refusals) => refusals.into(),
+            R::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
             R::Busy(_) => BUSY,
             R::Fault(fault) => fault.into(),
         }

@@ -25,6 +25,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     open_to_everyone(&mut gallery);
     signing_up(&mut gallery);
     signing_in(&mut gallery);
+    limits(&mut gallery);
     behind_the_door(&mut gallery, &door);
     own_account(&mut gallery, &door);
     administration(&mut gallery, &door);
@@ -75,6 +76,40 @@ fn signing_in(gallery: &mut Gallery) {
     gallery.chromium.fill("Password", PASSWORD);
     gallery.chromium.click("button", "Show");
     gallery.keep("sign-in-shown");
+}
+
+fn limits(gallery: &mut Gallery) {
+    let door = Door::with(&[
+        ("limits.account", "1/10m"),
+        ("limits.sign_up_address", "1/1h"),
+        ("limits.inspect", "1/1h"),
+    ]);
+    door.signed_up("ada");
+    gallery.sign_in(&format!("{}/login", door.url));
+    gallery.chromium.forget_cookies();
+    gallery.open(&format!("{}/login", door.url));
+    for _ in 0..2 {
+        gallery.chromium.fill_all(&[
+            ("Username or email address", "ada"),
+            ("Password", "canary-wrong-password"),
+        ]);
+        gallery.chromium.press("Sign in");
+    }
+    gallery.keep("sign-in-limited");
+    gallery.open(&format!("{}/signup", door.url));
+    gallery.chromium.fill_all(&[
+        ("Username", "ivan"),
+        ("Email address", "ivan@example.com"),
+        ("Password", PASSWORD),
+    ]);
+    gallery.chromium.press("Create account");
+    gallery.keep("sign-up-limited");
+    for _ in 0..2 {
+        gallery.open(&format!("{}/inspect", door.url));
+        gallery.chromium.fill("Token", "opaque");
+        gallery.chromium.press("Inspect");
+    }
+    gallery.keep("too-many-attempts");
 }
 
 /// The names are as long as they can be, without a space to break them at.

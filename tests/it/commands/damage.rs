@@ -307,6 +307,34 @@ fn doctor_finds_what_would_stop_the_start() {
 }
 
 #[test]
+fn doctor_warns_of_a_proxy_that_is_not_trusted() {
+    let place = used();
+    let is_warned = |settings: &[&str]| {
+        let cost = "passwords.bcrypt_cost=10";
+        let all = settings.iter().chain([&cost]);
+        let set = all.flat_map(|setting| ["--set", setting]);
+        let arguments: Vec<_> = ["doctor"].into_iter().chain(set).collect();
+        let said = place.run(&arguments).well();
+        let warned = said.contains("warn  client addresses: ");
+        assert_eq!(warned, said.contains("Set proxies.trusted to"), "{said}");
+        assert_eq!(warned, !said.contains("ok    client addresses"), "{said}");
+        warned
+    };
+    let (https, http) = ("base_url=https://door.example", "base_url=http://door.lan");
+    let everywhere = "listen=0.0.0.0:8080";
+    for behind in [&[https][..], &[http], &[https, everywhere]] {
+        assert!(is_warned(behind), "{behind:?}");
+        let trusting = [behind, &["proxies.trusted=127.0.0.1"]].concat();
+        assert!(!is_warned(&trusting), "{trusting:?}");
+    }
+    assert!(!is_warned(&[https, "listen=unix:door.sock"]));
+    let local = "base_url=http://localhost:8080";
+    for direct in [&[][..], &[local], &[everywhere], &[http, everywhere]] {
+        assert!(!is_warned(direct), "{direct:?}");
+    }
+}
+
+#[test]
 fn doctor_warns_of_what_others_can_reach() {
     use std::os::unix::fs::PermissionsExt;
 

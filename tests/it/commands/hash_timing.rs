@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, PASSWORD, Place, Serving, wait_until};
+use crate::support::{Browser, PASSWORD, Place, Serving, rank_score, wait_until};
 
 /// Of four kinds: one, five, nine and forty milliseconds of work.
 const KINDS: [fn() -> String; 4] = [
@@ -38,22 +38,6 @@ fn work(serving: &Serving, program: &Browser, username: &str) -> u64 {
     worked(serving) - before
 }
 
-/// How far two samples are from being drawn from the same distribution: the standard score of
-/// Wilcoxon's rank sum.
-fn score(one: &[u64], other: &[u64]) -> f64 {
-    let mut all: Vec<(u64, bool)> = one.iter().map(|time| (*time, true)).collect();
-    all.extend(other.iter().map(|time| (*time, false)));
-    all.sort_unstable();
-    let ranks = all.iter().enumerate();
-    let sum: usize = ranks
-        .filter(|(_, (_, is_one))| *is_one)
-        .map(|(at, _)| at + 1)
-        .sum();
-    let (n, m) = (one.len() as f64, other.len() as f64);
-    let expected = n * (n + m + 1.0) / 2.0;
-    (sum as f64 - expected) / (n * m * (n + m + 1.0) / 12.0).sqrt()
-}
-
 #[test]
 fn wrong_sign_ins_to_imported_and_to_unknown_names_are_the_same_work() {
     let mut place = Place::new();
@@ -78,7 +62,7 @@ fn wrong_sign_ins_to_imported_and_to_unknown_names_are_the_same_work() {
         .map(|number| work(&serving, &program, &format!("unknown{number}")))
         .collect();
     // One of 15,000 runs is further away by chance; one kind for all of them would be 6 away.
-    let score = score(&known, &unknown);
+    let score = rank_score(&known, &unknown);
     assert!(score.abs() < 4.0, "{score}: {known:?} {unknown:?}");
 
     // Unknown names are of several kinds, as the accounts are: some much more work than others.
@@ -114,7 +98,7 @@ fn without_imports_an_unknown_name_is_one_hash_of_our_own_cost() {
         known.push(work(&serving, &program, "ada"));
         unknown.push(work(&serving, &program, &format!("unknown{number}")));
     }
-    let score = score(&known, &unknown);
+    let score = rank_score(&known, &unknown);
     assert!(score.abs() < 4.0, "{score}: {known:?} {unknown:?}");
 }
 

@@ -367,10 +367,17 @@ fn a_password_of_a_link_cannot_be_tried_without_end() {
         .submit(&page, "Download", &[(label, LINK_PASSWORD)]);
     assert_eq!(
         (told.status, told.heading()),
-        (429, "Too many wrong passwords".into())
+        (429, "shared.txt".into()),
+        "the page of the link again"
     );
+    assert_eq!(told.header("retry-after"), Some("45"));
+    let words =
+        "Too many wrong passwords were sent for this link. Wait 45 seconds, then try again.";
+    assert_eq!(told.text(".errors li"), words);
     opens(&knowing.get(&other));
     door.let_pass(900);
+    let label = (label, LINK_PASSWORD);
+    opens(&door.browser().submit(&told, "Download", &[label]));
     opens(&knowing.get(&link));
 }
 

@@ -51,6 +51,38 @@ fn an_upload_is_answered_before_its_thumbnail_is_made_and_the_shelf_shows_it_aft
 }
 
 #[test]
+fn a_full_page_of_thumbnails_is_never_limited_and_a_flood_of_one_account_is() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let pixels = RgbImage::from_pixel(8, 8, image::Rgb([1, 2, 3]));
+    let mut bytes = Cursor::new(Vec::new());
+    let image = DynamicImage::from(pixels);
+    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    let bytes = bytes.into_inner();
+    let many = (0..50).fold(Multipart::new(), |form, n| {
+        form.file("file", format!("{n}.png"), &bytes)
+    });
+    let sent = door.program(Some(&ada.access())).send_files(API, &many);
+    assert_eq!(sent.status, 201, "{}", sent.body);
+    wait_until("all are made", || rows(&door, "thumbnails_due") == 0);
+    let ids = texts(&sent.json(), "id");
+    for _ in 0..5 {
+        let shelf = ada.get("/files").body;
+        for id in &ids {
+            assert!(shelf.contains(&format!("/files/{id}/thumbnail")));
+            assert_eq!(thumbnail_of(&ada, id).status, 200);
+        }
+    }
+    door.let_pass(60);
+    let strict = door.another_with(&[("limits.thumbnails", "3/1m")]);
+    let (ada, bob) = (ada.moved_to(&strict.local_url()), strict.signed_up("bob"));
+    let asked = [(); 4].map(|()| thumbnail_of(&ada, &ids[0]).status);
+    assert_eq!(asked, [200, 200, 200, 429]);
+    assert_eq!(thumbnail_of(&bob, &ids[0]).status, 404);
+    assert_eq!(ada.get("/files").status, 200);
+}
+
+#[test]
 fn one_accounts_many_pictures_do_not_delay_the_thumbnail_of_another() {
     let door = Door::open();
     let (ada, bob) = (door.signed_up("ada"), door.signed_up("bob"));

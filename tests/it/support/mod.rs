@@ -37,3 +37,19 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::yield_now();
     }
 }
+
+/// How far two samples are from being drawn from the same distribution: the standard score of
+/// Wilcoxon's rank sum.
+pub fn rank_score(one: &[u64], other: &[u64]) -> f64 {
+    let mut all: Vec<(u64, bool)> = one.iter().map(|time| (*time, true)).collect();
+    all.extend(other.iter().map(|time| (*time, false)));
+    all.sort_unstable();
+    let ranks = all.iter().enumerate();
+    let sum: usize = ranks
+        .filter(|(_, (_, is_one))| *is_one)
+        .map(|(at, _)| at + 1)
+        .sum();
+    let (n, m) = (one.len() as f64, other.len() as f64);
+    let expected = n * (n + m + 1.0) / 2.0;
+    (sum as f64 - expected) / (n * m * (n + m + 1.0) / 12.0).sqrt()
+}

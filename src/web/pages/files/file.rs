@@ -12,6 +12,7 @@ use crate::base::input::Refusals;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
 use crate::files::{self, Change, File, Refused};
+use crate::limits::{Budget, Subject};
 use crate::web::download::{self, Display, Parts};
 use crate::web::forms::{Fields, Form};
 use crate::web::problem::Problem;
@@ -108,7 +109,7 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         fields: form.fields.with(fields),
         ..form
     };
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }
 
 pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {
@@ -118,6 +119,8 @@ pub async fn content(SignedIn(who): SignedIn, page: Page) -> Answer {
 }
 
 pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
+    let subject = Subject::Account(who.account);
+    page.limits.take_one(Budget::Thumbnails, subject).await?;
     let image = page.files.thumbnail(who.account, page.id("id")?).await?;
     let mut answer = HttpResponse::Ok();
     answer

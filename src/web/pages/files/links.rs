@@ -92,7 +92,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
                 return Ok(page.go_with_notice(&path(id), notice));
             }
             Err(refused @ Refused::TooMany) => fields.refuse("downloads", refused.to_string()),
-            Err(refused) => return Err(refused.into()),
+            Err(refused) => fields.wait(refused)?,
         },
         // None of our options sends such minutes.
         Err(wrong) if wrong.find("minutes").is_some() => {
@@ -107,7 +107,7 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         form.again = fields.again("password");
     }
     form.fields = form.fields.with(fields);
-    page.show_form(&form, form.fields.wrong())
+    page.show_form(&form, &form.fields)
 }
 
 pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {

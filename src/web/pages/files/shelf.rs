@@ -182,5 +182,5 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
         next: next.map(|next| part.url(Some(&next))),
         search: part.search,
     };
-    page.show_form(&shelf, shelf.fields.wrong())
+    page.show_form(&shelf, &shelf.fields)
 }

@@ -1,12 +1,17 @@
 //! Rate limits: who is slowed down, and who is not.
 
+mod addresses;
+mod floods;
+mod forms;
+mod likeness;
+
 use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::{Browser, Door, PASSWORD, Place, Reply};
+use crate::support::{Browser, Door, PASSWORD, Place, Reply, wait_until};
 
 const WRONG: &str = "canary-wrong-password";
 
@@ -92,22 +97,6 @@ fn attempts_at_an_account_share_one_budget_by_every_spelling_and_every_way_in() 
     door.let_pass(60);
     let reply = signs_in(&from(&program, "198.51.100.101"), "hanna", PASSWORD);
     assert_eq!(reply.status, 201, "{}", reply.body);
-}
-
-#[test]
-fn a_person_who_is_limited_is_told_how_long_to_wait() {
-    let door = limited();
-    door.signed_up("hanna");
-    for _ in 0..10 {
-        assert_eq!(door.browser().sign_in("hanna", WRONG).status, 422);
-    }
-    let told = door.browser().sign_in("hanna", PASSWORD);
-    assert_eq!(
-        (told.status, told.heading()),
-        (429, "Too many attempts".into())
-    );
-    let words = "Wait 60 seconds, then try again.";
-    assert!(told.text("main").contains(words), "{}", told.body);
 }
 
 #[test]
@@ -238,6 +227,40 @@ fn a_restart_refills_nothing_and_servers_share_their_budgets() {
 }
 
 #[test]
+fn a_server_that_is_killed_refills_nothing() {
+    let place = Place::new();
+    let tries = |times: usize| {
+        // It is killed where it is dropped.
+        let serving = place.serve();
+        let program = Browser::program(&serving.url(), None);
+        let statuses = (0..times).map(|_| signs_in(&program, "nobody", WRONG).status);
+        statuses.collect::<Vec<_>>()
+    };
+    assert_eq!(tries(6), [401; 6]);
+    assert_eq!(tries(6), [401, 401, 401, 401, 429, 429]);
+    assert_eq!(tries(1), [429]);
+}
+
+#[test]
+fn rows_of_full_budgets_are_deleted_and_others_stay() {
+    let door = Door::with(&[("limits.account", "2/10m")]);
+    let program = door.program(None);
+    let tries = |name: &str| signs_in(&program, name, WRONG).status;
+    assert_eq!(tries("early"), 401);
+    assert_eq!([tries("late"), tries("late")], [401, 401]);
+    door.let_pass(400);
+    assert_eq!([tries("late"), tries("late")], [401, 429]);
+    assert_eq!(door.number("SELECT COUNT(*) AS n FROM limits"), 2);
+    // The job runs at the start.
+    let door = door.restart();
+    let rows = || door.number("SELECT COUNT(*) AS n FROM limits");
+    wait_until("the full one is deleted", || rows() == 1);
+    assert_eq!(signs_in(&door.program(None), "late", WRONG).status, 429);
+    assert_eq!(signs_in(&door.program(None), "early", WRONG).status, 401);
+    assert_eq!(rows(), 2);
+}
+
+#[test]
 fn a_clock_that_was_ahead_locks_nobody_out() {
     let door = limited();
     door.signed_up("hanna");
@@ -338,6 +361,56 @@ fn what_costs_little_has_a_budget_of_which_servers_take_many_units_at_once() {
         browser.submit(&page, "Inspect", &[("Token", "x")]).status
     };
     assert_eq!([(); 4].map(|()| inspect()), [200, 200, 200, 429]);
+}
+
+#[test]
+fn a_session_is_renewed_from_one_budget_by_cookie_and_by_call() {
+    let door = Door::with(&[("limits.refresh", "4/1m")]);
+    let hanna = door.signed_up("hanna");
+    let renews = || {
+        hanna.drop_cookie("doorward_access");
+        hanna.get("/account").status
+    };
+    assert_eq!([(); 3].map(|()| renews()), [200; 3]);
+    let garbage = json!({"refresh_token": "x"});
+    let call = || {
+        let program = door.program(None);
+        let reply = program.send_json("POST", "/api/tokens/refresh", &garbage);
+        reply.status
+    };
+    assert_eq!([call(), call(), renews()], [401, 429, 429]);
+    door.let_pass(60);
+    assert_eq!(renews(), 200, "the session is still there");
+    // The access token is not limited.
+    for _ in 0..10 {
+        assert_eq!(hanna.get("/account").status, 200);
+    }
+}
+
+#[test]
+fn new_usernames_and_addresses_have_a_budget_of_each_account() {
+    let door = Door::with(&[("limits.names", "2/1h")]);
+    let (hanna, ivan) = (door.signed_up("hanna"), door.signed_up("ivan"));
+    let rename = |who: &Browser, names| {
+        let program = door.program(Some(&who.access()));
+        program.send_json("PATCH", "/api/me", &names)
+    };
+    assert_eq!(rename(&hanna, json!({"username": "ivan"})).status, 409);
+    let new = json!({"email": "hanna@example.net"});
+    assert_eq!(rename(&hanna, new).status, 200);
+    is_limited(&rename(&hanna, json!({"username": "ivan"})), "1800");
+    // A name that signs nobody in is free to change.
+    assert_eq!(rename(&hanna, json!({"name": "Hanna"})).status, 200);
+    assert_eq!(rename(&ivan, json!({"username": "ivo"})).status, 200);
+
+    let page = hanna.get("/account/email");
+    let told = hanna.submit(&page, "Save", &[("Username", "hanna2")]);
+    is_limited(&told, "1800");
+    assert_eq!(told.value("Username"), "hanna2");
+    door.let_pass(1800);
+    let page = hanna.get("/account/verify?next=/account/email");
+    hanna.submit(&page, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(hanna.submit(&told, "Save", &[]).status, 303);
 }
 
 #[test]
