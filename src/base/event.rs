@@ -57,6 +57,8 @@ actions! {
     OpenShare "open_share",
     RevokeShare "revoke_share",
     RevokeAllShares "revoke_all_shares",
+    /// The budgets of an account or an address were filled.
+    ClearLimits "clear_limits",
     MakeKey "make_key",
     RotateKeys "rotate_keys",
     DeleteKey "delete_key",

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 
 use crate::base::clock::Clock;
+use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, ShareId};
 use crate::base::secret::{InstanceSecret, Purpose};
@@ -286,6 +287,11 @@ impl Limits {
     /// # Errors
     /// When the database is unavailable.
     pub async fn clear(&self, whose: Subject<'_>) -> Result<usize, Fault> {
+        let cleared = Event::done(Action::ClearLimits);
+        let cleared = match whose {
+            Subject::Account(account) => cleared.about(account),
+            Subject::Address(address) => cleared.with("address", address),
+        };
         let keys: Vec<Key> = match whose {
             Subject::Account(account) => {
                 let text = account.to_string();
@@ -303,7 +309,13 @@ impl Limits {
         for key in &keys {
             self.0.front.remove(*key);
         }
-        self.0.db.write(move |tx| store::clear(tx, &keys)).await
+        self.0
+            .db
+            .write(move |tx| {
+                tx.record(cleared);
+                store::clear(tx, &keys)
+            })
+            .await
     }
 
     async fn take(&self, mut units: Vec<Unit>) -> Result<Taken, Refused> {
