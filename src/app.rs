@@ -209,7 +209,6 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         config.connections.clone(),
         config.proxies.clone(),
         descriptors::for_connections(),
-        web::header_lines(base_url.is_https()),
     );
     Ok(State {
         config,

@@ -61,10 +61,11 @@ actions! {
     OpenShare "open_share",
     RevokeShare "revoke_share",
     RevokeAllShares "revoke_all_shares",
+    /// The budgets of an account or an address were filled.
+    ClearLimits "clear_limits",
     MakeKey "make_key",
     RotateKeys "rotate_keys",
     DeleteKey "delete_key",
-    ClearLimits "clear_limits",
     StartServer "start_server",
     Migrate "migrate",
     ResetDatabase "reset_database",

@@ -359,7 +359,7 @@ impl Limits {
                 let of_block =
                     |block: &String| Budget::ALL.map(|budget| self.key(budget, block.as_bytes()));
                 let keys = blocks.iter().flat_map(of_block).collect();
-                (event.on("address", address), keys)
+                (event.with("address", address), keys)
             }
         };
         // Whole, because it also contains the spellings of the account's names.

@@ -14,8 +14,8 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::answer;
-use super::connections::{Block, Connection};
-use super::problem::{MISDIRECTED, Problem};
+use super::connections::{Block, Connection, Refusal};
+use super::problem::{MISDIRECTED, Problem, TOO_SLOW};
 use super::{State, body_drain, client, health, query};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
@@ -38,6 +38,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
+const UNREADABLE: &str = "The request is not valid HTTP/1.1. Nothing was changed.";
+
 /// Not an HTTP status: the client has closed the connection. nginx logs the same number.
 const HUNG_UP: u16 = 499;
 
@@ -57,9 +59,8 @@ pub async fn edge<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let state = request.app_data::<Data<State>>().cloned();
     let state = state.ok_or_else(|| Problem::from(Fault::new("a server without state")))?;
-    if let Some(connection) = request.conn_data::<Connection>() {
-        connection.note_request();
-    }
+    let connection = request.conn_data::<Connection>();
+    let unread = connection.and_then(Connection::take_request);
     let id = state.web.request_ids.next();
     request.extensions_mut().insert(id);
     state
@@ -68,9 +69,15 @@ pub async fn edge<B: MessageBody + 'static>(
         .look_for(request.request(), &state);
     let mut line = Line::of(request.request(), &state, id);
     let rest = body_drain::share(&mut request);
-    let response = if is_misdirected(request.request(), &state) {
+    let refused = match unread {
+        Some(Refusal::Malformed) => Some(Problem::malformed(UNREADABLE)),
+        Some(Refusal::TooLarge) => Some(Problem::head_too_large()),
+        Some(Refusal::TooSlow) => Some(TOO_SLOW),
+        None => is_misdirected(request.request(), &state).then_some(MISDIRECTED),
+    };
+    let response = if let Some(problem) = refused {
         let (request, _) = request.into_parts();
-        Ok(ServiceResponse::new(request, MISDIRECTED.into_response()))
+        Ok(ServiceResponse::new(request, problem.into_response()))
     } else {
         let response = next.call(request).await.inspect_err(|error| {
             line.tell(error.as_response_error().status_code().as_u16());
@@ -124,18 +131,8 @@ fn is_misdirected(request: &HttpRequest, state: &State) -> bool {
     host.is_some_and(|host| !base_url.is_host(host)) && !health::PATHS.contains(&request.path())
 }
 
-/// The headers of a response of the HTTP library, as lines.
-pub fn header_lines(https: bool) -> String {
-    let mut headers = HeaderMap::new();
-    secure(&mut headers, false, https);
-    let lines = headers.iter().map(|(name, value)| {
-        let value = value.to_str().unwrap_or_default();
-        format!("{name}: {value}\r\n")
-    });
-    lines.collect()
-}
-
-fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
+/// Adds the headers of every response.
+pub fn secure(headers: &mut HeaderMap, carried_token: bool, https: bool) {
     for (name, value) in HEADERS {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));

@@ -80,7 +80,6 @@ use forms::token::FormTokens;
 #[cfg(fuzzing)]
 pub use guard::fuzzing;
 pub use guard::{Listed, Routes};
-pub use layers::header_lines;
 use origin::OtherOrigins;
 use pages::docs::Docs;
 use prepared::Prepared;
@@ -259,7 +258,10 @@ pub fn on_metrics(
     state: Data<State>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
 {
-    let answer =
-        move |request: Request| ready(Ok::<_, Infallible>(metrics::answer(&request, &state)));
+    let answer = move |request: Request| {
+        let mut response = metrics::answer(&request, &state);
+        layers::secure(response.headers_mut(), false, false);
+        ready(Ok::<_, Infallible>(response))
+    };
     HttpService::new(fn_service(answer)).tcp()
 }

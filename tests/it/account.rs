@@ -105,15 +105,61 @@ fn one_device_is_signed_out_through_a_page_that_names_it() {
 }
 
 #[test]
-fn signing_out_this_device_from_the_list_signs_out() {
+fn signing_out_this_device_from_the_list_signs_out_without_the_password() {
     let door = Door::open();
     let ada = door.signed_up("ada");
+    door.let_pass(11 * MINUTE);
     let page = ada.get("/account/sessions");
-    let ask = ada.get(&page.attribute("tbody a", "href").unwrap());
-    let done = ada.submit(&ask, "Sign out this device", &[]);
+    assert_eq!(page.attribute("tbody a", "href"), None);
+    let done = ada.submit(&page, "Sign out this device", &[]);
     assert_eq!(done.location(), "/");
     assert!(!ada.is_signed_in());
     assert_eq!(ada.cookie("doorward_refresh"), None);
+}
+
+#[test]
+fn other_sessions_end_with_the_password_and_a_stolen_one_cannot_end_them() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let lost = signed_in(&door, "Mozilla/5.0 (iPhone) Safari/604");
+    let program = door.program(Some(&ada.access()));
+    let sessions = program.get("/api/sessions").json();
+    let items = sessions["items"].as_array().unwrap();
+    let other = items.iter().find(|item| item["current"] == false).unwrap();
+    let other = other["id"].as_str().unwrap().to_owned();
+    let open = ada.get("/account/sessions/others");
+    door.let_pass(10 * MINUTE);
+    for path in ["others", &other] {
+        let path = format!("/account/sessions/{path}");
+        let verify = format!("/account/verify?next={path}");
+        assert_eq!(ada.get(&path).location(), verify);
+        assert_eq!(ada.post_own(&path, &[]).location(), verify);
+    }
+    let program = door.program(Some(&ada.access()));
+    for path in [
+        "/api/sessions".to_owned(),
+        "/api/sessions?except=current".to_owned(),
+        format!("/api/sessions/{other}"),
+    ] {
+        let refused = program.with_method("DELETE", &path);
+        assert_eq!(refused.status, 401, "{path}");
+        assert_eq!(refused.json()["error"], "not_recent", "{path}");
+    }
+    assert!(lost.is_signed_in());
+
+    // A form that was open: the password, then the same page again.
+    let asked = ada.submit(&open, "Sign out everywhere else", &[]);
+    let page = ada.follow(&asked);
+    let right = ada.submit(&page, "Confirm", &[("Password", PASSWORD)]);
+    assert_eq!(right.location(), "/account/sessions/others");
+    let again = ada.follow(&right);
+    ada.submit(&again, "Sign out everywhere else", &[]);
+    assert!(!lost.is_signed_in() && ada.is_signed_in());
+
+    door.let_pass(10 * MINUTE);
+    let program = door.program(Some(&ada.access()));
+    let end = program.with_method("DELETE", "/api/sessions/current");
+    assert_eq!(end.status, 204, "signing out needs no password");
 }
 
 #[test]
@@ -133,6 +179,7 @@ fn signing_out_everywhere_else_keeps_this_session() {
 fn another_accounts_session_cannot_be_found_or_ended() {
     let door = Door::open();
     let (ada, bob) = (door.signed_up("ada"), door.signed_up("bob"));
+    signed_in(&door, "curl/8");
     let page = ada.get("/account/sessions");
     let link = page.attribute("tbody a", "href").unwrap();
     assert_eq!(bob.get(&link).status, 404);

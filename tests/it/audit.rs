@@ -495,9 +495,23 @@ fn commands_and_imports_are_recorded_with_their_name() {
             &["command account rename: change_name done {}"],
         ),
         (
+            &["account", "groups", "bob", "ops"],
+            &[r#"command account groups: change_groups done {"from":"","to":"ops"}"#],
+        ),
+        (
             &["account", "sign-out", "bob"],
             &["command account sign-out: sign_out_everywhere done {}"],
         ),
+        (&["account", "sign-out", "--all"], &[]),
+        (
+            &["limits", "clear", "--account", "bob"],
+            &["command limits clear: clear_limits done {}"],
+        ),
+        (
+            &["limits", "clear", "--address", "192.0.2.7"],
+            &[r#"command limits clear: clear_limits done {"address":"192.0.2.7"}"#],
+        ),
+        (&["limits", "list"], &[]),
         (
             &["account", "revoke-links", "bob"],
             &[r#"command account revoke-links: revoke_all_shares done {"open":"0"}"#],
@@ -582,6 +596,341 @@ fn a_start_records_its_settings_and_no_secret_and_keys_are_recorded() {
         r#"make_key {"algorithm":"EdDSA"}"#,
     ];
     assert_eq!(keys, expected);
+    place.run(&["keys", "rotate"]).well();
+    let keys = place.lines(
+        "SELECT action || ' ' || details AS line FROM audit_events \
+         WHERE actor = 'command keys rotate' ORDER BY seq",
+    );
+    assert_eq!(keys[3], r#"rotate_keys {"previous":"retired"}"#);
+
+    let serving = place.serve();
+    serving
+        .browser()
+        .sign_up("ada", "ada@example.com", PASSWORD);
+    serving.end();
+    place.run(&["account", "sign-out", "--all"]).well();
+    let last = "SELECT actor || ': ' || action || ' ' || details AS line FROM audit_events \
+                ORDER BY seq DESC LIMIT 1";
+    let everyone = r#"command account sign-out: sign_out_everywhere {"ended":"1"}"#;
+    assert_eq!(place.lines(last), [everyone]);
+}
+
+#[test]
+fn keys_that_rotate_by_themselves_leave_their_events() {
+    let door = Door::open();
+    let made = "SELECT count(*) AS n FROM audit_events \
+                WHERE action = 'make_key' AND actor = 'server'";
+    let before = door.number(made);
+    door.let_pass(90 * DAY);
+    let door = door.restart();
+    wait_until("another is made", || door.number(made) == before + 1);
+    door.let_pass(91 * DAY);
+    let door = door.restart();
+    let deleted = "SELECT count(*) AS n FROM audit_events \
+                   WHERE action = 'delete_key' AND actor = 'server'";
+    wait_until("the first is deleted", || door.number(deleted) == 1);
+}
+
+#[test]
+fn every_change_by_the_api_leaves_its_event() {
+    let door = Door::open();
+    let root = door.program(Some(&administrator(&door).access()));
+    let ada = door.signed_up("ada");
+    let own = door.program(Some(&ada.access()));
+    let nobody = door.program(None);
+    let (root_id, id) = (id_of(&door, "root"), id_of(&door, "ada"));
+    let account = format!("/api/accounts/{id}");
+    let (quota, links) = (format!("{account}/quota"), format!("{account}/shares"));
+    let form = Multipart::new().file("file", "a.txt", "content");
+    let file = own.send_files("/api/files", &form).json()["id"].clone();
+    let shares = format!("/api/files/{}/shares", file.as_str().unwrap());
+    let bob = json!({"username": "bob", "email": "bob@example.com", "password": PASSWORD});
+    let credentials = json!({"username": "bob", "password": PASSWORD});
+    let names = json!({"username": "lovelace", "email": "l@example.com"});
+    let none = Value::Null;
+    let mut trail = Trail::of(&door);
+    for (who, method, path, body, events) in [
+        (&nobody, "POST", "/api/accounts", bob, &["sign_up done"][..]),
+        (
+            &nobody,
+            "POST",
+            "/api/sessions",
+            credentials,
+            &["sign_in done"],
+        ),
+        (
+            &own,
+            "POST",
+            "/api/links",
+            json!({"path": "/dashboard"}),
+            &["make_link done"],
+        ),
+        (
+            &own,
+            "PATCH",
+            "/api/me",
+            json!({"name": "Ada"}),
+            &["change_name done"],
+        ),
+        (
+            &own,
+            "PATCH",
+            "/api/me",
+            names,
+            &["change_username done", "change_email done"],
+        ),
+        (
+            &own,
+            "POST",
+            &shares,
+            json!({"minutes": 60}),
+            &["make_share done"],
+        ),
+        (
+            &own,
+            "DELETE",
+            &links,
+            none.clone(),
+            &["revoke_all_shares done"],
+        ),
+        (
+            &own,
+            "DELETE",
+            "/api/sessions?except=current",
+            none.clone(),
+            &["sign_out_everywhere done"],
+        ),
+        (
+            &root,
+            "PATCH",
+            &account,
+            json!({"name": "A"}),
+            &["change_name done"],
+        ),
+        (
+            &root,
+            "PATCH",
+            &quota,
+            json!({"files_max": 7}),
+            &["change_quota done"],
+        ),
+        (
+            &root,
+            "DELETE",
+            &links,
+            none.clone(),
+            &["revoke_all_shares done"],
+        ),
+        (
+            &root,
+            "PATCH",
+            &account,
+            json!({"groups": ["ops"]}),
+            &["change_groups done"],
+        ),
+        (
+            &root,
+            "PATCH",
+            &account,
+            json!({"role": "administrator"}),
+            &["change_role done"],
+        ),
+        (
+            &root,
+            "PATCH",
+            &account,
+            json!({"state": "disabled"}),
+            &["disable_account done"],
+        ),
+        (
+            &root,
+            "PATCH",
+            &account,
+            json!({"state": "active"}),
+            &["enable_account done"],
+        ),
+        (
+            &root,
+            "DELETE",
+            &account,
+            none.clone(),
+            &["delete_account done"],
+        ),
+    ] {
+        let reply = match method {
+            "DELETE" => who.with_method(method, path),
+            _ => who.send_json(method, path, &body),
+        };
+        assert!(reply.status < 300, "{method} {path}: {}", reply.body);
+        assert_eq!(trail.news(), events, "{method} {path} {body}");
+        let actor = newest(&door, "actor");
+        let is_by = |browser| std::ptr::eq(who, browser);
+        assert!(!is_by(&own) || actor == id, "{method} {path}: {actor}");
+        assert!(
+            !is_by(&root) || actor == root_id,
+            "{method} {path}: {actor}"
+        );
+        assert!(
+            is_by(&nobody) || newest(&door, "account_id") == id,
+            "{method} {path}"
+        );
+        assert_eq!(
+            newest(&door, "request_id"),
+            reply.header("x-request-id").unwrap()
+        );
+    }
+}
+
+#[test]
+fn ending_a_session_by_the_api_and_using_a_token_twice_there_leave_their_events() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let credentials = json!({"username": "ada", "password": PASSWORD});
+    let sign_in = || {
+        let reply = door
+            .program(None)
+            .send_json("POST", "/api/sessions", &credentials);
+        reply.json()
+    };
+    let holder = |tokens: &Value| door.program(Some(tokens["access_token"].as_str().unwrap()));
+    let (one, two) = (sign_in(), sign_in());
+    let sessions = holder(&two).get("/api/sessions").json();
+    let items = sessions["items"].as_array().unwrap();
+    let own = items.iter().find(|item| item["current"] == true).unwrap();
+    let two_id = own["id"].as_str().unwrap();
+    let mut trail = Trail::of(&door);
+    let path = format!("/api/sessions/{two_id}");
+    assert_eq!(holder(&one).with_method("DELETE", &path).status, 204);
+    trail.shows(&["sign_out done"]);
+    assert_eq!(newest(&door, "target"), format!("session {two_id}"));
+    let refresh = |tokens: &Value| {
+        let body = json!({"refresh_token": tokens["refresh_token"]});
+        door.program(None)
+            .send_json("POST", "/api/tokens/refresh", &body)
+    };
+    assert_eq!(refresh(&one).status, 200);
+    trail.shows(&[]);
+    door.let_pass(10);
+    assert_eq!(refresh(&one).status, 401);
+    trail.shows(&["reuse_refresh_token refused"]);
+    let three = sign_in();
+    trail.shows(&["sign_in done"]);
+    let current = holder(&three).with_method("DELETE", "/api/sessions/current");
+    assert_eq!(current.status, 204);
+    trail.shows(&["sign_out done"]);
+}
+
+#[test]
+fn the_pages_of_sessions_and_links_and_the_first_administrators_link_leave_their_events() {
+    let door = Door::open();
+    let link = door.first_administrator.clone().unwrap();
+    let root = door.signed_up("root");
+    let mut trail = Trail::of(&door);
+    let page = root.get(&link.replace(&door.url, ""));
+    let form = page.forms();
+    let made = form
+        .iter()
+        .find(|form| form.action == "/first-administrator");
+    let token = link.split_once("token=").unwrap().1;
+    assert!(made.is_some(), "{}", page.body);
+    root.post_own("/first-administrator", &[("token", token)]);
+    trail.shows(&["change_role done", "sign_in done"]);
+
+    let ada = door.signed_up("ada");
+    let lost = door.browser();
+    lost.sign_in("ada", PASSWORD);
+    let program = door.program(Some(&ada.access()));
+    let form = Multipart::new().file("file", "a.txt", "content");
+    let file = program.send_files("/api/files", &form).json()["id"].clone();
+    let shares = format!("/files/{}/shares", file.as_str().unwrap());
+    trail.news();
+    let other = ada
+        .get("/account/sessions")
+        .attribute("tbody a", "href")
+        .unwrap();
+    ada.submit(&ada.get(&other), "Sign out this device", &[]);
+    trail.shows(&["sign_out done"]);
+    assert!(!lost.is_signed_in());
+    let id = |sql: &str| door.lines(sql)[0].clone();
+    ada.submit(&ada.get(&shares.replace("/shares", "")), "Create link", &[]);
+    trail.shows(&["make_share done"]);
+    let share = id("SELECT id AS line FROM shares");
+    ada.submit(
+        &ada.get(&format!("{shares}/{share}")),
+        "Revoke this link",
+        &[],
+    );
+    trail.shows(&["revoke_share done"]);
+    ada.post_own("/account/shares", &[]);
+    trail.shows(&["revoke_all_shares done"]);
+}
+
+#[test]
+fn signing_up_and_in_by_the_tutorials_leaves_the_same_events() {
+    let door = Door::open();
+    let mut trail = Trail::of(&door);
+    let curl = Browser::sending(&door.local_url(), &[("accept", "*/*")]);
+    let form = |path: &str, fields: &[(&str, &str)]| curl.post(path, fields).status;
+    let json = |path: &str, body: Value| curl.send_json("POST", path, &body).status;
+    let basic = |password: &str| {
+        let pair = STANDARD.encode(format!("ada-d:{password}"));
+        curl.with("authorization", &format!("Basic {pair}"))
+            .get("/login")
+            .status
+    };
+    let new = |name: &str| {
+        json!({
+            "username": name, "email": format!("{name}@example.com"), "password": PASSWORD,
+        })
+    };
+    let old = |name: &str, password: &str| json!({"username": name, "password": password});
+    let wrong = "canary-wrong";
+
+    let a = [
+        ("name", "Ada"),
+        ("email", "a@example.com"),
+        ("password", PASSWORD),
+    ];
+    assert_eq!(form("/signup", &a), 201);
+    trail.shows(&["sign_up done"]);
+    assert_eq!(form("/login", &a[1..]), 201);
+    trail.shows(&["sign_in done"]);
+    assert_eq!(form("/login", &[a[1], ("password", wrong)]), 403);
+    trail.shows(&["sign_in refused"]);
+
+    door.signed_up("ada-b");
+    door.signed_up("ada-d");
+    trail.news();
+    assert_eq!(form("/login", &[("username", "ada-b"), a[2]]), 200);
+    trail.shows(&["sign_in done"]);
+    assert_eq!(basic(PASSWORD), 200);
+    trail.shows(&["sign_in done"]);
+    assert_eq!(basic(wrong), 403);
+    trail.shows(&["sign_in refused"]);
+
+    assert_eq!(json("/api/v1/signup", new("ada-c")), 200);
+    trail.shows(&["sign_up done"]);
+    assert_eq!(json("/api/v1/login", old("ada-c", PASSWORD)), 200);
+    trail.shows(&["sign_in done"]);
+    assert_eq!(json("/api/v1/login", old("ada-c", wrong)), 401);
+    trail.shows(&["sign_in refused"]);
+
+    assert_eq!(json("/signup", old("ada-e", PASSWORD)), 200);
+    trail.shows(&["sign_up done"]);
+    assert_eq!(json("/auth", old("ada-e", PASSWORD)), 200);
+    trail.shows(&["sign_in done"]);
+    assert_eq!(json("/auth", old("ada-e", wrong)), 401);
+    trail.shows(&["sign_in refused"]);
+}
+
+/// A kind of event that no test causes may not be recorded at all.
+#[test]
+fn each_kind_of_event_is_in_a_test() {
+    let tests = include_str!("audit.rs");
+    for action in doorward::base::event::Action::ALL {
+        let name = action.as_str();
+        assert!(tests.contains(name), "{name}");
+    }
 }
 
 /// A database with some events.
@@ -655,13 +1004,25 @@ fn the_chain_breaks_at_exactly_the_event_that_was_changed() {
             place.sql(RESTORE);
         }
     }
+    for change in [
+        "at = at + 1",
+        "actor = 'x'",
+        "details = '[]'",
+        "mac = (SELECT mac FROM audit_head)",
+    ] {
+        place.sql(&format!("UPDATE audit_events SET {change} WHERE seq = 1"));
+        let expected = "event 1 was changed, or inserted in its place";
+        assert_eq!(breaks(&place), [expected], "{change}");
+        place.sql(RESTORE);
+    }
     let swap = "UPDATE audit_events SET seq = -seq WHERE seq IN (3, 4); \
                 UPDATE audit_events SET seq = 7 + seq WHERE seq < 0;";
     place.sql(swap);
     assert!(breaks(&place)[0].starts_with("event 3 "));
     place.sql(RESTORE);
     place.sql("UPDATE audit_events SET mac = (SELECT mac FROM audit_head) WHERE seq = 4");
-    assert!(breaks(&place)[0].starts_with("event 4 "));
+    let expected = "event 4 was changed, or inserted in its place";
+    assert_eq!(breaks(&place), [expected]);
     place.sql(RESTORE);
     assert_eq!(breaks(&place), Vec::<String>::new());
 }
@@ -722,8 +1083,13 @@ fn the_chain_breaks_at_exactly_the_event_that_was_inserted() {
     place.sql(RESTORE);
     let make_room = "UPDATE audit_events SET seq = -seq WHERE seq >= 3; \
                      UPDATE audit_events SET seq = 1 - seq WHERE seq < 0;";
-    place.sql(&format!("{make_room} {}", copy(2, 3)));
-    assert!(breaks(&place)[0].starts_with("event 3 was changed, or inserted"));
+    for seq in [1, 3, last] {
+        let make_room = make_room.replace(">= 3", &format!(">= {seq}"));
+        place.sql(&format!("{make_room} {}", copy(2, seq)));
+        let expected = format!("event {seq} was changed, or inserted");
+        assert!(breaks(&place)[0].starts_with(&expected));
+        place.sql(RESTORE);
+    }
 }
 
 #[test]

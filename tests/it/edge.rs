@@ -285,6 +285,8 @@ fn no_route_takes_a_byte_too_many() {
     let browser = door.browser();
     browser.sign_in("ada", PASSWORD);
     let bearer = format!("Bearer {}", browser.access());
+    door.signed_up("bob");
+    let bob = serde_json::json!({"username": "bob", "password": PASSWORD});
     let none = "00000000-0000-4000-8000-000000000000";
     let mut taken = Vec::new();
     for route in doorward::web::listed() {
@@ -303,83 +305,300 @@ fn no_route_takes_a_byte_too_many() {
         let line = route.method.len()
             + path.len()
             + "  HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: */*\r\na: \r\n\r\n".len();
-        let long = format!("a: {}\r\n", "a".repeat(HEAD_MAX + 1 - line));
-        let headers: String = (0..97 - 3).map(|n| format!("a{n}: 1\r\n")).collect();
-        let address = format!("{path}?{}", "a".repeat(65_535 - path.len()));
+        let long = |length: usize| format!("a: {}\r\n", "a".repeat(length - line));
+        let headers = |count: usize| (3..count).map(|n| format!("a{n}: 1\r\n")).collect();
+        let headers: [String; 2] = [headers(96), headers(97)];
+        let address = format!("{path}?{}", "a".repeat(65_534 - path.len()));
         for (what, found, expected) in [
-            ("head", status(&path, &long, ""), "431"),
-            ("headers", status(&path, &headers, ""), "431"),
+            ("head", status(&path, &long(HEAD_MAX + 1), ""), "431"),
+            ("headers", status(&path, &headers[1], ""), "431"),
             ("address", status(&address, "", ""), "400"),
         ] {
             assert_eq!(found, expected, "{what} {} {path}", route.method);
+        }
+        for (what, found) in [
+            ("head", status(&path, &long(HEAD_MAX), "")),
+            ("headers", status(&path, &headers[0], "")),
+        ] {
+            assert!(
+                found != "431" && found != "no answer",
+                "{what} {} {path}",
+                route.method
+            );
         }
         if ["GET", "DELETE"].contains(&route.method) {
             // They read no body.
             continue;
         }
-        let kinds = [
-            ("application/x-www-form-urlencoded", "a="),
-            ("application/json", "\""),
-        ];
-        for (kind, begin) in kinds {
-            let end = if kind.ends_with("json") { "\"" } else { "" };
-            let body = format!(
-                "{begin}{}{end}",
-                "a".repeat(BODY_MAX + 1 - begin.len() - end.len())
+        let sent = |bearer: &str, kind: &str, body: &str| {
+            let length = body.len();
+            let headers = format!(
+                "authorization: {bearer}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n"
             );
-            let headers = |length: usize| {
-                format!(
-                    "authorization: {bearer}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n"
-                )
-            };
-            let found = status(&path, &headers(body.len()), &body);
-            let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
-            let many = "a=1&".repeat(33);
-            let other = if kind.ends_with("json") { deep } else { many };
-            let nested = status(&path, &headers(other.len()), &other);
-            let is_refused = |status: &str| status.starts_with('4');
+            status(&path, &headers, body)
+        };
+        // What is not too much may end this session, or delete the account.
+        let sign_in = || {
+            let reply = door
+                .program(None)
+                .send_json("POST", "/api/sessions", &bob)
+                .json();
+            Some(format!("Bearer {}", reply["access_token"].as_str()?))
+        };
+        let member = sign_in().or_else(|| {
+            door.signed_up("bob");
+            sign_in()
+        });
+        let member = member.unwrap();
+        let form = |length: usize| format!("a={}", "a".repeat(length - 2));
+        let json = |length: usize| format!("\"{}\"", "a".repeat(length - 2));
+        let fields = |count: usize| (0..count).map(|n| format!("a{n}=1&")).collect::<String>();
+        let (url_encoded, in_json) = ("application/x-www-form-urlencoded", "application/json");
+        for (what, kind, most, more) in [
+            ("body", url_encoded, form(BODY_MAX), form(BODY_MAX + 1)),
+            ("fields", url_encoded, fields(32), fields(33)),
+            ("body", in_json, json(BODY_MAX), json(BODY_MAX + 1)),
+        ] {
+            let found = sent(&member, kind, &most);
             assert!(
-                is_refused(&nested),
-                "{nested} {kind} {} {path}",
+                found != "413" && found != "no answer",
+                "{what} {} {path}",
                 route.method
             );
+            let found = sent(&bearer, kind, &more);
             // Others refuse the request before its body.
             if !["401", "403", "413", "415"].contains(&found.as_str()) {
-                taken.push(format!("{} {path} {kind} {found}", route.method));
+                taken.push(format!("{} {path} {kind} {what} {found}", route.method));
             }
+        }
+        let part = |head: &str, content: &str| {
+            format!("--x\r\ncontent-disposition: form-data; name=\"a\"{head}\r\n\r\n{content}\r\n")
+        };
+        let end = "--x--\r\n";
+        for (what, kind, body) in [
+            (
+                "depth",
+                in_json,
+                format!("{}{}", "[".repeat(200), "]".repeat(200)),
+            ),
+            (
+                "parts",
+                "multipart/form-data; boundary=x",
+                part("", "").repeat(201) + end,
+            ),
+            (
+                "text",
+                "multipart/form-data; boundary=x",
+                part("", &"a".repeat(4097)) + end,
+            ),
+            (
+                "head of a part",
+                "multipart/form-data; boundary=x",
+                part(&format!("\r\na: {}", "a".repeat(70_000)), "") + end,
+            ),
+        ] {
+            let found = sent(&bearer, kind, &body);
+            assert!(
+                found.starts_with('4'),
+                "{found} {what} {} {path}",
+                route.method
+            );
         }
     }
     assert_eq!(taken, Vec::<String>::new());
     assert_eq!(door.browser().get("/").status, 200);
 }
 
+/// Each response among these bytes has the headers of every response.
 fn assert_has_headers(answer: &str) {
-    for header in [
-        "content-security-policy: default-src 'none'",
-        "x-content-type-options: nosniff",
-        "referrer-policy: same-origin",
-        "cross-origin-resource-policy: same-origin",
-        "cache-control: no-store",
-        "permissions-policy: ",
+    for response in answer.split("HTTP/1.1 ").skip(1) {
+        for header in [
+            "content-security-policy: default-src 'none'; ",
+            " frame-ancestors 'none'\r\n",
+            "x-content-type-options: nosniff\r\n",
+            "referrer-policy: same-origin\r\n",
+            "cross-origin-resource-policy: same-origin\r\n",
+            "cache-control: no-store\r\n",
+            "permissions-policy: camera=()",
+            "x-request-id: ",
+        ] {
+            assert!(response.contains(header), "{header} in {answer}");
+        }
+    }
+}
+
+/// Heads that cannot be read, and the status of the answer.
+fn unreadable_heads() -> Vec<(Vec<u8>, &'static str)> {
+    let mut heads = Vec::new();
+    for line in [
+        "GET /public HTTP/1.2",
+        "GET /public HTTP/2.0",
+        "GET /public HTTP/9",
+        "GET /public http/1.1",
+        "GET /public",
+        "GET /public HTTP/1.1 x",
+        "GET /< HTTP/1.1",
+        "GET http://[ HTTP/1.1",
+        "G@T /public HTTP/1.1",
+        "GET\t/public HTTP/1.1",
+        " GET /public HTTP/1.1",
+        "\0",
+        "POST /login HTTP/1.0\r\nhost: x",
     ] {
-        assert!(answer.contains(header), "{header} in {answer}");
+        heads.push((format!("{line}\r\nhost: x\r\n\r\n").into_bytes(), "400"));
+    }
+    for header in [
+        "host: x",
+        "a",
+        ": a",
+        "a b: c",
+        "a : b",
+        " a: b",
+        "a: \0",
+        "a: b\rc",
+        "content-length: x",
+        "content-length: +1",
+        "content-length: -1",
+        "content-length: 1, 1",
+        "content-length: 1\r\ncontent-length: 1",
+        "content-length: 18446744073709551616",
+        "content-length:",
+        "transfer-encoding: gzip",
+        "transfer-encoding: gzip, chunked",
+        "transfer-encoding: identity",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 1",
+    ] {
+        let head = format!("POST /login HTTP/1.1\r\nhost: x\r\n{header}\r\n\r\n");
+        heads.push((head.into_bytes(), "400"));
+    }
+    let with = |header: &str| format!("GET /public HTTP/1.1\r\n{header}\r\n\r\n").into_bytes();
+    let many: String = (0..96).map(|n| format!("a{n}: 1\r\n")).collect();
+    let long = "a".repeat(70_000);
+    heads.extend([
+        (with("a: b"), "400"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), "400"),
+        (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(), "400"),
+        (b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), "400"),
+        (with(&format!("{many}host: x")), "431"),
+        (with(&format!("host: x\r\na: {long}{long}")), "431"),
+        (with(&format!("host: x\r\n{long}: a")), "431"),
+        (with(&long.repeat(2)), "431"),
+    ]);
+    let address = format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n");
+    heads.push((address.into_bytes(), "400"));
+    heads
+}
+
+#[test]
+fn a_request_that_cannot_be_read_gets_the_headers_of_every_other_wherever_it_comes() {
+    let door = Door::with(&[("connections.max_per_client", "1000")]);
+    for (head, expected) in unreadable_heads() {
+        let shown = String::from_utf8_lossy(&head[..head.len().min(200)]).into_owned();
+        let cut = head.len() / 2;
+        for before in ["", GET, "HEAD /public HTTP/1.1\r\nhost: x\r\n\r\n"] {
+            let whole = [before.as_bytes(), &head].concat();
+            // At once; in two pieces; after the response to the request before it.
+            for first in [0, before.len() + cut, before.len()] {
+                let mut wire = Wire::to(door.address);
+                let mut answer = String::new();
+                wire.say(&whole[..first]);
+                if first > 0 && first == before.len() {
+                    answer += &wire.hear_some();
+                } else if first > 0 {
+                    // The server has read the first piece when it has answered this.
+                    door.browser().get("/healthz");
+                }
+                wire.say(&whole[first..]);
+                answer += &wire.hear_what_comes().1;
+                let last = answer.rsplit("HTTP/1.1 ").next().unwrap();
+                assert!(last.starts_with(expected), "{shown}: {answer}");
+                let answers = answer.matches("HTTP/1.1 ").count();
+                assert_eq!(
+                    answers,
+                    if before.is_empty() { 1 } else { 2 },
+                    "{shown}: {answer}"
+                );
+                assert_has_headers(&answer);
+                assert!(last.contains("connection: close"), "{shown}: {answer}");
+            }
+        }
+    }
+    assert_eq!(door.browser().get("/").status, 200);
+}
+
+#[test]
+fn whatever_else_is_wrong_with_a_request_its_answer_has_the_headers_of_every_other() {
+    let door = Door::with(&[("connections.max_per_client", "1000")]);
+    let form = "accept: text/html\r\ncontent-type: application/x-www-form-urlencoded";
+    let chunked =
+        format!("POST /login HTTP/1.1\r\nhost: x\r\n{form}\r\ntransfer-encoding: chunked");
+    for (request, expected) in [
+        ("BREW /public HTTP/1.1\r\nhost: x".to_owned(), "405"),
+        ("OPTIONS * HTTP/1.1\r\nhost: x".to_owned(), "404"),
+        ("- * HTTP/1.1\r\nhost: -".to_owned(), "404"),
+        ("TRACE /public HTTP/1.1\r\nhost: x".to_owned(), "405"),
+        (
+            "GET /public HTTP/1.1\r\nhost: x\r\nexpect: 200-ok".to_owned(),
+            "200",
+        ),
+        ("GET /public HTTP/1.1\r\nhost: <>".to_owned(), "200"),
+        ("GET /public HTTP/1.1\r\nhost:".to_owned(), "200"),
+        (
+            "GET /public HTTP/1.1\r\nhost: x\r\na: \u{e9}".to_owned(),
+            "200",
+        ),
+        ("GET /%ff HTTP/1.1\r\nhost: x".to_owned(), "404"),
+        (format!("{chunked}\r\n\r\nz\r\na=b\r\n0"), "400"),
+        (
+            format!("{chunked}\r\n\r\n11111111111111111\r\na=b\r\n0"),
+            "400",
+        ),
+        (format!("{chunked}\r\n\r\n3\r\na=bc\r\n0"), "400"),
+    ] {
+        for before in ["", GET] {
+            let request = request.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+            let mut wire = Wire::to(door.address);
+            wire.say(format!("{before}{request}\r\n\r\n"));
+            let (_, answer) = wire.hear_what_comes();
+            let last = answer.rsplit("HTTP/1.1 ").next().unwrap();
+            assert!(last.starts_with(expected), "{request}: {answer}");
+            assert_has_headers(&answer);
+        }
     }
 }
 
 #[test]
-fn a_response_to_bytes_that_are_not_a_request_has_the_headers_of_every_other() {
-    let door = Door::open();
-    for head in [
-        "GET / HTTP/1.1\r\n\r\n",
-        "GET /< HTTP/1.1\r\nhost: x\r\n\r\n",
-        "\0\r\n\r\n",
-    ] {
-        let mut wire = Wire::to(door.address);
-        wire.say(head);
-        let (_, answer) = wire.hear_what_comes();
-        assert_eq!(status_of(&answer), "400", "{head}");
-        assert_has_headers(&answer);
-    }
+fn a_request_that_cannot_be_read_is_answered_after_all_before_it_and_has_a_line_in_the_log() {
+    let place = Place::new();
+    let serving = place.serve();
+    let mut wire = Wire::to(serving.address);
+    let form = "username=ada&password=canary-wrong";
+    let slow = format!(
+        "POST /login HTTP/1.1\r\nhost: x\r\naccept: text/html\r\ncontent-length: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    // More than the library takes at once, and one whose password is hashed.
+    wire.say(format!(
+        "{}{slow}{}GET /< HTTP/1.1\r\n\r\n{GET}",
+        GET.repeat(20),
+        GET.repeat(20)
+    ));
+    let (_, answer) = wire.hear_what_comes();
+    let statuses: Vec<_> = answer
+        .split("HTTP/1.1 ")
+        .skip(1)
+        .map(|one| &one[..3])
+        .collect();
+    let expected = [vec!["200"; 20], vec!["422"], vec!["200"; 20], vec!["400"]].concat();
+    assert_eq!(statuses, expected);
+    let (_, _, log) = serving.end();
+    let line = log
+        .lines()
+        .find(|line| line.contains("status=400"))
+        .unwrap();
+    assert!(line.contains("method=\"-\" path=\"*\""), "{line}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::compat;
 use crate::support::{Browser, Door, Multipart, PASSWORD, Reply, Wire, log, status_of, wait_until};
 
 const LINK: &str = "/dashboard?token=";
+const NOBODYS: &str = "00000000-0000-4000-8000-000000000000";
 
 /// The token of a link for `login`.
 fn link_of(door: &Door, login: &str) -> String {
@@ -380,6 +381,33 @@ fn a_token_in_the_address_is_refused_wherever_it_does_not_belong() {
         .program(None)
         .with("authorization", &format!("Bearer {}", ada.access()));
     refused(both.get(&format!("{LINK}{link}")));
+}
+
+#[test]
+fn without_the_tutorials_no_address_takes_a_token_of_a_session() {
+    let door = Door::with(&[("compat.enabled", "false")]);
+    let ada = door.signed_up("ada");
+    let refresh = ada.cookie("doorward_refresh").unwrap();
+    for token in [ada.access(), refresh] {
+        for route in doorward::web::listed() {
+            let path = ["{file}", "{id}", "{share}"]
+                .iter()
+                .fold(route.path.to_owned(), |path, name| {
+                    path.replace(name, NOBODYS)
+                });
+            let address = format!("{path}?token={token}");
+            let reply = door.browser().with_method(route.method, &address);
+            let shown = format!("{} {path}: {}", route.method, reply.status);
+            assert!((400..500).contains(&reply.status), "{shown}");
+            assert_eq!(
+                reply.header("referrer-policy"),
+                Some("no-referrer"),
+                "{shown}"
+            );
+            assert!(!reply.body.contains(&token), "{shown}");
+        }
+    }
+    assert!(ada.is_signed_in());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{Browser, Door, Place, wait_until};
 
-fn ready(url: &str) -> (u16, serde_json::Value) {
+pub fn ready(url: &str) -> (u16, serde_json::Value) {
     let reply = Browser::sending(url, &[]).get("/readyz");
     (reply.status, reply.json()["failed"].clone())
 }

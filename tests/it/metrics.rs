@@ -9,6 +9,8 @@ fn scrape(metrics: SocketAddr) -> String {
     assert_eq!(reply.status, 200);
     let kind = reply.header("content-type").unwrap();
     assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
     reply.body
 }
 

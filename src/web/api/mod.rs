@@ -49,14 +49,14 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.calls("/api/sessions", |at| {
         at.post(PUBLIC, sessions::start, &sessions::START)
             .get(SIGNED_IN, sessions::list, &sessions::LIST)
-            .delete(SIGNED_IN, sessions::end_all, &sessions::END_ALL)
+            .delete(RECENT, sessions::end_all, &sessions::END_ALL)
     });
     routes.calls("/api/sessions/current", |at| {
         at.delete(SIGNED_IN, sessions::end_current, &sessions::END_CURRENT)
     });
     routes.calls("/api/sessions/{id}", |at| {
         at.get(SIGNED_IN, sessions::show, &sessions::SHOW).delete(
-            SIGNED_IN,
+            RECENT,
             sessions::end,
             &sessions::END,
         )

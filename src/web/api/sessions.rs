@@ -19,7 +19,7 @@ use crate::sessions::{ClientKind, Cursor, EndReason, Identity, Listed, Persisten
 use crate::web::describe::{Call, Describe, Operation, Tag, schema};
 use crate::web::path_id::Id;
 use crate::web::problem::{NOT_FOUND, Problem, TOO_MANY_ATTEMPTS};
-use crate::web::proof::{Public, SignedIn};
+use crate::web::proof::{Public, Recent, SignedIn};
 use crate::web::{State, client};
 
 pub const TAG: Tag = Tag {
@@ -134,16 +134,13 @@ pub const END: Call = Call {
     id: "endSession",
     tag: &TAG,
     summary: "End a session",
-    description: "Its tokens stop working at once. Sessions of other accounts are not found.",
+    description: "Its tokens stop working at once. Sessions of other accounts are not found. To end \
+                  the session of the access token, use `signOut`.",
     example: None,
     problems: &[],
 };
 
-pub async fn end(
-    SignedIn(who): SignedIn,
-    state: Data<State>,
-    Id(id): Id<SessionId>,
-) -> Answer<Done> {
+pub async fn end(Recent(who): Recent, state: Data<State>, Id(id): Id<SessionId>) -> Answer<Done> {
     let found = find(&state, &who, id).await?;
     let why = if found.id == who.session {
         EndReason::SignedOut
@@ -197,7 +194,7 @@ pub const END_ALL: Call = Call {
 };
 
 pub async fn end_all(
-    SignedIn(who): SignedIn,
+    Recent(who): Recent,
     state: Data<State>,
     except: Result<Query<Except>, actix_web::Error>,
 ) -> Answer<Done> {

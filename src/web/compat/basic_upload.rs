@@ -16,14 +16,21 @@ use crate::web::accept::is_for_a_person;
 use crate::web::forms::FORM;
 use crate::web::forms::upload::{Expected, Right, receive};
 use crate::web::page::{Answer, Page};
-use crate::web::problem::Problem;
+use crate::web::problem::{CROSS_SITE, Problem};
 use crate::web::proof::{Public, PublicToken};
-use crate::web::{api, authorization};
+use crate::web::{api, authorization, origin};
 
 const TOKEN_SECONDS: i64 = 20 * 60;
 const MISSING: &str = "Token missing";
+const FOR_PROGRAMS: &str = "Only programs can sign in by GET, without Origin and Sec-Fetch-Site. \
+     Nothing was changed.";
 
+/// Starts a session, although by GET. So no page may cause it: a browser can send stored Basic
+/// credentials on its own.
 pub async fn log_in(_: Public, page: Page, request: HttpRequest) -> Answer {
+    if !origin::is_program(&request) {
+        return Err(CROSS_SITE.with_text(FOR_PROGRAMS.to_owned()));
+    }
     let refused = Ok(text(StatusCode::FORBIDDEN, "Unable to verify"));
     let credentials = authorization::basic(&request).and_then(authorization::name_and_password);
     let Some((username, password)) = credentials else {

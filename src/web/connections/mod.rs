@@ -3,9 +3,14 @@
 //! Each connection is a [`Guarded`] stream under the HTTP library, which itself limits the time of
 //! the first head only. The stream measures how long the server waits for the client, so a slow
 //! handler or a long pause between requests does not count.
+//!
+//! In place of a request that cannot be read, the stream gives the library [`STAND_IN`], which the
+//! application answers as it answers every other request: after the earlier ones, with its headers
+//! and a line in the log. The library's own answers have none of them.
 
 mod framing;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
@@ -19,6 +24,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
+use actix_web::web::BytesMut;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
@@ -26,12 +32,16 @@ use tokio::time::{Sleep, sleep};
 use crate::base::clock::Stopwatch;
 use crate::base::metrics::Counter;
 use crate::config::{ConnectionsConfig, ProxiesConfig};
-use framing::{Framing, Phase};
+pub use framing::Refusal;
+use framing::{End, Framing, Passed, Phase};
 
 /// Above this share of all connections, each is closed with its next response.
 const CROWDED: (usize, usize) = (3, 4);
 /// One block's share of all connections, as a divisor, unless a setting says otherwise.
 const SHARE_OF_A_BLOCK: usize = 8;
+
+/// In place of a refused request. A client can send the same: what counts is its position.
+const STAND_IN: &[u8] = b"- * HTTP/1.1\r\nhost: -\r\nconnection: close\r\n\r\n";
 
 /// Time between log lines about connections that were refused or cut off.
 const REPORTED_EVERY: Duration = Duration::from_secs(60);
@@ -61,8 +71,6 @@ struct Shared {
     trusted: ProxiesConfig,
     most: usize,
     most_of_client: usize,
-    /// For responses that the HTTP library makes itself, as lines.
-    headers: String,
     open: AtomicUsize,
     of_blocks: Mutex<HashMap<Block, usize>>,
     counts: Counts,
@@ -97,14 +105,8 @@ impl Counts {
 }
 
 impl Connections {
-    /// At most `possible` at once, and what the settings allow. `headers` are lines for the
-    /// responses that the HTTP library makes itself.
-    pub fn new(
-        config: ConnectionsConfig,
-        trusted: ProxiesConfig,
-        possible: usize,
-        headers: String,
-    ) -> Self {
+    /// At most `possible` at once, and what the settings allow.
+    pub fn new(config: ConnectionsConfig, trusted: ProxiesConfig, possible: usize) -> Self {
         let most = config.max.min(possible);
         let most_of_client = config
             .max_per_client
@@ -114,7 +116,6 @@ impl Connections {
             trusted,
             most,
             most_of_client,
-            headers,
             open: AtomicUsize::new(0),
             of_blocks: Mutex::default(),
             counts: Counts::default(),
@@ -190,10 +191,11 @@ impl Connections {
             waits_for: (Phase::Head, 0),
             reading: Meter::default(),
             writing: Meter::default(),
-            bare: None,
+            ahead: BytesMut::new(),
             connection: Connection(Rc::new(Known {
                 is_on_unix_socket: peer.is_none(),
-                has_request: false.into(),
+                requests: Cell::default(),
+                refused: Cell::default(),
             })),
             place,
         })
@@ -260,7 +262,10 @@ pub struct Connection(Rc<Known>);
 
 struct Known {
     is_on_unix_socket: bool,
-    has_request: std::cell::Cell<bool>,
+    /// Requests that have come through the HTTP library.
+    requests: Cell<u64>,
+    /// Which of them is a stand-in, and why.
+    refused: Cell<Option<(u64, Refusal)>>,
 }
 
 impl Connection {
@@ -268,9 +273,13 @@ impl Connection {
         self.0.is_on_unix_socket
     }
 
-    /// A request has come through the HTTP library.
-    pub fn note_request(&self) {
-        self.0.has_request.set(true);
+    /// Counts a request that has come through the HTTP library, once. Returns why it is refused, if
+    /// it stands for one that cannot be read.
+    pub fn take_request(&self) -> Option<Refusal> {
+        let request = self.0.requests.get() + 1;
+        self.0.requests.set(request);
+        let refused = self.0.refused.get();
+        refused.and_then(|(number, why)| (number == request).then_some(why))
     }
 }
 
@@ -281,7 +290,8 @@ pub struct Guarded<S> {
     waits_for: (Phase, u64),
     reading: Meter,
     writing: Meter,
-    bare: Option<Bare>,
+    /// What the library reads before further bytes of the client.
+    ahead: BytesMut,
     connection: Connection,
     place: Place,
 }
@@ -294,10 +304,17 @@ impl<S> Guarded<S> {
     fn config(&self) -> &ConnectionsConfig {
         &self.place.connections.0.config
     }
+
+    fn stand_in(&mut self, why: Refusal) {
+        let (_, number) = self.framing.phase();
+        self.connection.0.refused.set(Some((number, why)));
+        self.ahead.extend_from_slice(STAND_IN);
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Guarded<S> {
-    /// Called when the client has sent nothing more. Pending, or an error if it was too slow.
+    /// Called when the client has sent nothing more. If it was too slow, its request is refused, or
+    /// it is an error.
     fn wait_for_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (phase, heads) = match self.framing.phase() {
             // After the first response there is no limit here: the library closes idle connections.
@@ -324,51 +341,12 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> Guarded<S> {
             // Later ones are closed without a response: a client could take it for the response to
             // a request that it is about to send.
             if heads == 0 {
-                let response = format!(
-                    "HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\
-                     {}\r\n",
-                    self.place.connections.0.headers
-                );
-                let _ = Pin::new(&mut self.io).poll_write(cx, response.as_bytes());
+                self.framing.refuse();
+                self.stand_in(Refusal::TooSlow);
+                return Poll::Ready(Ok(()));
             }
         }
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    /// Before a first request, all writes are the HTTP library's own responses to bytes that are
-    /// not a request: they have no headers, so ours are added.
-    fn write_bare(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let Self {
-            io, bare, place, ..
-        } = self;
-        let bare = bare.get_or_insert_with(|| Bare::of(buf, &place.connections.0.headers));
-        while bare.written < bare.bytes.len() {
-            let rest = &bare.bytes[bare.written..];
-            bare.written += ready!(Pin::new(&mut *io).poll_write(cx, rest))?;
-        }
-        let length = bare.length;
-        self.bare = None;
-        Poll::Ready(Ok(length))
-    }
-}
-
-/// A response of the HTTP library on its way out.
-struct Bare {
-    bytes: Vec<u8>,
-    written: usize,
-    /// Without our headers.
-    length: usize,
-}
-
-impl Bare {
-    fn of(response: &[u8], headers: &str) -> Self {
-        let line = response.windows(2).position(|end| end == b"\r\n");
-        let (line, rest) = response.split_at(line.map_or(response.len(), |end| end + 2));
-        Self {
-            bytes: [line, headers.as_bytes(), rest].concat(),
-            written: 0,
-            length: response.len(),
-        }
     }
 }
 
@@ -380,22 +358,44 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        match Pin::new(&mut this.io).poll_read(cx, buf) {
-            Poll::Ready(Ok(())) => {
-                let read = &buf.filled()[before..];
-                this.reading.note(read.len());
-                if let Err(excess) = this.framing.follow(read) {
+        while buf.filled().len() == before {
+            if !this.ahead.is_empty() {
+                let length = this.ahead.len().min(buf.remaining());
+                buf.put_slice(&this.ahead.split_to(length));
+                break;
+            }
+            match Pin::new(&mut this.io).poll_read(cx, buf) {
+                Poll::Ready(read) => read?,
+                Poll::Pending => {
+                    ready!(this.wait_for_client(cx))?;
+                    continue;
+                }
+            }
+            let read = &buf.filled()[before..];
+            if read.is_empty() {
+                break;
+            }
+            this.reading.note(read.len());
+            let Passed { head, bytes, end } = this.framing.follow(read);
+            let kept = if head.is_empty() {
+                before + bytes.end
+            } else {
+                this.ahead = head;
+                this.ahead.extend_from_slice(&read[bytes]);
+                before
+            };
+            buf.set_filled(kept);
+            match end {
+                Some(End::Excess) => {
                     this.place.connections.counts().excessive_bodies.count();
                     // The library refuses these two bytes, in an extension and in a trailer.
-                    let end = (before + excess.at).min(buf.capacity() - 2);
-                    buf.set_filled(end);
-                    buf.put_slice(b"\r\0");
+                    this.ahead.extend_from_slice(b"\r\0");
                 }
-                Poll::Ready(Ok(()))
+                Some(End::Refused(why)) => this.stand_in(why),
+                None => {}
             }
-            Poll::Pending => this.wait_for_client(cx),
-            error => error,
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -406,9 +406,6 @@ impl<S: AsyncRead + AsyncWrite + AsFd + Unpin> AsyncWrite for Guarded<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if !this.connection.0.has_request.get() {
-            return this.write_bare(cx, buf);
-        }
         match Pin::new(&mut this.io).poll_write(cx, buf) {
             Poll::Ready(Ok(written)) => {
                 this.writing.note(written);

@@ -152,6 +152,7 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         (Action::MakeShare, _) => "Link to a file created",
         (Action::RevokeShare, _) => "Link to a file revoked",
         (Action::RevokeAllShares, _) => "All links to files revoked",
+        (Action::ClearLimits, _) => "Attempts to sign in allowed again",
         (action, _) => return action.as_str().replace('_', " "),
     };
     with(what, by, entry, own)

@@ -66,12 +66,12 @@ pub fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/account/sessions", |at| at.get(SIGNED_IN, sessions::show));
     routes.at("/account/sessions/others", |at| {
-        at.get(SIGNED_IN, sessions::ask_to_end_others)
-            .post(SIGNED_IN, sessions::end_others)
+        at.get(RECENT, sessions::ask_to_end_others)
+            .post(RECENT, sessions::end_others)
     });
     routes.at("/account/sessions/{id}", |at| {
-        at.get(SIGNED_IN, sessions::ask_to_end)
-            .post(SIGNED_IN, sessions::end)
+        at.get(RECENT, sessions::ask_to_end)
+            .post(RECENT, sessions::end)
     });
     routes.at("/account/activity", |at| at.get(SIGNED_IN, activity::show));
     routes.at("/account/shares", |at| {

@@ -1,4 +1,5 @@
-//! The sessions of an account, and how to end them.
+//! The sessions of an account, and how to end them: others than the own one with the password
+//! again, so that a stolen session cannot sign its owner out.
 
 use askama::Template;
 
@@ -9,7 +10,7 @@ use crate::base::ids::SessionId;
 use crate::sessions::{Cursor, EndReason, Listed};
 use crate::web::forms::Form;
 use crate::web::problem::{NOT_FOUND, Problem};
-use crate::web::proof::SignedIn;
+use crate::web::proof::{Recent, SignedIn};
 
 const HERE: &str = "/account/sessions";
 const OTHERS: &str = "/account/sessions/others";
@@ -80,7 +81,7 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     })
 }
 
-pub async fn ask_to_end(SignedIn(who): SignedIn, page: Page) -> Answer {
+pub async fn ask_to_end(Recent(who): Recent, page: Page) -> Answer {
     let session = find(&page, &who).await?;
     confirm::ask(
         &page,
@@ -100,7 +101,7 @@ pub async fn ask_to_end(SignedIn(who): SignedIn, page: Page) -> Answer {
     )
 }
 
-pub async fn end(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
+pub async fn end(Recent(who): Recent, page: Page, _: Form) -> Answer {
     let session = find(&page, &who).await?;
     if session.id == who.session {
         page.sessions.end(session.id, EndReason::SignedOut).await?;
@@ -114,7 +115,7 @@ pub async fn end(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(HERE, "The device is signed out."))
 }
 
-pub async fn ask_to_end_others(_: SignedIn, page: Page, _: SignedIn) -> Answer {
+pub async fn ask_to_end_others(_: Recent, page: Page) -> Answer {
     confirm::ask(
         &page,
         &Confirm {
@@ -128,7 +129,7 @@ pub async fn ask_to_end_others(_: SignedIn, page: Page, _: SignedIn) -> Answer {
     )
 }
 
-pub async fn end_others(SignedIn(who): SignedIn, page: Page, _: Form) -> Answer {
+pub async fn end_others(Recent(who): Recent, page: Page, _: Form) -> Answer {
     let keep = Some(who.session);
     page.sessions
         .end_all(who.account, keep, EndReason::FromElsewhere)

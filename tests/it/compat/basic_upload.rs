@@ -20,6 +20,34 @@ fn the_reader_of_tutorial_basic_upload_changes_basic_credentials_for_a_token() {
 }
 
 #[test]
+fn no_page_can_make_a_browser_sign_in_by_tutorial_basic_uploads_get() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let sessions = || door.lines("SELECT id AS line FROM sessions").len();
+    let before = sessions();
+    let ada = curl(&door).with("authorization", &basic("ada", PASSWORD));
+    for (header, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+        ("origin", "https://evil.test"),
+        ("origin", "null"),
+        ("origin", &door.url),
+    ] {
+        let browser = ada.with(header, value);
+        let reply = browser.get("/login");
+        assert_eq!(reply.status, 403, "{header}: {value}");
+        assert_eq!(reply.json()["error"], "cross_site", "{header}: {value}");
+        assert_eq!(browser.head("/login").status, 403, "{header}: {value}");
+    }
+    assert_eq!(sessions(), before);
+    // As Node.js sends it.
+    assert_eq!(ada.with("sec-fetch-mode", "cors").get("/login").status, 200);
+    assert_eq!(sessions(), before + 1);
+}
+
+#[test]
 fn tutorial_basic_upload_refuses_everything_else_in_one_way() {
     for exact in ["false", "true"] {
         let door = Door::with(&[("compat.exact", exact)]);
@@ -413,7 +441,8 @@ fn the_token_of_tutorial_basic_upload_ends_after_twenty_minutes_and_with_its_ses
     assert_eq!(reply.status, 403);
     let token = token_of_basic_upload(&door, "ada");
     assert_eq!(status(&token), 200);
-    ada.get("/account/sessions");
+    let page = ada.get("/account/verify");
+    ada.submit(&page, "Confirm", &[("Password", PASSWORD)]);
     let holder = door.program(Some(&ada.access()));
     assert_eq!(holder.with_method("DELETE", "/api/sessions").status, 204);
     assert_eq!(status(&token), 403);

@@ -544,6 +544,29 @@ fn thousands_of_parts_are_too_many() {
 }
 
 #[test]
+fn two_hundred_parts_and_four_kilobytes_of_text_are_read_and_no_more() {
+    let door = Door::open();
+    let ada = program(&door, "ada");
+    let empty = (0..199).fold(Multipart::new(), |form, _| form.file("file", "", ""));
+    let more = empty
+        .clone()
+        .file("file", "", "")
+        .file("file", "a.txt", "a");
+    refused(&ada.send_files(API, &more), 413, "too_large");
+    only(&door, 0);
+    uploaded(&ada, &empty.file("file", "a.txt", "a"));
+
+    let told = |length: usize| {
+        let text = "a".repeat(length);
+        let form = Multipart::new().text("description", &text);
+        ada.send_files(API, &form.file("file", "b.txt", "b"))
+    };
+    refused(&told(4096), 422, "invalid_fields");
+    refused(&told(4097), 413, "too_large");
+    only(&door, 1);
+}
+
+#[test]
 fn a_hundred_files_at_once_are_kept_and_one_more_are_not() {
     let door = Door::open();
     let ada = program(&door, "ada");

@@ -184,6 +184,7 @@ mod s3 {
     use url::Url;
 
     use super::*;
+    use crate::health::ready;
     use crate::support::{Place, Wire, tool};
 
     /// The server that `scripts/test` starts: where it is, and what opens it.
@@ -553,6 +554,30 @@ mod s3 {
         });
         assert_eq!(content_of(&ada, &id).body, "words");
         assert_eq!(rows(&door, "files"), 2);
+    }
+
+    #[test]
+    fn a_server_whose_store_does_not_respond_is_alive_and_not_ready() {
+        let Some(server) = Server::find() else { return };
+        let stopping = Relay::to(&server, Told::Later);
+        let mut settings = stopping.server().settings();
+        settings[4].1 = "2".to_owned();
+        let settings: Vec<_> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let door = Door::with(&settings);
+        let ada = program(&door, "ada");
+        uploaded(&ada, &one("a.txt", "words"));
+        let url = door.local_url();
+        assert_eq!(ready(&url), (200, serde_json::json!([])));
+        let stopped = stopping.gate.write().unwrap();
+        refused(
+            &ada.send_files(API, &one("b.txt", "ab")),
+            503,
+            "unavailable",
+        );
+        assert_eq!(ready(&url), (503, serde_json::json!(["store"])));
+        assert_eq!(door.browser().get("/healthz").status, 200);
+        drop(stopped);
+        wait_until("it is ready again", || ready(&url).0 == 200);
     }
 
     #[test]
