@@ -26,6 +26,10 @@ bench *ARGS:
 fuzz *SECONDS:
     scripts/fuzz {{ SECONDS }}
 
+# Attack a server of its own with five tools of others
+security *TOOLS:
+    scripts/security {{ TOOLS }}
+
 # Every page in a real browser, with axe and the Nu HTML checker
 pages:
     scripts/test chromium::gallery
