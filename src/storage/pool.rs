@@ -88,7 +88,8 @@ struct Outage {
 }
 
 /// The closure of a request, which keeps its result: the pool is compiled once for all types.
-type Work = Box<dyn FnOnce(&mut AnyConnection) -> Result<(), Failed> + Send>;
+type Work = Box<dyn FnOnce(&mut AnyConnection) -> Done + Send>;
+type Done = Result<(), Failed>;
 
 /// Why a closure did not succeed.
 enum Failed {
@@ -162,10 +163,10 @@ impl Slot {
 
 /// The sender is taken by the first to answer.
 #[derive(Clone)]
-struct Reply(Arc<Mutex<Option<oneshot::Sender<Result<(), Failed>>>>>);
+struct Reply(Arc<Mutex<Option<oneshot::Sender<Done>>>>);
 
 impl Reply {
-    fn give(&self, answer: Result<(), Failed>) {
+    fn give(&self, answer: Done) {
         let sender = lock(&self.0).take();
         if let Some(sender) = sender {
             sender.send(answer).ok();
@@ -223,7 +224,7 @@ impl Pool {
         result.unwrap_or_else(|| Err(Fault::new("a database closure without a result").into()))
     }
 
-    async fn queue(&self, access: Access, work: Work) -> Result<(), Failed> {
+    async fn queue(&self, access: Access, work: Work) -> Done {
         let (sender, answer) = oneshot::channel();
         self.0.submit(Job {
             access,
@@ -287,7 +288,7 @@ impl Shared {
         slot: &Slot,
         access: Access,
         work: Work,
-    ) -> Result<(), Failed> {
+    ) -> Done {
         let in_place = |kind| match &self.disk {
             Some(disk) => disk
                 .in_place()
