@@ -15,7 +15,7 @@ use actix_web::{Error, HttpMessage, HttpRequest};
 
 use super::answer;
 use super::connections::{Block, Connection, Refusal};
-use super::problem::{MISDIRECTED, Problem, TOO_SLOW};
+use super::problem::{HEAD_TOO_LARGE, MISDIRECTED, Problem, TOO_SLOW};
 use super::{State, body_drain, client, health, query};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
@@ -71,7 +71,7 @@ pub async fn edge<B: MessageBody + 'static>(
     let rest = body_drain::share(&mut request);
     let refused = match unread {
         Some(Refusal::Malformed) => Some(Problem::malformed(UNREADABLE)),
-        Some(Refusal::TooLarge) => Some(Problem::head_too_large()),
+        Some(Refusal::TooLarge) => Some(HEAD_TOO_LARGE),
         Some(Refusal::TooSlow) => Some(TOO_SLOW),
         None => is_misdirected(request.request(), &state).then_some(MISDIRECTED),
     };

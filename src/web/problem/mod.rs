@@ -367,10 +367,19 @@ pub const TOO_LARGE: Problem = known(&Words {
     status: S::PAYLOAD_TOO_LARGE,
     code: "too_large",
     when: "a body of more than 16 kB, or a form of more than 32 fields; an upload of more than \
-           100 files, 200 parts or 4 kB of text; with 431, a head of more than 128 kB or 96 headers",
+           100 files, 200 parts or 4 kB of text",
     title: "That is too long",
     text: "The request is larger than this address accepts. Nothing was saved. \
            Go back and shorten it.",
+    action: HOME,
+    header: None,
+});
+pub const HEAD_TOO_LARGE: Problem = known(&Words {
+    status: S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    code: "head_too_large",
+    when: "a head of more than 128 kB or 96 headers (RFC 6585, section 5)",
+    title: "That is too long",
+    text: "The head of the request has more than 128 kB or 96 headers. Nothing was saved.",
     action: HOME,
     header: None,
 });
@@ -501,6 +510,7 @@ pub const ALL: &[Problem] = &[
     known(TOKENS),
     INVALID_FIELDS,
     TOO_LARGE,
+    HEAD_TOO_LARGE,
     known(MEDIA_TYPE),
     TOO_SLOW,
     BUSY,
@@ -562,14 +572,6 @@ impl Problem {
     /// A request that cannot be understood, and why.
     pub const fn malformed(why: &'static str) -> Self {
         because(MALFORMED, why)
-    }
-
-    /// A request with too large a head (RFC 6585, section 5).
-    pub fn head_too_large() -> Self {
-        let text = "The head of the request has more than 128 kB or 96 headers. Nothing was saved.";
-        let mut problem = TOO_LARGE.with_text(text.to_owned());
-        problem.more().status = Some(S::REQUEST_HEADER_FIELDS_TOO_LARGE);
-        problem
     }
 
     /// A tutorial's response to its upload, for a person.

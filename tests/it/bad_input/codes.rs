@@ -103,6 +103,9 @@ fn every_error_code_is_raised_with_a_status_of_its_own() {
         nobody.get("/nowhere"),
         nobody.with_method("PUT", "/login"),
         nobody.get("/dashboard"),
+        nobody
+            .with("x-large", &"x".repeat(140_000))
+            .get("/dashboard"),
         nobody.get("/first-administrator?token=used"),
         nobody.get(&format!("/public?token={access}")),
         nobody.post_body("/api/sessions", "application/json", "{"),
