@@ -9,12 +9,11 @@
 //! budget. Only successful sign-ins give back their own unit: an attacker who signs in to an
 //! account of their own between guesses gains nothing.
 //!
-//! Keys over their budget are also kept in memory (`front.rs`): refusing them costs neither a
+//! Keys over their budget are also kept in memory: refusing them costs neither a
 //! query nor a hash. The audit trail has one event of each in the window of its budget.
 
 mod budget;
 mod device;
-mod front;
 mod leases;
 mod store;
 
@@ -35,7 +34,6 @@ use crate::passwords::{Asker, PasswordHash};
 use crate::storage::Db;
 pub use budget::Budget;
 pub use device::Devices;
-use front::Front;
 use leases::Leases;
 pub use store::{Listed, forget, list};
 
@@ -125,7 +123,8 @@ struct Inner {
     clock: Clock,
     key: hmac::Key,
     config: LimitsConfig,
-    front: Front,
+    /// The keys that are known to be over their budget. The database answers for others.
+    front: Recent<Key>,
     leases: Leases,
     taking_leases: tokio::sync::Mutex<()>,
     devices: Devices,
@@ -141,7 +140,7 @@ impl Limits {
             clock,
             key: secret.mac_key(Purpose::LimitKeys),
             config,
-            front: Front::default(),
+            front: Recent::default(),
             leases: Leases::default(),
             taking_leases: tokio::sync::Mutex::default(),
             devices: Devices::new(secret),
@@ -217,7 +216,7 @@ impl Limits {
         let taken = self.take(units, about).await;
         // The next attempt with this spelling is refused before the account is looked up.
         if let (Err(_), Some(spelling), Some(of_account)) = (&taken, spelling, of_account)
-            && let Some(until) = self.0.front.until(of_account.key, self.now())
+            && let Some(until) = self.0.front.until(&of_account.key, self.now())
         {
             self.0.front.insert(spelling.key, until, self.now());
         }
@@ -335,7 +334,7 @@ impl Limits {
         given.await?;
         // Afterwards: until then the units are missing, and a refusal would remember that.
         for key in keys {
-            self.0.front.remove(key);
+            self.0.front.remove(&key);
         }
         Ok(())
     }
@@ -431,7 +430,7 @@ impl Limits {
     fn look(&self, units: &[Unit]) -> Result<(), Over> {
         let now = self.now();
         let over = units.iter().filter_map(|unit| {
-            let until = self.0.front.until(unit.key, now)?;
+            let until = self.0.front.until(&unit.key, now)?;
             Some(Over { unit: *unit, until })
         });
         over.max_by_key(|over| over.until).map_or(Ok(()), Err)
