@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_server::ServerBuilder;
@@ -31,7 +32,7 @@ use crate::config::{BaseUrl, Config, Shown, Source};
 use crate::files::Files;
 use crate::jobs;
 use crate::limits::Limits;
-use crate::passwords::Passwords;
+use crate::passwords::{Breached, Passwords};
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
@@ -73,6 +74,8 @@ impl Services {
     /// Creates what is missing: folder, secret, database, schema.
     pub fn prepare(config: Config, clock: Clock) -> Result<Self, Fault> {
         let location = Location::of(&config)?;
+        // Before anything is created.
+        let breached = open_breached(&config)?;
         make_data_dir(&config)?;
         if let Location::Sqlite(path) = &location {
             storage::make_room(path);
@@ -85,7 +88,7 @@ impl Services {
         let db = Db::open_renewed(location, clock.clone(), accounts::renew_keys)?;
         let actor = config.command.clone().map_or(Actor::Server, Actor::Command);
         let db = db.recording(audit::trail(&secret), actor);
-        let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost);
+        let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost, breached);
         let limits = Limits::new(db.clone(), clock.clone(), &secret, config.limits.clone());
         let accounts = Accounts::new(
             db.clone(),
@@ -106,6 +109,13 @@ impl Services {
             recovery,
         })
     }
+}
+
+/// The file of `passwords.breached`.
+pub fn open_breached(config: &Config) -> Result<Option<Arc<Breached>>, Fault> {
+    let path = config.passwords.breached.as_deref();
+    path.map(|path| Breached::open(path).map(Arc::new))
+        .transpose()
 }
 
 /// A server with its address; it serves when `http` is awaited.

@@ -162,7 +162,9 @@ impl From<Refusals> for SignUpError {
 impl From<HashError> for SignUpError {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Weak => Refusals::of("password", HashError::Weak.to_string()).into(),
+            HashError::Weak | HashError::Breached => {
+                Refusals::of("password", error.to_string()).into()
+            }
             HashError::Busy(busy) => Self::Busy(busy),
             HashError::Fault(fault) => Self::Fault(fault),
         }

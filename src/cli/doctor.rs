@@ -36,6 +36,12 @@ pub fn run(config: &Config) -> Result<(), Fault> {
     if let Some(found) = password_hashes(config) {
         checks.push(("password hashes", found));
     }
+    if config.passwords.breached.is_some() {
+        checks.push((
+            "breached passwords",
+            app::open_breached(config).map(|_| None),
+        ));
+    }
     if let Some(asked) = &config.files.scanner {
         checks.push(("virus scanner", scanner(asked)));
     }

@@ -73,6 +73,7 @@ pub fn run(arguments: Arguments, config: Config) -> Result<(), Fault> {
         drop_bad_usernames: arguments.drop_bad_usernames,
         costly_hashes: config.import.costly_hashes,
         min_length: config.passwords.min_length,
+        breached: app::open_breached(&config)?,
         now: Clock::System.now(),
     };
     if let Some(about) = source.about() {

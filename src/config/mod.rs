@@ -89,6 +89,8 @@ pub enum SignupMode {
 pub struct PasswordsConfig {
     pub min_length: usize,
     pub bcrypt_cost: u32,
+    /// The file of breached passwords.
+    pub breached: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -318,6 +320,9 @@ impl Config {
                     within(8, PASSWORD_MAX),
                 ),
                 bcrypt_cost: r.take("passwords.bcrypt_cost", "12", "4 to 18", within(4, 18)),
+                breached: r.take("passwords.breached", "", "a file", |text| {
+                    Some((!text.is_empty()).then(|| PathBuf::from(text)))
+                }),
             },
             tokens: TokensConfig {
                 algorithm: r.take(

@@ -1,16 +1,18 @@
 //! Converts the text of a row to an account that can be added.
 
+use std::sync::Arc;
+
 use crate::access::Role;
 use crate::accounts::{self, AccountState, Names, SentNames};
 use crate::base::clock::{self, UnixSeconds};
 use crate::base::input::Refusals;
 use crate::base::names::{Email, NewPassword, Refusal, Username, within_sentence};
-use crate::passwords::{self, HashError, PasswordHash, Unusable};
+use crate::passwords::{self, Breached, PasswordHash, Unusable};
 
 use super::fields::{self, Field, Values};
 
 /// The rules for every row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// Whether a row may create an administrator.
     pub administrators: bool,
@@ -22,6 +24,8 @@ pub struct Rules {
     pub drop_bad_usernames: bool,
     /// Minimum of a plaintext password.
     pub min_length: usize,
+    /// A plaintext password must not be one of these.
+    pub breached: Option<Arc<Breached>>,
     pub now: UnixSeconds,
 }
 
@@ -185,9 +189,9 @@ fn foreign(text: &str, rules: &Rules) -> Result<PasswordHash, Refusal> {
 fn typed(text: &str, names: &Names, rules: &Rules) -> Result<NewPassword, Refusal> {
     let password = accounts::parse_password(text, rules.min_length);
     let password = password.map_err(|why| within_sentence(why.first()))?;
-    if passwords::is_weak(password.password(), &names.personal()) {
-        return Err(within_sentence(&HashError::Weak.to_string()).into());
-    }
+    let breached = rules.breached.as_deref();
+    passwords::check_new(password.password(), &names.personal(), breached)
+        .map_err(|why| within_sentence(&why.to_string()))?;
     Ok(password)
 }
 

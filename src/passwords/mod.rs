@@ -9,6 +9,7 @@
 //! that a flood of sign-ins can slow down sign-ins and nothing else. Imported hashes of more than
 //! the usual work have their own thread and queue.
 
+mod breached;
 mod foreign;
 mod kind;
 mod mix;
@@ -24,6 +25,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::base::fault::Fault;
 use crate::base::names::{NewPassword, Password};
 use crate::base::secret::{InstanceSecret, Purpose};
+pub use breached::Breached;
 use foreign::Foreign;
 pub use foreign::Unusable;
 pub use kind::Kind;
@@ -46,6 +48,7 @@ pub struct Passwords {
     /// The key by which unknown names choose from `mix`.
     stand_ins: Arc<hmac::Key>,
     mix: Arc<RwLock<Mix>>,
+    breached: Option<Arc<Breached>>,
 }
 
 /// A hash as it is stored.
@@ -90,6 +93,8 @@ pub enum HashError {
          together"
     )]
     Weak,
+    #[error("This password is in a list of stolen passwords. Choose another one")]
+    Breached,
     #[error(transparent)]
     Busy(#[from] Busy),
     #[error(transparent)]
@@ -105,8 +110,9 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    /// `cost` is bcrypt's: 2^cost rounds.
-    pub fn new(secret: &InstanceSecret, cost: u32) -> Self {
+    /// `cost` is bcrypt's: 2^cost rounds. Without `breached`, new passwords are not compared with
+    /// breached ones.
+    pub fn new(secret: &InstanceSecret, cost: u32, breached: Option<Arc<Breached>>) -> Self {
         let pepper = hmac::Key::new(
             hmac::HMAC_SHA384,
             &*secret.derive::<48>(Purpose::PasswordPepper),
@@ -117,6 +123,7 @@ impl Passwords {
             pool: Arc::new(Pool::start()),
             stand_ins: Arc::new(secret.mac_key(Purpose::PasswordStandIns)),
             mix: Arc::default(),
+            breached,
         }
     }
 
@@ -152,8 +159,8 @@ impl Passwords {
         self.pool.check_place(asker)
     }
 
-    /// Hashes a new password, and refuses a weak one. `personal` are the names of its owner:
-    /// username, address, name.
+    /// Hashes a new password, and refuses a weak or breached one. `personal` are the names of its
+    /// owner: username, address, name.
     pub async fn hash_strong(
         &self,
         password: &NewPassword,
@@ -163,15 +170,13 @@ impl Passwords {
         let (password, this) = (password.password().clone(), self.clone());
         self.pool
             .run(Lane::Usual, asker, move || {
-                if is_weak(&password, &personal) {
-                    return Err(HashError::Weak);
-                }
+                check_new(&password, &personal, this.breached.as_deref())?;
                 Ok(this.hash_now(&password)?)
             })
             .await?
     }
 
-    /// Hashes a password without checking its strength.
+    /// Hashes a password without checking it as a new one.
     pub async fn hash(
         &self,
         password: &Password,
@@ -283,8 +288,28 @@ pub fn weak_hashes(counted: &[(Kind, u64)], cost: u32) -> Option<String> {
     })
 }
 
+/// Checks a new password. It reads from the disk.
+///
+/// # Errors
+/// [`HashError::Weak`], [`HashError::Breached`], or a fault of the file of breached passwords.
+pub fn check_new(
+    password: &Password,
+    personal: &[String],
+    breached: Option<&Breached>,
+) -> Result<(), HashError> {
+    if is_weak(password, personal) {
+        return Err(HashError::Weak);
+    }
+    let searched = breached.map_or(Ok(false), |breached| breached.contains(password));
+    match searched {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(HashError::Breached),
+        Err(error) => Err(Fault::caused("search passwords.breached", error).into()),
+    }
+}
+
 /// Whether a password is easy to guess, or made of the person's names.
-pub fn is_weak(password: &Password, personal: &[String]) -> bool {
+fn is_weak(password: &Password, personal: &[String]) -> bool {
     let mut known: Vec<&str> = personal
         .iter()
         .flat_map(|words| {
@@ -303,7 +328,7 @@ mod tests {
     use super::*;
 
     fn passwords() -> Passwords {
-        Passwords::new(&InstanceSecret::generate(), 4)
+        Passwords::new(&InstanceSecret::generate(), 4, None)
     }
 
     fn verify(passwords: &Passwords, text: &str, stored: Option<PasswordHash>) -> Verdict {

@@ -21,7 +21,7 @@ use crate::storage::{Db, Tx};
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// `current` is not the current password, or `new` is easy to guess.
+    /// `current` is not the current password, or `new` is easy to guess or breached.
     #[error(transparent)]
     Input(Refusals),
     #[error("the session has ended")]
@@ -38,7 +38,9 @@ pub enum ChangeError {
 impl From<HashError> for ChangeError {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Weak => Self::Input(Refusals::of("new", HashError::Weak.to_string())),
+            HashError::Weak | HashError::Breached => {
+                Self::Input(Refusals::of("new", error.to_string()))
+            }
             HashError::Busy(busy) => Self::Busy(busy),
             HashError::Fault(fault) => Self::Fault(fault),
         }

@@ -17,6 +17,7 @@ mod architecture;
 mod asvs;
 mod audit;
 mod bad_input;
+mod breached;
 mod chromium;
 mod clocks;
 mod commands;

@@ -45,7 +45,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password that a person chooses: long enough. The hashing decides whether it is easy to guess.
+/// A password that a person chooses: long enough. The hashing decides whether it is easy to guess,
+/// or breached.
 #[derive(Clone, Debug)]
 pub struct NewPassword(Password);
 

@@ -39,7 +39,7 @@ schema!(Title, {
 schema!(NewPassword, {
     "type": "string", "minLength": 8, "maxLength": PASSWORD_MAX, "format": "password",
     "description": "As many characters as `passwords.min_length` says: 12 by default. Passwords \
-                    that are easy to guess are refused.",
+                    that are easy to guess, or known to be stolen, are refused.",
 });
 schema!(Role, { "type": "string", "enum": access::Role::ALL.map(access::Role::as_str) });
 schema!(AccountState, {
