@@ -3,6 +3,8 @@
 //! Knows no file names: the place of an object follows from its id alone. A finished object
 //! survives a loss of power; `Blobs::delete` deletes an unfinished one.
 
+#[cfg(feature = "s3")]
+mod credentials;
 mod folder;
 #[cfg(feature = "s3")]
 mod s3;
@@ -68,9 +70,7 @@ impl Blobs {
                 }
             },
             #[cfg(feature = "s3")]
-            StoreConfig::S3(s3) => s3::Bucket::open(s3)
-                .map(Self::S3)
-                .map_err(|error| Fault::caused("the S3 store", error)),
+            StoreConfig::S3(s3) => s3::Bucket::open(s3).map(Self::S3),
             #[cfg(not(feature = "s3"))]
             StoreConfig::S3(_) => Err(Fault::new(
                 "this build has no S3: build it with the feature s3",

@@ -19,10 +19,12 @@ use object_store::{
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
+use super::credentials::CredentialsFile;
 use super::watched::{Connector, Health};
 use super::{Content, PARTS_AT_ONCE, path, unavailable};
+use crate::base::fault::Fault;
 use crate::base::ids::FileId;
-use crate::config::S3Config;
+use crate::config::{S3Config, S3Credentials};
 
 /// The size of the pieces of a file: changing it makes all stored files unreadable. An upload holds
 /// three pieces in memory, and each costs a request.
@@ -38,7 +40,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    pub fn open(config: &S3Config) -> Result<Self> {
+    pub fn open(config: &S3Config) -> Result<Self, Fault> {
         let health = Health::default();
         let store = connect(config, health.clone())?;
         Ok(Self {
@@ -179,7 +181,7 @@ async fn read_piece(
     Ok(found.into_stream())
 }
 
-fn connect(config: &S3Config, health: Health) -> Result<AmazonS3> {
+fn connect(config: &S3Config, health: Health) -> Result<AmazonS3, Fault> {
     let endpoint = config.endpoint.as_deref();
     let allows_http = endpoint.is_some_and(|url| url.starts_with("http://"));
     let connector = Connector {
@@ -195,8 +197,6 @@ fn connect(config: &S3Config, health: Health) -> Result<AmazonS3> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
         .with_region(&config.region)
-        .with_access_key_id(&config.key_id)
-        .with_secret_access_key(config.secret_key.expose_secret())
         .with_client_options(ClientOptions::new().with_allow_http(allows_http))
         .with_http_connector(connector)
         // One request for each: not every store can delete several objects at once.
@@ -205,5 +205,14 @@ fn connect(config: &S3Config, health: Health) -> Result<AmazonS3> {
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    builder.build()
+    builder = match &config.credentials {
+        S3Credentials::Key { id, secret } => builder
+            .with_access_key_id(id)
+            .with_secret_access_key(secret.expose_secret()),
+        S3Credentials::File(path) => {
+            builder.with_credentials(Arc::new(CredentialsFile::open(path)?))
+        }
+    };
+    let store = builder.build();
+    store.map_err(|error| Fault::caused("the S3 store", error))
 }

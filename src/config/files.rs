@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::reader::Reader;
-use super::{parsed, within};
+use super::within;
 
 /// 1 MB is 1,000,000 bytes.
 pub const MB: i64 = 1_000_000;
@@ -42,10 +42,19 @@ pub struct S3Config {
     /// `None`: Amazon's endpoint.
     pub endpoint: Option<String>,
     pub region: String,
-    pub key_id: String,
-    pub secret_key: SecretString,
+    pub credentials: S3Credentials,
     /// Time without progress of a request or its response.
     pub timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub enum S3Credentials {
+    Key {
+        id: String,
+        secret: SecretString,
+    },
+    /// A file that another program renews.
+    File(PathBuf),
 }
 
 /// The address of a virus scanner that speaks clamd's protocol.
@@ -136,31 +145,39 @@ fn store(r: &mut Reader) -> StoreConfig {
     let region = r.take("files.s3_region", "us-east-1", "a region", |text| {
         (!text.is_empty()).then(|| text.to_owned())
     });
-    let key_id = r.take("files.s3_key_id", "", "the ID of an access key", parsed);
+    // It is sent in a header.
+    let key_id = r.take("files.s3_key_id", "", "the ID of an access key", |text| {
+        let good = text.bytes().all(|b| b.is_ascii_graphic());
+        good.then(|| text.to_owned())
+    });
     let secret_key = r.take_secret(
         "files.s3_secret_key",
         "(for S3 only)",
         "the secret of the access key",
         |text| (!text.is_empty()).then(|| SecretString::from(text)),
     );
+    let file = r.take("files.s3_credentials", "", "a path", |text| {
+        Some((!text.is_empty()).then(|| PathBuf::from(text)))
+    });
     let timeout = r.take("files.s3_idle_seconds", "10", "1 to 600", |text| {
         within(1, 600)(text).map(Duration::from_secs)
     });
-    match (store, secret_key) {
-        ((folder, None), _) => StoreConfig::Folder(folder),
-        ((_, Some(bucket)), Some(secret_key)) if !String::is_empty(&key_id) => {
-            StoreConfig::S3(S3Config {
-                bucket,
-                endpoint,
-                region,
-                key_id,
-                secret_key,
-                timeout,
-            })
+    let (folder, Some(bucket)) = store else {
+        return StoreConfig::Folder(store.0);
+    };
+    let credentials = match (key_id.is_empty(), secret_key, file) {
+        (true, None, Some(file)) => S3Credentials::File(file),
+        (false, Some(secret), None) => S3Credentials::Key { id: key_id, secret },
+        _ => {
+            r.problem("files.s3_key_id and files.s3_secret_key, or files.s3_credentials alone, must be set, because files.store is s3:".to_owned());
+            return StoreConfig::Folder(folder);
         }
-        ((folder, Some(_)), _) => {
-            r.problem("files.s3_key_id and files.s3_secret_key: both must be set, because files.store is s3:".to_owned());
-            StoreConfig::Folder(folder)
-        }
-    }
+    };
+    StoreConfig::S3(S3Config {
+        bucket,
+        endpoint,
+        region,
+        credentials,
+        timeout,
+    })
 }

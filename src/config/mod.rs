@@ -19,7 +19,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 
 pub use connections::ConnectionsConfig;
-pub use files::{FilesConfig, MB, S3Config, ScannerConfig, StoreConfig};
+pub use files::{FilesConfig, MB, S3Config, S3Credentials, ScannerConfig, StoreConfig};
 pub use limits::{LimitsConfig, Rate};
 pub use listen::Listen;
 use reader::{Given, PREFIX, Reader};

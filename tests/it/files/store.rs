@@ -171,11 +171,12 @@ fn a_lost_file_is_unavailable_and_can_be_deleted() {
 
 #[cfg(feature = "s3")]
 mod s3 {
-    use std::io::{Read, Write as _};
+    use std::io::{BufRead, BufReader, Read, Write as _};
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    use std::sync::{Arc, RwLock};
+    use std::sync::{Arc, Mutex, RwLock};
     use std::thread;
+    use std::time::{Duration, Instant};
 
     use futures_util::TryStreamExt;
     use object_store::ObjectStore;
@@ -607,5 +608,162 @@ mod s3 {
             door.sql("UPDATE stray_blobs SET ends_at = 0");
             assert_eq!(ada.get(API).json()["items"], serde_json::json!([]));
         }
+    }
+
+    /// A store that accepts everything, and the head of the last request.
+    struct Recorder {
+        endpoint: String,
+        head: Arc<Mutex<String>>,
+    }
+
+    impl Recorder {
+        fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let recorder = Self {
+                endpoint: format!("http://{}", listener.local_addr().unwrap()),
+                head: Arc::default(),
+            };
+            let last = recorder.head.clone();
+            thread::spawn(move || {
+                for client in listener.incoming() {
+                    let mut client = BufReader::new(client.unwrap());
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") && client.read_line(&mut head).unwrap() > 0 {}
+                    let length = head.split_once("content-length: ").map_or(0, |(_, rest)| {
+                        let length = rest.split("\r\n").next().unwrap();
+                        length.parse().unwrap()
+                    });
+                    client.read_exact(&mut vec![0; length]).unwrap();
+                    *last.lock().unwrap() = head;
+                    let answer = "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: 0\r\n\
+                                  connection: close\r\n\r\n";
+                    client.get_mut().write_all(answer.as_bytes()).unwrap();
+                }
+            });
+            recorder
+        }
+    }
+
+    /// Replaces a file as a whole.
+    fn renew(file: &Path, content: &str) {
+        let next = file.with_extension("next");
+        fs::write(&next, content).unwrap();
+        fs::rename(&next, file).unwrap();
+    }
+
+    fn profile(key_id: &str, secret_key: &str) -> String {
+        format!("[default]\naws_access_key_id={key_id}\naws_secret_access_key={secret_key}\n")
+    }
+
+    #[test]
+    fn requests_carry_the_credentials_of_a_file_and_new_ones_need_no_restart() {
+        let store = Recorder::start();
+        let mut place = Place::new();
+        let file = place.path("credentials");
+        place.set("DOORWARD_FILES__STORE", "s3:doorward");
+        place.set("DOORWARD_FILES__S3_ENDPOINT", &store.endpoint);
+        place.set("DOORWARD_FILES__S3_CREDENTIALS", "credentials");
+        place.set("DOORWARD_LOG__LEVEL", "trace");
+        renew(
+            &file,
+            "\u{feff}[other]\r\naws_access_key_id = other\r\n\r\n# Renewed hourly\r\n[default]\r\n\
+             aws_access_key_id = first\r\naws_secret_access_key=canary-secret\r\n\
+             aws_session_token = canary-token==\r\nregion = eu-west-1\r\n\
+             [another]\r\naws_session_token = other\r\n",
+        );
+        let serving = place.serve();
+        let browser = serving.browser();
+        browser.sign_up("ada", "ada@example.com", PASSWORD);
+        let ada = Browser::program(&serving.url(), Some(&browser.access()));
+        let sent = || {
+            uploaded(&ada, &one("a.txt", "words"));
+            store.head.lock().unwrap().clone()
+        };
+        let head = sent();
+        assert!(head.contains(" Credential=first/"), "{head}");
+        let token = "x-amz-security-token: canary-token==\r\n";
+        assert!(head.contains(token), "{head}");
+        assert!(head.contains(";x-amz-security-token,"), "{head}");
+
+        renew(&file, &profile("second", "canary-secret"));
+        wait_until("the second ones are used", || {
+            sent().contains(" Credential=second/")
+        });
+        assert!(!sent().contains("x-amz-security-token"));
+
+        // Half of a file does not replace them.
+        renew(&file, "[default]\naws_access_key_id=third\n");
+        let begun = Instant::now();
+        wait_until("it has been read", || {
+            assert!(sent().contains(" Credential=second/"));
+            begun.elapsed() > Duration::from_secs(3)
+        });
+        renew(&file, &profile("third", "canary-secret"));
+        wait_until("the third ones are used", || {
+            sent().contains(" Credential=third/")
+        });
+        let (status, _, stderr) = serving.end();
+        assert_eq!(status.code(), Some(0));
+        let warning =
+            "the last credentials for S3 stay in use: files.s3_credentials = credentials:";
+        assert_eq!(stderr.matches(warning).count(), 1, "{stderr}");
+        assert!(!stderr.contains("canary"), "{stderr}");
+    }
+
+    #[test]
+    fn a_store_accepts_what_the_credentials_of_a_file_sign() {
+        let Some(server) = Server::find() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("credentials");
+        let right = profile(&server.key_id, &server.secret_key);
+        renew(&file, &right);
+        let door = Door::with(&[
+            ("files.store", &format!("s3:{}", server.bucket)),
+            ("files.s3_endpoint", &server.endpoint),
+            ("files.s3_credentials", file.to_str().unwrap()),
+        ]);
+        let ada = program(&door, "ada");
+        let id = uploaded(&ada, &one("a.txt", "words"));
+        assert_eq!(server.objects(&id), 1);
+        renew(&file, &profile(&server.key_id, "canary-not-the-key"));
+        wait_until("the wrong secret is used", || {
+            content_of(&ada, &id).status == 503
+        });
+        renew(&file, &right);
+        wait_until("the right one is used", || {
+            content_of(&ada, &id).body == "words"
+        });
+    }
+
+    #[test]
+    fn credentials_that_are_missing_incomplete_or_ambiguous_stop_the_start() {
+        let mut place = Place::on_sqlite();
+        let refused = |place: &Place, code, words: &str| {
+            let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).ill(code);
+            assert!(said.contains(words), "{said}");
+        };
+        place.set("DOORWARD_FILES__STORE", "s3:doorward");
+        let one_of = "files.s3_key_id and files.s3_secret_key, or files.s3_credentials alone";
+        refused(&place, 2, one_of);
+        place.set("DOORWARD_FILES__S3_CREDENTIALS", "credentials");
+        refused(
+            &place,
+            1,
+            "files.s3_credentials = credentials: No such file",
+        );
+        for incomplete in [
+            "aws_access_key_id=key\naws_secret_access_key=canary-secret\n",
+            "[default]\naws_secret_access_key=canary-secret\n",
+            "[default]\naws_access_key_id=key\naws_secret_access_key=\n",
+            "[default]\naws_access_key_id=kéy\naws_secret_access_key=canary-secret\n",
+        ] {
+            place.write("credentials", incomplete);
+            refused(&place, 1, "expected a section [default]");
+        }
+        place.write("credentials", profile("key", "canary-secret"));
+        place.set("DOORWARD_FILES__S3_SECRET_KEY", "canary-secret");
+        refused(&place, 2, one_of);
+        place.set("DOORWARD_FILES__S3_KEY_ID", "kéy");
+        refused(&place, 2, "files.s3_key_id = \"kéy\"");
     }
 }

@@ -2,6 +2,8 @@
 //! that was acknowledged is lost.
 
 #[cfg(feature = "postgres")]
+mod certificates;
+#[cfg(feature = "postgres")]
 mod pooler;
 #[cfg(feature = "postgres")]
 mod postgres;
