@@ -113,6 +113,9 @@ mod tests {
         assert_eq!(first(KEYS_MAX, 9), 0);
         // The first new keys find no room, until the others' time is found to be over.
         let later = first(2 * KEYS_MAX, 10);
-        assert!((KEYS_MAX - SWEPT_EACH..=KEYS_MAX).contains(&later), "{later}");
+        assert!(
+            (KEYS_MAX - SWEPT_EACH..=KEYS_MAX).contains(&later),
+            "{later}"
+        );
     }
 }

@@ -822,7 +822,10 @@ fn objects_of_another_account_are_not_found() {
                 let for_administrators = path.starts_with("/admin/");
                 let is_account = family.contains("/accounts/");
                 match (role, own) {
-                    ("member", true) if method == "PATCH" && path.ends_with("/quota") => {
+                    ("member", true)
+                        if path.ends_with("/limits")
+                            || method == "PATCH" && path.ends_with("/quota") =>
+                    {
                         assert_eq!(status, 403, "{what}");
                     }
                     ("member", _) if for_administrators => assert_eq!(status, 403, "{what}"),

@@ -34,7 +34,7 @@ use super::forms;
 use super::guard::Routes;
 use super::origin::Source;
 use super::problem::Problem;
-use super::proof::{ADMINISTRATOR, PUBLIC, RECENT, RECENT_ADMINISTRATOR, SIGNED_IN};
+use super::proof::{ADMINISTRATOR, PUBLIC, RECENT, SIGNED_IN};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;
@@ -91,7 +91,7 @@ pub fn routes(routes: &mut Routes<'_>) {
         )
     });
     routes.calls("/api/accounts/{id}/limits", |at| {
-        at.delete(RECENT_ADMINISTRATOR, limits::clear, &limits::CLEAR)
+        at.delete(RECENT, limits::clear, &limits::CLEAR)
     });
     routes.calls("/api/accounts/{id}/shares", |at| {
         at.get(SIGNED_IN, shares::count, &shares::COUNT).delete(
