@@ -349,8 +349,11 @@ fn an_administrator_clears_the_rate_limits_of_an_account_or_an_address() {
         let whose = [("Username, email address or IP address", typed)];
         let refused = root.submit(&page, "Clear rate limits", &whose);
         assert_eq!(refused.status, 422);
-        assert_eq!(refused.errors(), [("whose".to_owned(), error.to_owned())]);
-        assert_eq!(refused.value_of("whose"), typed);
+        assert_eq!(
+            refused.errors(),
+            [("username".to_owned(), error.to_owned())]
+        );
+        assert_eq!(refused.value_of("username"), typed);
     }
     for (whose, notice) in [
         ("Hanna", "Rate limits cleared for Hanna."),

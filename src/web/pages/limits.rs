@@ -39,16 +39,16 @@ impl From<limits::Listed> for Row {
 }
 
 pub async fn show(_: Administrator, page: Page) -> Answer {
-    form(&page, Fields::typed(&page.typed(), &["whose"])).await
+    form(&page, Fields::typed(&page.typed(), &["username"])).await
 }
 
 pub async fn clear(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
-    let mut fields = Fields::typed(&sent, &["whose"]);
-    let whose = sent.text("whose").trim();
+    let mut fields = Fields::typed(&sent, &["username"]);
+    let whose = sent.text("username").trim();
     let account;
     let subject = if whose.is_empty() {
         fields.refuse(
-            "whose",
+            "username",
             "Enter a username, an email address or an IP address.",
         );
         None
@@ -58,7 +58,7 @@ pub async fn clear(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
         account = page.accounts.find_by_login(whose).await?;
         if account.is_none() {
             fields.refuse(
-                "whose",
+                "username",
                 "No account has this name, and it is not an IP address.",
             );
         }
