@@ -232,8 +232,9 @@ impl Accounts {
         if let Some(username) = &new.names.username {
             self.check_reserved(username)?;
         }
-        self.passwords.check_place(&source.stranger())?;
+        let place = self.passwords.reserve_place(&source.block())?;
         let taken = self.limits.take_sign_up(&source.address).await?;
+        drop(place);
         let prepared = self.prepare_as(new, &source.stranger()).await;
         // The sender learnt nothing: the password is weak, or the queue for hashing is full.
         if let Err(SignUpError::Input(_) | SignUpError::Busy(_)) = prepared {

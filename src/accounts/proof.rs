@@ -149,9 +149,9 @@ impl Accounts {
         let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
         self.limits.admit(&key, source)?;
         // The owner's browser has a place of its own.
-        if !self.limits.devices().is_ours(source.device.as_deref()) {
-            self.passwords.check_place(&source.stranger())?;
-        }
+        let is_strange = !self.limits.devices().is_ours(source.device.as_deref());
+        let place = is_strange.then(|| self.passwords.reserve_place(&source.block()));
+        let place = place.transpose()?;
         let stand_in = self.passwords.stand_in(&key);
         let found = match parsed {
             Some(login) => self.find_credentials(login).await?,
@@ -160,6 +160,7 @@ impl Accounts {
         let known = found.as_ref().map(|found| (found.account.id, &found.hash));
         let (taken, asker) = self.limits.take_sign_in(&key, known, source).await?;
         let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
+        drop(place);
         let verdict = self.passwords.verify(password, Some(stored), &asker).await;
         let known = found.as_ref().map(|found| found.account.id);
         let found = found.filter(|found| found.account.state == AccountState::Active);

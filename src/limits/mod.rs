@@ -109,9 +109,14 @@ impl Source {
         Subject::Address(&self.address)
     }
 
+    /// The block of its address.
+    pub fn block(&self) -> String {
+        near(&self.address)
+    }
+
     /// The asker of a hash from this source, without a known device.
     pub fn stranger(&self) -> Asker {
-        Asker::Stranger(near(&self.address))
+        Asker::Stranger(self.block())
     }
 }
 

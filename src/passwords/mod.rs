@@ -31,7 +31,7 @@ pub use foreign::Unusable;
 pub use kind::Kind;
 use kind::Limits;
 use mix::Mix;
-pub use pool::{Asker, Busy, Figures};
+pub use pool::{Asker, Busy, Figures, Place};
 use pool::{Lane, Pool};
 
 /// `bcrypt-hs384:`, followed by bcrypt's own format.
@@ -153,10 +153,10 @@ impl Passwords {
         PasswordHash(foreign.unwrap_or_else(|| format!("{SCHEME}{}", dummy(kind.costs[0]))))
     }
 
-    /// Whether the queue has a place for this asker now: a request without one is refused before it
-    /// costs a query.
-    pub fn check_place(&self, asker: &Asker) -> Result<(), Busy> {
-        self.pool.check_place(asker)
+    /// Reserves a place in the queue for a stranger, until the result is dropped: a request without
+    /// one is refused before it costs a query.
+    pub fn reserve_place(&self, block: &str) -> Result<Place, Busy> {
+        self.pool.reserve(block)
     }
 
     /// Hashes a new password, and refuses a weak or breached one. `personal` are the names of its

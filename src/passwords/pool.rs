@@ -73,13 +73,14 @@ impl Pool {
             .map(|(lane, queue)| (lane, queue.lock().len(), queue.places))
     }
 
-    /// Fails if a job of this asker would find no place in the usual lane now.
-    pub fn check_place(&self, asker: &Asker) -> Result<(), Busy> {
-        if self.usual.lock().has_place(self.usual.places, asker) {
-            return Ok(());
+    /// Reserves a place in the usual lane for a stranger's job, until the result is dropped: of
+    /// many requests at once, only as many go on as will find a place.
+    pub fn reserve(&self, block: &str) -> Result<Place, Busy> {
+        let place = Queue::reserve(&self.usual, block);
+        if place.is_err() {
+            self.figures.refused.count();
         }
-        self.figures.refused.count();
-        Err(Busy)
+        place
     }
 
     pub async fn run<T: Send + 'static>(
@@ -111,6 +112,21 @@ impl Pool {
     }
 }
 
+/// A place that is reserved for a stranger's job.
+pub struct Place {
+    queue: Arc<Queue>,
+    block: String,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let reserved = &mut self.queue.lock().reserved;
+        if let Some(at) = reserved.iter().position(|block| *block == self.block) {
+            reserved.swap_remove(at);
+        }
+    }
+}
+
 /// Waiting jobs. Strangers have three quarters of the places, and one address block a quarter;
 /// their jobs get at least one of four turns and, while others wait, at most three.
 struct Queue {
@@ -123,6 +139,8 @@ struct Queue {
 struct Waiting {
     known: VecDeque<Job>,
     strangers: VecDeque<(String, Job)>,
+    /// The blocks of the strangers who will add a job soon.
+    reserved: Vec<String>,
     /// How many turns in a row were not given to a stranger's job.
     passed_over: u8,
 }
@@ -130,6 +148,17 @@ struct Waiting {
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reserve(queue: &Arc<Self>, block: &str) -> Result<Place, Busy> {
+        let mut waiting = queue.lock();
+        let block = block.to_owned();
+        if !waiting.has_place(queue.places, &Asker::Stranger(block.clone())) {
+            return Err(Busy);
+        }
+        waiting.reserved.push(block.clone());
+        let queue = queue.clone();
+        Ok(Place { queue, block })
     }
 
     fn add(&self, asker: &Asker, job: Job) -> Result<(), Busy> {
@@ -172,8 +201,10 @@ impl Waiting {
         let Asker::Stranger(block) = asker else {
             return true;
         };
-        let of_block = self.strangers.iter().filter(|(other, _)| other == block);
-        self.strangers.len() < places * 3 / 4 && of_block.count() < (places / 4).max(1)
+        let blocks = self.strangers.iter().map(|(block, _)| block);
+        let blocks = blocks.chain(&self.reserved);
+        let of_block = blocks.clone().filter(|other| *other == block).count();
+        blocks.count() < places * 3 / 4 && of_block < (places / 4).max(1)
     }
 
     fn next(&mut self) -> Option<Job> {
@@ -242,6 +273,25 @@ mod tests {
         assert_eq!(places(&from("c")), 4);
         assert_eq!(places(&from("d")), 0);
         assert_eq!(places(&Asker::Known), 4);
+    }
+
+    #[test]
+    fn a_reserved_place_is_taken_until_it_is_given_back() {
+        let queue = Arc::new(queue());
+        let reserve = |block: &str| Queue::reserve(&queue, block);
+        let places: Vec<Place> = std::iter::from_fn(|| reserve("a").ok()).collect();
+        assert_eq!(places.len(), 4);
+        assert!(queue.add(&from("a"), Box::new(|| ())).is_err());
+        assert!(queue.add(&Asker::Known, Box::new(|| ())).is_ok());
+        let others: Vec<Place> = std::iter::repeat_n(["b", "c"], 4)
+            .flatten()
+            .map(|block| reserve(block).unwrap())
+            .collect();
+        assert_eq!(others.len(), 8);
+        assert!(reserve("d").is_err());
+        drop(places);
+        assert!(queue.add(&from("a"), Box::new(|| ())).is_ok());
+        assert!(reserve("d").is_ok());
     }
 
     #[test]

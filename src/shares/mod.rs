@@ -419,8 +419,9 @@ impl Shares {
         source: &Source,
     ) -> Result<(), Refused> {
         let asker = source.stranger();
-        self.passwords.check_place(&asker)?;
+        let place = self.passwords.reserve_place(&source.block())?;
         let taken = self.limits.take_share(id, account, &source.address).await?;
+        drop(place);
         let verdict = self.passwords.verify(password, Some(hash), &asker).await;
         if let Ok(Verdict::Wrong) = verdict {
             return Err(Refused::Password);
