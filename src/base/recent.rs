@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Some 3 MB of 16-byte keys.
 const KEYS_MAX: usize = 32_768;
-/// Looking for keys whose time is over reads all of them: while there is no room, it is done once
-/// for this many new keys.
+/// A sweep of expired keys reads all keys. While the map is full, one sweep is done for this many
+/// new keys.
 const SWEPT_EACH: usize = KEYS_MAX / 16;
 
 /// Keys, each with the time until which it is known. A key that finds no room is forgotten at once.
@@ -16,7 +16,7 @@ pub struct Recent<K>(Mutex<Keys<K>>);
 
 struct Keys<K> {
     until: HashMap<K, i64>,
-    /// New keys since there is no room.
+    /// New keys since the map became full.
     without_room: usize,
 }
 
