@@ -148,16 +148,19 @@ impl Accounts {
         let parsed = Login::parse(login);
         let key = parsed.as_ref().map_or_else(|| folded(login), Login::key);
         self.limits.admit(&key, source)?;
+        let reserve = || self.passwords.reserve_place(&source.block());
         // The owner's browser has a place of its own.
-        let is_strange = !self.limits.devices().is_ours(source.device.as_deref());
-        let place = is_strange.then(|| self.passwords.reserve_place(&source.block()));
-        let place = place.transpose()?;
+        let may_be_known = self.limits.devices().is_ours(source.device.as_deref());
+        let mut place = (!may_be_known).then(reserve).transpose()?;
         let stand_in = self.passwords.stand_in(&key);
         let found = match parsed {
             Some(login) => self.find_credentials(login).await?,
             None => None,
         };
         let known = found.as_ref().map(|found| (found.account.id, &found.hash));
+        if may_be_known && !self.limits.is_known(known, source) {
+            place = Some(reserve()?);
+        }
         let (taken, asker) = self.limits.take_sign_in(&key, known, source).await?;
         let stored = found.as_ref().map_or(stand_in, |found| found.hash.clone());
         drop(place);

@@ -184,6 +184,21 @@ impl Limits {
         self.look(&units).map_err(|over| self.refuse(over))
     }
 
+    /// Whether the device has signed in to this account before.
+    pub fn is_known(&self, account: Option<(AccountId, &PasswordHash)>, source: &Source) -> bool {
+        self.device(account, source).is_some()
+    }
+
+    fn device(
+        &self,
+        account: Option<(AccountId, &PasswordHash)>,
+        source: &Source,
+    ) -> Option<(AccountId, String)> {
+        let (id, hash) = account?;
+        let device = self.0.devices.find(source.device.as_deref(), id, hash)?;
+        Some((id, device))
+    }
+
     /// Takes the units of a sign-in: from the device's budget if the device has signed in to this
     /// account before; otherwise from those of the account, the address and the network. `name`
     /// replaces the account when none exists, and is remembered as a spelling when one does. Also
@@ -197,11 +212,7 @@ impl Limits {
         account: Option<(AccountId, &PasswordHash)>,
         source: &Source,
     ) -> Result<(Taken, Asker), Refused> {
-        let device = account.and_then(|(id, hash)| {
-            let device = self.0.devices.find(source.device.as_deref(), id, hash)?;
-            Some((id, device))
-        });
-        if let Some((id, device)) = device {
+        if let Some((id, device)) = self.device(account, source) {
             let unit = self.unit(Budget::Device, device.as_bytes());
             let units = unit.into_iter().collect();
             let taken = self.take(units, |event| event.about(id)).await?;

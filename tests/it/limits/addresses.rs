@@ -47,7 +47,7 @@ const NO_ADDRESS: [&[&str]; 8] = [
     &["198.51.100.4, localhost"],
 ];
 
-/// Attempts that share one budget: all of them once, and then none any more.
+/// Attempts that share one budget: the budget admits all of them once, and then none.
 #[track_caller]
 fn share_one_budget(door: &Door, header: &'static str, spellings: &[&[&str]]) {
     let tries = |spelling: &[&str], name: &str| {

@@ -104,8 +104,14 @@ fn an_attempt_without_a_place_in_the_queue_costs_no_query() {
     let door = Door::with(&[
         ("passwords.bcrypt_cost", "15"),
         ("proxies.trusted", "127.0.0.0/8"),
+        ("limits.account", "1000/1m"),
         ("metrics.listen", "127.0.0.1:0"),
     ]);
+    door.signed_up("mallory");
+    let mallory = door.browser();
+    mallory.sign_in("mallory", PASSWORD);
+    mallory.sign_out();
+    assert!(mallory.cookie("doorward_device").is_some());
     let body = json!({"username": "stranger", "password": WRONG}).to_string();
     let length = body.len();
     let queued = "doorward_password_queue_length{lane=\"usual\"}";
@@ -123,6 +129,11 @@ fn an_attempt_without_a_place_in_the_queue_costs_no_query() {
         waiting.push(wire);
         false
     });
+    // A cookie of another account is no cookie of this one.
+    let budgets = || door.number("SELECT count(*) AS n FROM limits WHERE budget = 'account'");
+    let before = budgets();
+    let refused = from(&mallory, "198.51.100.1").sign_in("hanna", WRONG);
+    assert_eq!((refused.status, budgets()), (503, before));
     door.sql("ALTER TABLE accounts RENAME TO gone");
     let tries = |address: &str| signs_in(&from(&door.program(None), address), "hanna", WRONG);
     let statuses = ["198.51.100.1", "198.51.100.2"].map(|address| tries(address).status);
