@@ -356,7 +356,7 @@ fn an_administrator_clears_the_rate_limits_of_an_account_or_an_address() {
         assert_eq!(refused.value_of("username"), typed);
     }
     for (whose, notice) in [
-        ("Hanna", "Rate limits cleared for Hanna."),
+        ("Hanna", "Rate limits cleared for hanna."),
         ("2001:db8::1", "No rate limit was in use for 2001:db8::1."),
     ] {
         let typed = [("Username, email address or IP address", whose)];

@@ -319,7 +319,7 @@ fn the_api_answers_browsers_with_json_too() {
     );
 }
 
-/// The statuses of each code, as `src/web/problem/mod.rs` gives them.
+/// The statuses of each code, as `src/web/problem/known.rs` gives them.
 pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
     let status = |name: &str| {
         (400..600u16)
@@ -330,7 +330,7 @@ pub fn codes_in_the_source() -> BTreeMap<String, BTreeSet<u16>> {
             })
             .unwrap_or_else(|| panic!("what status is {name}?"))
     };
-    let source = include_str!("../../src/web/problem/mod.rs");
+    let source = include_str!("../../src/web/problem/known.rs");
     let mut found = BTreeMap::<_, BTreeSet<_>>::new();
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     for pair in lines.windows(2) {

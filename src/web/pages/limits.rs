@@ -45,7 +45,7 @@ pub async fn show(_: Administrator, page: Page) -> Answer {
 pub async fn clear(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     let mut fields = Fields::typed(&sent, &["username"]);
     let whose = sent.text("username").trim();
-    let account;
+    let mut named = whose.to_owned();
     let subject = if whose.is_empty() {
         fields.refuse(
             "username",
@@ -55,12 +55,13 @@ pub async fn clear(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
     } else if whose.parse::<IpAddr>().is_ok() {
         Some(Subject::Address(whose))
     } else {
-        account = page.accounts.find_by_login(whose).await?;
-        if account.is_none() {
-            fields.refuse(
+        let account = page.accounts.find_by_login(whose).await?;
+        match &account {
+            Some(account) => named = account.greeting().to_owned(),
+            None => fields.refuse(
                 "username",
                 "No account has this name, and it is not an IP address.",
-            );
+            ),
         }
         account.map(|account| Subject::Account(account.id))
     };
@@ -68,8 +69,8 @@ pub async fn clear(_: RecentAdministrator, page: Page, sent: Form) -> Answer {
         return form(&page, fields).await;
     };
     let notice = match page.limits.clear(subject).await? {
-        0 => format!("No rate limit was in use for {whose}."),
-        _ => format!("Rate limits cleared for {whose}."),
+        0 => format!("No rate limit was in use for {named}."),
+        _ => format!("Rate limits cleared for {named}."),
     };
     Ok(page.go_with_notice(HERE, &notice))
 }
