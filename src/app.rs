@@ -3,6 +3,7 @@
 mod descriptors;
 mod listening;
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -32,6 +33,7 @@ use crate::config::{BaseUrl, Config, Shown, Source};
 use crate::files::Files;
 use crate::jobs;
 use crate::limits::Limits;
+use crate::mail::{self, Postbox};
 use crate::passwords::{Breached, Passwords};
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
@@ -67,6 +69,7 @@ pub struct Services {
     pub passwords: Passwords,
     pub limits: Limits,
     pub accounts: Accounts,
+    pub postbox: Postbox,
     pub recovery: Recovery,
 }
 
@@ -97,7 +100,13 @@ impl Services {
             limits.clone(),
             config.signup.reserved_names.clone(),
         );
-        let recovery = Recovery::new(db.clone(), accounts.clone());
+        let postbox = Postbox::new(&secret);
+        let recovery = Recovery::new(
+            db.clone(),
+            accounts.clone(),
+            limits.clone(),
+            postbox.clone(),
+        );
         Ok(Self {
             config,
             secret,
@@ -106,6 +115,7 @@ impl Services {
             passwords,
             limits,
             accounts,
+            postbox,
             recovery,
         })
     }
@@ -117,6 +127,9 @@ pub fn open_breached(config: &Config) -> Result<Option<Arc<Breached>>, Fault> {
     path.map(|path| Breached::open(path).map(Arc::new))
         .transpose()
 }
+
+/// Prints a line for the administrator.
+pub type Console = fn(&dyn Display);
 
 /// A server with its address; it serves when `http` is awaited.
 pub struct Server {
@@ -174,7 +187,13 @@ async fn wait_until_left(connections: &Connections, clock: &Stopwatch, limit: Du
 }
 
 /// Composes the rooms and the web layer; nothing is served yet.
-pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fault> {
+///
+/// `console` prints a line for the administrator.
+pub async fn compose(
+    services: Services,
+    base_url: BaseUrl,
+    console: Option<Console>,
+) -> Result<State, Fault> {
     let Services {
         config,
         secret,
@@ -183,6 +202,7 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         passwords,
         limits,
         accounts,
+        postbox,
         recovery,
     } = services;
     let tokens = Tokens::open(
@@ -214,6 +234,13 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
     );
     let audit = Audit::new(db.clone(), &secret, &config.audit);
     let work = Work::new(db.clone());
+    let mail = mail::Worker::new(
+        (db.clone(), clock.clone()),
+        postbox,
+        &config,
+        &base_url,
+        console,
+    )?;
     let web = Web::new(&secret, &base_url);
     let connections = Connections::new(
         config.connections.clone(),
@@ -231,6 +258,7 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
         administration,
         sign_in,
         recovery,
+        mail,
         files,
         shares,
         work,
@@ -243,14 +271,18 @@ pub async fn compose(services: Services, base_url: BaseUrl) -> Result<State, Fau
 }
 
 /// Composes the server around sockets that already listen, and starts its workers.
-pub async fn start(services: Services, listening: Listening) -> Result<Server, Fault> {
+pub async fn start(
+    services: Services,
+    listening: Listening,
+    console: Option<Console>,
+) -> Result<Server, Fault> {
     let socket = |error| Fault::caused("the socket", error);
     let base_url = services.config.base_url.clone();
     let base_url = base_url.or_else(|| listening.base_url());
     let base_url = base_url.ok_or_else(|| Fault::new("there is no base_url"))?;
     let db = services.db.clone();
     let metrics_listen = services.config.metrics_listen;
-    let state = Data::new(compose(services, base_url.clone()).await?);
+    let state = Data::new(compose(services, base_url.clone(), console).await?);
     let old = db.read(|db| accounts::list_old_keys(db)).await?.len();
     if old > 0 {
         tracing::warn!(

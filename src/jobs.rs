@@ -16,6 +16,8 @@ use crate::base::clock::{Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::idempotency;
 use crate::limits;
+use crate::mail;
+use crate::recovery;
 use crate::sessions;
 use crate::storage::{AnyConnection, Db};
 use crate::web::State;
@@ -26,6 +28,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const SESSIONS_KEPT_DAYS: i64 = 30;
+const FAILED_MAIL_KEPT_DAYS: i64 = 30;
 /// By then every server has read that a deleted account's sessions have ended.
 const DELETED_ACCOUNTS_KEPT_HOURS: i64 = 24;
 /// Rows deleted in one transaction. Other writers wait for each.
@@ -45,11 +48,12 @@ type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 /// Every job of a server with this state. Several servers on one database run all of them: the
 /// first two fill each server's own memory; the others divide their work by rows, or repeat it
 /// without harm.
-fn list(state: &Arc<State>, db: &Db) -> [Job; 7] {
+fn list(state: &Arc<State>, db: &Db) -> [Job; 8] {
     let db = db.clone();
     let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
     let (sweeping, picturing) = (state.files.clone(), state.files.clone());
     let audit = state.audit.clone();
+    let mailing = state.clone();
     let (served, connections) = (state.clone(), state.connections.clone());
     [
         // In each server's memory: ended sessions, and the keys.
@@ -84,6 +88,14 @@ fn list(state: &Arc<State>, db: &Db) -> [Job; 7] {
         job(HOUR, "old audit events were not deleted", move || {
             let audit = audit.clone();
             async move { audit.prune().await }
+        }),
+        // One server takes the row of a request, and one sends at a time (`leases`).
+        job(SECOND, "messages were not sent", move || {
+            let state = mailing.clone();
+            async move {
+                let answered = state.recovery.answer_requests().await;
+                state.mail.send_due().await.and(answered)
+            }
         }),
         // One server takes over the row of a stray first (`stray_blobs`).
         job(MINUTE, "stray files were not deleted", move || {
@@ -138,11 +150,13 @@ async fn repeat(job: Job) {
 
 async fn delete_expired(db: Db) -> Result<(), Fault> {
     type Delete = fn(&mut AnyConnection, UnixSeconds, i64) -> Result<usize, Fault>;
-    let all: [(Delete, i64); 5] = [
+    let all: [(Delete, i64); 7] = [
         (sessions::forget, SESSIONS_KEPT_DAYS * 86_400),
         (sessions::forget_links, 0),
         (idempotency::forget, 0),
         (limits::forget, 0),
+        (recovery::forget, 0),
+        (mail::forget, FAILED_MAIL_KEPT_DAYS * 86_400),
         (accounts::forget, DELETED_ACCOUNTS_KEPT_HOURS * 3600),
     ];
     let mut failed = None;

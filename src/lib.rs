@@ -10,6 +10,8 @@ pub mod config;
 pub mod audit;
 /// Streams of bytes, in a folder or an S3-compatible store.
 pub mod blobs;
+/// The outbox of letters, and the worker that sends them.
+pub mod mail;
 /// Password hashing on threads of its own.
 pub mod passwords;
 /// A client for a virus scanner.

@@ -45,7 +45,7 @@ impl World {
         let services = Services::prepare(config, Clock::System).expect("a database");
         let db = services.db.clone();
         let (state, jobs) = runtime.block_on(async {
-            let state = compose(services, base_url).await.expect("a server");
+            let state = compose(services, base_url, None).await.expect("a server");
             let state = Arc::new(state);
             let jobs = jobs::start(&state, &db);
             (state, jobs)

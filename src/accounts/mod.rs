@@ -30,8 +30,8 @@ use search::cursor;
 pub use search::{Cursor, Search};
 pub use store::{
     Holder, OldKey, confirm, count_password_kinds, delete, find, find_conflict, find_credentials,
-    find_holders, forget, has_administrator, import, list_old_keys, lock, lock_active, renew_keys,
-    set_password, update,
+    find_credentials_of, find_holders, forget, has_administrator, import, list_old_keys, lock,
+    lock_active, renew_keys, set_password, update, verify_email,
 };
 
 /// Rows in one transaction: other writers wait for it.
@@ -47,6 +47,8 @@ pub struct Account {
     pub groups: Groups,
     pub created_at: UnixSeconds,
     pub state: AccountState,
+    /// When the owner showed that they receive mail at the address; `None` if they did not.
+    pub email_verified_at: Option<UnixSeconds>,
     pub version: Version,
 }
 
@@ -79,6 +81,16 @@ impl Account {
             .into_iter()
             .find_map(|name| name.as_deref())
             .unwrap_or("you")
+    }
+
+    /// The name that the owner signs in with.
+    pub fn login(&self) -> &str {
+        let login = self.username.as_deref().or(self.email.as_deref());
+        login.unwrap_or_default()
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.state == AccountState::Active
     }
 }
 

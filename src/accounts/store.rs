@@ -35,6 +35,7 @@ struct Row {
     disabled_at: Option<i64>,
     groups: String,
     version: i64,
+    email_verified_at: Option<i64>,
 }
 
 impl Row {
@@ -55,6 +56,7 @@ impl Row {
             groups: Groups::parse(&self.groups)
                 .map_err(|_| Fault::new("an account with damaged groups"))?,
             version: self.version,
+            email_verified_at: self.email_verified_at,
         })
     }
 }
@@ -77,6 +79,7 @@ pub fn insert<E>(
         state,
         groups: Groups::default(),
         version: 1,
+        email_verified_at: None,
     };
     diesel::insert_into(accounts::table)
         .values((
@@ -408,6 +411,9 @@ pub fn update(
     if before == after {
         return Ok((before, after));
     }
+    if before.email != after.email {
+        after.email_verified_at = None;
+    }
     after.version += 1;
     let row = accounts::table.find(id.to_string());
     if let Some(username) = &changes.username {
@@ -438,6 +444,7 @@ pub fn update(
             accounts::groups.eq(after.groups.to_text()),
             accounts::disabled_at.eq(disabled_at),
             accounts::version.eq(after.version),
+            accounts::email_verified_at.eq(after.email_verified_at),
         ))
         .execute(tx)
         .map_err(Fault::from)?;
@@ -495,6 +502,7 @@ pub fn delete(
             accounts::username_key.eq(&none),
             accounts::email.eq(&none),
             accounts::email_key.eq(&none),
+            accounts::email_verified_at.eq(None::<i64>),
             accounts::old_keys.eq(None::<i64>),
             accounts::name.eq(&none),
             accounts::password_hash.eq(""),
@@ -515,6 +523,21 @@ pub fn forget(tx: &mut AnyConnection, moment: UnixSeconds, most: i64) -> Result<
         .limit(most)
         .load(tx)?;
     Ok(diesel::delete(accounts::table.filter(accounts::id.eq_any(old))).execute(tx)?)
+}
+
+/// Records that the owner of an account receives mail at its address, unless that is known.
+pub fn verify_email(tx: &mut AnyConnection, id: AccountId, now: UnixSeconds) -> Result<(), Fault> {
+    let unknown = accounts::table
+        .filter(accounts::id.eq(id.to_string()))
+        .filter(accounts::email.is_not_null())
+        .filter(accounts::email_verified_at.is_null());
+    diesel::update(unknown)
+        .set((
+            accounts::email_verified_at.eq(now),
+            accounts::version.eq(accounts::version + 1),
+        ))
+        .execute(tx)?;
+    Ok(())
 }
 
 /// Sets the hash of a new password. The caller ends the sessions.

@@ -9,6 +9,7 @@ use crate::base::event::{Action, Event};
 use crate::base::ids::AccountId;
 use crate::base::version::ExpectedVersion;
 use crate::files;
+use crate::mail;
 use crate::sessions::{self, EndReason, Ended, Sessions};
 use crate::storage::{Db, Tx};
 
@@ -129,5 +130,6 @@ pub fn delete(
     accounts::delete(tx, id, expected, now)?;
     tx.record(Event::done(Action::DeleteAccount).about(id));
     files::delete_all(tx, id, now)?;
+    mail::delete_of(tx, id)?;
     sessions::end_all(tx, id, None, EndReason::Account).map_err(Refused::Fault)
 }

@@ -46,6 +46,9 @@ actions! {
     /// A token came in an address that takes none, or another one.
     MisplaceToken "misplace_token",
     ChangePassword "change_password",
+    /// A link to set a new password was sent.
+    AskForReset "ask_for_reset",
+    VerifyEmail "verify_email",
     ChangeUsername "change_username",
     ChangeEmail "change_email",
     ChangeName "change_name",
@@ -63,6 +66,9 @@ actions! {
     RevokeAllShares "revoke_all_shares",
     /// The budgets of an account or an address were filled.
     ClearLimits "clear_limits",
+    /// A message in the outbox is sent again.
+    RetryMail "retry_mail",
+    DeleteMail "delete_mail",
     MakeKey "make_key",
     RotateKeys "rotate_keys",
     DeleteKey "delete_key",

@@ -56,6 +56,11 @@ id!(ItemId);
 id!(FileId);
 id!(ShareId);
 id!(
+    /// Of a message in the outbox. Also the local part of its `Message-ID`.
+    MailId
+);
+id!(InvitationId);
+id!(
     /// The `jti` of a token (RFC 7519, section 4.1.7).
     TokenId
 );

@@ -10,6 +10,7 @@ pub mod names;
 pub mod paging;
 pub mod random;
 pub mod recent;
+pub mod sealed;
 pub mod secret;
 pub mod size;
 pub mod version;

@@ -22,6 +22,7 @@ pub enum Purpose {
     DeviceCookies,
     AuditChain,
     AuditNames,
+    SealedMail,
 }
 
 impl Purpose {
@@ -40,6 +41,7 @@ impl Purpose {
             Purpose::DeviceCookies => b"doorward device cookies",
             Purpose::AuditChain => b"doorward audit chain",
             Purpose::AuditNames => b"doorward audit names",
+            Purpose::SealedMail => b"doorward sealed mail",
         }
     }
 }

@@ -21,7 +21,7 @@ pub fn run(config: Config) -> Result<(), Fault> {
     let services = Services::prepare(config, Clock::System)?;
     wait(async {
         let mut signals = Signals::catch()?;
-        let server = app::start(services, listening).await?;
+        let server = app::start(services, listening, Some(|line| say(line))).await?;
         server.db.keep_reserve();
         let mut http = server.http;
         // The first poll starts the workers.

@@ -31,6 +31,9 @@ pub struct LimitsConfig {
     pub links: Option<Rate>,
     pub thumbnails: Option<Rate>,
     pub names: Option<Rate>,
+    pub mail_recipient: Option<Rate>,
+    pub mail_address: Option<Rate>,
+    pub mail_stranger: Option<Rate>,
 }
 
 impl Rate {
@@ -89,6 +92,9 @@ pub fn take(r: &mut Reader) -> LimitsConfig {
         links: rate("limits.links", "600/1h"),
         thumbnails: rate("limits.thumbnails", "20000/1m"),
         names: rate("limits.names", "20/1h"),
+        mail_recipient: rate("limits.mail_recipient", "5/1h"),
+        mail_address: rate("limits.mail_address", "30/1h"),
+        mail_stranger: rate("limits.mail_stranger", "1/1d"),
         enabled: switch(r, "limits.enabled", "true"),
     }
 }

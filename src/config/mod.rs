@@ -7,6 +7,7 @@ mod connections;
 mod files;
 mod limits;
 mod listen;
+mod mail;
 mod reader;
 mod urls;
 
@@ -22,12 +23,13 @@ pub use connections::ConnectionsConfig;
 pub use files::{FilesConfig, MB, S3Config, S3Credentials, ScannerConfig, StoreConfig};
 pub use limits::{LimitsConfig, Rate};
 pub use listen::Listen;
+pub use mail::{MailConfig, SmtpConfig, SmtpSecurity, TransportConfig};
 use reader::{Given, PREFIX, Reader};
 pub use reader::{Shown, Source};
 pub use urls::BaseUrl;
 use urls::is_database_url;
 
-use crate::base::names::{PASSWORD_MAX, ReservedNames};
+use crate::base::names::{Email, PASSWORD_MAX, ReservedNames, printable};
 use crate::base::secret::InstanceSecret;
 
 #[derive(Clone, Debug)]
@@ -43,7 +45,10 @@ pub struct Config {
     /// `None`: an SQLite file in `data_dir`.
     pub database_url: Option<SecretString>,
     pub database_pooler: Pooler,
+    pub site: SiteConfig,
+    pub mail: MailConfig,
     pub signup: SignupConfig,
+    pub sign_in: SignInConfig,
     pub passwords: PasswordsConfig,
     pub tokens: TokensConfig,
     pub sessions: SessionsConfig,
@@ -73,8 +78,23 @@ pub enum Pooler {
 }
 
 #[derive(Clone, Debug)]
+pub struct SiteConfig {
+    pub name: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct SignInConfig {
+    /// Whether a person can sign in by a link that is sent to the account's address.
+    pub by_mail: bool,
+}
+
+#[derive(Clone, Debug)]
 pub struct SignupConfig {
     pub mode: SignupMode,
+    /// Whether an account is created only after its address was shown to be its owner's.
+    pub verify_email: bool,
+    /// The domains of addresses that may sign up, in ASCII; empty: all.
+    pub domains: Vec<String>,
     /// Further usernames that only an administrator can assign.
     pub reserved_names: ReservedNames,
 }
@@ -82,6 +102,8 @@ pub struct SignupConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignupMode {
     Open,
+    /// With an invitation only.
+    Invite,
     Closed,
 }
 
@@ -299,18 +321,43 @@ impl Config {
                     _ => None,
                 }
             }),
+            site: SiteConfig {
+                name: r.take(
+                    "site.name",
+                    "Doorward",
+                    "a name of 1 to 60 visible characters",
+                    |text| is_site_name(text).then(|| text.to_owned()),
+                ),
+            },
+            mail: mail::take(&mut r),
             signup: SignupConfig {
-                mode: r.take("signup.mode", "open", "open or closed", |text| match text {
-                    "open" => Some(SignupMode::Open),
-                    "closed" => Some(SignupMode::Closed),
-                    _ => None,
-                }),
+                mode: r.take(
+                    "signup.mode",
+                    "open",
+                    "open, invite or closed",
+                    |text| match text {
+                        "open" => Some(SignupMode::Open),
+                        "invite" => Some(SignupMode::Invite),
+                        "closed" => Some(SignupMode::Closed),
+                        _ => None,
+                    },
+                ),
+                verify_email: false,
+                domains: r.take(
+                    "signup.domains",
+                    "",
+                    "domains like example.com, with commas between them",
+                    domains,
+                ),
                 reserved_names: r.take(
                     "signup.reserved_names",
                     "",
                     "usernames, with commas between them",
                     ReservedNames::parse,
                 ),
+            },
+            sign_in: SignInConfig {
+                by_mail: switch(&mut r, "sign_in.by_mail", "false"),
             },
             passwords: PasswordsConfig {
                 min_length: r.take(
@@ -399,6 +446,12 @@ impl Config {
             },
             shown: Vec::new(),
         };
+        let default = if config.mail.is_smtp() {
+            "true"
+        } else {
+            "false"
+        };
+        config.signup.verify_email = switch(&mut r, "signup.verify_email", default);
         if config.base_url.as_ref().is_some_and(BaseUrl::is_https)
             && config.passwords.bcrypt_cost < 10
         {
@@ -424,6 +477,11 @@ impl Config {
             && folder.as_os_str().is_empty()
         {
             *folder = config.data_dir.join("files");
+        }
+        if let TransportConfig::Folder(folder) = &mut config.mail.transport
+            && folder.as_os_str().is_empty()
+        {
+            *folder = config.data_dir.join("outbox");
         }
         config.shown = r.finish()?;
         config.show_base_url();
@@ -480,6 +538,23 @@ fn switch(r: &mut Reader, key: &'static str, default: &str) -> bool {
             _ => None,
         }
     })
+}
+
+fn is_site_name(text: &str) -> bool {
+    (1..=60).contains(&text.chars().count()) && printable(text) == text
+}
+
+/// Domains in ASCII (UTS 46), as they are compared.
+fn domains(text: &str) -> Option<Vec<String>> {
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    let domain = |part: &str| {
+        let address = Email::parse(&format!("a@{}", part.trim_start_matches('@'))).ok()?;
+        Some(address.domain().to_owned())
+    };
+    parts.map(domain).collect()
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {

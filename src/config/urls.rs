@@ -49,6 +49,12 @@ impl BaseUrl {
         &self.origin
     }
 
+    /// The host without its port.
+    pub fn host(&self) -> &str {
+        let (_, authority) = self.origin.split_once("://").unwrap_or_default();
+        with_port(authority).0
+    }
+
     /// Whether a `Host` header names this host: with this port, or without one. Proxies often omit
     /// the port, and nothing depends on it.
     pub fn is_host(&self, host: &str) -> bool {
@@ -69,8 +75,7 @@ impl BaseUrl {
     /// Whether it is for people on this machine only: a loopback address, or `localhost`
     /// (RFC 6761, section 6.3).
     pub fn is_loopback(&self) -> bool {
-        let (_, authority) = self.origin.split_once("://").unwrap_or_default();
-        let (name, _) = with_port(authority);
+        let name = self.host();
         let address = name.trim_start_matches('[').trim_end_matches(']');
         name == "localhost"
             || name.ends_with(".localhost")

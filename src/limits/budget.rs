@@ -38,10 +38,16 @@ pub enum Budget {
     Thumbnails,
     /// Usernames and addresses that one account wants in place of its own.
     Names,
+    /// Messages to one email address that visitors ask for.
+    MailRecipient,
+    /// Messages that one address block asks for.
+    MailAddress,
+    /// Messages to one email address without an account.
+    MailStranger,
 }
 
 impl Budget {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Account,
         Self::Device,
         Self::Address,
@@ -59,6 +65,9 @@ impl Budget {
         Self::Links,
         Self::Thumbnails,
         Self::Names,
+        Self::MailRecipient,
+        Self::MailAddress,
+        Self::MailStranger,
     ];
 
     /// The name of the setting, and of the budget in its row.
@@ -81,6 +90,9 @@ impl Budget {
             Self::Links => "links",
             Self::Thumbnails => "thumbnails",
             Self::Names => "names",
+            Self::MailRecipient => "mail_recipient",
+            Self::MailAddress => "mail_address",
+            Self::MailStranger => "mail_stranger",
         }
     }
 
@@ -107,6 +119,9 @@ impl Budget {
             Self::Links => config.links,
             Self::Thumbnails => config.thumbnails,
             Self::Names => config.names,
+            Self::MailRecipient => config.mail_recipient,
+            Self::MailAddress => config.mail_address,
+            Self::MailStranger => config.mail_stranger,
         }
     }
 }

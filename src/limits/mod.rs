@@ -260,6 +260,33 @@ impl Limits {
         self.take(units, |event| event.about(account)).await
     }
 
+    /// Takes the units of a message that a visitor asks for: from the budgets of the address that it
+    /// goes to, given by its key, and of its source.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn take_mail(&self, email_key: &str, address: &str) -> Result<Taken, Refused> {
+        let units = [
+            self.unit(Budget::MailRecipient, email_key.as_bytes()),
+            self.unit(Budget::MailAddress, near(address).as_bytes()),
+        ];
+        let units = units.into_iter().flatten().collect();
+        self.take(units, |event| event).await
+    }
+
+    /// Whether a message may be sent to an address without an account. Counts as one.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn may_write_to_stranger(&self, email_key: &str) -> Result<bool, Fault> {
+        let unit = self.unit(Budget::MailStranger, email_key.as_bytes());
+        match self.try_to_take(unit.into_iter().collect()).await {
+            Ok(_) => Ok(true),
+            Err(NotTaken::Remembered(_) | NotTaken::Found(_)) => Ok(false),
+            Err(NotTaken::Fault(fault)) => Err(fault),
+        }
+    }
+
     /// Takes the units of a sign-up: from the budgets of the address, the network and the instance.
     ///
     /// # Errors

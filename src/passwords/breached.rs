@@ -180,7 +180,7 @@ mod tests {
             let lines = numbers.iter().zip(counts).map(|(number, count)| {
                 let count = count.map(|count| format!(":{count}")).unwrap_or_default();
                 let hash = hash(*number);
-                (if lower { hash.to_lowercase() } else { hash }) + &count
+                (if lower { hash.to_lowercase() } else { hash }) + count.as_str()
             });
             let mut text = lines.collect::<Vec<_>>().join(end);
             if is_ended {

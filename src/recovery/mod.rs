@@ -1,30 +1,58 @@
 //! One-time links: opaque tokens, stored as hashes, used up by one POST.
+//!
+//! A visitor who asks for a link gets the same response whether an account exists or not, at the
+//! same cost: the request stores one encrypted row, and a job answers it by mail.
 
+mod first_administrator;
+mod requests;
+mod reset;
 mod store;
 
 use aws_lc_rs::digest;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::access::Role;
-use crate::accounts::{self, Accounts, Changes, NewAccount, Proved, Refused, SignUpError};
+use crate::accounts::{Account, Accounts, Credentials, SignUpError};
+use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
-use crate::base::version::ExpectedVersion;
-use crate::sessions::{EndReason, Identity, Sessions};
-use crate::storage::{self, Db, Tx};
+use crate::base::random;
+use crate::limits::Limits;
+use crate::mail::Postbox;
+use crate::storage::{AnyConnection, Db, Tx};
+pub use requests::{Asked, NotAsked};
+pub use reset::{RESET_MINUTES, ResetError};
+use store::Content;
+pub use store::forget;
 
-/// The link that makes the first administrator, printed at the start.
-pub const FIRST_ADMINISTRATOR_HOURS: i64 = 24;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
 
 /// The purpose of a one-time token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     FirstAdministrator,
+    ResetPassword,
+    /// Signing in by mail.
+    SignIn,
+    /// A sign-up that waits for its address.
+    ConfirmSignUp,
+    /// The address of an account, or a new one.
+    ConfirmEmail,
+    /// Brings the address before a change back.
+    UndoEmail,
+    /// "This was not me".
+    NotMe,
 }
 
 impl Purpose {
     fn as_str(self) -> &'static str {
         match self {
             Purpose::FirstAdministrator => "first_administrator",
+            Purpose::ResetPassword => "reset_password",
+            Purpose::SignIn => "sign_in",
+            Purpose::ConfirmSignUp => "confirm_sign_up",
+            Purpose::ConfirmEmail => "confirm_email",
+            Purpose::UndoEmail => "undo_email",
+            Purpose::NotMe => "not_me",
         }
     }
 }
@@ -48,29 +76,18 @@ impl From<Fault> for LinkError {
 pub struct Recovery {
     db: Db,
     accounts: Accounts,
+    limits: Limits,
+    postbox: Postbox,
 }
 
 impl Recovery {
-    pub fn new(db: Db, accounts: Accounts) -> Self {
-        Self { db, accounts }
-    }
-
-    /// A token that makes its user the administrator; `None` if an administrator exists.
-    pub async fn first_administrator(&self) -> Result<Option<SecretString>, Fault> {
-        if self.accounts.has_administrator().await? {
-            return Ok(None);
+    pub fn new(db: Db, accounts: Accounts, limits: Limits, postbox: Postbox) -> Self {
+        Self {
+            db,
+            accounts,
+            limits,
+            postbox,
         }
-        let token = crate::base::random::token();
-        let hash = hash(token.expose_secret());
-        self.db
-            .write(move |tx| {
-                let now = tx.now();
-                let ends_at = now + FIRST_ADMINISTRATOR_HOURS * 3600;
-                store::forget(tx, now)?;
-                store::insert(tx, &hash, Purpose::FirstAdministrator, ends_at)
-            })
-            .await?;
-        Ok(Some(token))
     }
 
     /// Whether a link is valid. Does not use it up.
@@ -79,73 +96,63 @@ impl Recovery {
         self.db
             .read(move |db| {
                 let now = db.now();
-                store::is_good(db, &hash, purpose, now)
+                Ok(store::find(db, &hash, purpose, now)?.is_some())
             })
             .await
     }
 
-    /// Uses the link up for a new account, which becomes the administrator.
-    ///
-    /// # Errors
-    /// [`LinkError`]; then the link is not used up.
-    pub async fn sign_up_first_administrator(
+    /// The account that a valid link is for. Does not use the link up.
+    pub async fn find_account(
         &self,
+        purpose: Purpose,
         token: &str,
-        new: NewAccount,
-    ) -> Result<Proved, LinkError> {
-        let prepared = self.accounts.prepare(new).await?;
+    ) -> Result<Option<Account>, Fault> {
         let hash = hash(token);
-        self.accounts
-            .add(
-                prepared,
-                move |tx| use_up_first_administrator(tx, &hash),
-                |_, _| Ok(()),
-            )
-            .await
-    }
-
-    /// Uses the link up for an existing account.
-    pub async fn make_first_administrator(
-        &self,
-        sessions: &Sessions,
-        token: &str,
-        identity: &Identity,
-    ) -> Result<Proved, LinkError> {
-        let (id, amr) = (identity.account, identity.claims.amr.clone());
-        let hash = hash(token);
-        // The tokens of its sessions have the old role.
-        sessions
-            .revoke(id, None, EndReason::Account, move |tx| {
-                let changes = Changes {
-                    role: Some(use_up_first_administrator(tx, &hash)?),
-                    ..Changes::default()
-                };
-                let now = tx.now();
-                match accounts::update(tx, id, &changes, &ExpectedVersion::Any, now) {
-                    Ok((before, after)) => {
-                        accounts::record_changes(tx, &before, &after);
-                        Ok(Proved::by_session(tx, id, &amr)?)
-                    }
-                    Err(Refused::Fault(fault)) => Err(fault.into()),
-                    Err(_) => Err(LinkError::Ended),
-                }
+        self.db
+            .read(move |db| {
+                let now = db.now();
+                let found = store::find(db, &hash, purpose, now)?;
+                Ok(match found {
+                    Some(found) => owner(db, &found.content)?.map(|owner| owner.account),
+                    None => None,
+                })
             })
             .await
     }
 }
 
-/// Fails if an administrator was made since the link was printed.
-fn use_up_first_administrator(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Role, LinkError> {
-    // Otherwise two concurrent uses of links would wait for each other's row.
-    storage::one_at_a_time(tx)?;
-    let now = tx.now();
-    if store::use_up(tx, hash, Purpose::FirstAdministrator, now)?
-        && !accounts::has_administrator(tx)?
-    {
-        Ok(Role::Administrator)
-    } else {
-        Err(LinkError::Ended)
-    }
+/// Makes a token in the caller's transaction.
+fn issue(
+    tx: &mut Tx<'_>,
+    purpose: Purpose,
+    ends_at: UnixSeconds,
+    content: Content,
+) -> Result<SecretString, Fault> {
+    let token = random::token();
+    let hash = hash(token.expose_secret());
+    store::insert(tx, &hash, purpose, ends_at, content)?;
+    Ok(token)
+}
+
+/// The active account that a token is for, unless its password or address was changed since.
+fn owner(db: &mut AnyConnection, content: &Content) -> Result<Option<Credentials>, Fault> {
+    let Some(id) = content.account else {
+        return Ok(None);
+    };
+    let found = crate::accounts::find_credentials_of(db, id)?;
+    Ok(found.filter(|found| {
+        found.account.is_active()
+            && content
+                .bound_to
+                .as_ref()
+                .is_none_or(|bound_to| *bound_to == binding(found))
+    }))
+}
+
+/// What a token depends on: the account's password and address. A new one of either revokes it.
+fn binding(found: &Credentials) -> Vec<u8> {
+    let email = found.account.email.as_deref().unwrap_or_default();
+    hash(&format!("{}\n{email}", found.hash.as_str()))
 }
 
 /// A token has 256 random bits: a plain hash is enough (ASVS 6.5.2).

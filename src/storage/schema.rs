@@ -17,6 +17,7 @@ diesel::table! {
         version -> BigInt,
         password_kind -> Nullable<Text>,
         old_keys -> Nullable<BigInt>,
+        email_verified_at -> Nullable<BigInt>,
     }
 }
 
@@ -65,6 +66,44 @@ diesel::table! {
     one_time_tokens (hash) {
         hash -> Binary,
         purpose -> Text,
+        ends_at -> BigInt,
+        account_id -> Nullable<Text>,
+        email -> Nullable<Text>,
+        bound_to -> Nullable<Binary>,
+        sealed -> Nullable<Binary>,
+        browser -> Nullable<Binary>,
+        code -> Nullable<Binary>,
+        wrong_codes -> BigInt,
+    }
+}
+
+diesel::table! {
+    mail_requests (id) {
+        id -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mail_messages (id) {
+        id -> Text,
+        kind -> Text,
+        account_id -> Nullable<Text>,
+        recipient -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+        due_at -> Nullable<BigInt>,
+        attempts -> BigInt,
+        sending_at -> Nullable<BigInt>,
+        problem -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    leases (name) {
+        name -> Text,
+        holder -> Text,
         ends_at -> BigInt,
     }
 }

@@ -1,6 +1,5 @@
 //! A signing key, and how its private part is stored.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -14,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::KeyId;
+use crate::base::sealed::SealingKey;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::config::SigningAlgorithm;
 
@@ -139,42 +139,25 @@ fn jwt_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     }
 }
 
-/// Encrypts private keys under the instance's secret: AES-256-GCM, nonce ‖ ciphertext ‖ tag,
-/// bound to the key's id.
-pub struct KeyEncryption(RandomizedNonceKey);
+/// Encrypts private keys, each bound to its id.
+pub struct KeyEncryption(SealingKey);
 
 impl KeyEncryption {
     pub fn new(secret: &InstanceSecret) -> Self {
-        let key = secret.derive::<32>(Purpose::SealedSigningKeys);
-        Self(RandomizedNonceKey::new(&AES_256_GCM, &*key).expect("an AES-256 key has 32 bytes"))
+        Self(SealingKey::new(secret, Purpose::SealedSigningKeys))
     }
 
     pub fn encrypt(&self, id: KeyId, plain: &[u8]) -> Result<Vec<u8>, Fault> {
-        let mut sealed = plain.to_vec();
-        let nonce = self
-            .0
-            .seal_in_place_append_tag(Aad::from(id.as_bytes()), &mut sealed)
-            .map_err(|error| Fault::caused("encrypt a signing key", error))?;
-        Ok([nonce.as_ref().as_slice(), &sealed].concat())
+        self.0.seal(id.as_bytes(), plain)
     }
 
     pub fn decrypt(&self, id: KeyId, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let wrong = || {
+        self.0.open(id.as_bytes(), sealed).ok_or_else(|| {
             Fault::new(
                 "the signing key in the database was sealed under another secret: \
                  give this server the secret that the database was made with",
             )
-        };
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
-        let mut plain = Zeroizing::new(sealed.to_vec());
-        let length = self
-            .0
-            .open_in_place(nonce, Aad::from(id.as_bytes()), &mut plain)
-            .map_err(|_| wrong())?
-            .len();
-        plain.truncate(length);
-        Ok(plain)
+        })
     }
 }
 
@@ -194,7 +177,7 @@ mod tests {
         assert!(encryption.decrypt(KeyId::new(), &sealed).is_err());
         let stranger = KeyEncryption::new(&InstanceSecret::generate());
         assert!(stranger.decrypt(id, &sealed).is_err());
-        assert!(encryption.decrypt(id, &sealed[..NONCE_LEN - 1]).is_err());
+        assert!(encryption.decrypt(id, &sealed[..11]).is_err());
     }
 
     #[test]

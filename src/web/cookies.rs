@@ -33,6 +33,8 @@ const FORM: &str = "doorward_form";
 const FORM_HOURS: i64 = 12;
 /// A browser that has signed in before: see `limits/device.rs`. Grants no access.
 const DEVICE: &str = "doorward_device";
+/// The token of a one-time link, for the page of the link alone: so its address has no token.
+const LINK: &str = "doorward_link";
 /// The longest lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
 const DEVICE_DAYS: i64 = 400;
 /// Limit of values of one name in one request. Each can cost a signature check or a query.
@@ -47,6 +49,7 @@ pub struct Cookies {
     refresh: String,
     form: String,
     device: String,
+    link: String,
     form_key: Key,
     secure: bool,
 }
@@ -58,11 +61,14 @@ impl Cookies {
         let prefix = if secure { "__Host-" } else { "" };
         let instance = u32::from_be_bytes(*secret.derive::<4>(Purpose::CookieNames));
         let name = |name: &str| format!("{prefix}{name}_{instance:08x}");
+        // Its path is not `/`, as `__Host-` requires.
+        let link_prefix = if secure { "__Secure-" } else { "" };
         Self {
             access: name(ACCESS),
             refresh: name(REFRESH),
             form: name(FORM),
             device: name(DEVICE),
+            link: format!("{link_prefix}{LINK}_{instance:08x}"),
             form_key: Key::from(&*secret.derive::<64>(Purpose::FormCookie)),
             secure,
         }
@@ -91,6 +97,25 @@ impl Cookies {
     pub fn remember_device(&self, value: String) -> Cookie<'static> {
         let mut cookie = self.cookie(&self.device, value);
         cookie.set_max_age(Duration::days(DEVICE_DAYS));
+        cookie
+    }
+
+    /// The token of the one-time link that was opened at the path of the request.
+    pub fn link<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        values(headers, &self.link).next()
+    }
+
+    /// Keeps the token of a one-time link for the page at this path.
+    pub fn keep_link(&self, path: &'static str, token: String, seconds: i64) -> Cookie<'static> {
+        let mut cookie = self.cookie(&self.link, token);
+        cookie.set_path(path);
+        cookie.set_max_age(Duration::seconds(seconds));
+        cookie
+    }
+
+    pub fn drop_link(&self, path: &'static str) -> Cookie<'static> {
+        let mut cookie = self.keep_link(path, String::new(), 0);
+        cookie.make_removal();
         cookie
     }
 

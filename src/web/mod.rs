@@ -63,6 +63,7 @@ use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
 use crate::limits::Limits;
+use crate::mail;
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
@@ -107,6 +108,8 @@ pub struct State {
     pub administration: Administration,
     pub sign_in: SignIn,
     pub recovery: Recovery,
+    /// Sends the messages of the outbox.
+    pub mail: mail::Worker,
     pub files: Files,
     pub shares: Shares,
     pub work: Work,

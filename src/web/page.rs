@@ -238,6 +238,26 @@ impl Page {
         Ok(response)
     }
 
+    /// Opens a one-time link: its token moves from the address into a cookie for the page at this
+    /// path, which the browser is sent to.
+    pub fn open_link(&self, path: &'static str, token: String, seconds: i64) -> Answer {
+        let mut response = self.go(path);
+        let cookie = self.state.web.cookies.keep_link(path, token, seconds);
+        cookies::add(&mut response, [cookie])?;
+        Ok(response)
+    }
+
+    /// The token of the one-time link that was opened at the path of this request.
+    pub fn link_token(&self) -> Option<String> {
+        let token = self.state.web.cookies.link(self.request.headers());
+        token.map(str::to_owned)
+    }
+
+    /// Forgets the token of a link that was used up.
+    pub fn close_link(&self, response: &mut HttpResponse, path: &'static str) -> Result<(), Fault> {
+        cookies::add(response, [self.state.web.cookies.drop_link(path)])
+    }
+
     pub fn forget_cookies(&self, response: &mut HttpResponse) -> Result<(), Fault> {
         cookies::add(response, self.state.web.cookies.clear())
     }

@@ -14,7 +14,8 @@ const FLOORS: &[&str] = &[
     "blobs",
     "scanner",
     "passwords",
-    "tokens", // machinery
+    "tokens",
+    "mail", // machinery
     "access",
     "limits",
     "accounts",
@@ -148,7 +149,8 @@ fn each_outside_thing_is_known_to_its_own_places_only() {
         ("actix_http", &["web/"]),
         ("actix_server", &["web/", "app.rs", "cli/log.rs"]),
         ("httparse", &["web/connections/"]),
-        ("askama", &["web/"]),
+        ("askama", &["web/", "mail/"]),
+        ("lettre::", &["mail/", "config/mail.rs"]),
         ("schemars", &["web/"]),
         ("diesel", &["storage/", "/store.rs"]),
         ("SqliteConnection", &["storage/"]),

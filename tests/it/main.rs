@@ -39,6 +39,7 @@ mod openapi;
 mod other_sessions;
 mod outages;
 mod pages;
+mod recovery;
 mod revocation;
 mod search;
 mod security;

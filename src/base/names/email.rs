@@ -56,6 +56,20 @@ impl Email {
         self.key.clone()
     }
 
+    /// The domain in ASCII.
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// As a mail server takes it (RFC 5321, section 4.1.2): the domain in ASCII, and quotes around a
+    /// local part that needs them.
+    pub fn for_mail(&self) -> String {
+        let local = self.shown.rsplit_once('@').map_or("", |(local, _)| local);
+        let is_dot_string = local.split('.').all(|part| !part.is_empty());
+        let quote = if is_dot_string { "" } else { "\"" };
+        format!("{quote}{local}{quote}@{}", self.domain())
+    }
+
     /// The key as Doorward wrote it before it compared domains in ASCII.
     pub fn old_key(text: &str) -> String {
         folded(text.trim())

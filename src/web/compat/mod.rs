@@ -111,7 +111,7 @@ async fn make_account(
 fn must_be_open(page: &Page) -> Result<(), Problem> {
     match page.config.signup.mode {
         SignupMode::Open => Ok(()),
-        SignupMode::Closed => Err(SIGN_UP_CLOSED),
+        SignupMode::Invite | SignupMode::Closed => Err(SIGN_UP_CLOSED),
     }
 }
 

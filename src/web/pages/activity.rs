@@ -137,6 +137,8 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
             "A session was ended, because its refresh token was used twice"
         }
         (Action::ChangePassword, _) => "Password changed",
+        (Action::AskForReset, _) => "Link to set a new password sent",
+        (Action::VerifyEmail, _) => "Email address confirmed",
         (Action::ChangeUsername, _) => "Username changed",
         (Action::ChangeEmail, _) => "Email address changed",
         (Action::ChangeName, _) => "Name changed",

@@ -68,7 +68,7 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     match sign_in(&page, &again, &password).await {
         Ok(answer) => answer,
         Err(NotProved::Refused) => {
-            let words = "That name and password do not match. Check both and try again.";
+            let words = "That name and password do not match. Check both, or set a new password.";
             again.refused = Some(Refusals::of("username", words));
             form(&page, again)
         }

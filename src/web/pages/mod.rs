@@ -11,6 +11,7 @@ pub mod docs;
 mod email;
 mod files;
 mod first_administrator;
+mod forgot;
 mod home;
 mod inspect;
 mod limits;
@@ -18,6 +19,7 @@ pub mod login;
 mod logout;
 mod password;
 mod profile;
+mod reset;
 mod sessions;
 mod share;
 pub mod signup;
@@ -45,6 +47,12 @@ pub fn routes(routes: &mut Routes<'_>) {
         at.get(OPEN, login::show).post(OPEN, login::submit)
     });
     routes.at("/login/continue", |at| at.post(OPEN, continue_link::submit));
+    routes.at("/forgot", |at| {
+        at.get(OPEN, forgot::show).post(OPEN, forgot::submit)
+    });
+    routes.at("/reset", |at| {
+        at.get(ONE_TIME, reset::show).post(OPEN, reset::submit)
+    });
     routes.at("/logout", |at| at.post(OPEN, logout::submit));
     routes.at("/dashboard", |at| {
         at.get(SIGNED_IN_OR_LINK, dashboard::show)

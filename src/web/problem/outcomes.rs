@@ -2,14 +2,16 @@
 
 use super::{
     BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,
-    NOT_FOUND, NOT_SIGNED_IN, OVER_QUOTA, Problem, SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD,
-    SIGN_IN_REFUSED, STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
+    NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA, Problem, SEARCH_TOO_SLOW,
+    SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY,
+    TOO_MANY_ATTEMPTS, TRIES,
 };
 use crate::accounts::{self, NotProved, SignUpError};
 use crate::base::input::Refusals;
 use crate::config::FilesConfig;
 use crate::files;
 use crate::limits;
+use crate::recovery::{NotAsked, ResetError};
 use crate::sessions::NotSignedIn;
 use crate::shares;
 use crate::sign_in::ChangeError;
@@ -68,6 +70,28 @@ impl From<ChangeError> for Problem {
             ChangeError::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
             ChangeError::Busy(_) => BUSY,
             ChangeError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<NotAsked> for Problem {
+    fn from(why: NotAsked) -> Self {
+        match why {
+            NotAsked::Limited(limited) => TOO_MANY_ATTEMPTS.limited(limited),
+            NotAsked::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<ResetError> for Problem {
+    fn from(why: ResetError) -> Self {
+        match why {
+            ResetError::Ended => {
+                ONE_TIME_LINK_ENDED.with_action("/forgot", "Ask for a new link".to_owned())
+            }
+            ResetError::Input(refusals) => refusals.into(),
+            ResetError::Busy(_) => BUSY,
+            ResetError::Fault(fault) => fault.into(),
         }
     }
 }

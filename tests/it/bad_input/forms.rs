@@ -182,7 +182,7 @@ fn a_program_reads_what_is_wrong_with_each_field() {
     let reply = program(&door).post("/login", &[("username", "nobody"), ("password", PASSWORD)]);
     assert_eq!(reply.status, 422);
     let fields = told(&reply, "invalid_fields", words);
-    let no_match = "That name and password do not match. Check both and try again.";
+    let no_match = "That name and password do not match. Check both, or set a new password.";
     assert_eq!(fields, serde_json::json!({ "username": no_match }));
     let token = one_time_token(&door);
     let reply = program(&door).post("/first-administrator", &[("token", &token)]);

@@ -13,7 +13,7 @@ fn a_wrong_password_and_an_unknown_name_get_the_same_words() {
             reply.errors(),
             [(
                 "username".into(),
-                "That name and password do not match. Check both and try again.".into()
+                "That name and password do not match. Check both, or set a new password.".into()
             )]
         );
         assert!(

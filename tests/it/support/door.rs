@@ -210,7 +210,7 @@ impl Door {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
                 let services = Services::prepare(config, time).unwrap();
-                let door = app::start(services, listener.into()).await.unwrap();
+                let door = app::start(services, listener.into(), None).await.unwrap();
                 let link = door
                     .first_administrator
                     .map(|link| link.expose_secret().to_owned());

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod door;
 pub mod log;
+pub mod mail;
 pub mod multipart;
 pub mod place;
 #[cfg(feature = "postgres")]

@@ -1,0 +1,14 @@
+DROP TABLE leases;
+DROP TABLE mail_messages;
+DROP TABLE mail_requests;
+DROP INDEX one_time_tokens_ends_at;
+DROP INDEX one_time_tokens_browser;
+DROP INDEX one_time_tokens_account;
+ALTER TABLE one_time_tokens DROP COLUMN wrong_codes;
+ALTER TABLE one_time_tokens DROP COLUMN code;
+ALTER TABLE one_time_tokens DROP COLUMN browser;
+ALTER TABLE one_time_tokens DROP COLUMN sealed;
+ALTER TABLE one_time_tokens DROP COLUMN bound_to;
+ALTER TABLE one_time_tokens DROP COLUMN email;
+ALTER TABLE one_time_tokens DROP COLUMN account_id;
+ALTER TABLE accounts DROP COLUMN email_verified_at;

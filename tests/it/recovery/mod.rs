@@ -1,0 +1,3 @@
+//! Links that come by mail.
+
+mod reset;
