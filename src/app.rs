@@ -31,6 +31,7 @@ use crate::base::ids::KeyId;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config, Shown, Source};
 use crate::files::Files;
+use crate::invitations::Invitations;
 use crate::jobs;
 use crate::limits::Limits;
 use crate::mail::{self, Postbox};
@@ -71,6 +72,7 @@ pub struct Services {
     pub accounts: Accounts,
     pub postbox: Postbox,
     pub recovery: Recovery,
+    pub invitations: Invitations,
 }
 
 impl Services {
@@ -107,6 +109,7 @@ impl Services {
             limits.clone(),
             postbox.clone(),
         );
+        let invitations = Invitations::new(db.clone(), accounts.clone(), postbox.clone());
         Ok(Self {
             config,
             secret,
@@ -117,6 +120,7 @@ impl Services {
             accounts,
             postbox,
             recovery,
+            invitations,
         })
     }
 }
@@ -204,6 +208,7 @@ pub async fn compose(
         accounts,
         postbox,
         recovery,
+        invitations,
     } = services;
     let tokens = Tokens::open(
         &db,
@@ -258,6 +263,7 @@ pub async fn compose(
         administration,
         sign_in,
         recovery,
+        invitations,
         mail,
         files,
         shares,

@@ -15,6 +15,7 @@ use crate::accounts;
 use crate::base::clock::{Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
 use crate::idempotency;
+use crate::invitations;
 use crate::limits;
 use crate::mail;
 use crate::recovery;
@@ -29,6 +30,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const SESSIONS_KEPT_DAYS: i64 = 30;
 const FAILED_MAIL_KEPT_DAYS: i64 = 30;
+const INVITATIONS_KEPT_DAYS: i64 = 30;
 /// By then every server has read that a deleted account's sessions have ended.
 const DELETED_ACCOUNTS_KEPT_HOURS: i64 = 24;
 /// Rows deleted in one transaction. Other writers wait for each.
@@ -150,13 +152,14 @@ async fn repeat(job: Job) {
 
 async fn delete_expired(db: Db) -> Result<(), Fault> {
     type Delete = fn(&mut AnyConnection, UnixSeconds, i64) -> Result<usize, Fault>;
-    let all: [(Delete, i64); 7] = [
+    let all: [(Delete, i64); 8] = [
         (sessions::forget, SESSIONS_KEPT_DAYS * 86_400),
         (sessions::forget_links, 0),
         (idempotency::forget, 0),
         (limits::forget, 0),
         (recovery::forget, 0),
         (mail::forget, FAILED_MAIL_KEPT_DAYS * 86_400),
+        (invitations::forget, INVITATIONS_KEPT_DAYS * 86_400),
         (accounts::forget, DELETED_ACCOUNTS_KEPT_HOURS * 3600),
     ];
     let mut failed = None;

@@ -31,6 +31,8 @@ pub mod administration;
 pub mod files;
 /// Requests that must not create an object twice.
 pub mod idempotency;
+/// Links to create an account with.
+pub mod invitations;
 /// Rate limits.
 pub mod limits;
 /// One-time links.

@@ -69,6 +69,9 @@ actions! {
     /// A message in the outbox is sent again.
     RetryMail "retry_mail",
     DeleteMail "delete_mail",
+    Invite "invite",
+    AcceptInvitation "accept_invitation",
+    RevokeInvitation "revoke_invitation",
     MakeKey "make_key",
     RotateKeys "rotate_keys",
     DeleteKey "delete_key",

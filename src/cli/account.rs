@@ -3,6 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use clap::{ArgGroup, Subcommand};
+use secrecy::ExposeSecret;
 
 use super::{confirmed, say, wait};
 use crate::access::Role;
@@ -18,6 +19,7 @@ use crate::base::fault::Fault;
 use crate::base::names::{Groups, within_sentence};
 use crate::base::version::ExpectedVersion;
 use crate::config::Config;
+use crate::invitations::{self, NewInvitation, Sent};
 use crate::sessions::{self, EndReason};
 use crate::shares;
 use crate::storage::Tx;
@@ -42,6 +44,24 @@ pub enum Command {
         /// Make the account an administrator, who can manage all accounts
         #[arg(long)]
         administrator: bool,
+    },
+    /// Invite a person to create an account; without an email address, prints the link
+    Invite {
+        /// Send the link to this email address
+        #[arg(long)]
+        email: Option<String>,
+        /// The role of the account: member or administrator
+        #[arg(long, value_parser = role, default_value = "member")]
+        role: Role,
+        /// A group of the account; can be given several times
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        /// Days until the invitation expires
+        #[arg(long, default_value_t = invitations::DAYS)]
+        days: i64,
+        /// The number of accounts that can be created with the link
+        #[arg(long, default_value_t = 1)]
+        uses: i64,
     },
     /// List accounts, oldest first: ID, username, email address, role, state, creation time, name, groups
     List {
@@ -163,6 +183,39 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 account.role.as_str(),
                 account.id
             ));
+        }
+        Command::Invite {
+            email,
+            role,
+            groups,
+            days,
+            uses,
+        } => {
+            wait(Tokens::check_secret(&services.db, &services.secret))?;
+            let new = NewInvitation::parse(Sent {
+                email: email.as_deref(),
+                role: Some(role.as_str()),
+                groups,
+                days: Some(days),
+                uses: Some(uses),
+            })?;
+            let base_url = services
+                .config
+                .usual_base_url()
+                .ok_or_else(|| Fault::new("the address of the site is not known: set base_url"))?;
+            let made = wait(services.invitations.make(new))?;
+            match (made.invitation.email, made.token) {
+                (None, Some(token)) => say(format_args!(
+                    "{}{}?token={}",
+                    base_url.as_str(),
+                    invitations::PATH,
+                    token.expose_secret()
+                )),
+                (email, _) => say(format_args!(
+                    "The server sends the invitation to {}.",
+                    email.unwrap_or_default()
+                )),
+            }
         }
         Command::List { text } => {
             let search = Search {

@@ -490,14 +490,23 @@ impl Config {
 }
 
 impl Config {
+    /// The base URL; `None` if it is known only once the server listens.
+    pub fn usual_base_url(&self) -> Option<BaseUrl> {
+        match (&self.base_url, &self.listen) {
+            (Some(base_url), _) => Some(base_url.clone()),
+            (None, Listen::Tcp { port: 0, .. } | Listen::Unix(_)) => None,
+            (None, Listen::Tcp { host, port }) => Some(BaseUrl::of(host, *port)),
+        }
+    }
+
     /// The derived value, when there is no setting.
     fn show_base_url(&mut self) {
-        let (None, Listen::Tcp { host, port }) = (&self.base_url, &self.listen) else {
+        if self.base_url.is_some() || matches!(self.listen, Listen::Unix(_)) {
             return;
-        };
-        let value = match port {
-            0 => "(known once the server listens)".to_owned(),
-            port => BaseUrl::of(host, *port).as_str().to_owned(),
+        }
+        let value = match self.usual_base_url() {
+            None => "(known once the server listens)".to_owned(),
+            Some(base_url) => base_url.as_str().to_owned(),
         };
         for shown in self.shown.iter_mut().filter(|one| one.key == "base_url") {
             shown.value.clone_from(&value);

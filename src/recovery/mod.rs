@@ -8,13 +8,12 @@ mod requests;
 mod reset;
 mod store;
 
-use aws_lc_rs::digest;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::accounts::{Account, Accounts, Credentials, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
-use crate::base::random;
+use crate::base::random::{self, token_hash as hash};
 use crate::limits::Limits;
 use crate::mail::Postbox;
 use crate::storage::{AnyConnection, Db, Tx};
@@ -153,11 +152,4 @@ fn owner(db: &mut AnyConnection, content: &Content) -> Result<Option<Credentials
 fn binding(found: &Credentials) -> Vec<u8> {
     let email = found.account.email.as_deref().unwrap_or_default();
     hash(&format!("{}\n{email}", found.hash.as_str()))
-}
-
-/// A token has 256 random bits: a plain hash is enough (ASVS 6.5.2).
-fn hash(token: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, token.as_bytes())
-        .as_ref()
-        .to_vec()
 }

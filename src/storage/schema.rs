@@ -238,3 +238,17 @@ diesel::table! {
         ends_at -> BigInt,
     }
 }
+
+diesel::table! {
+    invitations (id) {
+        id -> Text,
+        hash -> Binary,
+        email -> Nullable<Text>,
+        role -> Text,
+        groups -> Text,
+        uses -> BigInt,
+        uses_max -> BigInt,
+        created_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}

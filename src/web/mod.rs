@@ -62,6 +62,7 @@ use crate::base::recent::Recent;
 use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
+use crate::invitations::Invitations;
 use crate::limits::Limits;
 use crate::mail;
 use crate::recovery::Recovery;
@@ -108,6 +109,7 @@ pub struct State {
     pub administration: Administration,
     pub sign_in: SignIn,
     pub recovery: Recovery,
+    pub invitations: Invitations,
     /// Sends the messages of the outbox.
     pub mail: mail::Worker,
     pub files: Files,

@@ -188,6 +188,13 @@ impl Describe for Administrator {
     }
 }
 
+impl Describe for RecentAdministrator {
+    fn describe(operation: &mut Operation<'_>) {
+        Administrator::describe(operation);
+        operation.raises(&NOT_RECENT);
+    }
+}
+
 /// See [`Guard::SignedInOrLink`].
 pub struct SignedInOrLink(pub Access);
 proof!(

@@ -26,6 +26,7 @@ const FLOORS: &[&str] = &[
     "administration",
     "sign_in",
     "recovery",
+    "invitations",
     "work",
     "import", // rooms
     "web",

@@ -29,6 +29,7 @@ mod foreign;
 mod guard;
 mod health;
 mod inspect;
+mod invitations;
 mod keys;
 mod limits;
 mod links;

@@ -20,15 +20,14 @@ use crate::base::clock::rfc3339;
 use crate::base::ids::AccountId;
 use crate::base::names::{GROUPS_MAX, Groups};
 use crate::base::version::ExpectedVersion;
-use crate::config::SignupMode;
 use crate::limits::{Budget, Source, Subject};
 use crate::sign_in::SignedUp;
 use crate::web::State;
 use crate::web::describe::{Call, Tag};
 use crate::web::path_id::Id;
 use crate::web::problem::{
-    BUSY, FORBIDDEN, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW, SIGN_UP_CLOSED,
-    TAKEN, TOO_MANY_ATTEMPTS,
+    BUSY, FORBIDDEN, INVITATION_REQUIRED, LAST_ADMINISTRATOR, NOT_FOUND, Problem, SEARCH_TOO_SLOW,
+    SIGN_UP_CLOSED, TAKEN, TOO_MANY_ATTEMPTS, sign_up_is_open,
 };
 use crate::web::proof::{Public, Recent, SignedIn, may};
 
@@ -99,7 +98,13 @@ pub const SIGN_UP: Call = Call {
             "password": "brine lamp heron forty-four",
         })
     }),
-    problems: &[SIGN_UP_CLOSED, TAKEN, TOO_MANY_ATTEMPTS, BUSY],
+    problems: &[
+        SIGN_UP_CLOSED,
+        INVITATION_REQUIRED,
+        TAKEN,
+        TOO_MANY_ATTEMPTS,
+        BUSY,
+    ],
 };
 
 pub async fn sign_up(
@@ -109,9 +114,7 @@ pub async fn sign_up(
     key: Key,
     Json(new): Json<NewAccount>,
 ) -> Answer<Tagged<Created<AccountJson>>> {
-    if state.config.signup.mode == SignupMode::Closed {
-        return Err(SIGN_UP_CLOSED);
-    }
+    sign_up_is_open(state.config.signup.mode)?;
     // All but the password, because a fast hash of this is stored.
     let asked = json!([new.username, new.email, new.name]).to_string();
     let once = key.once(asked.as_bytes())?;

@@ -6,6 +6,7 @@ mod audit;
 mod creation;
 mod credentials;
 mod files;
+mod invitations;
 mod limits;
 mod links;
 mod paging;
@@ -34,7 +35,7 @@ use super::forms;
 use super::guard::Routes;
 use super::origin::Source;
 use super::problem::Problem;
-use super::proof::{ADMINISTRATOR, PUBLIC, RECENT, SIGNED_IN};
+use super::proof::{ADMINISTRATOR, PUBLIC, RECENT, RECENT_ADMINISTRATOR, SIGNED_IN};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::sessions::Grant;
@@ -133,6 +134,17 @@ pub fn routes(routes: &mut Routes<'_>) {
     });
     routes.calls("/api/audit", |at| {
         at.get(ADMINISTRATOR, audit::list, &audit::LIST)
+    });
+    routes.calls("/api/invitations", |at| {
+        at.get(ADMINISTRATOR, invitations::list, &invitations::LIST)
+            .post(RECENT_ADMINISTRATOR, invitations::make, &invitations::MAKE)
+    });
+    routes.calls("/api/invitations/{id}", |at| {
+        at.delete(
+            RECENT_ADMINISTRATOR,
+            invitations::revoke,
+            &invitations::REVOKE,
+        )
     });
     routes.calls("/api/links", |at| {
         at.post(RECENT, links::make, &links::MAKE)

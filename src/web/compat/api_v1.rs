@@ -6,9 +6,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Payload;
 use serde_json::{Value, json};
 
-use super::{
-    Tried, header, issue, make_account, must_be_open, sent, text, try_password, unknown_field,
-};
+use super::{Tried, header, issue, make_account, sent, text, try_password, unknown_field};
 use crate::accounts::{Conflict, NewAccount, SentNames, SignUpError};
 use crate::base::ids::AccountId;
 use crate::base::names::Refusal;
@@ -17,7 +15,7 @@ use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, sign_up_is_open};
 use crate::web::proof::Public;
 
 const TOKEN_SECONDS: i64 = 2 * 86_400;
@@ -42,7 +40,7 @@ fn find_refusal(form: &Form, names: &[&str]) -> Option<Refusal> {
 pub async fn sign_up(_: Public, page: Page, request: HttpRequest, body: Payload) -> Answer {
     const FIELDS: [&str; 3] = ["username", "email", "password"];
     let form = sent::json(&request, body).await?;
-    must_be_open(&page)?;
+    sign_up_is_open(page.config.signup.mode)?;
     if let Some(why) = find_refusal(&form, &FIELDS) {
         return invalid(&why);
     }

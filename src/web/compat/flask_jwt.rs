@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Issued, Tried, header, issue, make_account, must_be_open, owner, pyjwt, sent, try_password,
-    unknown_field,
+    Issued, Tried, header, issue, make_account, owner, pyjwt, sent, try_password, unknown_field,
 };
 use crate::accounts::{Account, NewAccount, SentNames, SignUpError};
 use crate::sessions::NotSignedIn;
@@ -17,7 +16,7 @@ use crate::tokens::{Refused, Tutorial};
 use crate::web::api;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, sign_up_is_open};
 use crate::web::proof::Public;
 use crate::work::{self, ITEMS_MAX, Item};
 
@@ -33,7 +32,7 @@ fn failed(status: StatusCode, why: &str) -> Answer {
 }
 
 pub async fn sign_up(page: Page, form: Form) -> Answer {
-    must_be_open(&page)?;
+    sign_up_is_open(page.config.signup.mode)?;
     if let Some(why) = unknown_field(&form, &FIELDS) {
         return failed(StatusCode::UNPROCESSABLE_ENTITY, &why);
     }

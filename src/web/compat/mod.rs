@@ -23,14 +23,14 @@ use super::forms::{Form, VisitorForm};
 use super::guard::Routes;
 use super::page::{Answer, Page};
 use super::pages::{login, signup};
-use super::problem::{Problem, SIGN_UP_CLOSED};
+use super::problem::Problem;
 use super::proof::{OPEN, Open, PUBLIC, PUBLIC_TOKEN, Public};
 use crate::accounts::{Account, NewAccount, NotProved, Proved, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::input::Refusals;
 use crate::base::names::{Password, Refusal};
-use crate::config::{CompatRoot, SignupMode};
+use crate::config::CompatRoot;
 use crate::sessions::{Grant, NotSignedIn};
 use crate::tokens::Tutorial;
 
@@ -106,13 +106,6 @@ async fn make_account(
 ) -> Result<Account, SignUpError> {
     let made = page.accounts.sign_up(new?, &page.source()).await;
     made.map(Proved::into_account)
-}
-
-fn must_be_open(page: &Page) -> Result<(), Problem> {
-    match page.config.signup.mode {
-        SignupMode::Open => Ok(()),
-        SignupMode::Invite | SignupMode::Closed => Err(SIGN_UP_CLOSED),
-    }
 }
 
 /// How an attempt to sign in ended.

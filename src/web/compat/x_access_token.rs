@@ -10,10 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{
-    Issued, Tried, header, issue, make_account, must_be_open, owner, text, try_password,
-    unknown_field,
-};
+use super::{Issued, Tried, header, issue, make_account, owner, text, try_password, unknown_field};
 use crate::access::Role;
 use crate::accounts::{Account, NewAccount, Search, SentNames, SignUpError};
 use crate::base::fault::Fault;
@@ -22,7 +19,7 @@ use crate::tokens::Tutorial;
 use crate::web::api;
 use crate::web::forms::Form;
 use crate::web::page::{Answer, Page};
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, sign_up_is_open};
 use crate::web::proof::Public;
 
 const TOKEN_SECONDS: i64 = 30 * 60;
@@ -31,7 +28,7 @@ const USERS_AT_ONCE: usize = 500;
 const TOKEN: HeaderName = HeaderName::from_static("x-access-token");
 
 pub async fn sign_up(page: Page, form: Form) -> Answer {
-    must_be_open(&page)?;
+    sign_up_is_open(page.config.signup.mode)?;
     if let Some(why) = unknown_field(&form, &["name", "email", "password"]) {
         return Ok(text(StatusCode::UNPROCESSABLE_ENTITY, why));
     }

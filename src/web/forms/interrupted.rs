@@ -22,7 +22,8 @@ use crate::web::{State, cookies, query, redirect};
 const KEY: &str = "interrupted";
 /// The fields that are kept: all typed fields that are not secret, and the version that the person
 /// changed.
-const KEPT: [&str; 12] = [
+const KEPT: [&str; 14] = [
+    "days",
     "description",
     "downloads",
     "email",
@@ -34,6 +35,7 @@ const KEPT: [&str; 12] = [
     "role",
     "title",
     "username",
+    "uses",
     VERSION,
 ];
 const VERSION: &str = "version";

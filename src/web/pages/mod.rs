@@ -14,6 +14,8 @@ mod first_administrator;
 mod forgot;
 mod home;
 mod inspect;
+mod invitation;
+mod invites;
 mod limits;
 pub mod login;
 mod logout;
@@ -157,6 +159,18 @@ pub fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/s/{id}", |at| {
         at.get(PUBLIC_TOKEN, share::show).post(PUBLIC, share::take)
+    });
+    routes.at("/admin/invites", |at| {
+        at.get(ADMINISTRATOR, invites::list)
+            .post(RECENT_ADMINISTRATOR, invites::make)
+    });
+    routes.at("/admin/invites/{id}", |at| {
+        at.get(RECENT_ADMINISTRATOR, invites::ask_to_revoke)
+            .post(RECENT_ADMINISTRATOR, invites::revoke)
+    });
+    routes.at("/invitation", |at| {
+        at.get(ONE_TIME, invitation::show)
+            .post(OPEN, invitation::submit)
     });
     routes.at("/first-administrator", |at| {
         at.get(ONE_TIME, first_administrator::show)

@@ -3,9 +3,8 @@
 use askama::Template;
 
 use super::{Answer, DASHBOARD, Page, next_page, profile};
-use crate::config::SignupMode;
 use crate::web::forms::{Fields, VisitorForm};
-use crate::web::problem::SIGN_UP_CLOSED;
+use crate::web::problem::sign_up_is_open;
 use crate::web::proof::Open;
 
 #[derive(Template)]
@@ -17,17 +16,13 @@ struct SignUp {
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
-    if page.config.signup.mode == SignupMode::Closed {
-        return Err(SIGN_UP_CLOSED);
-    }
+    sign_up_is_open(page.config.signup.mode)?;
     let next = next_page(page.query("next").as_deref());
     form(&page, next, Fields::default())
 }
 
 pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answer {
-    if page.config.signup.mode == SignupMode::Closed {
-        return Err(SIGN_UP_CLOSED);
-    }
+    sign_up_is_open(page.config.signup.mode)?;
     let next = next_page(sent.find("next"));
     let (mut fields, new) = profile::read_new(&sent, page.config.passwords.min_length);
     if let Some(new) = fields.note(new) {

@@ -127,6 +127,16 @@ pub const SIGN_UP_CLOSED: Problem = known(&Words {
     action: SIGN_IN,
     header: None,
 });
+pub const INVITATION_REQUIRED: Problem = known(&Words {
+    status: S::FORBIDDEN,
+    code: "invitation_required",
+    when: "`signup.mode` is `invite`",
+    title: "Sign-up is by invitation",
+    text: "Open the link of your invitation to create an account. An administrator of this site can \
+           invite you.",
+    action: SIGN_IN,
+    header: None,
+});
 pub const FORBIDDEN: Problem = known(&Words {
     status: S::FORBIDDEN,
     code: "forbidden",
@@ -435,6 +445,7 @@ pub const ALL: &[Problem] = &[
     OTHER_SESSION,
     SIGNED_IN_AGAIN,
     SIGN_UP_CLOSED,
+    INVITATION_REQUIRED,
     FORBIDDEN,
     TAKEN,
     STALE,

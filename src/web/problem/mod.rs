@@ -25,6 +25,7 @@ use known::{
     BEARER, DISK_FULL, MALFORMED, MEDIA_TYPE, METHOD_NOT_ALLOWED, OUTCOME_UNKNOWN, SIGNED_IN_AGAIN,
     TOKENS,
 };
+pub use outcomes::sign_up_is_open;
 
 type Action = (&'static str, &'static str);
 

@@ -1,15 +1,16 @@
 //! Maps each refusal of a room to the problem that ends the request.
 
 use super::{
-    BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,
-    NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA, Problem, SEARCH_TOO_SLOW,
-    SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY,
-    TOO_MANY_ATTEMPTS, TRIES,
+    BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, INVITATION_REQUIRED, KEY_REUSED,
+    LAST_ADMINISTRATOR, NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA, Problem,
+    SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, SIGN_UP_CLOSED, STALE,
+    STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
 };
 use crate::accounts::{self, NotProved, SignUpError};
 use crate::base::input::Refusals;
-use crate::config::FilesConfig;
+use crate::config::{FilesConfig, SignupMode};
 use crate::files;
+use crate::invitations::NotAccepted;
 use crate::limits;
 use crate::recovery::{NotAsked, ResetError};
 use crate::sessions::NotSignedIn;
@@ -17,6 +18,16 @@ use crate::shares;
 use crate::sign_in::ChangeError;
 use crate::storage::SearchError;
 use crate::work;
+
+/// # Errors
+/// When visitors cannot create accounts.
+pub fn sign_up_is_open(mode: SignupMode) -> Result<(), Problem> {
+    match mode {
+        SignupMode::Open => Ok(()),
+        SignupMode::Invite => Err(INVITATION_REQUIRED),
+        SignupMode::Closed => Err(SIGN_UP_CLOSED),
+    }
+}
 
 impl From<Refusals> for Problem {
     fn from(refusals: Refusals) -> Self {
@@ -92,6 +103,15 @@ impl From<ResetError> for Problem {
             ResetError::Input(refusals) => refusals.into(),
             ResetError::Busy(_) => BUSY,
             ResetError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<NotAccepted> for Problem {
+    fn from(why: NotAccepted) -> Self {
+        match why {
+            NotAccepted::Ended => ONE_TIME_LINK_ENDED,
+            NotAccepted::SignUp(error) => error.into(),
         }
     }
 }

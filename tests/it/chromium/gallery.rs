@@ -34,6 +34,8 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     files_without_room(&mut gallery);
     shares(&mut gallery, &door);
     upload_by_token(&mut gallery);
+    forgotten_password(&mut gallery);
+    invitations(&mut gallery);
     first_administrator(&mut gallery, &door);
     inspecting(&mut gallery);
     other_sessions(&mut gallery, &door);
@@ -455,6 +457,56 @@ fn inspecting(gallery: &mut Gallery) {
         gallery.chromium.press("Inspect");
         gallery.keep(name);
     }
+}
+
+fn forgotten_password(gallery: &mut Gallery) {
+    let door = Door::open();
+    door.signed_up("ada");
+    gallery.open(&format!("{}/forgot", door.url));
+    gallery.chromium.press("Send the link");
+    gallery.keep("forgot-errors");
+    gallery.chromium.fill("Email address", "ada@example.com");
+    gallery.chromium.press("Send the link");
+    gallery.keep("forgot-sent");
+    let letter = door.letter("ada@example.com", "Set a new password");
+    gallery.open(letter.link());
+    gallery.keep("reset-empty");
+    gallery.chromium.fill("New password", "canary");
+    gallery.chromium.press("Set password");
+    gallery.keep("reset-errors");
+    gallery.open(&format!("{}/reset?token=opaque", door.url));
+    gallery.keep("reset-ended");
+}
+
+fn invitations(gallery: &mut Gallery) {
+    let door = Door::open();
+    door.signed_up("ada");
+    door.sql("UPDATE accounts SET role = 'administrator'");
+    gallery.sign_in(&format!("{}/login", door.url));
+    let page = format!("{}/admin/invites", door.url);
+    gallery.open(&page);
+    gallery.keep("invites-empty");
+    gallery.chromium.fill_all(&[
+        ("Email address (optional)", "nobody"),
+        ("Groups (optional)", "NOT good"),
+        ("Days until it expires", "soon"),
+        ("Number of accounts", "1001"),
+    ]);
+    gallery.chromium.press("Create invitation");
+    gallery.keep("invites-errors");
+    let email = format!("{}@{}.example.com", "w".repeat(64), "w".repeat(63));
+    gallery.open(&page);
+    gallery.chromium.fill("Email address (optional)", &email);
+    gallery.chromium.press("Create invitation");
+    gallery.open(&page);
+    gallery.chromium.press("Create invitation");
+    gallery.keep("invites-listed");
+    let letter = door.letter(&email, "Your invitation");
+    gallery.chromium.forget_cookies();
+    gallery.open(letter.link());
+    gallery.keep("invitation-empty");
+    gallery.chromium.press("Create account");
+    gallery.keep("invitation-errors");
 }
 
 /// A form that was typed into while another tab signed out.
