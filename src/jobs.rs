@@ -4,10 +4,12 @@
 //! or a thread, and why).
 
 use std::future::{Future, ready};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -135,8 +137,10 @@ pub fn start(state: &Arc<State>, db: &Db) -> JoinSet<()> {
 async fn repeat(job: Job) {
     let mut told: Option<Stopwatch> = None;
     loop {
-        let run = (job.run)();
-        match run.await {
+        // A bug in one run must not end the job.
+        let run = AssertUnwindSafe((job.run)()).catch_unwind();
+        let panicked = |_| Err(Fault::new("the job panicked"));
+        match run.await.unwrap_or_else(panicked) {
             Ok(()) => told = None,
             Err(fault) => {
                 if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
@@ -181,4 +185,29 @@ async fn delete_expired(db: Db) -> Result<(), Fault> {
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_job_that_panics_runs_again() {
+        let (runs, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let told = again.clone();
+        let job = job(Duration::ZERO, "a test", move || {
+            let (run, told) = (runs.fetch_add(1, Ordering::Relaxed), told.clone());
+            async move {
+                assert!(run > 0, "the first run");
+                told.notify_one();
+                Ok(())
+            }
+        });
+        tokio::select! {
+            () = repeat(job) => {}
+            () = again.notified() => {}
+        }
+    }
 }

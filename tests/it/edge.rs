@@ -669,3 +669,20 @@ fn a_host_that_is_not_of_the_base_url_is_refused() {
     let other = Browser::sending(&plain.local_url(), &[("host", "door.test")]);
     assert_eq!(other.get("/public").status, 200);
 }
+
+#[test]
+fn a_panic_is_answered_with_500_and_the_server_goes_on() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    // Times in milliseconds do not fit in 64 bits any more: an addition or a multiplication panics.
+    let far = i64::MAX - crate::support::NOON;
+    door.let_pass(far);
+    let visitor = door.browser();
+    let panicked = visitor.post("/inspect", &[("token", "opaque")]);
+    assert_eq!(panicked.status, 500, "{}", panicked.body);
+    assert!(panicked.header("content-security-policy").is_some());
+    assert_eq!(panicked.heading(), "Something went wrong");
+    door.let_pass(-far);
+    assert_eq!(visitor.post("/inspect", &[("token", "opaque")]).status, 200);
+    assert!(ada.is_signed_in());
+}
