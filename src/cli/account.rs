@@ -90,6 +90,12 @@ pub enum Command {
         #[arg(value_name = "ACCOUNT")]
         who: String,
     },
+    /// Send the owner of an account a link to set a new password
+    Reset {
+        /// Username or email address
+        #[arg(value_name = "ACCOUNT")]
+        who: String,
+    },
     /// Change the role of an account; signs it out everywhere
     Role {
         /// Username or email address
@@ -249,6 +255,17 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
                 tx.record(Event::done(Action::ChangePassword).about(id));
                 Ok(sessions::set_password(tx, id, &hash).map(drop)?)
             })?;
+        }
+        Command::Reset { who } => {
+            wait(Tokens::check_secret(&services.db, &services.secret))?;
+            let account = find(&services, &who)?;
+            if !wait(services.recovery.send_reset(account.id))? {
+                return Err(Fault::new(
+                    "the account is disabled or has no email address",
+                ));
+            }
+            let to = account.email.unwrap_or_default();
+            say(format_args!("The server sends the link to {to}."));
         }
         Command::Rename {
             who,

@@ -9,7 +9,7 @@ use super::{MINUTE, Purpose, Recovery, binding, issue, store};
 use crate::accounts;
 use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
-use crate::base::ids::MailId;
+use crate::base::ids::{AccountId, MailId};
 use crate::base::input::Refusals;
 use crate::base::names::{Email, Login};
 use crate::limits::{Limited, Refused, Source};
@@ -149,6 +149,30 @@ impl Recovery {
             }
         };
         self.postbox.post(tx, &to, id, &letter, now)
+    }
+
+    /// Sends the owner of an account a link to set a new password, as an administrator. `false` if
+    /// the account has no address or is not active.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn send_reset(&self, id: AccountId) -> Result<bool, Fault> {
+        let this = self.clone();
+        self.db
+            .write(move |tx| {
+                let found = accounts::find_credentials_of(tx, id)?;
+                let found = found.filter(|found| found.account.is_active());
+                let to = found.as_ref().and_then(|found| found.account.email.clone());
+                let (Some(found), Some(to)) = (found, to) else {
+                    return Ok(false);
+                };
+                tx.record(Event::done(Action::AskForReset).about(id));
+                let token = this.issue_reset(tx, &found)?;
+                let (letter, now) = (Letter::ResetPassword { token }, tx.now());
+                this.postbox.post(tx, &to, Some(id), &letter, now)?;
+                Ok(true)
+            })
+            .await
     }
 
     /// A link to set a new password. It replaces the older ones.

@@ -302,6 +302,18 @@ pub async fn sign_out(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     Ok(page.go_with_notice(&path(account.id), &notice))
 }
 
+/// The administrator does not learn the password.
+pub async fn send_reset(_: RecentAdministrator, page: Page, _: Form) -> Answer {
+    let account = find(&page).await?;
+    let notice = if page.recovery.send_reset(account.id).await? {
+        "A message with a link to set a new password is on its way to the owner. The old \
+         password works until then."
+    } else {
+        "No message was sent: the account is disabled or has no email address."
+    };
+    Ok(page.go_with_notice(&path(account.id), notice))
+}
+
 pub async fn revoke_shares(_: RecentAdministrator, page: Page, _: Form) -> Answer {
     let account = find(&page).await?;
     page.shares.revoke_all(account.id).await?;

@@ -118,6 +118,9 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/admin/accounts/{id}/sign-out", |at| {
         at.post(RECENT_ADMINISTRATOR, admin::sign_out)
     });
+    routes.at("/admin/accounts/{id}/reset", |at| {
+        at.post(RECENT_ADMINISTRATOR, admin::send_reset)
+    });
     routes.at("/admin/accounts/{id}/delete", |at| {
         at.get(RECENT_ADMINISTRATOR, admin::ask_to_delete)
             .post(RECENT_ADMINISTRATOR, admin::delete)

@@ -1,6 +1,6 @@
 //! A forgotten password.
 
-use crate::support::{Browser, Door, PASSWORD, Reply};
+use crate::support::{Browser, Door, PASSWORD, Place, Reply};
 
 const NEW_PASSWORD: &str = "canary-gravel-mitten-otter";
 const SUBJECT: &str = "Set a new password";
@@ -152,4 +152,43 @@ fn a_planted_host_does_not_reach_a_message() {
     let letter = door.letter("ada@example.com", SUBJECT);
     assert!(!letter.raw.contains("evil"), "{}", letter.raw);
     assert!(letter.link().starts_with(&door.url));
+}
+
+#[test]
+fn an_administrator_sends_a_link_and_does_not_learn_the_password() {
+    let (door, ada) = door_of_ada();
+    let root = door.signed_up("root");
+    door.sql("UPDATE accounts SET role = 'administrator' WHERE username = 'root'");
+    root.sign_out();
+    assert_eq!(root.sign_in("root", PASSWORD).status, 303);
+    let list = root.get("/admin/accounts?q=ada");
+    let page = root.get(&list.attribute("tbody a", "href").unwrap());
+    let sent = root.submit(&page, "Send a link to set a new password", &[]);
+    assert!(root.follow(&sent).text(".notice").contains("on its way"));
+    let letter = door.letter("ada@example.com", SUBJECT);
+    assert!(ada.is_signed_in());
+    ada.get(letter.path(&door));
+    assert_eq!(set(&ada, &ada.get("/reset"), NEW_PASSWORD).status, 303);
+    assert_eq!(ada.sign_in("ada", NEW_PASSWORD).status, 303);
+}
+
+#[test]
+fn a_command_sends_a_link_to_an_account_with_an_address_only() {
+    let place = Place::new();
+    place
+        .tell(&["account", "add", "--username", "bob"], PASSWORD)
+        .well();
+    let add = [
+        "account",
+        "add",
+        "--username",
+        "ada",
+        "--email",
+        "ada@example.com",
+    ];
+    place.tell(&add, PASSWORD).well();
+    place.run(&["account", "reset", "ada"]).well();
+    assert_eq!(place.number("SELECT count(*) AS n FROM mail_messages"), 1);
+    let why = place.run(&["account", "reset", "bob"]).ill(1);
+    assert!(why.contains("no email address"), "{why}");
 }
