@@ -98,7 +98,7 @@ impl Services {
             clock.clone(),
             passwords.clone(),
             limits.clone(),
-            config.signup.reserved_names.clone(),
+            &config.signup,
         );
         let postbox = Postbox::new(&secret);
         let recovery = Recovery::new(
@@ -222,7 +222,13 @@ pub async fn compose(
     )
     .await?;
     accounts.count_password_kinds().await?;
-    let administration = Administration::new(db.clone(), accounts.clone(), sessions.clone());
+    let administration = Administration::new(
+        db.clone(),
+        accounts.clone(),
+        sessions.clone(),
+        recovery.clone(),
+        config.signup.verify_email,
+    );
     let sign_in = SignIn::new(db.clone(), accounts.clone(), sessions.clone());
     let files = Files::open(db.clone(), &config.files)?;
     let shares = Shares::new(

@@ -1,17 +1,17 @@
 //! Maps each refusal of a room to the problem that ends the request.
 
 use super::{
-    BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED, LAST_ADMINISTRATOR,
-    NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA, Problem, SEARCH_TOO_SLOW,
-    SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, STALE, STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY,
-    TOO_MANY_ATTEMPTS, TRIES,
+    ADDRESS_TAKEN, BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, KEY_REUSED,
+    LAST_ADMINISTRATOR, NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA, Problem,
+    SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, STALE, STORE_FULL, TAKEN,
+    TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
 };
 use crate::accounts::{self, NotProved, SignUpError};
 use crate::base::input::Refusals;
 use crate::config::FilesConfig;
 use crate::files;
 use crate::limits;
-use crate::recovery::{NotAsked, ResetError};
+use crate::recovery::{ConfirmError, NotAsked, ResetError};
 use crate::sessions::NotSignedIn;
 use crate::shares;
 use crate::sign_in::ChangeError;
@@ -92,6 +92,20 @@ impl From<ResetError> for Problem {
             ResetError::Input(refusals) => refusals.into(),
             ResetError::Busy(_) => BUSY,
             ResetError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<ConfirmError> for Problem {
+    fn from(why: ConfirmError) -> Self {
+        match why {
+            ConfirmError::Ended => {
+                ONE_TIME_LINK_ENDED.with_action("/signup", "Create an account".to_owned())
+            }
+            ConfirmError::Taken => ADDRESS_TAKEN,
+            ConfirmError::Input(refusals) => refusals.into(),
+            ConfirmError::Busy(_) => BUSY,
+            ConfirmError::Fault(fault) => fault.into(),
         }
     }
 }
