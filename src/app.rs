@@ -100,7 +100,7 @@ impl Services {
             clock.clone(),
             passwords.clone(),
             limits.clone(),
-            config.signup.reserved_names.clone(),
+            &config.signup,
         );
         let postbox = Postbox::new(&secret);
         let recovery = Recovery::new(
@@ -109,7 +109,13 @@ impl Services {
             limits.clone(),
             postbox.clone(),
         );
-        let invitations = Invitations::new(db.clone(), accounts.clone(), postbox.clone());
+        let invitations = Invitations::new(
+            db.clone(),
+            accounts.clone(),
+            postbox.clone(),
+            recovery.clone(),
+            config.signup.verify_email,
+        );
         Ok(Self {
             config,
             secret,
@@ -227,7 +233,13 @@ pub async fn compose(
     )
     .await?;
     accounts.count_password_kinds().await?;
-    let administration = Administration::new(db.clone(), accounts.clone(), sessions.clone());
+    let administration = Administration::new(
+        db.clone(),
+        accounts.clone(),
+        sessions.clone(),
+        recovery.clone(),
+        config.signup.verify_email,
+    );
     let sign_in = SignIn::new(db.clone(), accounts.clone(), sessions.clone());
     let files = Files::open(db.clone(), &config.files)?;
     let shares = Shares::new(

@@ -17,11 +17,14 @@ use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
 use crate::base::input::Refusals;
-use crate::base::names::{Email, Groups, Login, NewPassword, PersonName, ReservedNames, Username};
+use crate::base::names::{
+    Email, Groups, Login, NewPassword, Password, PersonName, ReservedNames, Username,
+};
 use crate::base::paging::page;
 use crate::base::version::Version;
+use crate::config::SignupConfig;
 use crate::limits::{self, Limited, Limits, Source};
-use crate::passwords::{Asker, Busy, Figures, HashError, PasswordHash, Passwords};
+use crate::passwords::{Asker, Busy, Figures, HashError, PasswordHash, Passwords, Verdict};
 use crate::storage::{Db, SearchError, Tx};
 pub use input::{Names, SentChanges, SentNames, UNKNOWN_ROLE, parse_password};
 use proof::SignIns;
@@ -107,6 +110,8 @@ pub struct Prepared {
     pub names: Names,
     pub hash: PasswordHash,
     pub created_at: UnixSeconds,
+    /// As in [`Account`].
+    pub email_verified_at: Option<UnixSeconds>,
 }
 
 /// A name that another account has. Only one is reported, so that a request with one name that is
@@ -193,6 +198,8 @@ pub struct Accounts {
     passwords: Passwords,
     limits: Limits,
     reserved: Arc<ReservedNames>,
+    /// As in the settings.
+    domains: Arc<[String]>,
     sign_ins: Arc<SignIns>,
 }
 
@@ -202,14 +209,15 @@ impl Accounts {
         clock: Clock,
         passwords: Passwords,
         limits: Limits,
-        reserved: ReservedNames,
+        signup: &SignupConfig,
     ) -> Self {
         Self {
             db,
             clock,
             passwords,
             limits,
-            reserved: Arc::new(reserved),
+            reserved: Arc::new(signup.reserved_names.clone()),
+            domains: signup.domains.clone().into(),
             sign_ins: Arc::default(),
         }
     }
@@ -225,9 +233,23 @@ impl Accounts {
 
     /// Creates an account by sign-up. Of two concurrent calls with one name, exactly one succeeds.
     pub async fn sign_up(&self, new: NewAccount, source: &Source) -> Result<Proved, SignUpError> {
-        let prepared = self.prepare_sign_up(new, source).await?;
+        let prepared = self.prepare_open_sign_up(new, source).await?;
         self.add(prepared, |_| Ok(Role::Member), |_, _| Ok(()))
             .await
+    }
+
+    /// As [`Accounts::prepare_sign_up`], for a sign-up that is open to everyone with an address of an
+    /// allowed domain.
+    ///
+    /// # Errors
+    /// As [`Accounts::prepare_sign_up`].
+    pub async fn prepare_open_sign_up(
+        &self,
+        new: NewAccount,
+        source: &Source,
+    ) -> Result<Prepared, SignUpError> {
+        self.check_domain(new.names.email.as_ref())?;
+        self.prepare_sign_up(new, source).await
     }
 
     /// As [`Accounts::prepare`], for a sign-up: its source has a budget, and reserved names are
@@ -290,7 +312,21 @@ impl Accounts {
         Ok(())
     }
 
-    fn check_reserved(&self, username: &Username) -> Result<(), Refusals> {
+    /// # Errors
+    /// When the settings list domains, and the address has none of them.
+    pub fn check_domain(&self, email: Option<&Email>) -> Result<(), Refusals> {
+        let is_listed = |email: &Email| self.domains.iter().any(|domain| domain == email.domain());
+        if self.domains.is_empty() || email.is_some_and(is_listed) {
+            return Ok(());
+        }
+        let listed = self.domains.join(" or @");
+        let why = format!("Sign up with an email address that ends in @{listed}");
+        Err(Refusals::of("email", why))
+    }
+
+    /// # Errors
+    /// For a username that only an administrator can assign.
+    pub fn check_reserved(&self, username: &Username) -> Result<(), Refusals> {
         let checked = self.reserved.check(username);
         checked.map_err(|why| Refusals::of("username", why))
     }
@@ -303,6 +339,17 @@ impl Accounts {
         self.prepare_as(new, &Asker::Known).await
     }
 
+    /// An account with a hash that was made before, and a verified address.
+    pub fn prepare_verified(&self, names: Names, hash: PasswordHash) -> Prepared {
+        let now = self.clock.now();
+        Prepared {
+            names,
+            hash,
+            created_at: now,
+            email_verified_at: Some(now),
+        }
+    }
+
     async fn prepare_as(&self, new: NewAccount, asker: &Asker) -> Result<Prepared, SignUpError> {
         let personal = new.names.personal();
         let hash = self
@@ -313,6 +360,7 @@ impl Accounts {
             names: new.names,
             hash,
             created_at: self.clock.now(),
+            email_verified_at: None,
         })
     }
 
@@ -371,6 +419,21 @@ impl Accounts {
             None => None,
         };
         Ok(found.map(|found| found.account))
+    }
+
+    /// Whether a hash that no account has yet is that of this password.
+    ///
+    /// # Errors
+    /// When too many passwords are waiting to be hashed.
+    pub async fn matches(
+        &self,
+        hash: &PasswordHash,
+        password: &Password,
+        source: &Source,
+    ) -> Result<bool, Busy> {
+        let (hash, asker) = (Some(hash.clone()), source.stranger());
+        let verdict = self.passwords.verify(password, hash, &asker).await?;
+        Ok(verdict != Verdict::Wrong)
     }
 
     async fn find_credentials(&self, login: Login) -> Result<Option<Credentials>, Fault> {

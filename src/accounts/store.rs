@@ -79,7 +79,7 @@ pub fn insert<E>(
         state,
         groups: Groups::default(),
         version: 1,
-        email_verified_at: None,
+        email_verified_at: prepared.email_verified_at,
     };
     diesel::insert_into(accounts::table)
         .values((
@@ -94,6 +94,7 @@ pub fn insert<E>(
             accounts::password_kind.eq(kind_text(&prepared.hash)),
             accounts::role.eq(role.as_str()),
             accounts::created_at.eq(prepared.created_at),
+            accounts::email_verified_at.eq(prepared.email_verified_at),
             accounts::disabled_at
                 .eq((state == AccountState::Disabled).then_some(prepared.created_at)),
         ))

@@ -49,6 +49,13 @@ actions! {
     /// A link to set a new password was sent.
     AskForReset "ask_for_reset",
     VerifyEmail "verify_email",
+    /// A link to confirm a new address was sent.
+    AskToChangeEmail "ask_to_change_email",
+    /// A link to confirm the address that the account has was sent.
+    AskToVerifyEmail "ask_to_verify_email",
+    CancelEmailChange "cancel_email_change",
+    /// The address before a change was brought back by the link in its message.
+    UndoEmailChange "undo_email_change",
     ChangeUsername "change_username",
     ChangeEmail "change_email",
     ChangeName "change_name",

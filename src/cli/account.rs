@@ -63,7 +63,7 @@ pub enum Command {
         #[arg(long, default_value_t = 1)]
         uses: i64,
     },
-    /// List accounts, oldest first: ID, username, email address, role, state, creation time, name, groups
+    /// List accounts, oldest first: ID, username, email address, role, state, creation time, name, groups, whether the address is confirmed
     List {
         /// List only accounts whose username or email address contains this text
         text: Option<String>,
@@ -362,9 +362,14 @@ pub fn run(command: Command, config: Config) -> Result<(), Fault> {
 }
 
 fn print(account: Account) {
+    let confirmed = match (&account.email, account.email_verified_at) {
+        (None, _) => "-",
+        (Some(_), None) => "not confirmed",
+        (Some(_), Some(_)) => "confirmed",
+    };
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     say(format_args!(
-        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+        "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         account.id,
         or_none(account.username),
         or_none(account.email),
@@ -373,6 +378,7 @@ fn print(account: Account) {
         rfc3339(account.created_at),
         or_none(account.name),
         or_none(Some(account.groups.to_text()).filter(|text| !text.is_empty())),
+        confirmed,
     ));
 }
 
@@ -389,7 +395,7 @@ fn update(
 /// Returns the account as it is now.
 fn write(services: &Services, account: &Account, changes: Changes) -> Result<Account, Fault> {
     let (id, any) = (account.id, ExpectedVersion::Any);
-    let updated = administration::update(&services.db, id, changes, any);
+    let updated = administration::update(&services.db, &services.recovery, id, changes, any);
     wait(async { Ok(updated.await.map(|(account, _)| account)?) })
 }
 

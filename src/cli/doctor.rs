@@ -33,6 +33,11 @@ pub fn run(config: &Config) -> Result<(), Fault> {
         ("database and signing key", database(config)),
         ("store of files", store(config)),
     ];
+    if !config.signup.domains.is_empty() && !config.signup.verify_email {
+        let advice = "signup.domains lists domains, but whoever signs up can type any address of \
+                      them: set signup.verify_email to true";
+        checks.push(("sign-up", Ok(Some(advice.to_owned()))));
+    }
     if let Some(found) = password_hashes(config) {
         checks.push(("password hashes", found));
     }

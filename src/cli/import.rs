@@ -28,7 +28,7 @@ pub struct Arguments {
     /// The table of an SQLite file that holds the accounts
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// Read FIELD (username, email, name, password, password_hash, role, active or created_at) from COLUMN; may be repeated
+    /// Read FIELD (username, email, name, password, password_hash, role, active, created_at or email_verified) from COLUMN; may be repeated
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = field_and_column)]
     map: Vec<(Field, String)>,
     /// Also import administrators, which are refused otherwise

@@ -13,13 +13,15 @@ pub enum Field {
     Role,
     Active,
     CreatedAt,
+    /// Whether its address was confirmed, or when.
+    EmailVerified,
 }
 
 /// The values of one row, by field.
 pub type Values = [Option<String>; Field::ALL.len()];
 
 impl Field {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Username,
         Self::Email,
         Self::Name,
@@ -28,6 +30,7 @@ impl Field {
         Self::Role,
         Self::Active,
         Self::CreatedAt,
+        Self::EmailVerified,
     ];
 
     /// Its name here, and then the names in other programs; earlier names take precedence.
@@ -46,6 +49,16 @@ impl Field {
                 "created_on",
                 "date_joined",
                 "registered_on",
+            ],
+            // Those of Flask-Security, of tutorials, and of OpenID Connect.
+            Self::EmailVerified => &[
+                "email_verified",
+                "email_verified_at",
+                "email_confirmed",
+                "email_confirmed_at",
+                "confirmed_at",
+                "confirmed_on",
+                "confirmed",
             ],
         }
     }

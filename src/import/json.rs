@@ -191,7 +191,9 @@ pub fn values(
             Value::String(text) => Some(text),
             Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
             // A date that cannot be read does not refuse the row.
-            Value::Array(_) | Value::Object(_) if field == Field::CreatedAt => {
+            Value::Array(_) | Value::Object(_)
+                if matches!(field, Field::CreatedAt | Field::EmailVerified) =>
+            {
                 Some(date_of_mongo(&value).unwrap_or_else(|| value.to_string()))
             }
             Value::Array(_) | Value::Object(_) => {

@@ -210,6 +210,7 @@ async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fau
             names: candidate.names,
             hash,
             created_at: candidate.created_at,
+            email_verified_at: None,
         },
         Secret::Typed(password) => accounts
             .prepare(NewAccount {
@@ -220,6 +221,7 @@ async fn prepare(accounts: &Accounts, candidate: Candidate) -> Result<Ready, Fau
             .map_err(|error| Fault::caused("hash a password", error))?,
     };
     prepared.created_at = candidate.created_at;
+    prepared.email_verified_at = candidate.email_verified_at;
     Ok(Ready {
         prepared,
         role,

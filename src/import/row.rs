@@ -35,6 +35,8 @@ pub struct Candidate {
     pub role: Role,
     pub state: AccountState,
     pub created_at: UnixSeconds,
+    /// When its address was confirmed; without a date, the time of the import.
+    pub email_verified_at: Option<UnixSeconds>,
     /// Values of the row that were not imported.
     pub warnings: Vec<Refusal>,
 }
@@ -125,6 +127,23 @@ impl Candidate {
             );
             rules.now
         });
+        let verified = take(Field::EmailVerified).filter(|_| names.email.is_some());
+        let email_verified_at = match verified {
+            None => None,
+            Some(text) => match (truth(&text), clock::parse(&text)) {
+                (Some(true), _) => Some(rules.now),
+                (Some(false), _) => None,
+                (None, Some(moment)) if (0..=rules.now).contains(&moment) => Some(moment),
+                (None, _) => {
+                    warnings.push(
+                        "its email_verified is neither true, false nor a date in the past: the \
+                         email address is imported as not confirmed"
+                            .into(),
+                    );
+                    None
+                }
+            },
+        };
         let secret = match (take(Field::PasswordHash), take(Field::Password)) {
             (Some(_), Some(_)) => {
                 return Err(
@@ -155,6 +174,7 @@ impl Candidate {
             role,
             state,
             created_at,
+            email_verified_at,
             warnings,
         })
     }

@@ -20,6 +20,7 @@ use crate::base::random;
 use crate::base::version::ExpectedVersion;
 use crate::limits::Source;
 use crate::mail::{Letter, Postbox};
+use crate::recovery::Recovery;
 use crate::storage::{Db, Tx};
 pub use store::forget;
 
@@ -161,14 +162,25 @@ pub struct Invitations {
     db: Db,
     accounts: Accounts,
     postbox: Postbox,
+    recovery: Recovery,
+    /// Whether an address that was not invited gets a link to confirm it.
+    verify_email: bool,
 }
 
 impl Invitations {
-    pub fn new(db: Db, accounts: Accounts, postbox: Postbox) -> Self {
+    pub fn new(
+        db: Db,
+        accounts: Accounts,
+        postbox: Postbox,
+        recovery: Recovery,
+        verify_email: bool,
+    ) -> Self {
         Self {
             db,
             accounts,
             postbox,
+            recovery,
+            verify_email,
         }
     }
 
@@ -273,10 +285,16 @@ impl Invitations {
         source: &Source,
     ) -> Result<Proved, NotAccepted> {
         let invitation = self.find(token).await?.ok_or(NotAccepted::Ended)?;
-        let prepared = self.accounts.prepare_sign_up(new, source).await?;
+        let mut prepared = self.accounts.prepare_sign_up(new, source).await?;
         let (id, role, groups) = (invitation.id, invitation.role, invitation.groups);
-        let is_verified = invitation.email.is_some()
-            && invitation.email.as_deref() == prepared.names.email.as_ref().map(Email::as_str);
+        let email = prepared.names.email.clone();
+        if invitation.email.is_some()
+            && invitation.email.as_deref() == email.as_ref().map(Email::as_str)
+        {
+            prepared.email_verified_at = Some(prepared.created_at);
+        }
+        let to_verify = email.filter(|_| self.verify_email && prepared.email_verified_at.is_none());
+        let recovery = self.recovery.clone();
         let take = move |tx: &mut Tx<'_>| {
             let now = tx.now();
             let is_taken = store::take(tx, id, now)?;
@@ -289,8 +307,8 @@ impl Invitations {
                     .about(account.id)
                     .on("invitation", id),
             );
-            if is_verified {
-                accounts::verify_email(tx, account.id, now)?;
+            if let Some(email) = to_verify {
+                recovery.ask_to_confirm(tx, account.id, &email)?;
             }
             join(tx, account, groups, now)
         };

@@ -213,9 +213,9 @@ impl Letter {
             Self::HasAccount => Content {
                 subject: format!("You already have an account at {name}"),
                 before: vec![format!(
-                    "Somebody signed up at {name} with this email address, and you already have \
-                     an account with it. No other account was created. You can sign in, or ask \
-                     for a new password:"
+                    "Somebody signed up at {name} with this email address, or tried to give it to \
+                     another account, and you already have an account with it. Your account was \
+                     not changed. You can sign in, or ask for a new password:"
                 )],
                 link: to("/login"),
                 after: vec![NOT_ASKED.to_owned()],

@@ -3,27 +3,34 @@
 //! A visitor who asks for a link gets the same response whether an account exists or not, at the
 //! same cost: the request stores one encrypted row, and a job answers it by mail.
 
+mod change;
 mod first_administrator;
 mod requests;
 mod reset;
+mod sign_up;
 mod store;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::accounts::{Account, Accounts, Credentials, SignUpError};
+use crate::accounts::{self, Account, Accounts, Credentials, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
+use crate::base::input::Refusals;
 use crate::base::random::{self, token_hash as hash};
 use crate::limits::Limits;
 use crate::mail::Postbox;
+use crate::passwords::Busy;
 use crate::storage::{AnyConnection, Db, Tx};
+pub use change::{UNDO_SECONDS, Undone, origin};
 pub use requests::{Asked, NotAsked};
 pub use reset::{RESET_MINUTES, ResetError};
+pub use sign_up::{CONFIRM_SECONDS, PendingSignUp};
 use store::Content;
-pub use store::forget;
+pub use store::{delete_of_account, forget};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
 
 /// The purpose of a one-time token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +75,49 @@ pub enum LinkError {
 impl From<Fault> for LinkError {
     fn from(fault: Fault) -> Self {
         Self::SignUp(SignUpError::Fault(fault))
+    }
+}
+
+/// Why an address was not confirmed, or not brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfirmError {
+    /// Used up, replaced, revoked, expired or invalid.
+    #[error("the link has ended")]
+    Ended,
+    /// Another account has the address by now.
+    #[error("another account has this address")]
+    Taken,
+    /// Such as a wrong password, or a username that is taken.
+    #[error(transparent)]
+    Input(#[from] Refusals),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<SignUpError> for ConfirmError {
+    fn from(error: SignUpError) -> Self {
+        match error {
+            SignUpError::Taken(accounts::Conflict::Email) => Self::Taken,
+            SignUpError::Busy(busy) => Self::Busy(busy),
+            SignUpError::Fault(fault) => Self::Fault(fault),
+            other => match other.into_refusals() {
+                Ok(refusals) => Self::Input(refusals),
+                Err(other) => Self::Fault(Fault::caused("a sign-up was not confirmed", other)),
+            },
+        }
+    }
+}
+
+impl From<accounts::Refused> for ConfirmError {
+    fn from(refused: accounts::Refused) -> Self {
+        match refused {
+            accounts::Refused::Taken(_) => Self::Taken,
+            accounts::Refused::NoSuchAccount => Self::Ended,
+            accounts::Refused::Fault(fault) => Self::Fault(fault),
+            other => Self::Fault(Fault::caused("an address was not changed", other)),
+        }
     }
 }
 
@@ -138,7 +188,7 @@ fn owner(db: &mut AnyConnection, content: &Content) -> Result<Option<Credentials
     let Some(id) = content.account else {
         return Ok(None);
     };
-    let found = crate::accounts::find_credentials_of(db, id)?;
+    let found = accounts::find_credentials_of(db, id)?;
     Ok(found.filter(|found| {
         found.account.is_active()
             && content

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reset::RESET_MINUTES;
 use super::store::Content;
-use super::{MINUTE, Purpose, Recovery, binding, issue, store};
+use super::{MINUTE, PendingSignUp, Purpose, Recovery, binding, issue, store};
 use crate::accounts;
 use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
@@ -24,6 +24,7 @@ const AT_ONCE: i64 = 100;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Asked {
     NewPassword { email: String },
+    SignUp(PendingSignUp),
 }
 
 /// Why a request was not taken.
@@ -58,6 +59,7 @@ impl Asked {
     fn email(&self) -> &str {
         match self {
             Self::NewPassword { email } => email,
+            Self::SignUp(pending) => &pending.email,
         }
     }
 }
@@ -112,9 +114,10 @@ impl Recovery {
             .read(move |db| accounts::find_credentials(db, &login))
             .await?;
         // A stranger could use this site to send mail to people who do not know it.
-        let may_write = match found {
-            Some(_) => true,
-            None => self.limits.may_write_to_stranger(&email.key()).await?,
+        // Who mistypes at sign-up may try again.
+        let may_write = match (&asked, found) {
+            (Asked::SignUp(_), _) | (_, Some(_)) => true,
+            (_, None) => self.limits.may_write_to_stranger(&email.key()).await?,
         };
         let this = self.clone();
         self.db
@@ -147,6 +150,10 @@ impl Recovery {
                     token: self.issue_reset(tx, &found)?,
                 }
             }
+            (Asked::SignUp(_), Some(_)) => Letter::HasAccount,
+            (Asked::SignUp(pending), None) => Letter::ConfirmSignUp {
+                token: self.issue_sign_up(tx, pending)?,
+            },
         };
         self.postbox.post(tx, &to, id, &letter, now)
     }

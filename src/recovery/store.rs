@@ -203,3 +203,42 @@ pub fn requests(db: &mut AnyConnection, most: i64) -> Result<Vec<(MailId, Vec<u8
 pub fn delete_request(tx: &mut AnyConnection, id: MailId) -> Result<bool, Fault> {
     Ok(diesel::delete(mail_requests::table.find(id.to_string())).execute(tx)? == 1)
 }
+
+/// Counts one of `most` tries to use a token; `false` if it is not valid or has none left.
+pub fn count_try(
+    tx: &mut AnyConnection,
+    hash: &[u8],
+    most: i64,
+    now: UnixSeconds,
+) -> Result<bool, Fault> {
+    let valid = one_time_tokens::table
+        .filter(one_time_tokens::hash.eq(hash))
+        .filter(one_time_tokens::ends_at.gt(now))
+        .filter(one_time_tokens::wrong_codes.lt(most));
+    let counted = diesel::update(valid)
+        .set(one_time_tokens::wrong_codes.eq(one_time_tokens::wrong_codes + 1))
+        .execute(tx)?;
+    Ok(counted == 1)
+}
+
+/// Deletes the tokens of an account for this purpose that end at `moment` or later.
+pub fn delete_later(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    purpose: Purpose,
+    moment: UnixSeconds,
+) -> Result<(), Fault> {
+    let later = one_time_tokens::table
+        .filter(one_time_tokens::account_id.eq(account.to_string()))
+        .filter(one_time_tokens::purpose.eq(purpose.as_str()))
+        .filter(one_time_tokens::ends_at.ge(moment));
+    diesel::delete(later).execute(tx)?;
+    Ok(())
+}
+
+/// Deletes every token of an account.
+pub fn delete_of_account(tx: &mut AnyConnection, account: AccountId) -> Result<(), Fault> {
+    let own = one_time_tokens::table.filter(one_time_tokens::account_id.eq(account.to_string()));
+    diesel::delete(own).execute(tx)?;
+    Ok(())
+}

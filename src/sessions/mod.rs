@@ -371,6 +371,7 @@ impl Sessions {
             username: account.username.as_deref(),
             name: account.name.as_deref(),
             email: account.email.as_deref(),
+            email_verified: account.email_verified_at.is_some(),
             role: account.role.as_str(),
             groups: account.groups.names(),
         };

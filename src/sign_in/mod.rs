@@ -190,7 +190,10 @@ impl SignIn {
         new: NewAccount,
         key: Option<IdempotencyKey>,
     ) -> Result<SignedUp, SignUpError> {
-        let prepared = self.accounts.prepare_sign_up(new.clone(), source).await?;
+        let prepared = self
+            .accounts
+            .prepare_open_sign_up(new.clone(), source)
+            .await?;
         let claimed = key.clone();
         let claim = move |tx: &mut Tx<'_>, account: &Account| {
             if let Some(key) = claimed {

@@ -70,6 +70,7 @@ pub struct Subject<'a> {
     pub username: Option<&'a str>,
     pub name: Option<&'a str>,
     pub email: Option<&'a str>,
+    pub email_verified: bool,
     pub role: &'static str,
     pub groups: &'a [String],
 }
@@ -244,6 +245,7 @@ impl Tokens {
             username: subject.username.map(str::to_owned),
             name: subject.name.map(str::to_owned),
             email: subject.email.map(str::to_owned),
+            email_verified: subject.email.map(|_| subject.email_verified),
             roles: vec![subject.role.to_owned()],
             groups: subject.groups.to_vec(),
         };

@@ -63,8 +63,9 @@ fn a_program_signs_up_without_being_signed_in() {
         Some(format!("{API}/{}", id.as_str().unwrap()).as_str())
     );
     let expected = json!({
-        "id": null, "username": "ada", "email": "ada@example.com", "name": null,
-        "role": "member", "groups": [], "state": "active", "created_at": "2027-01-15T08:00:00Z",
+        "id": null, "username": "ada", "email": "ada@example.com",
+        "email_verified": false, "name": null, "role": "member", "groups": [],
+        "state": "active", "created_at": "2027-01-15T08:00:00Z",
     });
     assert_eq!(account, expected);
     let browser = door.browser();
@@ -331,6 +332,7 @@ fn introspection_knows_access_tokens_of_living_sessions_and_nothing_else() {
             "aud",
             "auth_time",
             "email",
+            "email_verified",
             "exp",
             "iat",
             "iss",

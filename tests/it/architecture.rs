@@ -21,11 +21,11 @@ const FLOORS: &[&str] = &[
     "accounts",
     "idempotency",
     "sessions",
+    "recovery",
     "files",
     "shares",
     "administration",
     "sign_in",
-    "recovery",
     "invitations",
     "work",
     "import", // rooms

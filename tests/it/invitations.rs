@@ -271,3 +271,26 @@ fn a_command_prints_the_link_of_an_open_invitation() {
     let why = ran.ill(1);
     assert!(why.contains("days must be a number"), "{why}");
 }
+
+#[test]
+fn an_address_that_was_not_invited_is_confirmed_by_a_link() {
+    let open = Door::open();
+    let root = administrator(&open);
+    let door = open.another_with(&[("signup.verify_email", "true")]);
+    let root = root.moved_to(&door.url);
+    let link = link(&door, &invite(&root, &[]));
+    let bob = door.browser();
+    assert_eq!(accept(&bob, &link, "bob").status, 303);
+    let verified = || program(&bob, &door).get("/api/me").json()["email_verified"].clone();
+    assert_eq!(verified(), false);
+    let letter = door.letter("bob@example.com", "Confirm your email address");
+    bob.get(letter.path(&door));
+    let page = bob.get("/verify");
+    assert_eq!(
+        bob.submit(&page, "Confirm the address", &[]).status,
+        303,
+        "{}",
+        page.body
+    );
+    assert_eq!(verified(), true);
+}

@@ -9,7 +9,16 @@ use crate::guard::{OBJECTS, filled};
 use crate::support::{Browser, Door, FormOnPage, Multipart, PASSWORD, Reply};
 
 /// Their forms act on the account that they name themselves, or on none.
-const FOR_VISITORS: [&str; 4] = ["/signup", "/login", "/login/continue", "/inspect"];
+const FOR_VISITORS: [&str; 8] = [
+    "/signup",
+    "/login",
+    "/login/continue",
+    "/inspect",
+    "/forgot",
+    "/reset",
+    "/verify",
+    "/undo",
+];
 /// In all that was typed.
 const MARK: &str = "zephyr";
 const NEW_PASSWORD: &str = "canary-gravel-mitten-otter";

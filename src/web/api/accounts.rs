@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answers::{Answer, Created, Done, Shown, Tagged};
+use super::answers::{Accepted, Answer, Created, Done, Either, Shown, Tagged};
 use super::creation::Key;
 use super::paging::{self, Asked, Limit, List};
 use super::preconditions::{IfMatch, IfNoneMatch};
@@ -21,6 +21,7 @@ use crate::base::ids::AccountId;
 use crate::base::names::{GROUPS_MAX, Groups};
 use crate::base::version::ExpectedVersion;
 use crate::limits::{Budget, Source, Subject};
+use crate::sessions::Identity;
 use crate::sign_in::SignedUp;
 use crate::web::State;
 use crate::web::describe::{Call, Tag};
@@ -45,6 +46,8 @@ pub struct AccountJson {
     username: Option<String>,
     #[schemars(with = "Option<schemas::Email>")]
     email: Option<String>,
+    /// Whether the owner has shown that they receive mail at `email`.
+    email_verified: bool,
     #[schemars(with = "Option<schemas::Name>")]
     name: Option<String>,
     #[schemars(with = "schemas::Role")]
@@ -63,6 +66,7 @@ impl AccountJson {
             id: account.id.to_string(),
             username: account.username,
             email: account.email,
+            email_verified: account.email_verified_at.is_some(),
             name: account.name,
             role: account.role.as_str(),
             groups: account.groups.names().to_vec(),
@@ -85,12 +89,27 @@ pub struct NewAccount {
     password: String,
 }
 
+/// A sign-up that waits until its address is confirmed.
+#[derive(Serialize, JsonSchema)]
+pub struct SignUpAccepted {
+    status: SignUpStatus,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum SignUpStatus {
+    VerificationSent,
+}
+
 pub const SIGN_UP: Call = Call {
     id: "signUp",
     tag: &TAG,
     summary: "Create an account",
     description: "Starts no session: sign in with it. The same request with the same \
-                  `Idempotency-Key` and the password of the account is answered with the account.",
+                  `Idempotency-Key` and the password of the account is answered with the account. \
+                  With `signup.verify_email`, the answer is 202, whether the names are free or not: \
+                  a message goes to the address, and its link creates the account.",
     example: Some(|| {
         json!({
             "username": "ada",
@@ -113,7 +132,7 @@ pub async fn sign_up(
     source: Source,
     key: Key,
     Json(new): Json<NewAccount>,
-) -> Answer<Tagged<Created<AccountJson>>> {
+) -> Answer<Either<Tagged<Created<AccountJson>>, Accepted<SignUpAccepted>>> {
     sign_up_is_open(state.config.signup.mode)?;
     // All but the password, because a fast hash of this is stored.
     let asked = json!([new.username, new.email, new.name]).to_string();
@@ -125,6 +144,12 @@ pub async fn sign_up(
     };
     let min_length = state.config.passwords.min_length;
     let new = accounts::NewAccount::parse(names, &new.password, min_length)?;
+    if state.config.signup.verify_email {
+        state.recovery.ask_to_sign_up(new, &source, None).await?;
+        return Ok(Either::Second(Accepted(SignUpAccepted {
+            status: SignUpStatus::VerificationSent,
+        })));
+    }
     let SignedUp { account, replayed } = state.sign_in.sign_up_once(&source, new, once).await?;
     let version = account.version;
     let created = Created {
@@ -132,7 +157,7 @@ pub async fn sign_up(
         what: AccountJson::of(account),
         replayed,
     };
-    Ok(Tagged::new(version, created))
+    Ok(Either::First(Tagged::new(version, created)))
 }
 
 pub const SHOW_OWN: Call = Call {
@@ -171,7 +196,9 @@ pub const RENAME_OWN: Call = Call {
     id: "renameOwnAccount",
     tag: &TAG,
     summary: "Change your username, email address or name",
-    description: "Sessions stay; the next access token has the new names.",
+    description: "Sessions stay; the next access token has the new names. With \
+                  `signup.verify_email`, a new email address gets a link, and takes effect when its \
+                  owner opens the link; until then the answer has the old one.",
     example: Some(|| json!({ "name": "Ada Lovelace" })),
     problems: &[NOT_FOUND, TAKEN, TOO_MANY_ATTEMPTS, BUSY],
 };
@@ -179,6 +206,7 @@ pub const RENAME_OWN: Call = Call {
 pub async fn rename_own(
     Recent(who): Recent,
     state: Data<State>,
+    source: Source,
     IfMatch(expected): IfMatch,
     Json(names): Json<Names>,
 ) -> Answer<Tagged<Shown<AccountJson>>> {
@@ -188,7 +216,7 @@ pub async fn rename_own(
         name: names.name,
         ..Changes::default()
     };
-    changed(&state, who.role, who.account, changes, expected).await
+    changed(&state, (&who, &source), who.account, changes, expected).await
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -319,6 +347,7 @@ pub const CHANGE: Call = Call {
 pub async fn change(
     Recent(who): Recent,
     state: Data<State>,
+    source: Source,
     Id(id): Id<AccountId>,
     IfMatch(expected): IfMatch,
     Json(changes): Json<Changes>,
@@ -328,7 +357,7 @@ pub async fn change(
     if changes.role.is_some() || changes.groups.is_some() || changes.state.is_some() {
         may(&who, Action::GovernAccount, Some(id))?;
     }
-    changed(&state, who.role, id, changes, expected).await
+    changed(&state, (&who, &source), id, changes, expected).await
 }
 
 pub const DELETE: Call = Call {
@@ -357,7 +386,7 @@ async fn find(state: &State, id: AccountId) -> Answer<Tagged<Shown<AccountJson>>
 
 async fn changed(
     state: &State,
-    role: Role,
+    by: (&Identity, &Source),
     id: AccountId,
     sent: Changes,
     expected: ExpectedVersion,
@@ -376,9 +405,7 @@ async fn changed(
     };
     let changes = accounts::Changes::parse(changes, &account)?;
     let administration = &state.administration;
-    let changed = administration
-        .update_as(role, id, changes, expected)
-        .await?;
+    let (changed, _) = administration.update_as(by, id, changes, expected).await?;
     Ok(one(changed))
 }
 

@@ -38,6 +38,15 @@ pub struct Tagged<A> {
     answer: Option<A>,
 }
 
+/// 202, with this as JSON.
+pub struct Accepted<T>(pub T);
+
+/// One of two answers, as the settings say.
+pub enum Either<A, B> {
+    First(A),
+    Second(B),
+}
+
 /// 204.
 pub struct Done;
 
@@ -138,6 +147,39 @@ impl<A: Describe> Describe for Tagged<A> {
     fn describe(operation: &mut Operation<'_>) {
         A::describe(operation);
         operation.answers_with_version();
+    }
+}
+
+impl<T: Serialize> Responder for Accepted<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        json(StatusCode::ACCEPTED, &self.0).unwrap_or_else(Problem::into_response)
+    }
+}
+
+impl<T: JsonSchema> Describe for Accepted<T> {
+    fn describe(operation: &mut Operation<'_>) {
+        let description = "Accepted: a message tells how to go on.";
+        operation.answers_with::<T>(StatusCode::ACCEPTED, description, JSON);
+    }
+}
+
+impl<A: Responder<Body = BoxBody>, B: Responder<Body = BoxBody>> Responder for Either<A, B> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        match self {
+            Self::First(answer) => answer.respond_to(request),
+            Self::Second(answer) => answer.respond_to(request),
+        }
+    }
+}
+
+impl<A: Describe, B: Describe> Describe for Either<A, B> {
+    fn describe(operation: &mut Operation<'_>) {
+        A::describe(operation);
+        B::describe(operation);
     }
 }
 

@@ -130,6 +130,10 @@ pub struct Claims {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     email: Option<String>,
+    /// Whether the owner has shown that they receive mail at `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
+    email_verified: Option<bool>,
     #[schemars(with = "Vec<schemas::Role>")]
     roles: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -153,6 +157,7 @@ impl From<&AccessClaims> for Claims {
             username,
             name,
             email,
+            email_verified,
             roles,
             groups,
         } = claims.clone();
@@ -171,6 +176,7 @@ impl From<&AccessClaims> for Claims {
             username,
             name,
             email,
+            email_verified,
             roles,
             groups,
         }

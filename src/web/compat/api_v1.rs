@@ -52,7 +52,7 @@ pub async fn sign_up(_: Public, page: Page, request: HttpRequest, body: Payload)
     let min_length = page.config.passwords.min_length;
     let new = NewAccount::parse(names, form.text("password"), min_length);
     match make_account(&page, new).await {
-        Ok(_) => api::json(StatusCode::OK, &json!({ "msg": "welcome :-)" })),
+        Ok(()) => api::json(StatusCode::OK, &json!({ "msg": "welcome :-)" })),
         Err(SignUpError::Taken(Conflict::Username)) => {
             refused(StatusCode::CONFLICT, "username already taken")
         }

@@ -43,7 +43,7 @@ pub async fn sign_up(page: Page, form: Form) -> Answer {
     let min_length = page.config.passwords.min_length;
     let new = NewAccount::parse(names, form.text("password"), min_length);
     match make_account(&page, new).await {
-        Ok(_) => done(StatusCode::OK, "User created"),
+        Ok(()) => done(StatusCode::OK, "User created"),
         Err(SignUpError::Taken(_)) => failed(StatusCode::BAD_REQUEST, "User already exists"),
         Err(SignUpError::Input(why)) => failed(StatusCode::UNPROCESSABLE_ENTITY, why.first()),
         Err(error) => Err(error.into()),

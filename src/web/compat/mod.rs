@@ -25,7 +25,7 @@ use super::page::{Answer, Page};
 use super::pages::{login, signup};
 use super::problem::Problem;
 use super::proof::{OPEN, Open, PUBLIC, PUBLIC_TOKEN, Public};
-use crate::accounts::{Account, NewAccount, NotProved, Proved, SignUpError};
+use crate::accounts::{Account, NewAccount, NotProved, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::input::Refusals;
@@ -99,13 +99,14 @@ fn is_for_the_page(page: &Page, form: &Form) -> bool {
     form.find("deliver").is_some() || page.query("deliver").is_some()
 }
 
-/// Makes an account. A tutorial starts no session with it.
-async fn make_account(
-    page: &Page,
-    new: Result<NewAccount, Refusals>,
-) -> Result<Account, SignUpError> {
-    let made = page.accounts.sign_up(new?, &page.source()).await;
-    made.map(Proved::into_account)
+/// Makes an account, or sends a link that makes it: a tutorial's client understands no other success.
+/// It starts no session with it.
+async fn make_account(page: &Page, new: Result<NewAccount, Refusals>) -> Result<(), SignUpError> {
+    let (new, source) = (new?, page.source());
+    if page.config.signup.verify_email {
+        return page.recovery.ask_to_sign_up(new, &source, None).await;
+    }
+    page.accounts.sign_up(new, &source).await.map(drop)
 }
 
 /// How an attempt to sign in ended.

@@ -40,7 +40,7 @@ pub async fn sign_up(page: Page, form: Form) -> Answer {
     let min_length = page.config.passwords.min_length;
     let new = NewAccount::parse(names, form.text("password"), min_length);
     match make_account(&page, new).await {
-        Ok(_) => Ok(text(StatusCode::CREATED, "Successfully registered.")),
+        Ok(()) => Ok(text(StatusCode::CREATED, "Successfully registered.")),
         Err(SignUpError::Taken(_)) => Ok(text(
             StatusCode::ACCEPTED,
             "User already exists. Please Log in.",

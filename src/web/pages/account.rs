@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::confirm::{self, Confirm};
+use super::profile::Address;
 use super::{Answer, Page};
 use crate::access::Role;
 use crate::accounts::Account;
@@ -16,6 +17,7 @@ use crate::web::proof::{Recent, SignedIn};
 #[template(path = "pages/account/overview.html")]
 struct Overview<'a> {
     account: &'a Account,
+    email: Address,
     since_iso: String,
     since: String,
     open_shares: i64,
@@ -29,6 +31,7 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
         open_shares,
         since_iso: rfc3339(account.created_at),
         since: for_reading(account.created_at),
+        email: Address::of(&page, &account).await?,
         account: &account,
     })
 }

@@ -129,6 +129,10 @@ fn access_claims(claims: &AccessClaims) -> Vec<Claim<'_>> {
     ] {
         all.extend(value.iter().map(|value| claim(name, value, meaning)));
     }
+    if let Some(is_verified) = claims.email_verified {
+        let value = is_verified.to_string();
+        all.push(claim("email_verified", value, "Email address is confirmed"));
+    }
     all.push(claim(
         "roles",
         claims.roles.join(", "),

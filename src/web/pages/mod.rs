@@ -5,6 +5,7 @@ mod activity;
 mod admin;
 mod audit;
 mod confirm;
+mod confirm_email;
 mod continue_link;
 mod dashboard;
 pub mod docs;
@@ -25,6 +26,7 @@ mod reset;
 mod sessions;
 mod share;
 pub mod signup;
+mod undo;
 mod verify;
 mod work;
 
@@ -178,6 +180,19 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/first-administrator", |at| {
         at.get(ONE_TIME, first_administrator::show)
             .post(OPEN, first_administrator::submit)
+    });
+    routes.at("/verify", |at| {
+        at.get(ONE_TIME, confirm_email::show)
+            .post(OPEN, confirm_email::submit)
+    });
+    routes.at("/undo", |at| {
+        at.get(ONE_TIME, undo::show).post(OPEN, undo::submit)
+    });
+    routes.at("/account/email/confirm", |at| {
+        at.post(SIGNED_IN, email::send_again)
+    });
+    routes.at("/account/email/cancel", |at| {
+        at.post(SIGNED_IN, email::cancel)
     });
 }
 

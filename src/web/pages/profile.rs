@@ -1,5 +1,7 @@
-//! The forms with the names of an account, to create it or to change it.
+//! The forms with the names of an account, to create it or to change it; and the state of its
+//! address.
 
+use super::Page;
 use crate::accounts::{Account, Changes, NewAccount, Refused, SentChanges, SentNames};
 use crate::base::input::Refusals;
 use crate::base::version::{ExpectedVersion, Version};
@@ -76,4 +78,28 @@ pub fn refuse(fields: &mut Fields, refused: Refused, now: &Account) -> Result<()
         refused => fields.explain(refused.into_refusals())?,
     }
     Ok(())
+}
+
+/// The state of the account's address.
+pub struct Address {
+    /// As the account has it.
+    pub current: Option<String>,
+    pub is_verified: bool,
+    /// A new one, which waits until it is confirmed.
+    pub new: Option<String>,
+    /// Whether the current one waits.
+    pub is_waiting: bool,
+}
+
+impl Address {
+    pub async fn of(page: &Page, account: &Account) -> Result<Self, Problem> {
+        let waiting = page.recovery.find_waiting(account.id).await?;
+        let is_waiting = waiting.is_some() && waiting == account.email;
+        Ok(Self {
+            current: account.email.clone(),
+            is_verified: account.email_verified_at.is_some(),
+            new: waiting.filter(|_| !is_waiting),
+            is_waiting,
+        })
+    }
 }

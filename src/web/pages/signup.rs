@@ -26,6 +26,22 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
     let next = next_page(sent.find("next"));
     let (mut fields, new) = profile::read_new(&sent, page.config.passwords.min_length);
     if let Some(new) = fields.note(new) {
+        if page.config.signup.verify_email {
+            let notice = format!(
+                "Look into your mail: a message with a link is on its way to {}. Open the link \
+                 within 24 hours to create the account.",
+                sent.text("email").trim()
+            );
+            match page
+                .recovery
+                .ask_to_sign_up(new, &page.source(), next.clone())
+                .await
+            {
+                Ok(()) => return Ok(page.go_with_notice("/login", &notice)),
+                Err(error) => fields.explain(error.into_refusals())?,
+            }
+            return form(&page, next, fields);
+        }
         match page
             .sign_in
             .sign_up((page.client(), page.source()), new, page.session())

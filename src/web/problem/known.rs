@@ -155,6 +155,17 @@ pub const TAKEN: Problem = known(&Words {
     action: HOME,
     header: None,
 });
+/// An address that was free when its link was sent.
+pub const ADDRESS_TAKEN: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "taken",
+    when: "another account has this username or email address; `fields` names one of them",
+    title: "Another account has this email address",
+    text: "An account with this email address was created or confirmed after the link was sent. \
+           Nothing was changed.",
+    action: SIGN_IN,
+    header: None,
+});
 /// Changed since it was read (RFC 9110, section 15.5.13).
 pub const STALE: Problem = known(&Words {
     status: S::PRECONDITION_FAILED,
@@ -448,6 +459,7 @@ pub const ALL: &[Problem] = &[
     INVITATION_REQUIRED,
     FORBIDDEN,
     TAKEN,
+    ADDRESS_TAKEN,
     STALE,
     LAST_ADMINISTRATOR,
     TOO_MANY,

@@ -1,9 +1,9 @@
 //! Maps each refusal of a room to the problem that ends the request.
 
 use super::{
-    BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, INVITATION_REQUIRED, KEY_REUSED,
-    LAST_ADMINISTRATOR, NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA, Problem,
-    SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, SIGN_UP_CLOSED, STALE,
+    ADDRESS_TAKEN, BUSY, DESCRIPTION_TAKEN, FILE_TOO_LARGE, INVALID_FIELDS, INVITATION_REQUIRED,
+    KEY_REUSED, LAST_ADMINISTRATOR, NOT_FOUND, NOT_SIGNED_IN, ONE_TIME_LINK_ENDED, OVER_QUOTA,
+    Problem, SEARCH_TOO_SLOW, SHARE_ENDED, SHARE_PASSWORD, SIGN_IN_REFUSED, SIGN_UP_CLOSED, STALE,
     STORE_FULL, TAKEN, TOO_LARGE, TOO_MANY, TOO_MANY_ATTEMPTS, TRIES,
 };
 use crate::accounts::{self, NotProved, SignUpError};
@@ -12,7 +12,7 @@ use crate::config::{FilesConfig, SignupMode};
 use crate::files;
 use crate::invitations::NotAccepted;
 use crate::limits;
-use crate::recovery::{NotAsked, ResetError};
+use crate::recovery::{ConfirmError, NotAsked, ResetError};
 use crate::sessions::NotSignedIn;
 use crate::shares;
 use crate::sign_in::ChangeError;
@@ -112,6 +112,20 @@ impl From<NotAccepted> for Problem {
         match why {
             NotAccepted::Ended => ONE_TIME_LINK_ENDED,
             NotAccepted::SignUp(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConfirmError> for Problem {
+    fn from(why: ConfirmError) -> Self {
+        match why {
+            ConfirmError::Ended => {
+                ONE_TIME_LINK_ENDED.with_action("/signup", "Create an account".to_owned())
+            }
+            ConfirmError::Taken => ADDRESS_TAKEN,
+            ConfirmError::Input(refusals) => refusals.into(),
+            ConfirmError::Busy(_) => BUSY,
+            ConfirmError::Fault(fault) => fault.into(),
         }
     }
 }

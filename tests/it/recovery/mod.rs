@@ -1,3 +1,5 @@
 //! Links that come by mail.
 
+mod change;
 mod reset;
+mod sign_up;
