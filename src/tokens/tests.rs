@@ -46,6 +46,7 @@ fn subject() -> Subject<'static> {
         username: Some("ada"),
         name: None,
         email: None,
+        email_verified: false,
         role: "member",
         groups: &[],
     }
