@@ -214,6 +214,7 @@ impl Door {
             username: Some("ada"),
             name: None,
             email: None,
+            email_verified: false,
             role: Role::Member.as_str(),
             groups: &[],
         };

@@ -143,7 +143,9 @@ impl Recovery {
             return Err(Refusals::of("password", "Enter your password").into());
         }
         let mut names = pending.names()?;
-        self.accounts.check_domain(names.email.as_ref())?;
+        // The page has no field for it.
+        let allowed = self.accounts.check_domain(names.email.as_ref());
+        allowed.map_err(|wrong| wrong.renamed("email", Refusals::FORM))?;
         if let Some(username) = username {
             let parsed = Username::parse(username);
             let username = parsed.map_err(|why| Refusals::of("username", why))?;

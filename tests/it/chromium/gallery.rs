@@ -37,6 +37,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     forgotten_password(&mut gallery);
     invitations(&mut gallery);
     first_administrator(&mut gallery, &door);
+    addresses(&mut gallery);
     inspecting(&mut gallery);
     other_sessions(&mut gallery, &door);
     every_other_page(&mut gallery);
@@ -432,6 +433,50 @@ fn first_administrator(gallery: &mut Gallery, door: &Door) {
     gallery.chromium.forget_cookies();
     gallery.open("/first-administrator?token=used-up");
     gallery.keep("one-time-link-ended");
+}
+
+fn addresses(gallery: &mut Gallery) {
+    let door = Door::with(&[("signup.verify_email", "true")]);
+    let link = |to: &str, subject| door.letter(to, subject).link().to_owned();
+    let (confirm, changed) = ("Confirm your email address", "was changed");
+    gallery.open(&format!("{}/signup", door.url));
+    gallery.chromium.fill_all(&[
+        ("Username", "ada"),
+        ("Email address", "ada@example.com"),
+        ("Password", PASSWORD),
+    ]);
+    gallery.chromium.press("Create account");
+    gallery.keep("sign-up-sent");
+    door.browser().sign_up("ada", "other@example.com", PASSWORD);
+    gallery.open(&link("ada@example.com", confirm));
+    gallery.keep("confirm-sign-up");
+    gallery.chromium.press("Create account");
+    gallery.keep("confirm-sign-up-errors");
+    gallery.chromium.fill_all(&[("Password", PASSWORD)]);
+    gallery.chromium.press("Create account");
+    gallery.open(&link("other@example.com", confirm));
+    gallery.chromium.fill_all(&[("Password", PASSWORD)]);
+    gallery.chromium.press("Create account");
+    gallery.keep("confirm-sign-up-username");
+    gallery.open(&format!("{}/account/email", door.url));
+    gallery
+        .chromium
+        .fill_all(&[("Email address", "new@example.com")]);
+    gallery.chromium.press("Save");
+    gallery.keep("address-waits");
+    gallery.open(&format!("{}/account", door.url));
+    gallery.keep("account-address-waits");
+    gallery.open(&link("new@example.com", confirm));
+    gallery.keep("confirm-address");
+    gallery.chromium.press("Confirm the address");
+    gallery.keep("account-address-confirmed");
+    gallery.open(&link("ada@example.com", changed));
+    gallery.keep("undo-address");
+    gallery.chromium.press("Bring the address back");
+    gallery.keep("undo-address-done");
+    gallery.open(&format!("{}/verify?token=used-up", door.url));
+    gallery.keep("confirm-ended");
+    gallery.chromium.forget_cookies();
 }
 
 fn inspecting(gallery: &mut Gallery) {

@@ -739,3 +739,30 @@ fn an_import_that_was_killed_is_finished_by_another() {
     assert_eq!(ran.stdout, said);
     assert_eq!(listed(&place, 1).len(), 1_500);
 }
+
+#[test]
+fn an_address_that_was_confirmed_elsewhere_stays_confirmed() {
+    for (column, values) in [
+        ("email_verified", ["true", "0", "", "soon"]),
+        (
+            "confirmed_at",
+            ["2024-02-29 12:00:00", "NULL", "", "9999999999"],
+        ),
+        ("Confirmed", ["t", "f", "", "maybe"]),
+    ] {
+        let place = Place::new();
+        let mut file = format!("username,email,password_hash,{column}\n");
+        for (name, value) in ["a", "b", "c", "d"].into_iter().zip(values) {
+            file += &format!("user-{name},{name}@example.com,{HASH},{value}\n");
+        }
+        place.write("users.csv", file);
+        let said = place.run(&["import", "users.csv"]).well();
+        let warning = "line 5, user-d: warning: its email_verified is neither true";
+        assert!(said.contains(warning), "{said}");
+        assert!(!said.contains("Ignored"), "{said}");
+        let confirmed = listed(&place, 8);
+        let confirmed: Vec<_> = confirmed.iter().map(|(_, value)| value.as_str()).collect();
+        let not = "not confirmed";
+        assert_eq!(confirmed, ["confirmed", not, not, not], "{column}");
+    }
+}
