@@ -63,7 +63,7 @@ use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config};
 use crate::files::Files;
 use crate::limits::Limits;
-use crate::mail;
+use crate::mail::{self, Outbox};
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
@@ -110,6 +110,7 @@ pub struct State {
     pub recovery: Recovery,
     /// Sends the messages of the outbox.
     pub mail: mail::Worker,
+    pub outbox: Outbox,
     pub files: Files,
     pub shares: Shares,
     pub work: Work,
