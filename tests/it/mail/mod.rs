@@ -4,6 +4,7 @@ mod addresses;
 mod crashes;
 mod delivery;
 mod letters;
+mod outbox;
 
 mod tls;
 mod trouble;
