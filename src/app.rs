@@ -16,7 +16,6 @@ use actix_server::ServerBuilder;
 use actix_web::dev;
 use actix_web::web::Data;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::task::JoinSet;
 
 pub use listening::{Listening, resolved};
 use listening::{SocketFile, drop_new_connections, limit_unsent};
@@ -32,9 +31,9 @@ use crate::base::secret::InstanceSecret;
 use crate::config::{BaseUrl, Config, Shown, Source};
 use crate::files::Files;
 use crate::invitations::Invitations;
-use crate::jobs;
+use crate::jobs::{self, Running};
 use crate::limits::Limits;
-use crate::mail::{self, Postbox};
+use crate::mail::{self, Mailer, Outbox, Postbox};
 use crate::passwords::{Breached, Passwords};
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
@@ -151,8 +150,7 @@ pub struct Server {
     pub db: Db,
     /// Where the metrics are served.
     pub metrics: Option<SocketAddr>,
-    /// The background jobs. Dropping it stops them.
-    pub jobs: JoinSet<()>,
+    pub jobs: Running,
     /// The link to the page that makes the first administrator; `None` if an administrator exists.
     pub first_administrator: Option<SecretString>,
 }
@@ -251,13 +249,8 @@ pub async fn compose(
     );
     let audit = Audit::new(db.clone(), &secret, &config.audit);
     let work = Work::new(db.clone());
-    let mail = mail::Worker::new(
-        (db.clone(), clock.clone()),
-        postbox,
-        &config,
-        &base_url,
-        console,
-    )?;
+    let mailer = Mailer::new(&config, &base_url, console)?;
+    let mail = mail::Worker::new(db.clone(), clock.clone(), postbox, mailer);
     let web = Web::new(&secret, &base_url);
     let connections = Connections::new(
         config.connections.clone(),
@@ -277,6 +270,7 @@ pub async fn compose(
         recovery,
         invitations,
         mail,
+        outbox: Outbox::new(db.clone()),
         files,
         shares,
         work,

@@ -31,6 +31,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const SESSIONS_KEPT_DAYS: i64 = 30;
+const MAIL_COUNT_EVERY: Duration = Duration::from_secs(5);
 const FAILED_MAIL_KEPT_DAYS: i64 = 30;
 const INVITATIONS_KEPT_DAYS: i64 = 30;
 /// By then every server has read that a deleted account's sessions have ended.
@@ -52,12 +53,12 @@ type Run = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 /// Every job of a server with this state. Several servers on one database run all of them: the
 /// first two fill each server's own memory; the others divide their work by rows, or repeat it
 /// without harm.
-fn list(state: &Arc<State>, db: &Db) -> [Job; 8] {
+fn list(state: &Arc<State>, db: &Db) -> [Job; 10] {
     let db = db.clone();
     let (accounts, sessions) = (state.accounts.clone(), state.sessions.clone());
     let (sweeping, picturing) = (state.files.clone(), state.files.clone());
     let audit = state.audit.clone();
-    let mailing = state.clone();
+    let (answering, mailing, counting) = (state.clone(), state.clone(), state.clone());
     let (served, connections) = (state.clone(), state.connections.clone());
     [
         // In each server's memory: ended sessions, and the keys.
@@ -93,12 +94,28 @@ fn list(state: &Arc<State>, db: &Db) -> [Job; 8] {
             let audit = audit.clone();
             async move { audit.prune().await }
         }),
-        // One server takes the row of a request, and one sends at a time (`leases`).
+        // One server takes the row of a request.
+        job(
+            SECOND,
+            "requests for messages were not answered",
+            move || {
+                let state = answering.clone();
+                async move { state.recovery.answer_requests().await }
+            },
+        ),
+        // One server sends at a time (`leases`).
         job(SECOND, "messages were not sent", move || {
             let state = mailing.clone();
+            async move { state.mail.send_due().await }
+        }),
+        // In each server's memory.
+        job(MAIL_COUNT_EVERY, "messages were not counted", move || {
+            let state = counting.clone();
             async move {
-                let answered = state.recovery.answer_requests().await;
-                state.mail.send_due().await.and(answered)
+                match state.config.metrics_listen {
+                    Some(_) => state.mail.count().await,
+                    None => Ok(()),
+                }
             }
         }),
         // One server takes over the row of a stray first (`stray_blobs`).
@@ -129,9 +146,25 @@ where
     }
 }
 
-/// Starts all jobs, at once and then at their intervals, until the result is dropped.
-pub fn start(state: &Arc<State>, db: &Db) -> JoinSet<()> {
-    list(state, db).into_iter().map(repeat).collect()
+/// The jobs of a server. Dropping it stops them.
+pub struct Running {
+    state: Arc<State>,
+    _tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Finishes what must not be interrupted.
+    pub async fn finish(&self) {
+        self.state.mail.finish().await;
+    }
+}
+
+/// Starts all jobs, at once and then at their intervals.
+pub fn start(state: &Arc<State>, db: &Db) -> Running {
+    Running {
+        state: state.clone(),
+        _tasks: list(state, db).into_iter().map(repeat).collect(),
+    }
 }
 
 async fn repeat(job: Job) {

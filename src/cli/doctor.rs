@@ -8,9 +8,11 @@ use rustix::fs::Access;
 
 use super::database::old_key;
 use super::{say, wait};
+use crate::base::clock::Clock;
 use crate::base::fault::Fault;
 use crate::blobs::Blobs;
-use crate::config::{BaseUrl, Config, Listen, ScannerConfig, StoreConfig};
+use crate::config::{BaseUrl, Config, Listen, ScannerConfig, StoreConfig, TransportConfig};
+use crate::mail::Mailer;
 use crate::passwords;
 use crate::scanner::{Scan, Verdict};
 use crate::storage::{Db, Location};
@@ -20,7 +22,8 @@ use crate::{accounts, app};
 /// `Ok(None)` if all is well, `Ok(Some)` with advice, or the problem.
 type Found = Result<Option<String>, Fault>;
 
-pub fn run(config: &Config) -> Result<(), Fault> {
+/// `mail_to` is an address for a test message.
+pub fn run(config: &Config, mail_to: Option<&str>) -> Result<(), Fault> {
     let mut checks = vec![
         ("settings", Ok(None)),
         ("address", address(config)),
@@ -32,11 +35,15 @@ pub fn run(config: &Config) -> Result<(), Fault> {
         ("secret", secret(config)),
         ("database and signing key", database(config)),
         ("store of files", store(config)),
+        ("mail", mail(config)),
     ];
     if !config.signup.domains.is_empty() && !config.signup.verify_email {
         let advice = "signup.domains lists domains, but whoever signs up can type any address of \
                       them: set signup.verify_email to true";
         checks.push(("sign-up", Ok(Some(advice.to_owned()))));
+    }
+    if let Some(to) = mail_to {
+        checks.push(("test message", test_message(config, to)));
     }
     if let Some(found) = password_hashes(config) {
         checks.push(("password hashes", found));
@@ -231,4 +238,44 @@ fn scanner(asked: &ScannerConfig) -> Found {
             "it did not accept a harmless line of text: {verdict:?}"
         ))),
     }
+}
+
+fn mail(config: &Config) -> Found {
+    match &config.mail.transport {
+        // The first message creates it.
+        TransportConfig::Folder(path) if !path.exists() => folder(path).map(|_| None),
+        TransportConfig::Folder(path) => folder(path),
+        TransportConfig::Smtp(_) => {
+            let checked = wait(async { Ok(mailer(config)?.check().await) })?;
+            checked.map_err(|not_sent| Fault::new(not_sent.to_string()))?;
+            Ok(None)
+        }
+    }
+}
+
+fn test_message(config: &Config, to: &str) -> Found {
+    wait(async { mailer(config)?.test(to, Clock::System.now()).await })?;
+    match &config.mail.transport {
+        TransportConfig::Folder(path) => Ok(Some(format!(
+            "it was written into {}, and nobody receives it: set mail.url to send messages",
+            path.display()
+        ))),
+        TransportConfig::Smtp(server) => {
+            say(format_args!(
+                "The mail server {} accepted the test message to {to}. If it does not arrive, look \
+                 among the spam and in the log of the mail server.",
+                server.host
+            ));
+            Ok(None)
+        }
+    }
+}
+
+fn mailer(config: &Config) -> Result<Mailer, Fault> {
+    let base_url = match (&config.base_url, &config.listen) {
+        (Some(base_url), _) => base_url.clone(),
+        (None, Listen::Tcp { host, port }) => BaseUrl::of(host, *port),
+        (None, Listen::Unix(_)) => return Err(Fault::new("there is no base_url")),
+    };
+    Mailer::new(config, &base_url, None)
 }

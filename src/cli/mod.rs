@@ -10,6 +10,7 @@ mod import;
 mod keys;
 mod limits;
 mod log;
+mod mail;
 mod serve;
 mod token;
 
@@ -79,6 +80,9 @@ enum Command {
     /// List or clear rate limits
     #[command(subcommand)]
     Limits(limits::Command),
+    /// List, retry or delete the messages that are not sent
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Verify, export or list the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
@@ -88,8 +92,12 @@ enum Command {
     /// Show the settings in force
     #[command(subcommand)]
     Config(config::Command),
-    /// Check settings, files and database, and report what is wrong; changes nothing
-    Doctor,
+    /// Check settings, files, database and mail server, and report what is wrong; changes nothing
+    Doctor {
+        /// Also send a test message to this address
+        #[arg(long, value_name = "ADDRESS")]
+        mail: Option<String>,
+    },
     /// How the server calls itself to decode an image
     #[command(hide = true, name = decoder::COMMAND)]
     Thumbnail,
@@ -146,10 +154,11 @@ pub fn run() -> ExitCode {
         Command::Import(arguments) => import::run(arguments, config),
         Command::Keys(command) => keys::run(command, config),
         Command::Limits(command) => limits::run(command, config),
+        Command::Mail(command) => mail::run(command, config),
         Command::Audit(command) => audit::run(command, &config),
         Command::Token(command) => token::run(command, &config),
         Command::Config(config::Command::Show) => config::show(&config),
-        Command::Doctor => doctor::run(&config),
+        Command::Doctor { mail } => doctor::run(&config, mail.as_deref()),
         // Handled above.
         Command::Thumbnail => Ok(()),
     };

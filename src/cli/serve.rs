@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use futures_util::future::{Either, poll_immediate, select};
+use futures_util::future::{Either, join, poll_immediate, select};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -36,10 +36,11 @@ pub fn run(config: Config) -> Result<(), Fault> {
                 let handle = http.handle();
                 let stopped = async {
                     if signals.next().await == Told::ToFinish {
-                        let finished = async {
+                        let answered = async {
                             server.drain.run().await;
                             handle.stop(true).await;
                         };
+                        let finished = join(answered, server.jobs.finish());
                         // A second signal stops at once.
                         select(pin!(finished), pin!(signals.next())).await;
                     }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::reader::Reader;
+use crate::base::names::Email;
 
 /// The submission ports (RFC 8314, section 3.3; RFC 6409, section 3.1).
 const SMTPS_PORT: u16 = 465;
@@ -98,7 +99,7 @@ pub fn take(r: &mut Reader) -> MailConfig {
         if text.is_empty() {
             Some(None)
         } else {
-            text.parse().ok().map(Some)
+            text.parse().ok().and_then(in_ascii).map(Some)
         }
     };
     let expected = "an address, or a name and an address, like Example <login@example.com>";
@@ -133,6 +134,13 @@ pub fn take(r: &mut Reader) -> MailConfig {
         from,
         reply_to,
     }
+}
+
+/// With the domain as mail servers take it.
+fn in_ascii(mailbox: Mailbox) -> Option<Mailbox> {
+    let email = Email::parse(mailbox.email.as_ref()).ok()?;
+    let email = email.for_mail().parse().ok()?;
+    Some(Mailbox::new(mailbox.name, email))
 }
 
 #[derive(Clone)]

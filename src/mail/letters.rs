@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::clock::{UnixSeconds, for_reading};
 
+const LINE_CHARS: usize = 76;
+
 /// A message before it is written. The outbox keeps it, encrypted, until it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -92,6 +94,8 @@ struct Content<'a> {
     subject: String,
     before: Vec<String>,
     facts: Vec<(&'static str, String)>,
+    /// What the link does, if the facts are above it.
+    then: Option<&'static str>,
     link: Option<String>,
     after: Vec<String>,
 }
@@ -99,6 +103,27 @@ struct Content<'a> {
 #[derive(Template)]
 #[template(path = "mail/letter.txt")]
 struct Text<'a>(&'a Content<'a>);
+
+impl Text<'_> {
+    /// RFC 5322, section 2.1.1. The template puts links on lines of their own.
+    fn wrapped(&self, paragraph: &str) -> String {
+        let mut lines = String::new();
+        let mut width = 0;
+        for word in paragraph.split(' ') {
+            let length = word.chars().count();
+            if width > 0 && width + 1 + length > LINE_CHARS {
+                lines.push('\n');
+                width = 0;
+            } else if width > 0 {
+                lines.push(' ');
+                width += 1;
+            }
+            lines.push_str(word);
+            width += length;
+        }
+        lines
+    }
+}
 
 #[derive(Template)]
 #[template(path = "mail/letter.html")]
@@ -238,12 +263,11 @@ impl Letter {
                      this address any more."
                 )],
                 facts: from.facts(*at),
+                then: Some(
+                    "If this was not you, open this link within 7 days. It brings this address \
+                     back, and ends all sessions of the account:",
+                ),
                 link: with("/undo", token),
-                after: vec![
-                    "If this was not you, open the link within 7 days: it brings this address \
-                     back, and ends all sessions of the account."
-                        .to_owned(),
-                ],
                 ..content
             },
             Self::Invitation { token, ends_at } => Content {
@@ -267,12 +291,11 @@ impl Letter {
                     subject,
                     before: vec![happened],
                     facts: from.facts(*at),
+                    then: Some(
+                        "If this was not you, open this link within 7 days. It ends all sessions \
+                         of your account, and sends you a link to set a new password:",
+                    ),
                     link: with("/not-me", token),
-                    after: vec![
-                        "If this was not you, open the link within 7 days: it ends all sessions \
-                         of your account, and sends you a link to set a new password."
-                            .to_owned(),
-                    ],
                     ..content
                 }
             }

@@ -53,8 +53,12 @@ pub fn compose(
         .for_mail()
         .parse()
         .map_err(|error| format!("no message can be sent to this address: {error}"))?;
+    // The library does not find an address in quotes in the header.
+    let envelope = Envelope::new(Some(sender.from.email.clone()), vec![to.clone()]);
+    let envelope = envelope.map_err(|error| error.to_string())?;
     let created = u64::try_from(created_at).unwrap_or_default();
     let mut message = Message::builder()
+        .envelope(envelope.clone())
         .from(sender.from.clone())
         .to(Mailbox::new(None, to))
         .subject(written.subject)
@@ -66,5 +70,5 @@ pub fn compose(
     }
     let body = MultiPart::alternative_plain_html(written.text, written.html);
     let message = message.multipart(body).map_err(|error| error.to_string())?;
-    Ok((message.envelope().clone(), message.formatted()))
+    Ok((envelope, message.formatted()))
 }

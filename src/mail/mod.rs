@@ -10,12 +10,14 @@
 
 mod folder;
 mod letters;
+mod mailer;
 mod message;
 mod smtp;
 mod store;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use zeroize::Zeroizing;
 
@@ -28,7 +30,8 @@ use crate::base::sealed::SealingKey;
 use crate::base::secret::{InstanceSecret, Purpose};
 use crate::storage::{AnyConnection, Db};
 pub use letters::{Letter, Notice, Origin};
-pub use store::{count, delete_of, forget, list};
+pub use mailer::Mailer;
+pub use store::{delete_of, forget};
 pub use worker::Worker;
 
 /// A message in the outbox.
@@ -62,10 +65,14 @@ pub struct Figures {
     /// Not sent, and tried again.
     pub delayed: Counter,
     pub failed: Counter,
+    /// In the outbox, at the last count.
+    pub pending: AtomicI64,
+    pub failed_now: AtomicI64,
 }
 
 /// Why a message was not sent.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
 pub struct NotSent {
     problem: String,
     /// Whether it can be sent later.
@@ -155,6 +162,28 @@ pub struct Outbox {
 impl Outbox {
     pub fn new(db: Db) -> Self {
         Self { db }
+    }
+
+    /// At most `most` pending and failed messages, latest first.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn list(&self, most: i64) -> Result<Vec<Listed>, Fault> {
+        self.db.read(move |db| store::list(db, most)).await
+    }
+
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn find(&self, id: MailId) -> Result<Option<Listed>, Fault> {
+        self.db.read(move |db| store::find(db, id)).await
+    }
+
+    /// How many messages are pending, and how many have failed.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn count(&self) -> Result<(i64, i64), Fault> {
+        self.db.read(|db| store::count(db)).await
     }
 
     /// Sends a message again now. `false` without such a message, or while it is being sent.

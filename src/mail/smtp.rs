@@ -3,9 +3,10 @@
 //! Each message has a connection of its own, and all of it a time limit: the library's ends with
 //! connecting (lettre#1027).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use lettre::Address;
+use futures_util::FutureExt;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -36,19 +37,44 @@ pub async fn announce(
     config: &SmtpConfig,
     hello: &str,
     envelope: &Envelope,
+    is_ascii: bool,
 ) -> Result<Ready, NotSent> {
-    let announced = timeout(READY_WITHIN, async {
+    in_time(config, async {
         let mut connection = connect(config, hello).await?;
-        introduce(&mut connection, envelope).await?;
+        introduce(&mut connection, config, envelope, is_ascii).await?;
         Ok(Ready(connection))
-    });
-    announced.await.unwrap_or_else(|_| {
+    })
+    .await
+}
+
+/// Connects as for a message, and disconnects.
+///
+/// # Errors
+/// [`NotSent`].
+pub async fn check(config: &SmtpConfig, hello: &str) -> Result<(), NotSent> {
+    in_time(config, async {
+        quit(connect(config, hello).await?);
+        Ok(())
+    })
+    .await
+}
+
+async fn in_time<T>(
+    config: &SmtpConfig,
+    talk: impl Future<Output = Result<T, NotSent>>,
+) -> Result<T, NotSent> {
+    timeout(READY_WITHIN, talk).await.unwrap_or_else(|_| {
         Err(NotSent::later(format!(
             "the mail server {} did not answer within {} seconds",
             config.host,
             READY_WITHIN.as_secs()
         )))
     })
+}
+
+/// Says goodbye without waiting for the answer.
+fn quit(mut connection: AsyncSmtpConnection) {
+    let _ = connection.quit().now_or_never();
 }
 
 impl Ready {
@@ -60,8 +86,7 @@ impl Ready {
         let sent = timeout(ACCEPTED_WITHIN, self.0.message(content)).await;
         match sent {
             Ok(Ok(_)) => {
-                // The message has been accepted, whatever becomes of the connection.
-                timeout(Duration::from_secs(1), self.0.quit()).await.ok();
+                quit(self.0);
                 Ok(())
             }
             Ok(Err(error)) => Err(of_message(&error)),
@@ -74,7 +99,12 @@ impl Ready {
 
 async fn connect(config: &SmtpConfig, hello: &str) -> Result<AsyncSmtpConnection, NotSent> {
     let failed = |error: Error| NotSent::later(of_server(config, &error));
-    let hello = ClientId::Domain(hello.to_owned());
+    // RFC 5321, section 4.1.3.
+    let hello = match hello.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
+        Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
+        Err(_) => ClientId::Domain(hello.to_owned()),
+    };
     let tls = || TlsParameters::new(config.host.clone()).map_err(failed);
     let implicit = match config.security {
         SmtpSecurity::Tls => Some(tls()?),
@@ -85,6 +115,12 @@ async fn connect(config: &SmtpConfig, hello: &str) -> Result<AsyncSmtpConnection
         AsyncSmtpConnection::connect_tokio1(server, Some(READY_WITHIN), &hello, implicit, None);
     let mut connection = connected.await.map_err(failed)?;
     if config.security == SmtpSecurity::StartTls {
+        if !connection.can_starttls() {
+            return Err(NotSent::later(format!(
+                "the mail server {} does not offer STARTTLS, and without TLS no mail is sent",
+                config.host
+            )));
+        }
         connection.starttls(tls()?, &hello).await.map_err(failed)?;
     }
     if let (Some(user), Some(password)) = (&config.user, &config.password) {
@@ -97,7 +133,9 @@ async fn connect(config: &SmtpConfig, hello: &str) -> Result<AsyncSmtpConnection
 
 async fn introduce(
     connection: &mut AsyncSmtpConnection,
+    config: &SmtpConfig,
     envelope: &Envelope,
+    is_ascii: bool,
 ) -> Result<(), NotSent> {
     let failed = |error: Error| of_message(&error);
     let server = connection.server_info();
@@ -105,13 +143,8 @@ async fn introduce(
     if server.supports_feature(Extension::EightBitMime) {
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
-    let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
-    if !envelope
-        .from()
-        .into_iter()
-        .chain(envelope.to())
-        .all(is_ascii)
-    {
+    // Of what is sent, only addresses can be beyond ASCII.
+    if !is_ascii {
         if !server.supports_feature(Extension::SmtpUtfEight) {
             return Err(NotSent::never(
                 "the mail server takes addresses in ASCII only (it has no SMTPUTF8)".to_owned(),
@@ -119,8 +152,10 @@ async fn introduce(
         }
         parameters.push(MailParameter::SmtpUtfEight);
     }
+    // The sender is a setting, and so is who signs in.
     let from = Mail::new(envelope.from().cloned(), parameters);
-    connection.command(from).await.map_err(failed)?;
+    let accepted = connection.command(from).await;
+    accepted.map_err(|error| NotSent::later(of_server(config, &error)))?;
     for to in envelope.to() {
         let to = Rcpt::new(to.clone(), Vec::new());
         connection.command(to).await.map_err(failed)?;
@@ -129,7 +164,7 @@ async fn introduce(
     Ok(())
 }
 
-/// Whatever the server answers before it sees the message, the message can be sent once the server
+/// Whatever the server answers before it sees the recipient, the message can be sent once the server
 /// or the settings are corrected.
 fn of_server(config: &SmtpConfig, error: &Error) -> String {
     format!("the mail server {}: {}", config.host, chain(error))
@@ -137,11 +172,17 @@ fn of_server(config: &SmtpConfig, error: &Error) -> String {
 
 /// A permanent refusal is of this message (RFC 5321, section 4.2.1).
 fn of_message(error: &Error) -> NotSent {
-    let problem = format!("the mail server refused the message: {}", chain(error));
+    let chain = chain(error);
     if error.is_permanent() {
-        NotSent::never(problem)
+        NotSent::never(format!("the mail server refused the message: {chain}"))
+    } else if error.is_transient() {
+        NotSent::later(format!(
+            "the mail server refused the message for now: {chain}"
+        ))
     } else {
-        NotSent::later(problem)
+        NotSent::later(format!(
+            "the connection to the mail server was lost: {chain}"
+        ))
     }
 }
 

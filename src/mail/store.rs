@@ -158,47 +158,66 @@ pub fn delete_of(tx: &mut AnyConnection, account: AccountId) -> Result<(), Fault
 
 /// Pending and failed messages, latest first.
 pub fn list(db: &mut AnyConnection, most: i64) -> Result<Vec<Listed>, Fault> {
-    type Row = (
-        String,
-        String,
-        Option<String>,
-        String,
-        i64,
-        Option<i64>,
-        i64,
-        Option<String>,
-    );
-    let rows: Vec<Row> = mail_messages::table
+    let rows: Vec<ListedRow> = mail_messages::table
         .order((mail_messages::created_at.desc(), mail_messages::id.desc()))
         .limit(most)
-        .select((
-            mail_messages::id,
-            mail_messages::kind,
-            mail_messages::account_id,
-            mail_messages::recipient,
-            mail_messages::created_at,
-            mail_messages::due_at,
-            mail_messages::attempts,
-            mail_messages::problem,
-        ))
+        .select(LISTED)
         .load(db)?;
-    let listed = rows.into_iter();
-    listed
-        .map(
-            |(id, kind, account, recipient, created_at, due_at, attempts, problem)| {
-                Ok(Listed {
-                    id: MailId::parse(&id).ok_or_else(|| Fault::new("a message without an id"))?,
-                    kind,
-                    account: account.as_deref().and_then(AccountId::parse),
-                    recipient,
-                    created_at,
-                    state: due_at.map_or(State::Failed, |due_at| State::Pending { due_at }),
-                    attempts,
-                    problem,
-                })
-            },
-        )
-        .collect()
+    rows.into_iter().map(listed).collect()
+}
+
+pub fn find(db: &mut AnyConnection, id: MailId) -> Result<Option<Listed>, Fault> {
+    let row: Option<ListedRow> = mail_messages::table
+        .find(id.to_string())
+        .select(LISTED)
+        .first(db)
+        .optional()?;
+    row.map(listed).transpose()
+}
+
+type ListedRow = (
+    String,
+    String,
+    Option<String>,
+    String,
+    i64,
+    Option<i64>,
+    i64,
+    Option<String>,
+);
+
+const LISTED: (
+    mail_messages::id,
+    mail_messages::kind,
+    mail_messages::account_id,
+    mail_messages::recipient,
+    mail_messages::created_at,
+    mail_messages::due_at,
+    mail_messages::attempts,
+    mail_messages::problem,
+) = (
+    mail_messages::id,
+    mail_messages::kind,
+    mail_messages::account_id,
+    mail_messages::recipient,
+    mail_messages::created_at,
+    mail_messages::due_at,
+    mail_messages::attempts,
+    mail_messages::problem,
+);
+
+fn listed(row: ListedRow) -> Result<Listed, Fault> {
+    let (id, kind, account, recipient, created_at, due_at, attempts, problem) = row;
+    Ok(Listed {
+        id: MailId::parse(&id).ok_or_else(|| Fault::new("a message without an id"))?,
+        kind,
+        account: account.as_deref().and_then(AccountId::parse),
+        recipient,
+        created_at,
+        state: due_at.map_or(State::Failed, |due_at| State::Pending { due_at }),
+        attempts,
+        problem,
+    })
 }
 
 /// How many messages are pending, and how many have failed.
@@ -256,4 +275,20 @@ pub fn take_lease(
         return Ok(Lease::Taken);
     }
     Ok(Lease::Others)
+}
+
+/// Ends a lease, so that another server need not wait for its end.
+pub fn end_lease(
+    tx: &mut AnyConnection,
+    name: &str,
+    holder: &str,
+    now: UnixSeconds,
+) -> Result<(), Fault> {
+    let own = leases::table
+        .filter(leases::name.eq(name))
+        .filter(leases::holder.eq(holder));
+    diesel::update(own)
+        .set(leases::ends_at.eq(now))
+        .execute(tx)?;
+    Ok(())
 }

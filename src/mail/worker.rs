@@ -2,24 +2,21 @@
 //! responding delays only the message of that connection.
 
 use std::collections::HashSet;
-use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::timeout;
 
-use super::letters::{Letter, Site, Written};
-use super::message::{Sender, compose};
+use super::letters::Letter;
+use super::mailer::Mailer;
 use super::store::{self, Due, Lease};
-use super::{Figures, NotSent, Postbox, folder, smtp};
-use crate::base::clock::{Clock, UnixSeconds};
+use super::{Figures, NotSent, Postbox};
+use crate::base::clock::{Clock, Stopwatch, UnixSeconds};
 use crate::base::fault::Fault;
-use crate::base::ids::MailId;
 use crate::base::names::printable;
 use crate::base::random;
-use crate::config::{BaseUrl, Config, TransportConfig};
 use crate::storage::Db;
 
 /// Messages that are sent at once.
@@ -34,6 +31,9 @@ const LOST_AFTER_SECONDS: i64 = 300;
 const FIRST_DELAY_SECONDS: i64 = 60;
 const DELAY_MAX_SECONDS: i64 = 6 * 3600;
 const GIVE_UP_AFTER_SECONDS: i64 = 2 * 86_400;
+/// While the server stops: less than the time that open requests have.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+const FINISH_LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Longer texts of a mail server are cut.
 const PROBLEM_MAX_CHARS: usize = 300;
 const INTERRUPTED: &str =
@@ -44,48 +44,46 @@ pub struct Worker {
     db: Db,
     clock: Clock,
     postbox: Postbox,
-    transport: TransportConfig,
-    sender: Sender,
-    site_name: String,
-    base_url: BaseUrl,
+    mailer: Mailer,
     /// Of this process.
     holder: String,
-    pub figures: Arc<Figures>,
-    /// Shows the link of a message that was written to the folder.
-    console: Option<fn(&dyn Display)>,
+    pub figures: Figures,
+    /// Messages whose content is on its way.
+    begun: AtomicUsize,
+    /// No other message is begun.
+    ending: AtomicBool,
+    has_held: AtomicBool,
+}
+
+/// Counts a message whose content is on its way, until its result is recorded.
+struct Begun<'a>(&'a AtomicUsize);
+
+impl<'a> Begun<'a> {
+    fn new(begun: &'a AtomicUsize) -> Self {
+        begun.fetch_add(1, Ordering::SeqCst);
+        Self(begun)
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Worker {
-    /// `console` prints a line for a developer on this machine; nothing is printed when others can
-    /// reach the site.
-    pub fn new(
-        (db, clock): (Db, Clock),
-        postbox: Postbox,
-        config: &Config,
-        base_url: &BaseUrl,
-        console: Option<fn(&dyn Display)>,
-    ) -> Result<Self, Fault> {
-        let host = base_url.host();
-        let from = match &config.mail.from {
-            Some(from) => from.clone(),
-            None => default_sender(&config.site.name, host)?,
-        };
-        Ok(Self {
+    pub fn new(db: Db, clock: Clock, postbox: Postbox, mailer: Mailer) -> Self {
+        Self {
             db,
             clock,
             postbox,
-            transport: config.mail.transport.clone(),
-            sender: Sender {
-                from,
-                reply_to: config.mail.reply_to.clone(),
-                host: host.to_owned(),
-            },
-            site_name: config.site.name.clone(),
-            console: console.filter(|_| base_url.is_loopback()),
-            base_url: base_url.clone(),
+            mailer,
             holder: format!("{:016x}", u64::from_be_bytes(random::bytes())),
-            figures: Arc::default(),
-        })
+            figures: Figures::default(),
+            begun: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
+            has_held: AtomicBool::new(false),
+        }
     }
 
     /// Sends everything that is due, if no other server does.
@@ -101,15 +99,16 @@ impl Worker {
         let mut on_the_way = HashSet::new();
         let mut failed = Ok(());
         loop {
-            if self.has_lease().await? {
-                let now = self.clock.now();
-                let most = AT_ONCE + on_the_way.len();
-                let due = self.db.read(move |db| store::due(db, now, most as i64));
-                for due in due.await? {
-                    if on_the_way.len() < AT_ONCE && on_the_way.insert(due.id) {
-                        sending.push(async move { (due.id, self.send(due).await) });
+            match self.due(AT_ONCE + on_the_way.len()).await {
+                Ok(due) => {
+                    for due in due {
+                        if on_the_way.len() < AT_ONCE && on_the_way.insert(due.id) {
+                            sending.push(async move { (due.id, self.send(due).await) });
+                        }
                     }
                 }
+                // Those on the way can still arrive.
+                Err(fault) => failed = Err(fault),
             }
             if sending.is_empty() {
                 return failed;
@@ -124,18 +123,48 @@ impl Worker {
         }
     }
 
-    /// Sends a test message at once, without the outbox.
+    /// Counts the messages in the outbox, for the metrics.
     ///
     /// # Errors
-    /// Why it was not sent.
-    pub async fn test(&self, to: &str) -> Result<(), Fault> {
-        let id = MailId::new();
-        let written = self.write(&Letter::Test)?;
-        let sent = self.send_written(id, to, self.clock.now(), written, async || Ok(true));
-        match sent.await? {
-            Ok(_) => Ok(()),
-            Err(not_sent) => Err(Fault::new(not_sent.problem)),
+    /// When the database is unavailable.
+    pub async fn count(&self) -> Result<(), Fault> {
+        let (pending, failed) = self.db.read(|db| store::count(db)).await?;
+        self.figures.pending.store(pending, Ordering::Relaxed);
+        self.figures.failed_now.store(failed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Begins no other message, and waits until those are sent whose content is on its way, for a
+    /// few seconds at most. Then another server can send at once.
+    pub async fn finish(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+        let clock = Stopwatch::start();
+        while self.begun.load(Ordering::SeqCst) > 0 {
+            if clock.elapsed() > FINISH_WITHIN {
+                return;
+            }
+            tokio::time::sleep(FINISH_LOOK_EVERY).await;
         }
+        if self.has_held.load(Ordering::Relaxed) {
+            let holder = self.holder.clone();
+            let ended = self.db.write(move |tx| {
+                let now = tx.now();
+                store::end_lease(tx, LEASE, &holder, now)
+            });
+            // Without this, it ends by itself.
+            ended.await.ok();
+        }
+    }
+
+    /// The messages that are due, if this server has the lease.
+    async fn due(&self, most: usize) -> Result<Vec<Due>, Fault> {
+        if self.ending.load(Ordering::SeqCst) || !self.has_lease().await? {
+            return Ok(Vec::new());
+        }
+        let now = self.clock.now();
+        self.db
+            .read(move |db| store::due(db, now, most as i64))
+            .await
     }
 
     async fn has_lease(&self) -> Result<bool, Fault> {
@@ -156,15 +185,19 @@ impl Worker {
         });
         let (lease, lost) = lease.await?;
         if lost > 0 {
+            self.figures.failed.add(lost as u64);
             tracing::error!(messages = lost, "{INTERRUPTED}");
         }
-        Ok(lease != Lease::Others)
+        let is_held = lease != Lease::Others;
+        self.has_held.fetch_or(is_held, Ordering::Relaxed);
+        Ok(is_held)
     }
 
     /// Sends one message and records the result.
     async fn send(&self, due: Due) -> Result<(), Fault> {
         let (id, attempts, created_at) = (due.id, due.attempts, due.created_at);
-        let result = match self.try_to_send(due).await {
+        let mut begun = None;
+        let result = match self.try_to_send(due, &mut begun).await {
             Ok(result) => result,
             // A bug, or another secret: the message stays, and so does the reason.
             Err(fault) => Err(NotSent::later(fault.to_string())),
@@ -204,10 +237,25 @@ impl Worker {
     }
 
     /// `false` if the message is not this server's to send.
-    async fn try_to_send(&self, due: Due) -> Result<Result<bool, NotSent>, Fault> {
+    async fn try_to_send<'a>(
+        &'a self,
+        due: Due,
+        begun: &mut Option<Begun<'a>>,
+    ) -> Result<Result<bool, NotSent>, Fault> {
         let letter: Letter = self.postbox.open(due.id.as_bytes(), &due.sealed)?;
-        let written = self.write(&letter)?;
+        let composed = self
+            .mailer
+            .compose(due.id, due.created_at, &due.recipient, &letter)?;
+        let composed = match composed {
+            Ok(composed) => composed,
+            Err(not_sent) => return Ok(Err(not_sent)),
+        };
         let begin = async || {
+            // Counted before the question, so that `finish` sees it or it sees `finish`.
+            *begun = Some(Begun::new(&self.begun));
+            if self.ending.load(Ordering::SeqCst) {
+                return Ok(false);
+            }
             let id = due.id;
             let begun = self.db.write(move |tx| {
                 let now = tx.now();
@@ -215,54 +263,7 @@ impl Worker {
             });
             begun.await
         };
-        self.send_written(due.id, &due.recipient, due.created_at, written, begin)
-            .await
-    }
-
-    fn write(&self, letter: &Letter) -> Result<Written, Fault> {
-        let site = Site {
-            name: &self.site_name,
-            base_url: self.base_url.as_str(),
-        };
-        let written = letter.write(site);
-        written.map_err(|error| Fault::caused("write a letter", error))
-    }
-
-    async fn send_written(
-        &self,
-        id: MailId,
-        to: &str,
-        created_at: UnixSeconds,
-        written: Written,
-        begin: impl AsyncFnOnce() -> Result<bool, Fault>,
-    ) -> Result<Result<bool, NotSent>, Fault> {
-        let (subject, link) = (written.subject.clone(), written.link.clone());
-        let (envelope, content) = match compose(&self.sender, id, created_at, to, written) {
-            Ok(composed) => composed,
-            Err(problem) => return Ok(Err(NotSent::never(problem))),
-        };
-        match &self.transport {
-            TransportConfig::Folder(folder) => {
-                if !begin().await? {
-                    return Ok(Ok(false));
-                }
-                let written = folder::write(folder, id, &content);
-                if let (Ok(()), Some(console), Some(link)) = (&written, self.console, &link) {
-                    console(&format_args!("Mail to {to}: {subject}: {link}"));
-                }
-                Ok(written.map(|()| true))
-            }
-            TransportConfig::Smtp(config) => {
-                let ready = match smtp::announce(config, &self.sender.host, &envelope).await {
-                    Ok(ready) => ready,
-                    Err(not_sent) => return Ok(Err(not_sent)),
-                };
-                if !begin().await? {
-                    return Ok(Ok(false));
-                }
-                Ok(ready.send(&content).await.map(|()| true))
-            }
-        }
+        self.mailer.send(&composed, begin).await
     }
 }
 
@@ -274,20 +275,6 @@ fn next_attempt(created_at: UnixSeconds, attempts: i64, now: UnixSeconds) -> Opt
     let delay = doubled.and_then(|factor| FIRST_DELAY_SECONDS.checked_mul(factor));
     let delay = delay.map_or(DELAY_MAX_SECONDS, |delay| delay.min(DELAY_MAX_SECONDS));
     Some(now + delay).filter(|next| *next < created_at + GIVE_UP_AFTER_SECONDS)
-}
-
-fn default_sender(site: &str, host: &str) -> Result<lettre::message::Mailbox, Fault> {
-    // An address of an IP address has another form, and nobody is there to answer.
-    let is_name = host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[');
-    let host = if is_name { host } else { "localhost" };
-    let address = lettre::Address::new("doorward", host);
-    let address = address.map_err(|error| {
-        Fault::caused("no sender can be made of base_url: set mail.from", error)
-    })?;
-    Ok(lettre::message::Mailbox::new(
-        Some(site.to_owned()),
-        address,
-    ))
 }
 
 #[cfg(test)]

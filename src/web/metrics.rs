@@ -3,6 +3,7 @@
 //! Each label has few values, all known here: no text of a client becomes one.
 
 use std::fmt::{Display, Write};
+use std::sync::atomic::Ordering;
 
 use actix_http::{Method, Request, Response, StatusCode};
 use actix_web::body::BoxBody;
@@ -147,6 +148,30 @@ fn text(state: &State) -> String {
         "limits_remembered",
         "Keys in memory that are over a rate limit: refusing them costs no query.",
         state.limits.remembered(),
+    );
+
+    let mail = &state.mail.figures;
+    out.family(
+        "mail_messages_total",
+        "counter",
+        "Attempts of this server to send a message, by result.",
+    );
+    for (result, counter) in [
+        ("sent", &mail.sent),
+        ("delayed", &mail.delayed),
+        ("failed", &mail.failed),
+    ] {
+        out.sample("mail_messages_total", &[("result", result)], counter.get());
+    }
+    out.gauge(
+        "mail_pending",
+        "Messages in the outbox that are sent later.",
+        mail.pending.load(Ordering::Relaxed),
+    );
+    out.gauge(
+        "mail_failed",
+        "Messages in the outbox that are not tried again.",
+        mail.failed_now.load(Ordering::Relaxed),
     );
 
     let sessions = state.sessions.figures();

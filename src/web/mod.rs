@@ -64,7 +64,7 @@ use crate::config::{BaseUrl, Config};
 use crate::files::Files;
 use crate::invitations::Invitations;
 use crate::limits::Limits;
-use crate::mail;
+use crate::mail::{self, Outbox};
 use crate::recovery::Recovery;
 use crate::sessions::Sessions;
 use crate::shares::Shares;
@@ -112,6 +112,7 @@ pub struct State {
     pub invitations: Invitations,
     /// Sends the messages of the outbox.
     pub mail: mail::Worker,
+    pub outbox: Outbox,
     pub files: Files,
     pub shares: Shares,
     pub work: Work,

@@ -34,6 +34,7 @@ mod keys;
 mod limits;
 mod links;
 mod logs;
+mod mail;
 mod metrics;
 mod names;
 mod openapi;

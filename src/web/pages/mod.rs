@@ -20,6 +20,7 @@ mod invites;
 mod limits;
 pub mod login;
 mod logout;
+mod mail;
 mod password;
 mod profile;
 mod reset;
@@ -99,6 +100,14 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/admin/limits", |at| {
         at.get(ADMINISTRATOR, limits::show)
             .post(RECENT_ADMINISTRATOR, limits::clear)
+    });
+    routes.at("/admin/mail", |at| at.get(ADMINISTRATOR, mail::list));
+    routes.at("/admin/mail/{id}/retry", |at| {
+        at.post(RECENT_ADMINISTRATOR, mail::retry)
+    });
+    routes.at("/admin/mail/{id}/delete", |at| {
+        at.get(RECENT_ADMINISTRATOR, mail::ask_to_delete)
+            .post(RECENT_ADMINISTRATOR, mail::delete)
     });
     routes.at("/admin/accounts", |at| at.get(ADMINISTRATOR, admin::list));
     routes.at("/admin/accounts/{id}", |at| {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::page_checks::{bring_axe, html_errors, low_controls, overflow, violations};
 use super::window::Chromium;
-use crate::support::{Browser, Door, PASSWORD, wait_until};
+use crate::support::{Browser, Door, PASSWORD, longest_email, wait_until};
 
 const NARROWEST: u32 = 320;
 const PHONE: (u32, u32) = (360, 740);
@@ -204,6 +204,24 @@ fn administration(gallery: &mut Gallery, door: &Door) {
     gallery.keep("audit");
     gallery.open("/admin/audit?account=nobody");
     gallery.keep("audit-none");
+    gallery.open("/admin/mail");
+    gallery.keep("mail-empty");
+    let longest = longest_email();
+    door.sql(&format!(
+        "INSERT INTO mail_messages \
+         (id, kind, recipient, sealed, created_at, due_at, attempts, problem) VALUES \
+         ('00000000-0000-4000-8000-000000000001', 'reset password', 'ada@example.com', 'x', \
+          1800000000, NULL, 1, 'the mail server refused the message: permanent error (550): \
+          5.1.1 No such mailbox'), \
+         ('00000000-0000-4000-8000-000000000002', 'confirm address', '{longest}', 'x', \
+          1800000060, 9000000000, 4, 'the connection to the mail server was lost: response \
+          error: incomplete response')"
+    ));
+    gallery.open("/admin/mail");
+    gallery.keep("mail");
+    gallery.chromium.follow("Delete: confirm address to");
+    gallery.keep("mail-delete");
+    door.sql("DELETE FROM mail_messages");
     gallery.open("/admin/accounts?q=nobody");
     gallery.keep("accounts-none");
     gallery.open("/admin/accounts?q=bob");

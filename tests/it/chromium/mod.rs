@@ -1,6 +1,6 @@
 //! What only a real browser can show: Debian's Chromium, driven through its chromedriver.
 
-mod page_checks;
+pub mod page_checks;
 mod window;
 
 mod files;

@@ -133,6 +133,11 @@ impl Door {
         self.clock.fetch_add(seconds, Ordering::Relaxed);
     }
 
+    /// What its clock shows.
+    pub fn now(&self) -> i64 {
+        self.clock.load(Ordering::Relaxed)
+    }
+
     pub fn data_dir(&self) -> &Path {
         self.home.folder.path()
     }

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use doorward::app::find_secret;
+use doorward::base::fault::Fault;
+use doorward::mail::{self, Postbox};
 use mailparse::{MailHeaderMap, ParsedMail};
 
 use super::{Door, wait_until};
@@ -83,6 +86,47 @@ impl Door {
         });
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0)
+    }
+
+    /// Puts letters to these addresses into the outbox, as rooms do.
+    pub fn post<'a>(&self, letters: impl IntoIterator<Item = (&'a str, mail::Letter)>) {
+        let secret = find_secret(&self.data_dir().join("secret")).unwrap();
+        let postbox = Postbox::new(&secret.unwrap());
+        let letters = letters
+            .into_iter()
+            .map(|(to, letter)| (to.to_owned(), letter));
+        let letters: Vec<_> = letters.collect();
+        let posted = self.database();
+        let now = self.now();
+        let posted = posted.write(move |tx| {
+            for (to, letter) in &letters {
+                postbox.post(tx, to, None, letter, now)?;
+            }
+            Ok::<_, Fault>(())
+        });
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(posted).unwrap();
+    }
+
+    /// The messages in the outbox, by recipient: attempts, seconds until the next one, problem.
+    pub fn outbox(&self) -> Vec<String> {
+        let now = self.now();
+        self.lines(&format!(
+            "SELECT attempts || '; ' || coalesce(CAST(due_at - {now} AS TEXT), 'given up') || '; ' \
+             || coalesce(problem, '') AS line FROM mail_messages ORDER BY recipient"
+        ))
+    }
+
+    /// Waits until the only message in the outbox was tried so often, and shows it.
+    #[track_caller]
+    pub fn tried(&self, attempts: usize) -> String {
+        let mut outbox = Vec::new();
+        wait_until(&format!("attempt {attempts}"), || {
+            outbox = self.outbox();
+            outbox.len() == 1 && outbox[0].starts_with(&format!("{attempts};"))
+        });
+        outbox.remove(0)
     }
 
     /// Waits until no request is unanswered, and no message is due.

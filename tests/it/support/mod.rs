@@ -8,6 +8,7 @@ pub mod multipart;
 pub mod place;
 #[cfg(feature = "postgres")]
 pub mod relay;
+pub mod smtp;
 pub mod tools;
 pub mod wire;
 
@@ -15,6 +16,7 @@ pub use browser::{Browser, FormOnPage, Reply};
 pub use door::{Door, Schema, binary};
 pub use multipart::Multipart;
 pub use place::{Place, Ran, Serving};
+pub use smtp::MailServer;
 pub use tools::tool;
 pub use wire::{Wire, status_of};
 
@@ -35,7 +37,8 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !is_so() {
         assert!(std::time::Instant::now() < until, "never: {what}");
-        std::thread::yield_now();
+        // Most conditions ask the database, which the server needs meanwhile.
+        std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }
 
