@@ -923,6 +923,72 @@ fn signing_up_and_in_by_the_tutorials_leaves_the_same_events() {
     trail.shows(&["sign_in refused"]);
 }
 
+#[test]
+fn messages_about_an_address_and_their_links_leave_their_events() {
+    let door = Door::with(&[("signup.verify_email", "true")]);
+    let mut trail = Trail::of(&door);
+    let ada = door.browser();
+    let press = |to: &str, subject: &str, button: &str, typed: &[(&str, &str)]| {
+        let letter = door.letter(to, subject);
+        let page = ada.follow(&ada.get(letter.path(&door)));
+        assert_eq!(ada.submit(&page, button, typed).status, 303);
+    };
+    let (confirm, changed) = ("Confirm your email address", "was changed");
+    ada.sign_up("ada", "ada@example.com", PASSWORD);
+    door.wait_for_mail();
+    trail.shows(&[]);
+    let password = [("Password", PASSWORD)];
+    press("ada@example.com", confirm, "Create account", &password);
+    trail.shows(&["verify_email done", "sign_up done", "sign_in done"]);
+    let id = id_of(&door, "ada");
+    assert_eq!(newest(&door, "account_id"), id);
+
+    let change = |email: &str| {
+        let page = ada.get("/account/email");
+        ada.submit(&page, "Save", &[("Email address", email)]);
+    };
+    change("a@example.com");
+    trail.shows(&["ask_to_change_email done"]);
+    assert_eq!(newest(&door, "account_id"), id);
+    ada.post_own("/account/email/cancel", &[]);
+    trail.shows(&["cancel_email_change done"]);
+    ada.post_own("/account/email/cancel", &[]);
+    trail.shows(&[]);
+    change("b@example.com");
+    press("b@example.com", confirm, "Confirm the address", &[]);
+    trail.shows(&[
+        "ask_to_change_email done",
+        "change_email done",
+        "verify_email done",
+    ]);
+    press("ada@example.com", changed, "Bring the address back", &[]);
+    trail.shows(&[
+        "change_email done",
+        "undo_email_change done",
+        "sign_out_everywhere done",
+    ]);
+    assert_eq!(newest(&door, "account_id"), id);
+    let reset = [("New password", OTHER_PASSWORD)];
+    press(
+        "ada@example.com",
+        "Set a new password",
+        "Set password",
+        &reset,
+    );
+    trail.shows(&["change_password done"]);
+    let page = ada.get("/forgot");
+    let fields = [("Email address", "ada@example.com")];
+    ada.submit(&page, "Send the link", &fields);
+    door.wait_for_mail();
+    trail.shows(&["ask_for_reset done"]);
+
+    let door = door.restart_with(&[("signup.verify_email", "false")]);
+    let bob = door.signed_up("bob");
+    let mut trail = Trail::of(&door);
+    bob.post_own("/account/email/confirm", &[]);
+    trail.shows(&["ask_to_verify_email done"]);
+}
+
 /// A kind of event that no test causes may not be recorded at all.
 #[test]
 fn each_kind_of_event_is_in_a_test() {
