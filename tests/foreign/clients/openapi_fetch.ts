@@ -26,6 +26,8 @@ const body: components['schemas']['NewAccount'] = {
   password,
 };
 const account = of(await visitor.POST('/api/accounts', { body }), 'sign up');
+// This server verifies no addresses.
+check('id' in account, 'an account at once');
 check(account.username === name, 'the name of the account');
 const { error } = await visitor.POST('/api/accounts', { body });
 check(error?.error === 'taken' && 'username' in error.fields, 'the code of an error');
