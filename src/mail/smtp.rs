@@ -187,7 +187,8 @@ fn of_message(error: &Error) -> NotSent {
 }
 
 fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
+    // So the library calls a server that lacks what the settings ask for.
+    let mut text = error.to_string().replacen("internal client error: ", "", 1);
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         let inner_text = inner.to_string();

@@ -219,7 +219,9 @@ fn administration(gallery: &mut Gallery, door: &Door) {
     ));
     gallery.open("/admin/mail");
     gallery.keep("mail");
-    gallery.chromium.follow(&format!("Delete: confirm address to {longest}"));
+    gallery
+        .chromium
+        .follow(&format!("Delete: confirm address to {longest}"));
     gallery.keep("mail-delete");
     door.sql("DELETE FROM mail_messages");
     gallery.open("/admin/accounts?q=nobody");
