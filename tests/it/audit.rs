@@ -989,6 +989,54 @@ fn messages_about_an_address_and_their_links_leave_their_events() {
     trail.shows(&["ask_to_verify_email done"]);
 }
 
+#[test]
+fn invitations_and_changes_to_the_outbox_leave_their_events() {
+    let door = Door::open();
+    let root = administrator(&door);
+    let mut trail = Trail::of(&door);
+    let invite = || {
+        let made = root.submit(&root.get("/admin/invites"), "Create invitation", &[]);
+        root.follow(&made)
+    };
+    let notice = invite().text(".notice");
+    trail.shows(&["invite done"]);
+    let link = notice.split_whitespace().last().unwrap();
+    let bob = door.browser();
+    bob.get(link.strip_prefix(&door.url).unwrap());
+    let names = [
+        ("Username", "bob"),
+        ("Email address", "bob@example.com"),
+        ("Password", PASSWORD),
+    ];
+    bob.submit(&bob.get("/invitation"), "Create account", &names);
+    trail.shows(&["accept_invitation done", "sign_up done", "sign_in done"]);
+    let open = invite();
+    trail.shows(&["invite done"]);
+    let ask = root.get(&open.attribute("tbody a", "href").unwrap());
+    root.submit(&ask, "Revoke this invitation", &[]);
+    trail.shows(&["revoke_invitation done"]);
+
+    // A file in the place of the folder.
+    let outbox = door.data_dir().join("outbox");
+    std::fs::remove_dir_all(&outbox).ok();
+    std::fs::write(&outbox, "").unwrap();
+    let page = root.get("/forgot");
+    root.submit(
+        &page,
+        "Send the link",
+        &[("Email address", "bob@example.com")],
+    );
+    wait_until("a message is not sent", || {
+        door.number("SELECT count(*) AS n FROM mail_messages WHERE attempts > 0") == 1
+    });
+    trail.shows(&["ask_for_reset done"]);
+    let id = &door.lines("SELECT id AS line FROM mail_messages")[0];
+    root.post_own(&format!("/admin/mail/{id}/retry"), &[]);
+    trail.shows(&["retry_mail done"]);
+    root.post_own(&format!("/admin/mail/{id}/delete"), &[]);
+    trail.shows(&["delete_mail done"]);
+}
+
 /// A kind of event that no test causes may not be recorded at all.
 #[test]
 fn each_kind_of_event_is_in_a_test() {
