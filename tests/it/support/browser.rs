@@ -72,6 +72,9 @@ impl Browser {
             // A full queue of hashes, on a machine with other load.
             .timeout(std::time::Duration::from_secs(120))
             .no_proxy();
+        // Reading the system's certificates takes longer than most tests send requests.
+        #[cfg(feature = "s3")]
+        let client = client.tls_certs_only([]);
         Self {
             url: url.to_owned(),
             cookies: RefCell::default(),
