@@ -14,7 +14,7 @@ fn next(letter: &Letter) -> Option<Letter> {
     let token = TOKEN.to_owned();
     let from = Origin {
         address: Some("192.0.2.7".to_owned()),
-        device: Some("Firefox on Linux".to_owned()),
+        device: Some("Firefox\r\n\r\non Linux".to_owned()),
         by_operator: false,
     };
     Some(match letter {
