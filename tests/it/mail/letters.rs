@@ -39,7 +39,7 @@ fn next(letter: &Letter) -> Option<Letter> {
             at: NOON,
             from,
         },
-        Letter::Notice { what, from, .. } => match next_notice(what) {
+        Letter::Notice { what, .. } => match next_notice(what) {
             Some(what) => Letter::Notice {
                 what,
                 token,
@@ -48,7 +48,6 @@ fn next(letter: &Letter) -> Option<Letter> {
                     by_operator: true,
                     address: None,
                     device: None,
-                    ..from.clone()
                 },
             },
             None => Letter::Test,
