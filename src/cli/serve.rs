@@ -1,5 +1,6 @@
 //! `doorward serve`
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -34,8 +35,10 @@ pub fn run(config: Config) -> Result<(), Fault> {
                     tracing::info!(%address, "metrics are served at /metrics");
                 }
                 let handle = http.handle();
+                let is_finishing = Cell::new(false);
                 let stopped = async {
                     if signals.next().await == Told::ToFinish {
+                        is_finishing.set(true);
                         let answered = async {
                             server.drain.run().await;
                             handle.stop(true).await;
@@ -46,6 +49,11 @@ pub fn run(config: Config) -> Result<(), Fault> {
                     }
                 };
                 match select(http, pin!(stopped)).await {
+                    // The jobs may need longer than the connections.
+                    Either::Left((ended, stopped)) if is_finishing.get() => {
+                        stopped.await;
+                        ended
+                    }
                     Either::Left((ended, _)) => ended,
                     // Dropping it closes the connections that are still open.
                     Either::Right(((), http)) => {

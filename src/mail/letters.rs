@@ -4,6 +4,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock::{UnixSeconds, for_reading};
+use crate::base::names::printable;
 
 const LINE_CHARS: usize = 76;
 
@@ -318,7 +319,9 @@ impl Origin {
             facts.push(("By", "an administrator of the server".to_owned()));
         }
         facts.extend(self.address.clone().map(|address| ("Address", address)));
-        facts.extend(self.device.clone().map(|device| ("Device", device)));
+        // A client says what it is, so this must not become lines of their own.
+        let device = self.device.as_deref().map(printable);
+        facts.extend(device.map(|device| ("Device", device)));
         facts
     }
 }

@@ -1,6 +1,9 @@
 //! A message is sent at most once after a crash, and by one server.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -49,6 +52,11 @@ fn a_server_that_stops_finishes_the_message_that_it_sends() {
         return;
     };
     serving.signal(Signal::TERM);
+    // Without the message, it would end now.
+    wait_until("it does not listen any more", || {
+        let connected = TcpStream::connect_timeout(&serving.address, Duration::from_millis(50));
+        connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    });
     server.tell("release");
     let (status, _, _) = serving.rest();
     assert!(status.success());

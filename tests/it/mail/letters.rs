@@ -14,7 +14,7 @@ fn next(letter: &Letter) -> Option<Letter> {
     let token = TOKEN.to_owned();
     let from = Origin {
         address: Some("192.0.2.7".to_owned()),
-        device: Some("Firefox on Linux".to_owned()),
+        device: Some("Firefox\r\n\r\non Linux".to_owned()),
         by_operator: false,
     };
     Some(match letter {
@@ -39,7 +39,7 @@ fn next(letter: &Letter) -> Option<Letter> {
             at: NOON,
             from,
         },
-        Letter::Notice { what, from, .. } => match next_notice(what) {
+        Letter::Notice { what, .. } => match next_notice(what) {
             Some(what) => Letter::Notice {
                 what,
                 token,
@@ -48,7 +48,6 @@ fn next(letter: &Letter) -> Option<Letter> {
                     by_operator: true,
                     address: None,
                     device: None,
-                    ..from.clone()
                 },
             },
             None => Letter::Test,
