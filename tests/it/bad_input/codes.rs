@@ -148,6 +148,8 @@ fn every_error_code_is_raised_with_a_status_of_its_own() {
     let closed = Door::with(&[("signup.mode", "closed")]);
     let account = json!({"username": "x", "email": "x@example.com", "password": PASSWORD});
     replies.push(send(&closed.program(None), "/api/accounts", &account));
+    let invited = Door::with(&[("signup.mode", "invite")]);
+    replies.push(send(&invited.program(None), "/api/accounts", &account));
 
     replies.extend(of_files(disk.as_ref()));
 
