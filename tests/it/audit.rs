@@ -1040,7 +1040,7 @@ fn invitations_and_changes_to_the_outbox_leave_their_events() {
 /// A kind of event that no test causes may not be recorded at all.
 #[test]
 fn each_kind_of_event_is_in_a_test() {
-    let tests = include_str!("audit.rs");
+    let tests = [include_str!("audit.rs"), include_str!("mail/outbox.rs")].concat();
     for action in doorward::base::event::Action::ALL {
         let name = action.as_str();
         assert!(tests.contains(name), "{name}");
