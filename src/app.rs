@@ -106,6 +106,7 @@ impl Services {
             accounts.clone(),
             limits.clone(),
             postbox.clone(),
+            &secret,
         );
         Ok(Self {
             config,

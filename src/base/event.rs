@@ -79,6 +79,8 @@ actions! {
     BeginTrail "begin_trail",
     /// The server found that the trail was changed by another program.
     FindChangedTrail "find_changed_trail",
+    /// A link to sign in was sent.
+    AskForSignIn "ask_for_sign_in",
 }
 
 impl Action {

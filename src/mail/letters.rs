@@ -12,9 +12,9 @@ pub enum Letter {
     ResetPassword {
         token: String,
     },
-    /// Somebody asked for a new password, and no account has this address.
+    /// Somebody asked for a link, and no account has this address.
     NoAccount,
-    /// Somebody asked for a new password, and the account is disabled.
+    /// Somebody asked for a link, and the account is disabled.
     AccountDisabled,
     SignIn {
         token: String,
@@ -163,8 +163,8 @@ impl Letter {
                 subject: format!("No account at {name} has this address"),
                 before: vec![
                     format!(
-                        "Somebody asked {name} for a new password for the account with this \
-                         email address. There is no account with this address."
+                        "Somebody asked {name} for a link to the account with this email address. \
+                         There is no account with this address."
                     ),
                     "If it was you, you may have signed up with another address, or with a \
                      username."

@@ -6,6 +6,7 @@
 mod first_administrator;
 mod requests;
 mod reset;
+mod sign_in_link;
 mod store;
 
 use aws_lc_rs::digest;
@@ -15,11 +16,14 @@ use crate::accounts::{Account, Accounts, Credentials, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::random;
+use crate::base::secret::InstanceSecret;
 use crate::limits::Limits;
 use crate::mail::Postbox;
 use crate::storage::{AnyConnection, Db, Tx};
 pub use requests::{Asked, NotAsked};
 pub use reset::{RESET_MINUTES, ResetError};
+use sign_in_link::Codes;
+pub use sign_in_link::{Code, Opened, SIGN_IN_MINUTES};
 use store::Content;
 pub use store::forget;
 
@@ -78,15 +82,23 @@ pub struct Recovery {
     accounts: Accounts,
     limits: Limits,
     postbox: Postbox,
+    codes: Codes,
 }
 
 impl Recovery {
-    pub fn new(db: Db, accounts: Accounts, limits: Limits, postbox: Postbox) -> Self {
+    pub fn new(
+        db: Db,
+        accounts: Accounts,
+        limits: Limits,
+        postbox: Postbox,
+        secret: &InstanceSecret,
+    ) -> Self {
         Self {
             db,
             accounts,
             limits,
             postbox,
+            codes: Codes::new(secret),
         }
     }
 

@@ -211,11 +211,25 @@ impl Sessions {
         stay: Persistence,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
+        self.start_by(move |_| Ok(proved), (kind, client), stay, before)
+            .await
+    }
+
+    /// As [`Sessions::start`], with a proof that is made in the transaction that starts the session.
+    ///
+    /// # Errors
+    /// As [`Sessions::start`], and what `prove` returns; then nothing has changed.
+    pub async fn start_by(
+        &self,
+        prove: impl FnOnce(&mut Tx<'_>) -> Result<Proved, NotSignedIn> + Send + 'static,
+        who: (ClientKind, Client),
+        stay: Persistence,
+        before: Option<SessionId>,
+    ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
-        let row_at = move |now, account, proved| {
-            Session::new(account, (kind, client), stay, now, proved, &config)
-        };
-        self.begin(proved, before, row_at).await
+        let row_at =
+            move |now, account, proved| Session::new(account, who, stay, now, proved, &config);
+        self.begin(prove, before, row_at).await
     }
 
     /// Starts a program's session that lasts for this many seconds, used or not.
@@ -235,24 +249,24 @@ impl Sessions {
                 ..Session::new(account, who, Persistence::ThisVisit, now, proved, &config)
             }
         };
-        self.begin(proved, None, row_at).await
+        self.begin(move |_| Ok(proved), None, row_at).await
     }
 
     async fn begin(
         &self,
-        proved: Proved,
+        prove: impl FnOnce(&mut Tx<'_>) -> Result<Proved, NotSignedIn> + Send + 'static,
         before: Option<SessionId>,
         row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Session + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
-        let password = Some(proved.hash().clone());
-        let started = self
+        let (password, started) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
+                let proved = prove(tx)?;
                 let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
                 let now = tx.now();
                 let row = row_at(now, account.id, authentication(&proved, now));
                 let ended = replace(tx, &row, before)?;
-                Ok((account, row, ended))
+                Ok((proved.password().cloned(), (account, row, ended)))
             })
             .await?;
         Ok(Grant {

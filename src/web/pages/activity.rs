@@ -110,6 +110,9 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         (Action::SignIn, Outcome::Refused) if detail("cause") == "disabled account" => {
             "A sign-in was refused, because the account was disabled"
         }
+        (Action::SignIn, Outcome::Refused) if detail("cause") == "wrong code" => {
+            "A sign-in with a wrong code was refused"
+        }
         (Action::SignIn, Outcome::Refused) => "A sign-in with a wrong password was refused",
         (Action::ConfirmPassword, Outcome::Refused) => {
             "A wrong password was entered where it was asked for again"
@@ -128,6 +131,7 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         },
         (Action::DenyAccess, _) => "Access to a page was refused",
         (Action::SignUp, _) => "Account created",
+        (Action::SignIn, _) if detail("by") == "otp" => "Signed in by mail",
         (Action::SignIn, _) => "Signed in",
         (Action::ConfirmPassword, _) => "Password entered again",
         (Action::MakeLink, _) => "Link to the dashboard created",
@@ -138,6 +142,7 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         }
         (Action::ChangePassword, _) => "Password changed",
         (Action::AskForReset, _) => "Link to set a new password sent",
+        (Action::AskForSignIn, _) => "Link to sign in sent",
         (Action::VerifyEmail, _) => "Email address confirmed",
         (Action::ChangeUsername, _) => "Username changed",
         (Action::ChangeEmail, _) => "Email address changed",

@@ -22,6 +22,7 @@ mod profile;
 mod reset;
 mod sessions;
 mod share;
+mod sign_in_link;
 pub mod signup;
 mod verify;
 mod work;
@@ -161,6 +162,18 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/first-administrator", |at| {
         at.get(ONE_TIME, first_administrator::show)
             .post(OPEN, first_administrator::submit)
+    });
+    routes.at("/login/link", |at| {
+        at.get(ONE_TIME, sign_in_link::show)
+            .post(OPEN, sign_in_link::submit)
+    });
+    routes.at("/login/link/sent", |at| {
+        at.get(OPEN, sign_in_link::show_sent)
+            .post(OPEN, sign_in_link::submit_code)
+    });
+    routes.at("/login/link/open", |at| {
+        at.get(OPEN, sign_in_link::show_open)
+            .post(OPEN, sign_in_link::submit_open)
     });
 }
 

@@ -1,3 +1,4 @@
 //! Links that come by mail.
 
 mod reset;
+mod sign_in_link;
