@@ -35,7 +35,7 @@ use crate::jobs::{self, Running};
 use crate::limits::Limits;
 use crate::mail::{self, Mailer, Outbox, Postbox};
 use crate::passwords::{Breached, Passwords};
-use crate::recovery::Recovery;
+use crate::recovery::{self, Recovery};
 use crate::sessions::Sessions;
 use crate::shares::Shares;
 use crate::sign_in::SignIn;
@@ -91,7 +91,8 @@ impl Services {
         };
         let db = Db::open_renewed(location, clock.clone(), accounts::renew_keys)?;
         let actor = config.command.clone().map_or(Actor::Server, Actor::Command);
-        let db = db.recording(audit::trail(&secret), actor);
+        let trail = recovery::telling(&secret, audit::trail(&secret));
+        let db = db.recording(trail, actor);
         let passwords = Passwords::new(&secret, config.passwords.bcrypt_cost, breached);
         let limits = Limits::new(db.clone(), clock.clone(), &secret, config.limits.clone());
         let accounts = Accounts::new(
@@ -107,6 +108,7 @@ impl Services {
             accounts.clone(),
             limits.clone(),
             postbox.clone(),
+            &secret,
         );
         let invitations = Invitations::new(
             db.clone(),

@@ -12,6 +12,9 @@ use crate::storage::AnyConnection;
 
 /// The name of a password among the authentication methods (RFC 8176).
 const PASSWORD: &str = "pwd";
+/// What a link or a code by mail counts as (RFC 8176): it works once. There is no name for mail,
+/// and `mca` would claim that a second channel confirmed a first proof.
+const ONE_TIME_PASSWORD: &str = "otp";
 
 /// A complete proof that an account belongs to the sender of a request. Only this module makes one;
 /// sessions and links start from nothing else. It is valid until the password hash that was
@@ -84,6 +87,15 @@ impl Proved {
         })
     }
 
+    /// For the reader of a message to the account's address, whose one-time token was used up in
+    /// the same transaction.
+    pub fn by_mail(found: Credentials) -> Self {
+        Self {
+            amr: vec![ONE_TIME_PASSWORD.to_owned()],
+            ..Self::by_password(found)
+        }
+    }
+
     /// The account at the time of the proof.
     pub fn account(&self) -> &Account {
         &self.account
@@ -98,9 +110,15 @@ impl Proved {
         &self.amr
     }
 
-    /// Of the password that was verified.
+    /// Of the account's password at the time of the proof.
     pub fn hash(&self) -> &PasswordHash {
         &self.hash
+    }
+
+    /// The same, if the password was given.
+    pub fn password(&self) -> Option<&PasswordHash> {
+        let is_given = self.amr.iter().any(|method| method == PASSWORD);
+        is_given.then_some(&self.hash)
     }
 }
 

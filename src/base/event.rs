@@ -48,6 +48,8 @@ actions! {
     ChangePassword "change_password",
     /// A link to set a new password was sent.
     AskForReset "ask_for_reset",
+    /// The link "This was not me" of a notice was used.
+    ReportNotMe "report_not_me",
     VerifyEmail "verify_email",
     /// A link to confirm a new address was sent.
     AskToChangeEmail "ask_to_change_email",
@@ -89,6 +91,8 @@ actions! {
     BeginTrail "begin_trail",
     /// The server found that the trail was changed by another program.
     FindChangedTrail "find_changed_trail",
+    /// A link to sign in was sent.
+    AskForSignIn "ask_for_sign_in",
 }
 
 impl Action {
@@ -167,6 +171,8 @@ pub struct Cause {
     pub address: Option<String>,
     pub user_agent: Option<String>,
     pub request: Option<RequestId>,
+    /// The device cookie.
+    pub device: Option<String>,
 }
 
 impl Cause {
@@ -178,6 +184,7 @@ impl Cause {
             address: None,
             user_agent: None,
             request: None,
+            device: None,
         }
     }
 
@@ -267,6 +274,12 @@ impl Event {
     pub fn with(mut self, key: &'static str, value: impl ToString) -> Self {
         self.details.push((key, value.to_string()));
         self
+    }
+
+    pub fn detail(&self, key: &str) -> Option<&str> {
+        let mut details = self.details.iter();
+        let found = details.find(|(known, _)| *known == key);
+        found.map(|(_, value)| value.as_str())
     }
 
     pub fn by_unknown_name(self, name: String) -> Self {

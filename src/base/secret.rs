@@ -23,6 +23,7 @@ pub enum Purpose {
     AuditChain,
     AuditNames,
     SealedMail,
+    MailCodes,
 }
 
 impl Purpose {
@@ -42,6 +43,7 @@ impl Purpose {
             Purpose::AuditChain => b"doorward audit chain",
             Purpose::AuditNames => b"doorward audit names",
             Purpose::SealedMail => b"doorward sealed mail",
+            Purpose::MailCodes => b"doorward mail codes",
         }
     }
 }

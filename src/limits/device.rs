@@ -2,9 +2,10 @@
 //! at it (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 //!
 //! The cookie is a list of entries, one for each of the last accounts: 8 random bytes, 8 bytes of
-//! HMAC over them, which identify an entry of ours without a query, and 16 bytes of HMAC over the
-//! entry, the account and its password hash. So an entry is valid for one account, and until its
-//! password is replaced.
+//! HMAC over them, which identify an entry of ours without a query, 16 bytes of HMAC over these and
+//! the account, and 16 bytes of HMAC over all of them and the account's password hash. So an entry
+//! tells that the browser has signed in to one account. For the limits, it is valid until the
+//! password is replaced; an entry of a sign-in without the password is not valid for them.
 
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine;
@@ -16,7 +17,8 @@ use crate::base::secret::{InstanceSecret, Purpose};
 use crate::passwords::PasswordHash;
 
 const ID_BYTES: usize = 16;
-const ENTRY_BYTES: usize = 32;
+const OWNED_BYTES: usize = 32;
+const ENTRY_BYTES: usize = 48;
 /// Enough for browsers that several people use.
 const ENTRIES_MAX: usize = 8;
 
@@ -44,26 +46,38 @@ impl Devices {
         hash: &PasswordHash,
     ) -> Option<String> {
         let found = entries(cookie?).find(|entry| {
-            let tag = self.tag(&entry[..ID_BYTES], account, hash);
-            self.has_good_id(entry)
-                && constant_time::verify_slices_are_equal(&entry[ID_BYTES..], &tag).is_ok()
+            let tag = self.tag(&entry[..OWNED_BYTES], hash.as_str());
+            self.is_of(entry, account)
+                && constant_time::verify_slices_are_equal(&entry[OWNED_BYTES..], &tag).is_ok()
         })?;
         Some(URL_SAFE_NO_PAD.encode(&found[..ID_BYTES]))
     }
 
-    /// The cookie after a sign-in to this account.
-    pub fn issue(&self, cookie: Option<&str>, account: AccountId, hash: &PasswordHash) -> String {
+    /// Whether the browser has signed in to this account before, whatever its password was.
+    pub fn has_signed_in(&self, cookie: Option<&str>, account: AccountId) -> bool {
+        cookie.is_some_and(|cookie| entries(cookie).any(|entry| self.is_of(&entry, account)))
+    }
+
+    /// The cookie after a sign-in to this account, by its password if there is a hash.
+    pub fn issue(
+        &self,
+        cookie: Option<&str>,
+        account: AccountId,
+        hash: Option<&PasswordHash>,
+    ) -> String {
         let old = cookie.map(entries).into_iter().flatten();
-        let old = old.filter(|entry| {
-            let tag = self.tag(&entry[..ID_BYTES], account, hash);
-            self.has_good_id(entry) && entry[ID_BYTES..] != tag
-        });
-        let mut id = random::bytes::<8>().to_vec();
-        let proof = self.proof(&id);
-        id.extend(proof);
-        let tag = self.tag(&id, account, hash);
-        id.extend(tag);
-        let all = [id].into_iter().chain(old.map(|entry| entry.to_vec()));
+        let old = old.filter(|entry| self.has_good_id(entry) && !self.is_of(entry, account));
+        let mut entry = random::bytes::<8>().to_vec();
+        let proof = self.proof(&entry);
+        entry.extend(proof);
+        let owner = self.tag(&entry, &account.to_string());
+        entry.extend(owner);
+        let password = match hash {
+            Some(hash) => self.tag(&entry, hash.as_str()),
+            None => random::bytes(),
+        };
+        entry.extend(password);
+        let all = [entry].into_iter().chain(old.map(|entry| entry.to_vec()));
         let all: Vec<_> = all
             .take(ENTRIES_MAX)
             .map(|entry| URL_SAFE_NO_PAD.encode(entry))
@@ -80,11 +94,16 @@ impl Devices {
         first(hmac::sign(&self.key, random).as_ref())
     }
 
-    fn tag(&self, id: &[u8], account: AccountId, hash: &PasswordHash) -> [u8; ID_BYTES] {
+    fn is_of(&self, entry: &[u8; ENTRY_BYTES], account: AccountId) -> bool {
+        let tag = self.tag(&entry[..ID_BYTES], &account.to_string());
+        self.has_good_id(entry)
+            && constant_time::verify_slices_are_equal(&entry[ID_BYTES..OWNED_BYTES], &tag).is_ok()
+    }
+
+    fn tag(&self, entry: &[u8], of: &str) -> [u8; ID_BYTES] {
         let mut context = hmac::Context::with_key(&self.key);
-        for part in [id, account.to_string().as_bytes(), hash.as_str().as_bytes()] {
-            context.update(part);
-        }
+        context.update(entry);
+        context.update(of.as_bytes());
         first(context.sign().as_ref())
     }
 }
@@ -109,7 +128,7 @@ mod tests {
         let devices = Devices::new(&InstanceSecret::generate());
         let (ada, bob) = (AccountId::new(), AccountId::new());
         let [old, new] = ["a", "b"].map(|hash| PasswordHash::stored(hash.to_owned()));
-        let cookie = devices.issue(None, ada, &old);
+        let cookie = devices.issue(None, ada, Some(&old));
         assert!(devices.is_ours(Some(&cookie)));
         let device = devices.find(Some(&cookie), ada, &old).unwrap();
         assert_eq!(devices.find(Some(&cookie), bob, &old), None);
@@ -118,11 +137,11 @@ mod tests {
         assert!(!other.is_ours(Some(&cookie)));
         assert_eq!(other.find(Some(&cookie), ada, &old), None);
 
-        let both = devices.issue(Some(&cookie), bob, &new);
+        let both = devices.issue(Some(&cookie), bob, Some(&new));
         assert_eq!(devices.find(Some(&both), ada, &old), Some(device.clone()));
         assert!(devices.find(Some(&both), bob, &new).is_some());
         // One entry for each account, the newest.
-        let again = devices.issue(Some(&both), ada, &old);
+        let again = devices.issue(Some(&both), ada, Some(&old));
         assert_eq!(again.split('.').count(), 2);
         assert_ne!(devices.find(Some(&again), ada, &old), Some(device));
     }

@@ -15,9 +15,9 @@ pub enum Letter {
     ResetPassword {
         token: String,
     },
-    /// Somebody asked for a new password, and no account has this address.
+    /// Somebody asked for a link, and no account has this address.
     NoAccount,
-    /// Somebody asked for a new password, and the account is disabled.
+    /// Somebody asked for a link, and the account is disabled.
     AccountDisabled,
     SignIn {
         token: String,
@@ -40,10 +40,11 @@ pub enum Letter {
         token: String,
         ends_at: UnixSeconds,
     },
-    /// What happened to an account. The token is that of "This was not me".
+    /// What happened to an account.
     Notice {
         what: Notice,
-        token: String,
+        /// Of "This was not me"; `None` if nobody can sign in to the account anyway.
+        token: Option<String>,
         at: UnixSeconds,
         from: Origin,
     },
@@ -189,8 +190,8 @@ impl Letter {
                 subject: format!("No account at {name} has this address"),
                 before: vec![
                     format!(
-                        "Somebody asked {name} for a new password for the account with this \
-                         email address. There is no account with this address."
+                        "Somebody asked {name} for a link to the account with this email address. \
+                         There is no account with this address."
                     ),
                     "If it was you, you may have signed up with another address, or with a \
                      username."
@@ -288,16 +289,27 @@ impl Letter {
                 from,
             } => {
                 let (subject, happened) = what.words(name);
-                Content {
+                let content = Content {
                     subject,
                     before: vec![happened],
                     facts: from.facts(*at),
-                    then: Some(
-                        "If this was not you, open this link within 7 days. It ends all sessions \
-                         of your account, and sends you a link to set a new password:",
-                    ),
-                    link: with("/not-me", token),
                     ..content
+                };
+                match token {
+                    Some(token) => Content {
+                        then: Some(
+                            "If this was not you, open this link within 7 days. It ends all \
+                             sessions of your account, and sends you a link to set a new password:",
+                        ),
+                        link: with("/not-me", token),
+                        ..content
+                    },
+                    None => Content {
+                        after: vec![format!(
+                            "If you do not know why, ask an administrator of {name}."
+                        )],
+                        ..content
+                    },
                 }
             }
             Self::Test => Content {

@@ -31,29 +31,31 @@ pub struct Undone {
 /// Where the current request came from, for a message to the owner of `account`. Without a request
 /// it is the operator, and an administrator of other accounts stays unnamed.
 pub fn origin(account: AccountId) -> Origin {
-    let Some(cause) = Cause::current() else {
+    let cause = Cause::current().unwrap_or_else(|| Cause::of(Actor::Server));
+    origin_of(&cause, &cause.actor, account)
+}
+
+/// As [`origin`], of an event with this cause and this actor.
+pub(super) fn origin_of(cause: &Cause, actor: &Actor, account: AccountId) -> Origin {
+    let is_own = match actor {
+        Actor::Account(id) => *id == account,
+        Actor::Visitor => true,
+        Actor::Command(_) | Actor::Server => false,
+    };
+    if !is_own {
         return Origin {
             by_operator: true,
             ..Origin::default()
         };
+    }
+    let client = Client {
+        address: cause.address.clone().unwrap_or_default(),
+        user_agent: cause.user_agent.clone().unwrap_or_default(),
     };
-    match cause.actor {
-        Actor::Account(id) if id != account => Origin {
-            by_operator: true,
-            ..Origin::default()
-        },
-        _ => Origin {
-            device: cause.address.clone().and_then(|address| {
-                let user_agent = cause.user_agent.clone().unwrap_or_default();
-                let client = Client {
-                    address,
-                    user_agent,
-                };
-                client.device()
-            }),
-            address: cause.address,
-            by_operator: false,
-        },
+    Origin {
+        device: client.device(),
+        address: cause.address.clone(),
+        by_operator: false,
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod change;
 mod first_administrator;
+mod notices;
 mod requests;
 mod reset;
+mod sign_in_link;
 mod sign_up;
 mod store;
 
@@ -17,13 +19,18 @@ use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::input::Refusals;
 use crate::base::random::{self, token_hash as hash};
+use crate::base::secret::InstanceSecret;
 use crate::limits::Limits;
 use crate::mail::Postbox;
 use crate::passwords::Busy;
 use crate::storage::{AnyConnection, Db, Tx};
+use change::origin_of;
 pub use change::{UNDO_SECONDS, Undone, origin};
+pub use notices::{NOT_ME_SECONDS, Reported, telling};
 pub use requests::{Asked, NotAsked};
 pub use reset::{RESET_MINUTES, ResetError};
+use sign_in_link::Codes;
+pub use sign_in_link::{Code, Opened, SIGN_IN_MINUTES};
 pub use sign_up::{CONFIRM_SECONDS, PendingSignUp};
 use store::Content;
 pub use store::{delete_of_account, forget};
@@ -127,15 +134,23 @@ pub struct Recovery {
     accounts: Accounts,
     limits: Limits,
     postbox: Postbox,
+    codes: Codes,
 }
 
 impl Recovery {
-    pub fn new(db: Db, accounts: Accounts, limits: Limits, postbox: Postbox) -> Self {
+    pub fn new(
+        db: Db,
+        accounts: Accounts,
+        limits: Limits,
+        postbox: Postbox,
+        secret: &InstanceSecret,
+    ) -> Self {
         Self {
             db,
             accounts,
             limits,
             postbox,
+            codes: Codes::new(secret),
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reset::RESET_MINUTES;
 use super::store::Content;
-use super::{MINUTE, PendingSignUp, Purpose, Recovery, binding, issue, store};
+use super::{MINUTE, PendingSignUp, Purpose, Recovery, binding, hash, issue, store};
 use crate::accounts;
 use crate::base::event::{Action, Event};
 use crate::base::fault::Fault;
@@ -23,8 +23,15 @@ const AT_ONCE: i64 = 100;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Asked {
-    NewPassword { email: String },
+    NewPassword {
+        email: String,
+    },
     SignUp(PendingSignUp),
+    SignIn {
+        email: String,
+        /// The hash of the cookie of the browser that asks.
+        browser: Vec<u8>,
+    },
 }
 
 /// Why a request was not taken.
@@ -56,9 +63,21 @@ impl Asked {
         })
     }
 
+    /// `browser` is the cookie of the browser that asks.
+    ///
+    /// # Errors
+    /// What is wrong with the address.
+    pub fn sign_in(email: &str, browser: &str) -> Result<Self, Refusals> {
+        let email = Email::parse(email).map_err(|why| Refusals::of("email", why))?;
+        Ok(Self::SignIn {
+            email: email.as_str().to_owned(),
+            browser: hash(browser),
+        })
+    }
+
     fn email(&self) -> &str {
         match self {
-            Self::NewPassword { email } => email,
+            Self::NewPassword { email } | Self::SignIn { email, .. } => email,
             Self::SignUp(pending) => &pending.email,
         }
     }
@@ -122,16 +141,31 @@ impl Recovery {
         let this = self.clone();
         self.db
             .write(move |tx| {
-                if store::delete_request(tx, id)? && may_write {
-                    this.answer_in(tx, &asked, &email)?;
+                if store::delete_request(tx, id)? {
+                    this.answer_in(tx, &asked, &email, may_write)?;
                 }
                 Ok(())
             })
             .await
     }
 
-    fn answer_in(&self, tx: &mut Tx<'_>, asked: &Asked, email: &Email) -> Result<(), Fault> {
+    fn answer_in(
+        &self,
+        tx: &mut Tx<'_>,
+        asked: &Asked,
+        email: &Email,
+        may_write: bool,
+    ) -> Result<(), Fault> {
         let found = accounts::find_credentials(tx, &Login::from(email.clone()))?;
+        let sign_in = match asked {
+            Asked::SignIn { browser, .. } => {
+                Some(self.issue_sign_in(tx, email, browser, found.as_ref())?)
+            }
+            Asked::NewPassword { .. } | Asked::SignUp(_) => None,
+        };
+        if !may_write {
+            return Ok(());
+        }
         let now = tx.now();
         let id = found.as_ref().map(|found| found.account.id);
         // As the account has it: the spelling that was typed may be another mailbox.
@@ -140,10 +174,15 @@ impl Recovery {
             .and_then(|found| found.account.email.clone())
             .unwrap_or_else(|| email.as_str().to_owned());
         let letter = match (asked, found) {
-            (Asked::NewPassword { .. }, None) => Letter::NoAccount,
-            (Asked::NewPassword { .. }, Some(found)) if !found.account.is_active() => {
+            (Asked::NewPassword { .. } | Asked::SignIn { .. }, None) => Letter::NoAccount,
+            (Asked::NewPassword { .. } | Asked::SignIn { .. }, Some(found))
+                if !found.account.is_active() =>
+            {
                 Letter::AccountDisabled
             }
+            (Asked::SignIn { .. }, Some(_)) => Letter::SignIn {
+                token: sign_in.unwrap_or_default(),
+            },
             (Asked::NewPassword { .. }, Some(found)) => {
                 tx.record(Event::done(Action::AskForReset).about(found.account.id));
                 Letter::ResetPassword {

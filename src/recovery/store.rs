@@ -28,8 +28,6 @@ pub struct Found {
     pub hash: Vec<u8>,
     pub ends_at: UnixSeconds,
     pub content: Content,
-    /// The hash of the code to type, once it was shown.
-    pub code: Option<Vec<u8>>,
     pub wrong_codes: i64,
 }
 
@@ -43,7 +41,6 @@ struct Row {
     bound_to: Option<Vec<u8>>,
     sealed: Option<Vec<u8>>,
     browser: Option<Vec<u8>>,
-    code: Option<Vec<u8>>,
     wrong_codes: i64,
 }
 
@@ -59,7 +56,6 @@ impl From<Row> for Found {
                 sealed: row.sealed,
                 browser: row.browser,
             },
-            code: row.code,
             wrong_codes: row.wrong_codes,
         }
     }
@@ -152,6 +148,63 @@ pub fn delete_of(
         .filter(one_time_tokens::account_id.eq(account.to_string()))
         .filter(one_time_tokens::purpose.eq(purpose.as_str()));
     diesel::delete(own).execute(tx)?;
+    Ok(())
+}
+
+/// The valid tokens for this purpose that a browser asked for.
+pub fn find_of_browser(
+    db: &mut AnyConnection,
+    browser: &[u8],
+    purpose: Purpose,
+    now: UnixSeconds,
+) -> Result<Vec<Found>, Fault> {
+    let rows: Vec<Row> = one_time_tokens::table
+        .filter(one_time_tokens::browser.eq(browser))
+        .filter(one_time_tokens::purpose.eq(purpose.as_str()))
+        .filter(one_time_tokens::ends_at.gt(now))
+        .select(Row::as_select())
+        .load(db)?;
+    Ok(rows.into_iter().map(Found::from).collect())
+}
+
+/// Deletes the token for this purpose that a browser asked for with this address.
+pub fn delete_of_browser(
+    tx: &mut AnyConnection,
+    browser: &[u8],
+    email: &str,
+    purpose: Purpose,
+) -> Result<(), Fault> {
+    let own = one_time_tokens::table
+        .filter(one_time_tokens::browser.eq(browser))
+        .filter(one_time_tokens::email.eq(email))
+        .filter(one_time_tokens::purpose.eq(purpose.as_str()));
+    diesel::delete(own).execute(tx)?;
+    Ok(())
+}
+
+/// Counts a code that was typed in a browser as wrong, at every token that the browser asked for.
+pub fn count_code(tx: &mut AnyConnection, browser: &[u8], purpose: Purpose) -> Result<(), Fault> {
+    let own = one_time_tokens::table
+        .filter(one_time_tokens::browser.eq(browser))
+        .filter(one_time_tokens::purpose.eq(purpose.as_str()));
+    diesel::update(own)
+        .set(one_time_tokens::wrong_codes.eq(one_time_tokens::wrong_codes + 1))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Deletes the tokens with so many wrong codes.
+pub fn delete_guessed(
+    tx: &mut AnyConnection,
+    browser: &[u8],
+    purpose: Purpose,
+    wrong_codes: i64,
+) -> Result<(), Fault> {
+    let guessed = one_time_tokens::table
+        .filter(one_time_tokens::browser.eq(browser))
+        .filter(one_time_tokens::purpose.eq(purpose.as_str()))
+        .filter(one_time_tokens::wrong_codes.ge(wrong_codes));
+    diesel::delete(guessed).execute(tx)?;
     Ok(())
 }
 

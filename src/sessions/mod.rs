@@ -42,7 +42,7 @@ pub use refresh::Presented;
 use refresh::Refresh;
 pub use renewal::ReissueReason;
 use store::Session;
-pub use store::forget;
+pub use store::{forget, has_other};
 
 /// Without "Stay signed in".
 pub const SHORT_SESSION_HOURS: i64 = 12;
@@ -68,6 +68,15 @@ pub enum ClientKind {
     Browser,
     /// From a response of the API or of a compatibility route.
     Program,
+}
+
+impl ClientKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Program => "program",
+        }
+    }
 }
 
 /// The account and session of a request with a valid access token.
@@ -211,11 +220,25 @@ impl Sessions {
         stay: Persistence,
         before: Option<SessionId>,
     ) -> Result<Grant, NotSignedIn> {
+        self.start_by(move |_| Ok(proved), (kind, client), stay, before)
+            .await
+    }
+
+    /// As [`Sessions::start`], with a proof that is made in the transaction that starts the session.
+    ///
+    /// # Errors
+    /// As [`Sessions::start`], and what `prove` returns; then nothing has changed.
+    pub async fn start_by(
+        &self,
+        prove: impl FnOnce(&mut Tx<'_>) -> Result<Proved, NotSignedIn> + Send + 'static,
+        who: (ClientKind, Client),
+        stay: Persistence,
+        before: Option<SessionId>,
+    ) -> Result<Grant, NotSignedIn> {
         let config = self.config.clone();
-        let row_at = move |now, account, proved| {
-            Session::new(account, (kind, client), stay, now, proved, &config)
-        };
-        self.begin(proved, before, row_at).await
+        let row_at =
+            move |now, account, proved| Session::new(account, who, stay, now, proved, &config);
+        self.begin(prove, before, row_at).await
     }
 
     /// Starts a program's session that lasts for this many seconds, used or not.
@@ -235,24 +258,24 @@ impl Sessions {
                 ..Session::new(account, who, Persistence::ThisVisit, now, proved, &config)
             }
         };
-        self.begin(proved, None, row_at).await
+        self.begin(move |_| Ok(proved), None, row_at).await
     }
 
     async fn begin(
         &self,
-        proved: Proved,
+        prove: impl FnOnce(&mut Tx<'_>) -> Result<Proved, NotSignedIn> + Send + 'static,
         before: Option<SessionId>,
         row_at: impl FnOnce(UnixSeconds, AccountId, Authentication) -> Session + Send + 'static,
     ) -> Result<Grant, NotSignedIn> {
-        let password = Some(proved.hash().clone());
-        let started = self
+        let (password, started) = self
             .db
             .write(move |tx| -> Result<_, NotSignedIn> {
+                let proved = prove(tx)?;
                 let account = accounts::confirm(tx, &proved)?.ok_or(NotSignedIn::Ended)?;
                 let now = tx.now();
                 let row = row_at(now, account.id, authentication(&proved, now));
                 let ended = replace(tx, &row, before)?;
-                Ok((account, row, ended))
+                Ok((proved.password().cloned(), (account, row, ended)))
             })
             .await?;
         Ok(Grant {
@@ -413,7 +436,8 @@ fn replace(tx: &mut Tx<'_>, new: &Session, before: Option<SessionId>) -> Result<
     tx.record(
         Event::done(Action::SignIn)
             .by_session(new.account_id, new.id)
-            .with("by", new.proved.amr.join(" ")),
+            .with("by", new.proved.amr.join(" "))
+            .with("client", new.kind.as_str()),
     );
     let (account, kind, now) = (new.account_id, new.kind, new.created_at);
     let mut sessions = store::living_beyond(tx, account, kind, SESSIONS_MAX, now)?;

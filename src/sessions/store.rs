@@ -216,6 +216,21 @@ pub fn living(db: &mut AnyConnection, account: AccountId) -> Result<Vec<SessionI
     Ok(ids.iter().filter_map(|id| SessionId::parse(id)).collect())
 }
 
+/// Whether an account has another session than this one, active or ended.
+pub fn has_other(
+    db: &mut AnyConnection,
+    account: AccountId,
+    session: SessionId,
+) -> Result<bool, Fault> {
+    let other: Option<String> = sessions::table
+        .select(sessions::id)
+        .filter(sessions::account_id.eq(account.to_string()))
+        .filter(sessions::id.ne(session.to_string()))
+        .first(db)
+        .optional()?;
+    Ok(other.is_some())
+}
+
 /// The sessions of one kind that are active at `now`, without the newest `kept`.
 pub fn living_beyond(
     db: &mut AnyConnection,

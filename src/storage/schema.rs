@@ -72,7 +72,6 @@ diesel::table! {
         bound_to -> Nullable<Binary>,
         sealed -> Nullable<Binary>,
         browser -> Nullable<Binary>,
-        code -> Nullable<Binary>,
         wrong_codes -> BigInt,
     }
 }

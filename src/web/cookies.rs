@@ -35,6 +35,11 @@ const FORM_HOURS: i64 = 12;
 const DEVICE: &str = "doorward_device";
 /// The token of a one-time link, for the page of the link alone: so its address has no token.
 const LINK: &str = "doorward_link";
+/// A browser that asked for a link to sign in by mail, for the pages below that path. Grants no
+/// access.
+const ASKER: &str = "doorward_asker";
+/// Longer than the link: it may be asked for again.
+const ASKER_HOURS: i64 = 1;
 /// The longest lifetime of a cookie in browsers (RFC 6265bis, section 5.5).
 const DEVICE_DAYS: i64 = 400;
 /// Limit of values of one name in one request. Each can cost a signature check or a query.
@@ -50,6 +55,7 @@ pub struct Cookies {
     form: String,
     device: String,
     link: String,
+    asker: String,
     form_key: Key,
     secure: bool,
 }
@@ -69,6 +75,7 @@ impl Cookies {
             form: name(FORM),
             device: name(DEVICE),
             link: format!("{link_prefix}{LINK}_{instance:08x}"),
+            asker: format!("{link_prefix}{ASKER}_{instance:08x}"),
             form_key: Key::from(&*secret.derive::<64>(Purpose::FormCookie)),
             secure,
         }
@@ -116,6 +123,18 @@ impl Cookies {
     pub fn drop_link(&self, path: &'static str) -> Cookie<'static> {
         let mut cookie = self.keep_link(path, String::new(), 0);
         cookie.make_removal();
+        cookie
+    }
+
+    /// What identifies the browser that asked for a link to sign in.
+    pub fn asker<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        values(headers, &self.asker).next()
+    }
+
+    pub fn keep_asker(&self, path: &'static str, value: String) -> Cookie<'static> {
+        let mut cookie = self.cookie(&self.asker, value);
+        cookie.set_path(path);
+        cookie.set_max_age(Duration::hours(ASKER_HOURS));
         cookie
     }
 

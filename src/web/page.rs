@@ -30,8 +30,9 @@ use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, Problem>;
 
-/// The key in the anonymous state.
+/// Keys in the anonymous state.
 const NOTICE: &str = "notice";
+const NEXT: &str = "next";
 const PAGE_BYTES: usize = 6 * 1024;
 
 /// What every page shows around its own content. Templates have it as the value `view`.
@@ -229,10 +230,10 @@ impl Page {
         let mut response = self.go(to);
         let cookies = &self.state.web.cookies;
         cookies::add(&mut response, cookies.grant(grant, self.state.clock.now()))?;
-        if let Some(hash) = &grant.password {
-            let old = cookies.device(self.request.headers());
-            let devices = self.state.limits.devices();
-            let device = devices.issue(old, grant.identity.account, hash);
+        let old = cookies.device(self.request.headers());
+        let (devices, account) = (self.state.limits.devices(), grant.identity.account);
+        if grant.password.is_some() || !devices.has_signed_in(old, account) {
+            let device = devices.issue(old, account, grant.password.as_ref());
             cookies::add(&mut response, [cookies.remember_device(device)])?;
         }
         Ok(response)
@@ -256,6 +257,41 @@ impl Page {
     /// Forgets the token of a link that was used up.
     pub fn close_link(&self, response: &mut HttpResponse, path: &'static str) -> Result<(), Fault> {
         cookies::add(response, [self.state.web.cookies.drop_link(path)])
+    }
+
+    /// What identifies this browser as the one that asked for a link to sign in.
+    pub fn asker(&self) -> Option<String> {
+        let asker = self.state.web.cookies.asker(self.request.headers());
+        asker.map(str::to_owned)
+    }
+
+    /// Remembers this browser as the one that asked, at this path and below.
+    pub fn keep_asker(
+        &self,
+        response: &mut HttpResponse,
+        path: &'static str,
+        asker: String,
+    ) -> Result<(), Fault> {
+        cookies::add(response, [self.state.web.cookies.keep_asker(path, asker)])
+    }
+
+    /// Keeps the page to go to after a sign-in by mail.
+    pub fn keep_next(&self, next: Option<&str>) {
+        match next {
+            Some(next) => {
+                cookies::keep(&self.request, NEXT, next);
+            }
+            None => {
+                self.request.get_session().remove(NEXT);
+            }
+        }
+    }
+
+    pub fn take_next(&self) -> Option<String> {
+        let anonymous = self.request.get_session();
+        let next: Option<String> = anonymous.get(NEXT).ok().flatten();
+        anonymous.remove(NEXT);
+        next_page(next.as_deref())
     }
 
     pub fn forget_cookies(&self, response: &mut HttpResponse) -> Result<(), Fault> {

@@ -5,7 +5,6 @@ DROP INDEX one_time_tokens_ends_at;
 DROP INDEX one_time_tokens_browser;
 DROP INDEX one_time_tokens_account;
 ALTER TABLE one_time_tokens DROP COLUMN wrong_codes;
-ALTER TABLE one_time_tokens DROP COLUMN code;
 ALTER TABLE one_time_tokens DROP COLUMN browser;
 ALTER TABLE one_time_tokens DROP COLUMN sealed;
 ALTER TABLE one_time_tokens DROP COLUMN bound_to;

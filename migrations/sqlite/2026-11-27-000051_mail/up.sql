@@ -7,9 +7,8 @@ ALTER TABLE one_time_tokens ADD COLUMN email TEXT;
 ALTER TABLE one_time_tokens ADD COLUMN bound_to BLOB;
 -- A sign-up that waits for its address; encrypted.
 ALTER TABLE one_time_tokens ADD COLUMN sealed BLOB;
--- Sign-in by mail: the browser that asked, the code to type there, and the wrong codes.
+-- Sign-in by mail: the browser that asked, and the wrong codes that were typed there.
 ALTER TABLE one_time_tokens ADD COLUMN browser BLOB;
-ALTER TABLE one_time_tokens ADD COLUMN code BLOB;
 ALTER TABLE one_time_tokens ADD COLUMN wrong_codes BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX one_time_tokens_account ON one_time_tokens (account_id, purpose);
 CREATE INDEX one_time_tokens_browser ON one_time_tokens (browser);

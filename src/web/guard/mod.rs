@@ -92,6 +92,10 @@ fn cause_of(request: &HttpRequest) -> Cause {
         address,
         user_agent,
         request: request.extensions().get().copied(),
+        device: State::of(request).ok().and_then(|state| {
+            let device = state.web.cookies.device(request.headers());
+            device.map(str::to_owned)
+        }),
     }
 }
 

@@ -110,6 +110,9 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         (Action::SignIn, Outcome::Refused) if detail("cause") == "disabled account" => {
             "A sign-in was refused, because the account was disabled"
         }
+        (Action::SignIn, Outcome::Refused) if detail("cause") == "wrong code" => {
+            "A sign-in with a wrong code was refused"
+        }
         (Action::SignIn, Outcome::Refused) => "A sign-in with a wrong password was refused",
         (Action::ConfirmPassword, Outcome::Refused) => {
             "A wrong password was entered where it was asked for again"
@@ -128,6 +131,8 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
         },
         (Action::DenyAccess, _) => "Access to a page was refused",
         (Action::SignUp, _) => "Account created",
+        (Action::SignIn, _) if detail("by") == "otp" => "Signed in by mail",
+        (Action::SignIn, _) if detail("device") == "new" => "Signed in from a new device",
         (Action::SignIn, _) => "Signed in",
         (Action::ConfirmPassword, _) => "Password entered again",
         (Action::MakeLink, _) => "Link to the dashboard created",
@@ -137,7 +142,9 @@ fn words(entry: &Entry, by: &By, own: AccountId) -> String {
             "A session was ended, because its refresh token was used twice"
         }
         (Action::ChangePassword, _) => "Password changed",
+        (Action::ReportNotMe, _) => "An action was reported as not yours",
         (Action::AskForReset, _) => "Link to set a new password sent",
+        (Action::AskForSignIn, _) => "Link to sign in sent",
         (Action::VerifyEmail, _) => "Email address confirmed",
         (Action::AskToChangeEmail, _) => "Link to confirm a new email address sent",
         (Action::AskToVerifyEmail, _) => "Link to confirm the email address sent",

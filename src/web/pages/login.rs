@@ -27,6 +27,7 @@ struct Login {
     /// The error of the form as a whole.
     refused: Option<Refusals>,
     signup_open: bool,
+    by_mail: bool,
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
@@ -115,6 +116,7 @@ fn form(page: &Page, login: Login) -> Answer {
     let form = Login {
         interrupted: page.interrupted_at(login.next.as_deref()),
         signup_open: page.config.signup.mode == SignupMode::Open,
+        by_mail: page.config.sign_in.by_mail && login.deliver.is_none(),
         ..login
     };
     let mut shown = form.fields.clone();

@@ -21,11 +21,13 @@ mod limits;
 pub mod login;
 mod logout;
 mod mail;
+mod not_me;
 mod password;
 mod profile;
 mod reset;
 mod sessions;
 mod share;
+mod sign_in_link;
 pub mod signup;
 mod undo;
 mod verify;
@@ -194,6 +196,9 @@ pub fn routes(routes: &mut Routes<'_>) {
         at.get(ONE_TIME, confirm_email::show)
             .post(OPEN, confirm_email::submit)
     });
+    routes.at("/not-me", |at| {
+        at.get(ONE_TIME, not_me::show).post(OPEN, not_me::submit)
+    });
     routes.at("/undo", |at| {
         at.get(ONE_TIME, undo::show).post(OPEN, undo::submit)
     });
@@ -202,6 +207,18 @@ pub fn routes(routes: &mut Routes<'_>) {
     });
     routes.at("/account/email/cancel", |at| {
         at.post(SIGNED_IN, email::cancel)
+    });
+    routes.at("/login/link", |at| {
+        at.get(ONE_TIME, sign_in_link::show)
+            .post(OPEN, sign_in_link::submit)
+    });
+    routes.at("/login/link/sent", |at| {
+        at.get(OPEN, sign_in_link::show_sent)
+            .post(OPEN, sign_in_link::submit_code)
+    });
+    routes.at("/login/link/open", |at| {
+        at.get(OPEN, sign_in_link::show_open)
+            .post(OPEN, sign_in_link::submit_open)
     });
 }
 

@@ -35,6 +35,7 @@ fn every_page_in_every_state_is_good_to_look_at_and_for_everyone() {
     shares(&mut gallery, &door);
     upload_by_token(&mut gallery);
     forgotten_password(&mut gallery);
+    sign_in_by_mail(&mut gallery);
     invitations(&mut gallery);
     first_administrator(&mut gallery, &door);
     addresses(&mut gallery);
@@ -541,6 +542,32 @@ fn forgotten_password(gallery: &mut Gallery) {
     gallery.keep("reset-errors");
     gallery.open(&format!("{}/reset?token=opaque", door.url));
     gallery.keep("reset-ended");
+}
+
+fn sign_in_by_mail(gallery: &mut Gallery) {
+    let door = Door::with(&[("sign_in.by_mail", "true")]);
+    door.signed_up("ada");
+    let page = format!("{}/login/link", door.url);
+    gallery.open(&page);
+    gallery.chromium.press("Send the link");
+    gallery.keep("sign-in-by-mail-errors");
+    gallery.chromium.fill("Email address", "ada@example.com");
+    gallery.chromium.press("Send the link");
+    gallery.chromium.fill("Code", "ABCD EFGH");
+    gallery.chromium.press("Sign in");
+    gallery.keep("sign-in-code-errors");
+    let letter = door.letter("ada@example.com", "Sign in to");
+    gallery.open(letter.link());
+    gallery.keep("sign-in-by-mail-here");
+    gallery.chromium.forget_cookies();
+    gallery.open(letter.link());
+    gallery.keep("sign-in-code");
+    door.browser().sign_in("ada", PASSWORD);
+    let notice = door.letter("ada@example.com", "New sign-in");
+    gallery.open(notice.link());
+    gallery.keep("not-me");
+    gallery.chromium.press("This was not me");
+    gallery.keep("not-me-done");
 }
 
 fn invitations(gallery: &mut Gallery) {

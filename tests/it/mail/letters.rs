@@ -35,14 +35,14 @@ fn next(letter: &Letter) -> Option<Letter> {
         },
         Letter::Invitation { .. } => Letter::Notice {
             what: Notice::NewDevice,
-            token,
+            token: Some(token),
             at: NOON,
             from,
         },
         Letter::Notice { what, .. } => match next_notice(what) {
             Some(what) => Letter::Notice {
+                token: (what != Notice::AccountDisabled).then_some(token),
                 what,
-                token,
                 at: NOON,
                 from: Origin {
                     by_operator: true,

@@ -82,7 +82,7 @@ fn a_new_address_waits_until_it_is_confirmed() {
     assert_eq!(now["email"], "ada@example.com");
     assert_eq!(now["email_verified"], false);
     let state = state_of_address(ada);
-    assert!(state.contains("Not confirmed"), "{state}");
+    assert!(state.contains("(not confirmed)"), "{state}");
     assert!(
         state.contains("Waiting for confirmation of new@example.com"),
         "{state}"
