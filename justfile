@@ -30,9 +30,9 @@ fuzz *SECONDS:
 security *TOOLS:
     scripts/security {{ TOOLS }}
 
-# Every page in a real browser, with axe and the Nu HTML checker
+# Every page in a real browser, with axe and the Nu HTML checker; pictures go to target/screenshots
 pages:
-    scripts/test chromium::gallery
+    DOORWARD_TEST_SCREENSHOTS="$PWD/target/screenshots" scripts/test chromium::gallery
 
 # Serve from the PostgreSQL database at URL
 pg URL:

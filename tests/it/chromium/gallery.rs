@@ -1,5 +1,5 @@
-//! Every page in every state: photographed on a phone and on a desktop, by light and by dark, and
-//! looked at by programs.
+//! Every page in every state: looked at by programs on a phone and on a desktop, by light and by
+//! dark, and photographed if `DOORWARD_TEST_SCREENSHOTS` names a folder for it (`just pages`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::page_checks::{bring_axe, html_errors, low_controls, overflow, violations};
+use super::page_checks::{
+    bring_axe, colour_violations, html_errors, low_controls, overflow, violations,
+};
 use super::window::Chromium;
 use crate::support::{Browser, Door, PASSWORD, longest_email, wait_until};
 
@@ -54,7 +56,7 @@ fn open_to_everyone(gallery: &mut Gallery) {
     gallery.open("/docs");
     gallery.keep("docs");
     gallery.chromium.click("summary", "Responses");
-    gallery.keep("docs-open");
+    gallery.keep_part("docs-open", "details[open]");
 }
 
 fn signing_up(gallery: &mut Gallery) {
@@ -698,7 +700,8 @@ fn problems(gallery: &mut Gallery, door: &Door) {
 struct Gallery {
     chromium: Chromium,
     has_axe: bool,
-    folder: PathBuf,
+    /// Where pictures are kept.
+    folder: Option<PathBuf>,
     pages: Vec<(String, String)>,
     /// The paths of `pages`.
     paths: BTreeSet<String>,
@@ -708,8 +711,10 @@ struct Gallery {
 impl Gallery {
     fn of(door: &Door) -> Option<Self> {
         let chromium = Chromium::at(&door.url)?;
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
-        fs::create_dir_all(&folder).unwrap();
+        let folder = std::env::var_os("DOORWARD_TEST_SCREENSHOTS").map(PathBuf::from);
+        if let Some(folder) = &folder {
+            fs::create_dir_all(folder).unwrap();
+        }
         let has_axe = bring_axe(&chromium);
         Some(Self {
             chromium,
@@ -732,8 +737,14 @@ impl Gallery {
         self.chromium.press("Sign in");
     }
 
-    /// Keeps pictures of the page that is open, and what is wrong with it.
+    /// Keeps what is wrong with the page that is open, and pictures of it.
     fn keep(&mut self, name: &str) {
+        self.keep_part(name, "html");
+    }
+
+    /// As [`Self::keep`], after a change of this part alone. axe, which takes seconds for the
+    /// largest page, is only asked about the part.
+    fn keep_part(&mut self, name: &str, part: &str) {
         let chromium = &self.chromium;
         let mut found = chromium.complaints();
         found.extend(overflow(chromium, NARROWEST));
@@ -742,11 +753,18 @@ impl Gallery {
             found.extend(low_controls(chromium));
             for scheme in ["light", "dark"] {
                 chromium.prefer_colours(scheme);
-                let picture = self.folder.join(format!("{name}-{width}-{scheme}.png"));
-                fs::write(picture, chromium.photograph()).unwrap();
-                if self.has_axe {
-                    found.extend(violations(chromium));
+                if let Some(folder) = &self.folder {
+                    let picture = folder.join(format!("{name}-{width}-{scheme}.png"));
+                    fs::write(picture, chromium.photograph()).unwrap();
                 }
+                if !self.has_axe {
+                    continue;
+                }
+                // Nothing but the colours differs from light to dark.
+                found.extend(match scheme {
+                    "light" => violations(chromium, part),
+                    _ => colour_violations(chromium, part),
+                });
             }
         }
         found.sort();
@@ -782,9 +800,12 @@ fn the_checks_see_what_is_wrong() {
         ["lower than 44px: <button>OK</button>"]
     );
     if has_axe {
-        let found = violations(&chromium).join("\n");
+        let found = violations(&chromium, "html").join("\n");
         assert!(found.contains("color-contrast: <h1"), "{found}");
         assert!(found.contains("image-alt: <img"), "{found}");
+        let found = colour_violations(&chromium, "html").join("\n");
+        assert!(found.starts_with("color-contrast: <h1"), "{found}");
+        assert_eq!(violations(&chromium, "button"), Vec::<String>::new());
     }
     let html = "<!doctype html><html lang=en><title>Pale</title><p><img src=x></p>";
     if let Some(found) = html_errors(&[("pale".to_owned(), html.to_owned())]) {

@@ -15,21 +15,40 @@ pub fn bring_axe(chromium: &Chromium) -> bool {
         return false;
     };
     let axe = fs::read_to_string(file).unwrap();
+    // Run when it is first needed: most pages are only passed through.
     chromium.devtools(
         "Page.addScriptToEvaluateOnNewDocument",
-        json!({ "source": axe }),
+        json!({ "source": format!("window.startAxe = () => {{ {axe} }};") }),
     );
     true
 }
 
-/// What axe finds wrong with the page as it looks now.
-pub fn violations(chromium: &Chromium) -> Vec<String> {
-    let found = chromium.evaluate_async(
+/// What axe finds wrong with a part of the page, given by a selector, as it looks now.
+pub fn violations(chromium: &Chromium, part: &str) -> Vec<String> {
+    run_axe(
+        chromium,
+        part,
+        &json!({ "rules": { "target-size": { "enabled": true } } }),
+    )
+}
+
+/// The violations that depend on colours.
+pub fn colour_violations(chromium: &Chromium, part: &str) -> Vec<String> {
+    run_axe(
+        chromium,
+        part,
+        &json!({ "runOnly": ["color-contrast", "link-in-text-block"] }),
+    )
+}
+
+fn run_axe(chromium: &Chromium, part: &str, options: &Value) -> Vec<String> {
+    let found = chromium.evaluate_async(&format!(
         "const done = arguments[arguments.length - 1];
-         const told = ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`;
-         axe.run({ resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })
-             .then((found) => done(found.violations.map(told)), (error) => done([`${error}`]));",
-    );
+         const told = ({{ id, nodes }}) => `${{id}}: ${{nodes.map((node) => node.html).join(' ')}}`;
+         if (!window.axe) startAxe();
+         axe.run({part:?}, {{ resultTypes: ['violations'], ...{options} }})
+             .then((found) => done(found.violations.map(told)), (error) => done([`${{error}}`]));",
+    ));
     strings(&found)
 }
 
