@@ -804,8 +804,16 @@ fn objects_of_another_account_are_not_found() {
     };
     for route in doorward::web::listed() {
         let (method, path) = (route.method, route.path);
-        // A link to a file is for whoever holds it, and messages are for all administrators.
-        if !path.contains("{id}") || path == "/s/{id}" || path.starts_with("/admin/mail/") {
+        // A link to a file is for whoever holds it; messages and invitations are for all
+        // administrators.
+        let of_nobody = [
+            "/s/",
+            "/admin/mail/",
+            "/admin/invites/",
+            "/api/invitations/",
+        ];
+        let is_of_nobody = of_nobody.iter().any(|known| path.starts_with(known));
+        if !path.contains("{id}") || is_of_nobody {
             continue;
         }
         let known = OBJECTS.iter().find(|(known, _)| path.starts_with(known));

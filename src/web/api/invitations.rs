@@ -110,7 +110,7 @@ pub struct Wanted {
 }
 
 #[derive(Serialize, JsonSchema)]
-pub struct NewLink {
+pub struct MadeInvitation {
     invitation: InvitationJson,
     /// The link to pass on. It is not shown again. Null if the invitation was sent to an address.
     #[schemars(with = "Option<Url>")]
@@ -132,7 +132,7 @@ pub async fn make(
     _: RecentAdministrator,
     state: Data<State>,
     Json(wanted): Json<Wanted>,
-) -> Answer<Made<NewLink>> {
+) -> Answer<Made<MadeInvitation>> {
     let new = NewInvitation::parse(Sent {
         email: wanted.email.as_deref(),
         role: wanted.role.as_deref(),
@@ -145,7 +145,7 @@ pub async fn make(
         let token = token.expose_secret();
         format!("{}{PATH}?token={token}", state.base_url.as_str())
     });
-    Ok(Made(NewLink {
+    Ok(Made(MadeInvitation {
         invitation: InvitationJson::of(made.invitation, state.clock.now()),
         url,
     }))
