@@ -6,6 +6,7 @@ mod window;
 mod files;
 mod gallery;
 mod journeys;
+mod mail;
 mod tabs;
 mod traps;
 
