@@ -8,19 +8,18 @@ use actix_web::web::Data;
 use doorward::app::{Services, compose};
 use doorward::base::clock::Clock;
 use doorward::config::{BaseUrl, Config};
-use doorward::jobs;
+use doorward::jobs::{self, Running};
 use doorward::web::{State, fuzzing};
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
 
 /// A server without a socket and without accounts.
 struct World {
     runtime: Runtime,
     state: Data<State>,
     /// They read what has ended while the main thread waits for the next input.
-    _jobs: JoinSet<()>,
+    _jobs: Running,
     _folder: TempDir,
 }
 
