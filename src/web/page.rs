@@ -23,9 +23,10 @@ use super::proof::viewer;
 pub use super::redirect::DASHBOARD;
 use super::{State, Web, cookies, path_id, redirect};
 use crate::base::fault::Fault;
-use crate::base::ids::SessionId;
+use crate::base::ids::{AccountId, SessionId};
 use crate::base::input::Refusals;
 use crate::limits::Source;
+use crate::passwords::PasswordHash;
 use crate::sessions::{Client, Grant};
 
 pub type Answer = Result<HttpResponse, Problem>;
@@ -230,13 +231,26 @@ impl Page {
         let mut response = self.go(to);
         let cookies = &self.state.web.cookies;
         cookies::add(&mut response, cookies.grant(grant, self.state.clock.now()))?;
-        let old = cookies.device(self.request.headers());
-        let (devices, account) = (self.state.limits.devices(), grant.identity.account);
-        if grant.password.is_some() || !devices.has_signed_in(old, account) {
-            let device = devices.issue(old, account, grant.password.as_ref());
-            cookies::add(&mut response, [cookies.remember_device(device)])?;
-        }
+        let password = grant.password.as_ref();
+        self.know_device(&mut response, grant.identity.account, password)?;
         Ok(response)
+    }
+
+    /// Makes this a device of the account's owner; one with a budget of its own for passwords, if
+    /// this one was given here.
+    pub fn know_device(
+        &self,
+        response: &mut HttpResponse,
+        account: AccountId,
+        password: Option<&PasswordHash>,
+    ) -> Result<(), Fault> {
+        let (cookies, devices) = (&self.state.web.cookies, self.state.limits.devices());
+        let old = cookies.device(self.request.headers());
+        if password.is_some() || !devices.has_signed_in(old, account) {
+            let device = devices.issue(old, account, password);
+            cookies::add(response, [cookies.remember_device(device)])?;
+        }
+        Ok(())
     }
 
     /// Opens a one-time link: its token moves from the address into a cookie for the page at this

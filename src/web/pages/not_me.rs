@@ -52,5 +52,12 @@ pub async fn submit(_: Open, page: Page, _: VisitorForm) -> Answer {
 
 async fn owner(page: &Page, token: &str) -> Result<Account, Problem> {
     let found = page.recovery.find_account(Purpose::NotMe, token).await?;
-    found.ok_or(ONE_TIME_LINK_ENDED)
+    found.ok_or_else(|| {
+        let words = "It was used or has expired, the account is disabled or deleted, or this \
+                     browser keeps no cookies for this site. Nothing was changed. To end all \
+                     sessions of your account, set a new password.";
+        ONE_TIME_LINK_ENDED
+            .with_text(words.to_owned())
+            .with_action("/forgot", "Set a new password".to_owned())
+    })
 }

@@ -48,6 +48,8 @@ pub async fn submit(_: Open, page: Page, VisitorForm(sent): VisitorForm) -> Answ
                      the new password.",
                 );
                 page.close_link(&mut response, HERE)?;
+                // The owner is told of the new password: the next sign-in here needs no message.
+                page.know_device(&mut response, account.id, None)?;
                 return Ok(response);
             }
             Err(ResetError::Input(refusals)) => fields.refuse_all(refusals),
