@@ -5,7 +5,7 @@ use doorward::base::names::Password;
 use doorward::base::secret::InstanceSecret;
 use doorward::config::Config;
 
-use crate::support::{Browser, Door, PASSWORD, log, longest_email};
+use crate::support::{Browser, Door, PASSWORD, log, longest_email, wait_until};
 
 #[test]
 fn every_answer_has_the_headers_that_keep_a_browser_safe() {
@@ -171,18 +171,11 @@ fn while_the_database_is_unavailable_requests_are_refused_without_details() {
     assert!(!sign_in.body.contains("away"));
 
     // A token that is known goes on for five seconds, in which a sign-out elsewhere could be missed.
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while ada.get("/dashboard").status == 200 {
-        assert!(std::time::Instant::now() < until, "still let in");
-        std::thread::yield_now();
-    }
+    wait_until("it is not let in", || ada.get("/dashboard").status != 200);
     assert_eq!(ada.get("/dashboard").status, 503);
 
     door.sql("ALTER TABLE away RENAME TO sessions");
-    while ada.get("/dashboard").status != 200 {
-        assert!(std::time::Instant::now() < until, "not let in again");
-        std::thread::yield_now();
-    }
+    wait_until("it is let in again", || ada.get("/dashboard").status == 200);
 }
 
 #[test]

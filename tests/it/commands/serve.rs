@@ -157,7 +157,9 @@ fn a_request_under_way_is_answered_before_the_end() {
     stream.read_exact(&mut go_on).unwrap();
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     serving.signal(Signal::TERM);
-    while TcpStream::connect(serving.address).is_ok() {}
+    wait_until("it is gone", || {
+        TcpStream::connect(serving.address).is_err()
+    });
     stream.write_all(b"username=ada").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -186,9 +188,9 @@ fn no_account_that_was_acknowledged_is_lost_when_it_is_killed() {
                 }
             });
         }
-        while acknowledged.lock().unwrap().len() < ENOUGH {
-            std::thread::yield_now();
-        }
+        wait_until("enough have signed up", || {
+            acknowledged.lock().unwrap().len() >= ENOUGH
+        });
         serving.signal(Signal::KILL);
         serving.rest();
         stop.store(true, Ordering::Relaxed);
