@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{mem, thread};
 
@@ -71,6 +72,8 @@ struct State {
     idle: usize,
     /// State of every connection that is open or being opened.
     threads: Vec<Arc<Slot>>,
+    /// Every thread that has not ended, of an abandoned connection too.
+    handles: Vec<(Arc<Slot>, JoinHandle<()>)>,
     /// The queue of writers: whether one is at work.
     writing: bool,
     abandoned: usize,
@@ -265,8 +268,21 @@ impl Drop for Pool {
             .0
             .gone
             .wait_timeout_while(state, CLOSE_WITHIN, |state| !state.threads.is_empty());
-        drop(closed);
+        let (mut state, _) = closed.unwrap_or_else(PoisonError::into_inner);
+        let handles = mem::take(&mut state.handles);
+        let is_open = |slot: &Arc<Slot>| state.threads.iter().any(|other| Arc::ptr_eq(other, slot));
+        let ending: Vec<_> = handles
+            .into_iter()
+            .filter(|(slot, _)| !is_open(slot) && !slot.running().is_abandoned)
+            .filter(|(_, handle)| handle.thread().id() != thread::current().id())
+            .collect();
+        drop(state);
         drop(waiting);
+        // A thread of libpq still frees memory of OpenSSL when it ends. If the process exits
+        // meanwhile, it crashes.
+        for (_, handle) in ending {
+            handle.join().ok();
+        }
         // Closing the last one moves SQLite's log into the file of the database.
         let anchor = lock(&self.0.anchor).take();
         drop(anchor);
@@ -368,7 +384,10 @@ impl Shared {
         slot.running().since = Some(Stopwatch::start());
         state.threads.push(slot.clone());
         let shared = self.clone();
-        thread::spawn(move || shared.serve(&slot));
+        let served = slot.clone();
+        let handle = thread::spawn(move || shared.serve(&served));
+        state.handles.retain(|(_, handle)| !handle.is_finished());
+        state.handles.push((slot, handle));
     }
 
     /// The main loop of a connection's thread.
