@@ -44,8 +44,7 @@ use crate::tokens::Tokens;
 use crate::web::{self, Connections, State, Stopping, Web};
 use crate::work::Work;
 
-/// Threads of each worker. They wait for the database, which has eight connections; each costs
-/// memory.
+/// Threads of each worker. They wait for the connections to the database; each costs memory.
 const BLOCKING_THREADS: usize = 4;
 /// Time for open requests after the server has stopped taking new ones. With the drain before it,
 /// and a second that actix may take longer, this is less than the ten seconds that Docker waits.

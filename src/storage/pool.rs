@@ -25,7 +25,9 @@ use super::{AnyConnection, Location};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::{Fault, Kind};
 
-const CONNECTIONS: usize = 8;
+const SERVER_CONNECTIONS: usize = 8;
+/// To a file, whose queries never wait for a network. Each holds the schema in memory.
+const FILE_CONNECTIONS: usize = 4;
 /// Abandoned threads, which still wait for a response.
 const ABANDONED_MAX: usize = 64;
 /// Time between attempts to connect while the database is unavailable; longer for each abandoned
@@ -294,6 +296,13 @@ impl Shared {
         lock(&self.state)
     }
 
+    fn connections_max(&self) -> usize {
+        match self.location {
+            Location::Sqlite(_) => FILE_CONNECTIONS,
+            Location::Postgres { .. } => SERVER_CONNECTIONS,
+        }
+    }
+
     fn takes_turns(&self) -> bool {
         matches!(self.location, Location::Sqlite(_))
     }
@@ -356,7 +365,7 @@ impl Shared {
         let is_opening = |slot: &Arc<Slot>| !slot.is_connected.load(Ordering::Relaxed);
         if self.runnable(state) > state.idle
             && !state.threads.iter().any(is_opening)
-            && state.threads.len() < CONNECTIONS
+            && state.threads.len() < self.connections_max()
             && state.abandoned < ABANDONED_MAX
             && state.outage.is_none()
             && !state.closed
