@@ -3,7 +3,7 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const inUtc = time.textContent;
   const here = new Date(time.dateTime).toLocaleString("en-GB", {
     day: "numeric",
-    month: "long",
+    month: "short",
     year: "numeric",
     hour: "2-digit",
     minute: "2-digit",

@@ -1,4 +1,4 @@
-//! The reference for the dashboard: an actix handler that sends a recorded response and does
+//! The reference for the guarded page: an actix handler that sends a recorded response and does
 //! nothing else, in a separate process (this same program, started again).
 
 use std::path::Path;
@@ -17,7 +17,7 @@ pub const FLAG: &str = "--bare";
 const NOT_REPEATED: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
 
 pub fn start(home: &Path, workers: usize, answer: &Answer) -> Server {
-    let recorded = home.join("dashboard.http");
+    let recorded = home.join("guarded.http");
     std::fs::write(&recorded, &answer.bytes).expect("the recorded answer can be kept");
     let address = free_address();
     let mut command = Command::new(std::env::current_exe().expect("the benchmark's own path"));
@@ -67,7 +67,7 @@ pub fn serve(address: &str, workers: &str, recorded: &str) {
 }
 
 /// Panics unless both answers have the same body and the same headers.
-pub fn check(dashboard: &Answer, bare: &Answer) {
+pub fn check(guarded: &Answer, bare: &Answer) {
     let comparable = |answer: &Answer| {
         let mut headers = answer.headers.clone();
         headers.retain(|(name, _)| name != "date");
@@ -75,12 +75,12 @@ pub fn check(dashboard: &Answer, bare: &Answer) {
         headers
     };
     assert_eq!(
-        comparable(dashboard),
+        comparable(guarded),
         comparable(bare),
-        "the bare handler's headers are not the dashboard's"
+        "the bare handler's headers are not the guarded page's"
     );
     assert!(
-        dashboard.body == bare.body,
-        "the bare handler's body is not the dashboard's"
+        guarded.body == bare.body,
+        "the bare handler's body is not the guarded page's"
     );
 }

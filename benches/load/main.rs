@@ -1,4 +1,4 @@
-//! The load benchmark: the cost of the guarded dashboard and of a sign-in, compared with bare
+//! The load benchmark: the cost of a guarded page and of a sign-in, compared with bare
 //! handlers.
 //!
 //! Starts the release server as an operator would, and a bare actix handler that sends the same
@@ -86,8 +86,8 @@ fn measure(plan: &Plan) {
 
     sign_up(&server);
     let access = sign_in(&server).expect("the first sign-in is let in");
-    let dashboard = Request::get("/dashboard").header("Cookie", &access);
-    let page = dashboard.send(server.address).must_be(200);
+    let guarded_page = Request::get("/account/password").header("Cookie", &access);
+    let page = guarded_page.send(server.address).must_be(200);
     let bare = bare::start(home.path(), server.workers(), &page);
     // The same request in every byte but the path.
     let root = Request::get("/").header("Cookie", &access);
@@ -110,10 +110,10 @@ fn measure(plan: &Plan) {
         // The first round only warms both up.
         let seconds = if round == 0 { 1 } else { plan.seconds };
         note(&format!(
-            "dashboard and bare handler, round {round} of {}",
+            "guarded page and bare handler, round {round} of {}",
             plan.rounds
         ));
-        let mut pair = [(&dashboard, &server), (&root, &bare)];
+        let mut pair = [(&guarded_page, &server), (&root, &bare)];
         let swapped = round % 2 == 1;
         if swapped {
             pair.reverse(); // each goes first as often as the other
@@ -122,9 +122,9 @@ fn measure(plan: &Plan) {
         if swapped {
             loads.reverse();
         }
-        let [of_dashboard, of_bare] = loads;
+        let [of_guarded, of_bare] = loads;
         if round > 0 {
-            guarded.push(of_dashboard);
+            guarded.push(of_guarded);
             plain.push(of_bare);
         }
     }
@@ -150,10 +150,10 @@ fn measure(plan: &Plan) {
     note(&format!("sign-ins, {PARALLEL_SIGN_INS} at a time"));
     let parallel = sign_ins(&server, PARALLEL_SIGN_INS, 2 * plan.seconds, || ());
     hash_ms.push(one_hash_ms());
-    note("the dashboard, while people sign in");
+    note("the guarded page, while people sign in");
     let mut meanwhile = None;
     let beside = sign_ins(&server, PARALLEL_SIGN_INS, plan.seconds, || {
-        meanwhile = Some(load(&dashboard, &server, plan.seconds));
+        meanwhile = Some(load(&guarded_page, &server, plan.seconds));
     });
 
     report::print(&report::Figures {
@@ -198,7 +198,7 @@ fn sign_in(server: &Server) -> Option<String> {
     Some(cookie.expect("signing in sets the access cookie"))
 }
 
-/// The server's CPU time for a dashboard with a token that it sees for the first time, which it has
+/// The server's CPU time for a guarded page with a token that it sees for the first time, which it has
 /// to verify, and with one that it has cached.
 #[derive(Default)]
 pub struct Seen {
@@ -227,12 +227,14 @@ fn tokens(server: &Server, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Opens the dashboard once with each, and returns the server's CPU time for one.
+/// Opens the guarded page once with each, and returns the server's CPU time for one.
 fn show_each(server: &Server, tokens: &[String]) -> f64 {
     let mut connection = Connection::to(server.address);
     let requests: Vec<_> = tokens
         .iter()
-        .map(|token| Request::get("/dashboard").header("Authorization", &format!("Bearer {token}")))
+        .map(|token| {
+            Request::get("/account/password").header("Authorization", &format!("Bearer {token}"))
+        })
         .collect();
     let before = server.cpu();
     for request in &requests {

@@ -29,7 +29,7 @@ pub struct Figures {
 
 pub fn print(figures: &Figures) {
     machine(figures);
-    dashboard(figures);
+    guarded_page(figures);
     verified_tokens(figures);
     sign_in(figures);
     aims(figures);
@@ -55,7 +55,7 @@ fn machine(figures: &Figures) {
     );
 }
 
-fn dashboard(figures: &Figures) {
+fn guarded_page(figures: &Figures) {
     let row = |name: &str, digits: usize, figure: fn(&Load) -> f64| {
         let (guarded, plain) = (
             median_of(&figures.guarded, figure),
@@ -70,7 +70,7 @@ fn dashboard(figures: &Figures) {
     };
     let size = format!("page of {} bytes, medians", figures.page_bytes);
     table(
-        &[&size, "dashboard", "bare handler", "ratio"],
+        &[&size, "guarded page", "bare handler", "ratio"],
         &[
             row("requests/s", 0, |load| load.a_second),
             row("p50, µs", 0, |load| load.p50_us),
@@ -93,7 +93,11 @@ fn verified_tokens(figures: &Figures) {
         ]
     };
     table(
-        &["dashboard, one connection", "CPU per request, µs", "ratio"],
+        &[
+            "guarded page, one connection",
+            "CPU per request, µs",
+            "ratio",
+        ],
         &[
             row(
                 "token seen for the first time: signature and session checked",
@@ -169,7 +173,7 @@ fn sign_in(figures: &Figures) {
     let alone = |figure| median_of(&figures.guarded, figure);
     let beside = &figures.meanwhile;
     table(
-        &["dashboard", "requests/s", "p50, µs", "p99, µs"],
+        &["guarded page", "requests/s", "p50, µs", "p99, µs"],
         &[
             row(
                 "alone",

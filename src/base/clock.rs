@@ -50,18 +50,7 @@ impl Stopwatch {
 }
 
 const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
 /// `2026-11-22T01:18:18Z`, the format of `<time datetime>` and RFC 3339.
@@ -169,7 +158,7 @@ fn parse_words(text: &str) -> Option<UnixSeconds> {
     moment.ok().map(time::OffsetDateTime::unix_timestamp)
 }
 
-/// `22 November 2026, 01:18 UTC`, as a person reads it.
+/// `22 Nov 2026, 01:18 UTC`, as a person reads it.
 pub fn for_reading(at: UnixSeconds) -> String {
     let (date, time) = parts(at);
     let mut text = String::with_capacity(40);
@@ -190,7 +179,7 @@ pub fn for_reading(at: UnixSeconds) -> String {
     text
 }
 
-/// `22 November 2026, 01:18:18 UTC`, for times within minutes.
+/// `22 Nov 2026, 01:18:18 UTC`, for times within minutes.
 pub fn for_reading_to_the_second(at: UnixSeconds) -> String {
     let (_, time) = parts(at);
     let seconds = format!(":{:02} UTC", time.second());
@@ -282,11 +271,11 @@ mod tests {
     #[test]
     fn a_moment_is_written_for_machines_and_for_people() {
         assert_eq!(rfc3339(1_795_310_298), "2026-11-22T01:18:18Z");
-        assert_eq!(for_reading(0), "1 January 1970, 00:00 UTC");
-        assert_eq!(for_reading(1_795_310_298), "22 November 2026, 01:18 UTC");
+        assert_eq!(for_reading(0), "1 Jan 1970, 00:00 UTC");
+        assert_eq!(for_reading(1_795_310_298), "22 Nov 2026, 01:18 UTC");
         assert_eq!(
             for_reading_to_the_second(1_795_310_298),
-            "22 November 2026, 01:18:18 UTC"
+            "22 Nov 2026, 01:18:18 UTC"
         );
     }
 }

@@ -88,6 +88,12 @@ impl Usage {
     pub fn bytes_max(&self, defaults: &FilesConfig) -> i64 {
         self.quota.bytes.unwrap_or(defaults.quota_bytes)
     }
+
+    /// The used part of the bytes, of 100; any use is at least 1.
+    pub fn percent(&self, defaults: &FilesConfig) -> i64 {
+        let percent = self.bytes / (self.bytes_max(defaults) / 100).max(1);
+        percent.clamp(self.bytes.signum(), 100)
+    }
 }
 
 /// The quota of an account; `None`: that of the settings.

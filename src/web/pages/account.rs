@@ -4,8 +4,7 @@ use askama::Template;
 
 use super::confirm::{self, Confirm};
 use super::profile::Address;
-use super::{Answer, Page};
-use crate::access::Role;
+use super::{Answer, Page, sessions};
 use crate::accounts::Account;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::fault::Fault;
@@ -20,6 +19,7 @@ struct Overview<'a> {
     email: Address,
     since_iso: String,
     since: String,
+    devices: String,
     open_shares: i64,
 }
 
@@ -29,6 +29,7 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let open_shares = page.shares.count_open(who.account).await?;
     page.show(&Overview {
         open_shares,
+        devices: sessions::count(&page, who.account).await?.0,
         since_iso: rfc3339(account.created_at),
         since: for_reading(account.created_at),
         email: Address::of(&page, &account).await?,

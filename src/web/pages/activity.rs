@@ -6,8 +6,10 @@ use super::{Answer, Page, known};
 use crate::audit::{Cursor, Entry, Search};
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::event::{Action, Actor, Outcome};
+
 use crate::base::ids::AccountId;
 use crate::sessions::{Client, Identity};
+use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
 
 const HERE: &str = "/account/activity";
@@ -21,10 +23,10 @@ struct Activity {
     next: Option<String>,
 }
 
-struct Row {
-    what: String,
-    at_iso: String,
-    at: String,
+pub struct Row {
+    pub what: String,
+    pub at_iso: String,
+    pub at: String,
     /// Device and address.
     from: Option<String>,
     is_this: bool,
@@ -51,19 +53,33 @@ impl Row {
 pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let after = known(page.query("after"), Cursor::parse)?;
     let is_later = after.is_some();
-    let search = Search {
-        account: Some(who.account),
-        ..Search::default()
-    };
-    let (found, next) = page.audit.list(search, after, SHOWN).await?;
-    if found.is_empty() && is_later {
+    let (rows, next) = list(&page, &who, after, SHOWN).await?;
+    if rows.is_empty() && is_later {
         // The last event of this page was pruned.
         return Ok(page.go(HERE));
     }
     page.show(&Activity {
-        rows: found.iter().map(|entry| Row::of(entry, &who)).collect(),
+        rows,
         next: next.map(|cursor| format!("{HERE}?after={cursor}")),
     })
+}
+
+/// The account's events, latest first, and the cursor of the next page.
+pub async fn list(
+    page: &Page,
+    who: &Identity,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<(Vec<Row>, Option<Cursor>), Problem> {
+    let search = Search {
+        account: Some(who.account),
+        ..Search::default()
+    };
+    let (found, next) = page.audit.list(search, after, limit).await?;
+    Ok((
+        found.iter().map(|entry| Row::of(entry, who)).collect(),
+        next,
+    ))
 }
 
 /// `Firefox on Linux, 198.51.100.7`

@@ -1,15 +1,25 @@
-//! The dashboard: the signed-in person, the times and client of the session, and the token's
-//! claims.
+//! The dashboard: a summary of what the account has, and for developers its session and the claims
+//! of its token.
+//!
+//! A link shows no summary: it is for looking at the dashboard, not at the rest of the account.
 
 use std::borrow::Cow;
 
 use askama::Template;
 
-use super::{Answer, Page};
+use super::profile::Address;
+use super::{Answer, Page, activity, sessions};
 use crate::base::clock::{UnixSeconds, for_reading, for_reading_to_the_second, rfc3339};
-use crate::sessions::Client;
+use crate::base::fault::Fault;
+use crate::base::size;
+use crate::sessions::{Client, Identity};
 use crate::tokens::{AccessClaims, LinkClaims};
+use crate::web::problem::Problem;
 use crate::web::proof::{Access, SignedInOrLink};
+use crate::work::{Item, Status};
+
+/// Open items, and events.
+const SHOWN: usize = 3;
 
 #[derive(Template)]
 #[template(path = "pages/dashboard.html")]
@@ -17,8 +27,68 @@ struct Dashboard<'a> {
     greeting: &'a str,
     /// The token of the link that opened it.
     link: Option<String>,
+    tiles: Option<Tiles>,
     facts: Vec<Fact<'a>>,
     claims: Vec<Claim<'a>>,
+}
+
+/// The summary.
+struct Tiles {
+    /// An email address that its owner has to confirm.
+    unconfirmed: Option<String>,
+    open_items: i64,
+    items: Vec<Item>,
+    used: String,
+    used_max: String,
+    used_percent: i64,
+    files: i64,
+    devices: String,
+    /// The latest sign-in of another device.
+    latest_device: Option<Device>,
+    events: Vec<activity::Row>,
+}
+
+struct Device {
+    device: String,
+    started_iso: String,
+    started: String,
+}
+
+impl Tiles {
+    async fn of(page: &Page, who: &Identity) -> Result<Self, Problem> {
+        let id = who.account;
+        let account = page.accounts.find(id).await?;
+        let account =
+            account.ok_or_else(|| Fault::new("somebody is signed in without an account"))?;
+        let email = Address::of(page, &account).await?;
+        let (items, _) = page.work.list(id, Some(Status::Open), None, SHOWN).await?;
+        let open_items = match items.first() {
+            Some(first) => page.work.number(id, first, Some(Status::Open)).await?,
+            None => None,
+        };
+        let usage = page.files.usage(id).await?;
+        let settings = page.files.config();
+        let (number, devices) = sessions::count(page, id).await?;
+        let latest = devices.iter().find(|session| session.id != who.session);
+        Ok(Self {
+            unconfirmed: email
+                .current
+                .filter(|_| page.config.signup.verify_email && !email.is_verified),
+            open_items: open_items.map_or(0, |(_, all)| all),
+            items,
+            used: size::for_reading(usage.bytes),
+            used_max: size::for_reading(usage.bytes_max(settings)),
+            used_percent: usage.percent(settings),
+            files: usage.files,
+            devices: number,
+            latest_device: latest.map(|session| Device {
+                device: sessions::device(session),
+                started_iso: rfc3339(session.created_at),
+                started: for_reading(session.created_at),
+            }),
+            events: activity::list(page, who, None, SHOWN).await?.0,
+        })
+    }
 }
 
 struct Fact<'a> {
@@ -34,6 +104,8 @@ enum FactValue<'a> {
 struct Claim<'a> {
     name: &'static str,
     value: Cow<'a, str>,
+    /// For a time: as `datetime`, and to read.
+    time: Option<(String, String)>,
     meaning: &'static str,
 }
 
@@ -63,13 +135,14 @@ pub async fn show(SignedInOrLink(access): SignedInOrLink, page: Page) -> Answer 
             (account.greeting(), facts, link_claims(claims))
         }
     };
-    let link = match access {
-        Access::Link(_) => page.query("token"),
-        Access::Session(_) => None,
+    let (link, tiles) = match &access {
+        Access::Link(_) => (page.query("token"), None),
+        Access::Session(identity) => (None, Some(Tiles::of(&page, identity).await?)),
     };
     page.show(&Dashboard {
         greeting,
         link,
+        tiles,
         facts,
         claims,
     })
@@ -173,14 +246,18 @@ fn times(
     auth_time: UnixSeconds,
     amr: &[String],
 ) -> [Claim<'static>; 5] {
+    let at = |name, at: UnixSeconds, meaning| Claim {
+        time: Some((rfc3339(at), for_reading_to_the_second(at))),
+        ..claim(name, at.to_string(), meaning)
+    };
     [
-        claim("iat", iat.to_string(), "Issued at"),
-        claim("nbf", nbf.to_string(), "Valid from"),
-        claim("exp", exp.to_string(), "Expires at"),
-        claim(
+        at("iat", iat, "Issued at"),
+        at("nbf", nbf, "Valid from"),
+        at("exp", exp, "Expires at"),
+        at(
             "auth_time",
-            auth_time.to_string(),
-            "When the password was last entered",
+            auth_time,
+            "When the owner last proved who they are",
         ),
         claim("amr", amr.join(", "), "Authentication methods"),
     ]
@@ -194,6 +271,7 @@ fn claim<'a>(
     Claim {
         name,
         value: value.into(),
+        time: None,
         meaning,
     }
 }

@@ -6,7 +6,8 @@ use askama::Template;
 use super::confirm::{self, Confirm};
 use super::{Answer, Page, stay_open};
 use crate::base::clock::{for_reading, rfc3339};
-use crate::base::ids::SessionId;
+use crate::base::fault::Fault;
+use crate::base::ids::{AccountId, SessionId};
 use crate::sessions::{Cursor, EndReason, Listed};
 use crate::web::forms::Form;
 use crate::web::problem::{NOT_FOUND, Problem};
@@ -53,7 +54,7 @@ impl Row {
     }
 }
 
-fn device(session: &Listed) -> String {
+pub fn device(session: &Listed) -> String {
     let known = session.client.device();
     known.unwrap_or_else(|| "Unknown device".to_owned())
 }
@@ -79,6 +80,17 @@ pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
         reuse: reuse.map(for_reading),
         open_shares,
     })
+}
+
+/// The number of an account's devices, in words, and the latest of them.
+pub async fn count(page: &Page, account: AccountId) -> Result<(String, Vec<Listed>), Fault> {
+    let (latest, next) = page.sessions.list(account, None, SHOWN).await?;
+    let number = match (latest.len(), next) {
+        (1, _) => "1 device".to_owned(),
+        (number, None) => format!("{number} devices"),
+        (number, Some(_)) => format!("More than {number} devices"),
+    };
+    Ok((number, latest))
 }
 
 pub async fn ask_to_end(Recent(who): Recent, page: Page) -> Answer {

@@ -24,7 +24,7 @@ fn signing_up_signs_in_and_greets_by_name() {
         "Signed in as Ada",
         "ada@example.com",
         "member",
-        "15 January 2027, 08:00 UTC",
+        "15 Jan 2027, 08:00 UTC",
         "127.0.0.1",
     ] {
         assert!(facts.contains(fact), "{fact} in {facts}");

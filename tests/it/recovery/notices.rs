@@ -36,7 +36,7 @@ fn a_sign_in_from_a_new_device_is_told_once_for_each_device() {
     assert_eq!(letters(&door, DEVICE), 0, "a known browser");
     let other = signed_in(&door, PASSWORD);
     let letter = door.letter(ADA, DEVICE);
-    for words in ["15 January 2027", "127.0.0.1", "Firefox on Linux"] {
+    for words in ["15 Jan 2027", "127.0.0.1", "Firefox on Linux"] {
         assert!(letter.text.contains(words), "{words} in {}", letter.text);
     }
     other.sign_out();

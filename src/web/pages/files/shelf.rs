@@ -167,8 +167,7 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
             bytes_max: size::for_reading(bytes_max),
             files: used.files,
             files_max,
-            // Any use is visible, however small.
-            percent: (used.bytes / (bytes_max / 100).max(1)).clamp(used.bytes.signum(), 100),
+            percent: used.percent(settings),
             is_nearly_all: used.bytes >= bytes_max - bytes_max / 10
                 || used.files >= files_max - files_max / 10,
             file_max: size::for_reading(settings.max_bytes.min(bytes_max)),
