@@ -108,6 +108,7 @@ impl Services {
             limits.clone(),
             postbox.clone(),
             &secret,
+            config.signup.verify_email,
         );
         let invitations = Invitations::new(
             db.clone(),

@@ -11,6 +11,8 @@ mod store;
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use crate::access::Role;
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::event::{Action, Event};
@@ -21,6 +23,7 @@ use crate::base::names::{
     Email, Groups, Login, NewPassword, Password, PersonName, ReservedNames, Username,
 };
 use crate::base::paging::page;
+use crate::base::random;
 use crate::base::version::Version;
 use crate::config::SignupConfig;
 use crate::limits::{self, Limited, Limits, Source};
@@ -302,6 +305,9 @@ impl Accounts {
                 self.check_reserved(username).map_err(Refused::Input)?;
             }
         }
+        if email.is_some() {
+            self.check_domain(email).map_err(Refused::Input)?;
+        }
         if username.is_some() || email.is_some() {
             let taken = self.limits.take_rename(id).await?;
             if let Err(busy) = self.passwords.spend().await {
@@ -320,7 +326,7 @@ impl Accounts {
             return Ok(());
         }
         let listed = self.domains.join(" or @");
-        let why = format!("Sign up with an email address that ends in @{listed}");
+        let why = format!("Use an email address that ends in @{listed}");
         Err(Refusals::of("email", why))
     }
 
@@ -465,6 +471,13 @@ impl Accounts {
         self.passwords
             .hash_strong(password, personal, &Asker::Known)
             .await
+    }
+
+    /// The hash of a password that nobody knows, for an account whose owner has to set a new one.
+    pub async fn prepare_unusable(&self) -> Result<PasswordHash, SignUpError> {
+        let unknown = random::token();
+        let unknown = Password::typed(unknown.expose_secret());
+        Ok(self.passwords.hash(&unknown, &Asker::Known).await??)
     }
 
     pub async fn find(&self, id: AccountId) -> Result<Option<Account>, Fault> {

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::access::Role;
 use crate::accounts::{self, Accounts, Changes, NewAccount, Proved, Refused, SignUpError};
 use crate::base::clock::UnixSeconds;
-use crate::base::event::{Action, Event};
+use crate::base::event::{Action, Actor, Cause, Event};
 use crate::base::fault::Fault;
-use crate::base::ids::InvitationId;
+use crate::base::ids::{AccountId, InvitationId};
 use crate::base::input::Refusals;
 use crate::base::names::{Email, Groups};
 use crate::base::paging::{self, page};
@@ -21,12 +21,14 @@ use crate::base::version::ExpectedVersion;
 use crate::limits::Source;
 use crate::mail::{Letter, Postbox};
 use crate::recovery::Recovery;
-use crate::storage::{Db, Tx};
+use crate::storage::{AnyConnection, Db, Tx};
 pub use store::forget;
 
 pub const DAYS_MAX: i64 = 365;
 pub const DAYS: i64 = 7;
 pub const USES_MAX: i64 = 1000;
+/// For an invitation of an administrator, which is for one account.
+pub const ADMINISTRATOR_DAYS_MAX: i64 = 7;
 /// The page of the link.
 pub const PATH: &str = "/invitation";
 
@@ -41,6 +43,10 @@ pub struct Invitation {
     pub uses_max: i64,
     pub created_at: UnixSeconds,
     pub ends_at: UnixSeconds,
+    /// The administrator who made it; `None`: a command, or an earlier version.
+    pub maker: Option<AccountId>,
+    /// Whether its maker is not an active administrator any more.
+    pub is_orphaned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +72,7 @@ impl Invitation {
     pub fn standing(&self, now: UnixSeconds) -> Standing {
         if self.uses >= self.uses_max {
             Standing::UsedUp
-        } else if now >= self.ends_at {
+        } else if now >= self.ends_at || self.is_orphaned {
             Standing::Ended
         } else {
             Standing::Open
@@ -124,6 +130,21 @@ impl NewInvitation {
             wrong.add("uses", words);
         } else if uses > 1 && sent.email.is_some() {
             wrong.add("uses", "An invitation to an address is for one account");
+        }
+        if role == Some(Role::Administrator) {
+            if uses > 1 {
+                wrong.add(
+                    "uses",
+                    "An invitation of an administrator is for one account",
+                );
+            }
+            if days > ADMINISTRATOR_DAYS_MAX {
+                let words = format!(
+                    "An invitation of an administrator expires after {ADMINISTRATOR_DAYS_MAX} days \
+                     or fewer"
+                );
+                wrong.add("days", words);
+            }
         }
         wrong.or(Self {
             email,
@@ -184,12 +205,17 @@ impl Invitations {
         }
     }
 
-    /// Makes an invitation, and sends it if it is to an address.
+    /// Makes an invitation, and sends it if it is to an address. It ends when its maker, the account
+    /// of the current request, is not an active administrator any more.
     ///
     /// # Errors
     /// When the database is unavailable.
     pub async fn make(&self, new: NewInvitation) -> Result<Made, Fault> {
         let postbox = self.postbox.clone();
+        let maker = match Cause::current().map(|cause| cause.actor) {
+            Some(Actor::Account(id)) => Some(id),
+            _ => None,
+        };
         self.db
             .write(move |tx| {
                 let now = tx.now();
@@ -202,6 +228,8 @@ impl Invitations {
                     uses_max: new.uses,
                     created_at: now,
                     ends_at: now + new.days * 86_400,
+                    maker,
+                    is_orphaned: false,
                 };
                 let token = random::token();
                 store::insert(tx, &invitation, &random::token_hash(token.expose_secret()))?;
@@ -234,7 +262,9 @@ impl Invitations {
         self.db
             .read(move |db| {
                 let now = db.now();
-                store::find(db, &hash, now)
+                let found = store::find(db, &hash, now)?;
+                let found = found.map(|found| with_standing(db, found)).transpose()?;
+                Ok(found.filter(|found| !found.is_orphaned))
             })
             .await
     }
@@ -252,7 +282,11 @@ impl Invitations {
     ) -> Result<(Vec<Invitation>, Option<Cursor>), Fault> {
         let found = self
             .db
-            .read(move |db| store::list(db, after.as_ref(), limit + 1))
+            .read(move |db| {
+                let found = store::list(db, after.as_ref(), limit + 1)?;
+                let all = found.into_iter().map(|found| with_standing(db, found));
+                all.collect::<Result<Vec<_>, Fault>>()
+            })
             .await?;
         Ok(page(found, limit, |last| Cursor {
             value: last.created_at,
@@ -286,7 +320,7 @@ impl Invitations {
     ) -> Result<Proved, NotAccepted> {
         let invitation = self.find(token).await?.ok_or(NotAccepted::Ended)?;
         let mut prepared = self.accounts.prepare_sign_up(new, source).await?;
-        let (id, role, groups) = (invitation.id, invitation.role, invitation.groups);
+        let (id, role, groups) = (invitation.id, invitation.role, invitation.groups.clone());
         let email = prepared.names.email.clone();
         if invitation.email.is_some()
             && invitation.email.as_deref() == email.as_ref().map(Email::as_str)
@@ -297,7 +331,9 @@ impl Invitations {
         let recovery = self.recovery.clone();
         let take = move |tx: &mut Tx<'_>| {
             let now = tx.now();
-            let is_taken = store::take(tx, id, now)?;
+            // The maker may have lost the role in the meantime.
+            let invitation = with_standing(tx, invitation)?;
+            let is_taken = !invitation.is_orphaned && store::take(tx, id, now)?;
             is_taken.then_some(role).ok_or(NotAccepted::Ended)
         };
         let equip = move |tx: &mut Tx<'_>, account: &accounts::Account| {
@@ -314,6 +350,19 @@ impl Invitations {
         };
         self.accounts.add(prepared, take, equip).await
     }
+}
+
+fn with_standing(db: &mut AnyConnection, found: Invitation) -> Result<Invitation, Fault> {
+    let Some(maker) = found.maker else {
+        return Ok(found);
+    };
+    let maker = accounts::find(db, maker)?;
+    let is_trusted =
+        |maker: accounts::Account| maker.is_active() && maker.role == Role::Administrator;
+    Ok(Invitation {
+        is_orphaned: !maker.is_some_and(is_trusted),
+        ..found
+    })
 }
 
 fn join(

@@ -6,7 +6,7 @@ use super::{Cursor, Invitation};
 use crate::access::Role;
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
-use crate::base::ids::InvitationId;
+use crate::base::ids::{AccountId, InvitationId};
 use crate::base::names::Groups;
 use crate::storage::AnyConnection;
 use crate::storage::schema::invitations;
@@ -22,6 +22,7 @@ struct Row {
     uses_max: i64,
     created_at: i64,
     ends_at: i64,
+    maker_id: Option<String>,
 }
 
 impl Row {
@@ -36,6 +37,11 @@ impl Row {
             uses_max: self.uses_max,
             created_at: self.created_at,
             ends_at: self.ends_at,
+            maker: self
+                .maker_id
+                .map(|id| AccountId::parse(&id).ok_or_else(damaged))
+                .transpose()?,
+            is_orphaned: false,
         })
     }
 }
@@ -52,6 +58,7 @@ pub fn insert(tx: &mut AnyConnection, new: &Invitation, hash: &[u8]) -> Result<(
             invitations::uses_max.eq(new.uses_max),
             invitations::created_at.eq(new.created_at),
             invitations::ends_at.eq(new.ends_at),
+            invitations::maker_id.eq(new.maker.map(|id| id.to_string())),
         ))
         .execute(tx)?;
     Ok(())

@@ -32,7 +32,8 @@ pub enum Letter {
     },
     /// To the old address.
     EmailChanged {
-        token: String,
+        /// Of the link that brings it back; `None` if the address may not be the owner's.
+        token: Option<String>,
         at: UnixSeconds,
         from: Origin,
     },
@@ -265,11 +266,18 @@ impl Letter {
                      this address any more."
                 )],
                 facts: from.facts(*at),
-                then: Some(
+                then: token.is_some().then_some(
                     "If this was not you, open this link within 7 days. It brings this address \
-                     back, and ends all sessions of the account:",
+                     back, ends all sessions of the account, and sends you a link to set a new \
+                     password:",
                 ),
-                link: with("/undo", token),
+                link: token.as_ref().and_then(|token| with("/undo", token)),
+                after: match token {
+                    Some(_) => Vec::new(),
+                    None => vec![format!(
+                        "If you do not know why, ask an administrator of {name}."
+                    )],
+                },
                 ..content
             },
             Self::Invitation { token, ends_at } => Content {

@@ -1,18 +1,22 @@
 //! The address of an account: a new one waits until it is confirmed, and the old one can be
 //! brought back.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::store::{self, Content};
-use super::{ConfirmError, DAY, NotAsked, Purpose, Recovery, binding, hash, issue, owner};
+use super::{
+    ConfirmError, DAY, NotAsked, Purpose, Recovery, binding, hash, issue, lock_out, owner,
+};
 use crate::accounts::{self, Account, Changes, Credentials};
 use crate::base::event::{Action, Actor, Cause, Event};
 use crate::base::fault::Fault;
 use crate::base::ids::AccountId;
-use crate::base::names::{Email, Login};
+use crate::base::names::{Email, Login, Username};
+use crate::base::random;
 use crate::base::version::ExpectedVersion;
 use crate::limits::{self, Source};
 use crate::mail::{Letter, Origin};
+use crate::passwords::PasswordHash;
 use crate::sessions::{self, Client, EndReason, Ended, Sessions};
 use crate::storage::{self, Tx};
 
@@ -26,6 +30,7 @@ pub struct Undone {
     pub email: String,
     /// Whether the account has it again; `false` if another account has it by now.
     pub is_back: bool,
+    pub username: Option<String>,
 }
 
 /// Where the current request came from, for a message to the owner of `account`. Without a request
@@ -215,7 +220,8 @@ impl Recovery {
     }
 
     /// Tells the address before a change that it was changed, with a link to bring it back, in the
-    /// transaction of the change.
+    /// transaction of the change. There is no link if the address was never confirmed where that is
+    /// required, or if a change is undone by hand or by the operator: the address may be a thief's.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -234,8 +240,16 @@ impl Recovery {
             return Ok(());
         };
         let now = tx.now();
-        // Later changes have later ends, also within one second: see `undo_email`.
         let others = store::find_of(tx, after.id, Purpose::UndoEmail, now)?;
+        let undone = others.iter().find(|link| link.content.email == after.email);
+        if let Some(undone) = undone.filter(|_| after.email.is_some()) {
+            store::delete_later(tx, after.id, Purpose::UndoEmail, undone.ends_at + 1)?;
+        }
+        let is_trusted = before.email_verified_at.is_some() || !self.verifies;
+        if undone.is_some() || from.by_operator || !is_trusted {
+            return self.tell_changed(tx, old, after.id, None, from);
+        }
+        // Later changes have later ends, also within one second: see `undo_email`.
         let latest = others.first().map_or(0, |latest| latest.ends_at);
         let ends_at = (now + UNDO_SECONDS).max(latest + 1);
         let content = Content {
@@ -245,17 +259,30 @@ impl Recovery {
             ..Content::default()
         };
         let token = issue(tx, Purpose::UndoEmail, ends_at, content)?;
+        self.tell_changed(tx, old, after.id, Some(token), from)
+    }
+
+    fn tell_changed(
+        &self,
+        tx: &mut Tx<'_>,
+        old: &str,
+        id: AccountId,
+        token: Option<SecretString>,
+        from: &Origin,
+    ) -> Result<(), Fault> {
+        let now = tx.now();
         let letter = Letter::EmailChanged {
-            token: token.expose_secret().to_owned(),
+            token: token.map(|token| token.expose_secret().to_owned()),
             at: now,
             from: from.clone(),
         };
-        self.postbox.post(tx, old, Some(after.id), &letter, now)
+        self.postbox.post(tx, old, Some(id), &letter, now)
     }
 
     /// Brings the address before a change back by a link, which is used up. Ends every session and
-    /// link of the account, and sends that address a link to set a new password. The links of later
-    /// changes end: they went to addresses that may be a stranger's. Those of earlier ones do not.
+    /// link of the account and the validity of its password, sends that address a link to set a new
+    /// one, and tells the address that the account loses. The links of later changes end: they went
+    /// to addresses that may be a stranger's. Those of earlier ones do not.
     ///
     /// # Errors
     /// [`ConfirmError`]; then nothing has changed.
@@ -267,18 +294,25 @@ impl Recovery {
         let found = self.find_address(Purpose::UndoEmail, token).await?;
         let (account, email) = found.ok_or(ConfirmError::Ended)?;
         let (id, key) = (account.id, hash(token));
+        let (unusable, from) = (self.accounts.prepare_unusable().await?, origin(id));
         let undo = |is_back: bool| {
             let (this, key) = (self.clone(), key.clone());
-            let undone = move |tx: &mut Tx<'_>| this.undo_in(tx, id, &key, is_back);
+            let (unusable, from) = (unusable.clone(), from.clone());
+            let undone =
+                move |tx: &mut Tx<'_>| this.undo_in(tx, id, &key, is_back, &unusable, &from);
             self.db.write_on_full_disk(undone)
         };
-        let (ended, is_back) = match undo(true).await {
+        let ((ended, username), is_back) = match undo(true).await {
             // The account is secured nevertheless.
             Err(ConfirmError::Taken) => (undo(false).await?, false),
             undone => (undone?, true),
         };
         sessions.announce(ended);
-        Ok(Undone { email, is_back })
+        Ok(Undone {
+            email,
+            is_back,
+            username,
+        })
     }
 
     fn undo_in(
@@ -287,20 +321,26 @@ impl Recovery {
         id: AccountId,
         hash: &[u8],
         is_back: bool,
-    ) -> Result<Ended, ConfirmError> {
+        unusable: &PasswordHash,
+        from: &Origin,
+    ) -> Result<(Ended, Option<String>), ConfirmError> {
         let (owner, email, ends_at) = use_up(tx, id, hash, Purpose::UndoEmail)?;
         let now = tx.now();
         let to = email.as_str().to_owned();
         let changes = if is_back {
             to_email(email)
-        } else if owner.account.username.is_some() {
-            // Otherwise a stranger who has the new address could set a new password by it.
+        } else {
+            // A stranger who has the new address could set a new password by it. An account needs
+            // a name, so one that had only an address gets a username.
+            let made = format!("user-{:016x}", u64::from_le_bytes(random::bytes()));
+            let username = Username::parse(&made).ok();
             Changes {
                 email: Some(None),
+                username: username
+                    .filter(|_| owner.account.username.is_none())
+                    .map(Some),
                 ..Changes::default()
             }
-        } else {
-            Changes::default()
         };
         let any = ExpectedVersion::Any;
         let (before, after) = accounts::update(tx, id, &changes, &any, now)?;
@@ -317,16 +357,12 @@ impl Recovery {
             store::delete_of(tx, id, purpose)?;
         }
         store::delete_later(tx, id, Purpose::UndoEmail, ends_at)?;
-        let found = accounts::find_credentials_of(tx, id)?.ok_or(ConfirmError::Ended)?;
-        let token = self.issue_reset(tx, &found)?;
-        let letter = Letter::ResetPassword { token };
-        self.postbox.post(tx, &to, Some(id), &letter, now)?;
-        Ok(sessions::sign_out_everywhere(
-            tx,
-            id,
-            None,
-            EndReason::Account,
-        )?)
+        if let Some(lost) = before.email.filter(|lost| *lost != to) {
+            self.tell_changed(tx, &lost, id, None, from)?;
+        }
+        lock_out(self, tx, id, unusable, &to)?;
+        let ended = sessions::sign_out_everywhere(tx, id, None, EndReason::Account)?;
+        Ok((ended, after.username))
     }
 }
 

@@ -17,12 +17,13 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::accounts::{self, Account, Accounts, Credentials, SignUpError};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
+use crate::base::ids::AccountId;
 use crate::base::input::Refusals;
 use crate::base::random::{self, token_hash as hash};
 use crate::base::secret::InstanceSecret;
 use crate::limits::Limits;
-use crate::mail::Postbox;
-use crate::passwords::Busy;
+use crate::mail::{Letter, Postbox};
+use crate::passwords::{Busy, PasswordHash};
 use crate::storage::{AnyConnection, Db, Tx};
 use change::origin_of;
 pub use change::{UNDO_SECONDS, Undone, origin};
@@ -135,6 +136,8 @@ pub struct Recovery {
     limits: Limits,
     postbox: Postbox,
     codes: Codes,
+    /// Whether addresses have to be confirmed (`signup.verify_email`).
+    verifies: bool,
 }
 
 impl Recovery {
@@ -144,6 +147,7 @@ impl Recovery {
         limits: Limits,
         postbox: Postbox,
         secret: &InstanceSecret,
+        verifies: bool,
     ) -> Self {
         Self {
             db,
@@ -151,6 +155,7 @@ impl Recovery {
             limits,
             postbox,
             codes: Codes::new(secret),
+            verifies,
         }
     }
 
@@ -211,6 +216,22 @@ fn owner(db: &mut AnyConnection, content: &Content) -> Result<Option<Credentials
                 .as_ref()
                 .is_none_or(|bound_to| *bound_to == binding(found))
     }))
+}
+
+/// Sets a password that nobody knows, so that a thief who knows the old one cannot sign in again and
+/// end the link that the owner gets; makes that link. `to` is the address that it is sent to.
+fn lock_out(
+    recovery: &Recovery,
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    unusable: &PasswordHash,
+    to: &str,
+) -> Result<(), ConfirmError> {
+    accounts::set_password(tx, id, unusable)?;
+    let found = accounts::find_credentials_of(tx, id)?.ok_or(ConfirmError::Ended)?;
+    let token = recovery.issue_reset(tx, &found, to)?;
+    let (letter, now) = (Letter::ResetPassword { token }, tx.now());
+    Ok(recovery.postbox.post(tx, to, Some(id), &letter, now)?)
 }
 
 /// What a token depends on: the account's password and address. A new one of either revokes it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::store::{self, Content, Found};
-use super::{ConfirmError, DAY, Purpose, Recovery, hash, origin_of, owner};
+use super::{ConfirmError, DAY, HOUR, Purpose, Recovery, hash, lock_out, origin_of, owner};
 use crate::accounts;
 use crate::base::event::{Action, Cause, Event, Outcome};
 use crate::base::fault::Fault;
@@ -17,12 +17,17 @@ use crate::base::random;
 use crate::base::secret::InstanceSecret;
 use crate::limits::Devices;
 use crate::mail::{Letter, Notice, Postbox};
+use crate::passwords::PasswordHash;
 use crate::sessions::{self, ClientKind, EndReason, Sessions};
 use crate::storage::{AnyConnection, Recorded, Trail, Tx};
 
 pub const NOT_ME_SECONDS: i64 = 7 * DAY;
 /// The first sign-in to an account within this time after it was made is not one by a new device.
 const FIRST_SIGN_IN_SECONDS: i64 = DAY;
+/// Notices to one account within an hour: who knows the password could send its owner any number.
+/// The rest is for more than new devices.
+const NEW_DEVICES_AN_HOUR: usize = 10;
+const NOTICES_AN_HOUR: usize = 20;
 const DEVICE: &str = "device";
 const NEW: &str = "new";
 
@@ -87,6 +92,16 @@ fn post(
     let Some(to) = to else {
         return Ok(());
     };
+    let most = match what {
+        Notice::NewDevice => NEW_DEVICES_AN_HOUR,
+        Notice::PasswordChanged => NOTICES_AN_HOUR,
+        // By an administrator.
+        _ => usize::MAX,
+    };
+    let sent = store::find_of(tx, id, Purpose::NotMe, at + NOT_ME_SECONDS - HOUR)?;
+    if sent.len() >= most {
+        return Ok(());
+    }
     let mut token = None;
     // Nobody can sign in to a disabled account anyway.
     if what != Notice::AccountDisabled {
@@ -127,8 +142,9 @@ fn notice(event: &Event) -> Option<Notice> {
 }
 
 impl Recovery {
-    /// Ends all sessions and links of an account, and sends a link to set a new password, by a link
-    /// "This was not me", which is used up.
+    /// Ends all sessions and links of an account, and the validity of its password, and sends a link
+    /// to set a new one, by a link "This was not me", which is used up. The password stays if the
+    /// account has another address than the one that was told.
     ///
     /// # Errors
     /// [`ConfirmError::Ended`], or when the database is unavailable; then nothing has changed.
@@ -139,12 +155,13 @@ impl Recovery {
     ) -> Result<Reported, ConfirmError> {
         let account = self.find_account(Purpose::NotMe, token).await?;
         let id = account.ok_or(ConfirmError::Ended)?.id;
+        let unusable = self.accounts.prepare_unusable().await?;
         let (this, hash) = (self.clone(), hash(token));
         let done = self.db.write_on_full_disk(move |tx| {
             accounts::lock(tx, id)?;
             let now = tx.now();
             let used = store::use_up(tx, &hash, Purpose::NotMe, now)?;
-            this.secure(tx, id, used.ok_or(ConfirmError::Ended)?)
+            this.secure(tx, id, used.ok_or(ConfirmError::Ended)?, &unusable)
         });
         let (reported, ended) = done.await?;
         sessions.announce(ended);
@@ -156,6 +173,7 @@ impl Recovery {
         tx: &mut Tx<'_>,
         id: AccountId,
         used: Found,
+        unusable: &PasswordHash,
     ) -> Result<(Reported, sessions::Ended), ConfirmError> {
         let found = owner(tx, &used.content)?.ok_or(ConfirmError::Ended)?;
         for purpose in [Purpose::ConfirmEmail, Purpose::SignIn] {
@@ -170,9 +188,7 @@ impl Recovery {
             .clone()
             .filter(|now| Some(now) == told.as_ref());
         if let Some(to) = &email {
-            let token = self.issue_reset(tx, &found)?;
-            let (letter, now) = (Letter::ResetPassword { token }, tx.now());
-            self.postbox.post(tx, to, Some(id), &letter, now)?;
+            lock_out(self, tx, id, unusable, to)?;
         }
         Ok((Reported { email }, ended))
     }

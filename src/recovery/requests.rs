@@ -186,7 +186,7 @@ impl Recovery {
             (Asked::NewPassword { .. }, Some(found)) => {
                 tx.record(Event::done(Action::AskForReset).about(found.account.id));
                 Letter::ResetPassword {
-                    token: self.issue_reset(tx, &found)?,
+                    token: self.issue_reset(tx, &found, &to)?,
                 }
             }
             (Asked::SignUp(_), Some(_)) => Letter::HasAccount,
@@ -213,7 +213,7 @@ impl Recovery {
                     return Ok(false);
                 };
                 tx.record(Event::done(Action::AskForReset).about(id));
-                let token = this.issue_reset(tx, &found)?;
+                let token = this.issue_reset(tx, &found, &to)?;
                 let (letter, now) = (Letter::ResetPassword { token }, tx.now());
                 this.postbox.post(tx, &to, Some(id), &letter, now)?;
                 Ok(true)
@@ -221,17 +221,18 @@ impl Recovery {
             .await
     }
 
-    /// A link to set a new password. It replaces the older ones.
+    /// A link to set a new password, which is sent to the address `to`. It replaces the older ones.
     pub(super) fn issue_reset(
         &self,
         tx: &mut Tx<'_>,
         found: &accounts::Credentials,
+        to: &str,
     ) -> Result<String, Fault> {
         let id = found.account.id;
         store::delete_of(tx, id, Purpose::ResetPassword)?;
         let content = Content {
             account: Some(id),
-            email: found.account.email.clone(),
+            email: Some(to.to_owned()),
             bound_to: Some(binding(found)),
             ..Content::default()
         };

@@ -40,7 +40,7 @@ impl From<HashError> for ResetError {
 
 impl Recovery {
     /// Sets a new password by a link, which is used up. Ends every session of the account and every
-    /// link to it. The address is verified: its owner has read the link.
+    /// link to it. The address is verified, if the link was sent there: its owner has read it.
     ///
     /// # Errors
     /// [`ResetError`]; then the link is not used up.
@@ -59,20 +59,18 @@ impl Recovery {
             let locked = accounts::lock_active(tx, account.id)?;
             let now = tx.now();
             let used = store::use_up(tx, &hash, Purpose::ResetPassword, now)?;
-            let is_good = match &used {
-                Some(used) => locked.is_some() && owner(tx, &used.content)?.is_some(),
-                None => false,
-            };
-            if !is_good {
-                return Err(ResetError::Ended);
-            }
+            let content = used.filter(|_| locked.is_some()).map(|used| used.content);
+            let content = content.ok_or(ResetError::Ended)?;
+            let owner = owner(tx, &content)?.ok_or(ResetError::Ended)?;
             tx.record(
                 Event::done(Action::ChangePassword)
                     .about(account.id)
                     .with("by", "reset link"),
             );
-            accounts::verify_email(tx, account.id, now)?;
-            Ok(sessions::set_password(tx, account.id, &new)?)
+            if owner.account.email == content.email {
+                accounts::verify_email(tx, account.id, now)?;
+            }
+            Ok::<_, ResetError>(sessions::set_password(tx, account.id, &new)?)
         });
         sessions.announce(ended.await?);
         Ok(())

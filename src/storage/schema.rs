@@ -249,5 +249,6 @@ diesel::table! {
         uses_max -> BigInt,
         created_at -> BigInt,
         ends_at -> BigInt,
+        maker_id -> Nullable<Text>,
     }
 }

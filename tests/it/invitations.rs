@@ -294,3 +294,54 @@ fn an_address_that_was_not_invited_is_confirmed_by_a_link() {
     );
     assert_eq!(verified(), true);
 }
+
+#[test]
+fn an_invitation_ends_when_its_maker_is_not_an_administrator_any_more() {
+    let door = Door::open();
+    let root = administrator(&door);
+    let page = invite(&root, &[("Role", "administrator")]);
+    let link = link(&door, &page);
+    assert!(root.get("/admin/invites").text("table").contains("By root"));
+    let opened = door.browser();
+    assert_eq!(opened.get(&link).status, 303);
+    let form = opened.get("/invitation");
+    for lost in [
+        "role = 'member'",
+        "role = 'administrator', disabled_at = 1",
+    ] {
+        door.sql(&format!(
+            "UPDATE accounts SET {lost} WHERE username = 'root'"
+        ));
+        assert_eq!(door.browser().get(&link).status, 410, "{lost}");
+        let fields = [
+            ("Username", "eve"),
+            ("Email address", "eve@example.com"),
+            ("Password", PASSWORD),
+        ];
+        let late = opened.submit(&form, "Create account", &fields);
+        assert_eq!(late.status, 410, "{lost}: {}", late.body);
+    }
+    door.sql("UPDATE accounts SET disabled_at = NULL WHERE username = 'root'");
+    assert_eq!(accept(&door.browser(), &link, "ada").status, 303);
+}
+
+#[test]
+fn an_invitation_of_an_administrator_is_for_one_account_and_seven_days() {
+    let door = Door::open();
+    let root = administrator(&door);
+    let many = [
+        ("Role", "administrator"),
+        ("Number of accounts", "2"),
+        ("Days until it expires", "8"),
+    ];
+    let refused = invite(&root, &many);
+    assert_eq!(refused.status, 422);
+    let errors: Vec<_> = refused.errors().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(
+        errors,
+        [
+            "An invitation of an administrator is for one account",
+            "An invitation of an administrator expires after 7 days or fewer"
+        ]
+    );
+}

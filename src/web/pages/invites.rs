@@ -5,6 +5,7 @@ use askama::Template;
 use super::confirm::{self, Confirm};
 use super::{Answer, Page, known};
 use crate::access::Role;
+use crate::accounts::Account;
 use crate::base::clock::{for_reading, rfc3339};
 use crate::base::ids::InvitationId;
 use crate::base::names::Groups;
@@ -32,6 +33,8 @@ struct Invites {
 
 struct Row {
     invitation: Invitation,
+    /// The name of the administrator who made it.
+    maker: Option<String>,
     /// `None`: it can be used.
     ended: Option<&'static str>,
     ends_iso: String,
@@ -39,11 +42,14 @@ struct Row {
 }
 
 impl Row {
-    fn of(page: &Page, invitation: Invitation) -> Self {
+    fn of(page: &Page, invitation: Invitation, makers: &[Account]) -> Self {
+        let maker = makers.iter().find(|one| Some(one.id) == invitation.maker);
         Self {
+            maker: maker.map(|maker| maker.greeting().to_owned()),
             ended: match invitation.standing(page.clock.now()) {
                 Standing::Open => None,
                 Standing::UsedUp => Some("Used"),
+                Standing::Ended if invitation.is_orphaned => Some("Revoked"),
                 Standing::Ended => Some("Expired"),
             },
             ends_iso: rfc3339(invitation.ends_at),
@@ -136,8 +142,11 @@ async fn form(page: &Page, fields: Fields) -> Answer {
     let after = known(page.query("after"), Cursor::parse)?;
     let beginning = after.as_ref().map(|_| HERE);
     let (found, next) = page.invitations.list(after, SHOWN).await?;
+    let makers = found.iter().filter_map(|one| one.maker).collect();
+    let makers = page.accounts.find_all(makers).await?;
+    let rows = found.into_iter();
     let content = Invites {
-        rows: found.into_iter().map(|one| Row::of(page, one)).collect(),
+        rows: rows.map(|one| Row::of(page, one, &makers)).collect(),
         beginning,
         next: next.map(|cursor| format!("{HERE}?after={cursor}")),
         is_closed: page.config.signup.mode == SignupMode::Closed,

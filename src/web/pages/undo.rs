@@ -35,18 +35,23 @@ pub async fn show(_: OneTime, page: Page) -> Answer {
 pub async fn submit(_: Open, page: Page, _: VisitorForm) -> Answer {
     let token = page.link_token().unwrap_or_default();
     let undone = page.recovery.undo_email(&page.sessions, &token).await;
-    let Undone { email, is_back } = undone.map_err(problem)?;
+    let Undone {
+        email,
+        is_back,
+        username,
+    } = undone.map_err(problem)?;
     let first = if is_back {
         format!("Your account has the address {email} again.")
     } else {
         format!(
             "Another account has the address {email} by now, so it could not be brought back: ask \
-             an administrator of this site."
+             an administrator of this site. Sign in with the username {}.",
+            username.unwrap_or_default()
         )
     };
     let notice = format!(
-        "{first} All devices are signed out, and a message with a link to set a new password is on \
-         its way to {email}."
+        "{first} All devices are signed out, the old password no longer works, and a message with \
+         a link to set a new one is on its way to {email}."
     );
     let mut response = page.go_with_notice("/login", &notice);
     page.close_link(&mut response, HERE)?;

@@ -25,11 +25,16 @@ fn next(letter: &Letter) -> Option<Letter> {
         Letter::ConfirmSignUp { .. } => Letter::HasAccount,
         Letter::HasAccount => Letter::ConfirmEmail { token },
         Letter::ConfirmEmail { .. } => Letter::EmailChanged {
-            token,
+            token: Some(token),
             at: NOON,
             from,
         },
-        Letter::EmailChanged { .. } => Letter::Invitation {
+        Letter::EmailChanged { token: Some(_), .. } => Letter::EmailChanged {
+            token: None,
+            at: NOON,
+            from,
+        },
+        Letter::EmailChanged { token: None, .. } => Letter::Invitation {
             token,
             ends_at: NOON + 7 * 86_400,
         },

@@ -407,6 +407,7 @@ fn an_address_that_another_account_has_by_now_is_not_brought_back() {
     );
     assert!(!thief.is_signed_in());
     // The account is secured: it has no address of the thief, and the owner gets a link.
+    assert!(page.text(".notice").contains("with the username ada"));
     let addresses =
         "SELECT coalesce(email, '-') AS line FROM accounts ORDER BY created_at, username";
     assert_eq!(door.lines(addresses), ["-", "ada@example.com"]);
@@ -442,7 +443,9 @@ fn every_way_of_changing_an_address_tells_the_old_one() {
     let three = json!({"email": "three@example.com"});
     let changed = program.send_json("PATCH", &format!("/api/accounts/{id}"), &three);
     assert_eq!(changed.json()["email"], "three@example.com");
-    door.letter("two@example.com", CHANGED);
+    let letter = door.letter("two@example.com", CHANGED);
+    // What an administrator has changed is not for the old address to undo.
+    assert!(!letter.text.contains("/undo"), "{}", letter.text);
     // An administrator's own address waits like any other.
     to_email(root, "root2@example.com");
     assert_eq!(me(&door, root)["email"], "root@example.com");
@@ -476,4 +479,124 @@ fn a_command_that_changes_an_address_tells_the_old_one() {
         .well();
     let sent = "SELECT kind || ' ' || recipient AS line FROM mail_messages";
     assert_eq!(place.lines(sent), ["address changed ada@example.com"]);
+}
+
+/// The owner changes a stolen address back by hand, or an administrator does.
+#[test]
+fn an_address_that_a_thief_has_set_does_not_bring_itself_back() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    to_email(&ada, "thief@evil.example");
+    let own = door.letter("ada@example.com", CHANGED);
+    to_email(&ada, "ada@example.com");
+    let theirs = door.letter("thief@evil.example", CHANGED);
+    assert!(!theirs.text.contains("/undo"), "{}", theirs.text);
+    // The owner's own link still works.
+    assert_eq!(undo(&door.browser(), own.path(&door)).status, 303);
+}
+
+#[test]
+fn a_change_back_by_hand_ends_the_links_of_the_changes_between() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    to_email(&ada, "first@evil.example");
+    to_email(&ada, "second@evil.example");
+    let theirs = door.letter("first@evil.example", CHANGED);
+    to_email(&ada, "ada@example.com");
+    door.letter("second@evil.example", CHANGED);
+    assert_eq!(undo(&door.browser(), theirs.path(&door)).status, 410);
+}
+
+#[test]
+fn an_address_that_was_never_confirmed_does_not_bring_itself_back() {
+    let door = Door::open();
+    door.signed_up("ada");
+    let door = door.restart_with(&[("signup.verify_email", "true")]);
+    let ada = door.browser();
+    ada.sign_in("ada", PASSWORD);
+    to_email(&ada, "right@example.com");
+    let link = door.letter("right@example.com", CONFIRM);
+    assert_eq!(confirm(&ada, link.path(&door)).status, 303);
+    let letter = door.letter("ada@example.com", CHANGED);
+    assert!(!letter.text.contains("/undo"), "{}", letter.text);
+}
+
+#[test]
+fn an_undone_change_tells_the_address_that_the_account_loses() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    to_email(&ada, "new@example.com");
+    let letter = door.letter("ada@example.com", CHANGED);
+    undo(&door.browser(), letter.path(&door));
+    let lost = door.letter("new@example.com", CHANGED);
+    assert!(!lost.text.contains("/undo"), "{}", lost.text);
+}
+
+#[test]
+fn the_old_password_ends_with_an_undone_change() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    to_email(&ada, "thief@evil.example");
+    let letter = door.letter("ada@example.com", CHANGED);
+    undo(&door.browser(), letter.path(&door));
+    assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 422);
+    let reset = door.letter("ada@example.com", "Set a new password");
+    assert_eq!(door.browser().get(reset.path(&door)).status, 303);
+}
+
+/// An account whose owner signs in with the address alone.
+#[test]
+fn an_account_without_a_username_is_not_left_with_the_address_of_a_thief() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    to_email(&ada, "thief@evil.example");
+    let letter = door.letter("ada@example.com", CHANGED);
+    door.sql("UPDATE accounts SET username = NULL, username_key = NULL");
+    door.browser().sign_up("mallory", "ada@example.com", OTHER);
+    let owner = door.browser();
+    let undone = undo(&owner, letter.path(&door));
+    let notice = owner.follow(&undone).text(".notice");
+    let names = "SELECT username || ' ' || coalesce(email, '-') AS line FROM accounts \
+                 WHERE username <> 'mallory'";
+    let name = door.lines(names).remove(0);
+    let username = name.strip_suffix(" -").expect("no address");
+    assert!(username.starts_with("user-"), "{username}");
+    assert!(notice.contains(username), "{notice}");
+    // The link went to an address that the account does not have, so it confirms none.
+    let reset = door.letter("ada@example.com", "Set a new password");
+    owner.get(reset.path(&door));
+    let page = owner.get("/reset");
+    let set = owner.submit(
+        &page,
+        "Set password",
+        &[("New password", "a quite new passphrase 7")],
+    );
+    assert_eq!(set.status, 303, "{}", set.body);
+    assert_eq!(
+        door.number("SELECT count(*) AS n FROM accounts WHERE email_verified_at IS NOT NULL"),
+        0
+    );
+}
+
+#[test]
+fn a_link_confirms_no_address_but_the_one_that_it_was_sent_to() {
+    let door = Door::open();
+    let thief = door.signed_up("ada");
+    to_email(&thief, "new@example.com");
+    let letter = door.letter("ada@example.com", CHANGED);
+    door.browser().sign_up("other", "ada@example.com", OTHER);
+    undo(&door.browser(), letter.path(&door));
+    let reset = door.letter("ada@example.com", "Set a new password");
+    let owner = door.browser();
+    owner.get(reset.path(&door));
+    let page = owner.get("/reset");
+    owner.submit(
+        &page,
+        "Set password",
+        &[("New password", "a quite new passphrase 7")],
+    );
+    assert_eq!(
+        door.number("SELECT count(*) AS n FROM accounts WHERE email_verified_at IS NOT NULL"),
+        0
+    );
 }

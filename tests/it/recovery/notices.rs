@@ -294,9 +294,7 @@ fn a_link_of_this_was_not_me_outlives_others_and_a_new_password_for_seven_days()
     door.let_pass(7 * 86_400 - 1);
     let page = open_notice(&ada, &door, CHANGED);
     door.let_pass(1);
-    thief.sign_in("ada", NEW_PASSWORD);
     assert_eq!(report(&ada, &page).status, 410);
-    assert!(thief.is_signed_in());
 }
 
 #[test]
@@ -371,4 +369,44 @@ fn what_a_client_says_of_itself_reaches_no_notice() {
     let device = "Device: Firefox on Windows";
     assert!(letter.text.contains(device), "{}", letter.text);
     assert!(!letter.raw.contains("evil"), "{}", letter.raw);
+}
+
+#[test]
+fn the_old_password_ends_with_a_report() {
+    let door = unlimited();
+    door.signed_up("ada");
+    door.let_pass(2 * 86_400);
+    let thief = signed_in(&door, PASSWORD);
+    let owner = door.browser();
+    let page = open_notice(&owner, &door, "New sign-in");
+    report(&owner, &page);
+    assert!(!thief.is_signed_in());
+    assert_eq!(door.browser().sign_in("ada", PASSWORD).status, 422);
+    door.letter("ada@example.com", "Set a new password");
+}
+
+#[test]
+fn new_devices_of_one_account_send_ten_messages_an_hour_at_most() {
+    let door = unlimited();
+    door.signed_up("ada");
+    door.let_pass(2 * 86_400);
+    for _ in 0..13 {
+        signed_in(&door, PASSWORD);
+    }
+    door.wait_for_mail();
+    assert_eq!(letters(&door, "New sign-in"), 10);
+    // A new password is told nevertheless.
+    let ada = signed_in(&door, PASSWORD);
+    let page = ada.get("/account/password");
+    let fields = [
+        ("Current password", PASSWORD),
+        ("New password", "a quite new passphrase 7"),
+    ];
+    assert_eq!(ada.submit(&page, "Change password", &fields).status, 303);
+    door.wait_for_mail();
+    assert_eq!(letters(&door, "Your password"), 1);
+    door.let_pass(3601);
+    signed_in(&door, "a quite new passphrase 7");
+    door.wait_for_mail();
+    assert_eq!(letters(&door, "New sign-in"), 11);
 }

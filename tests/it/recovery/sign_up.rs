@@ -433,7 +433,7 @@ fn a_pending_sign_up_ends_when_sign_up_is_closed() {
 #[test]
 fn only_addresses_of_listed_domains_sign_up() {
     let door = Door::with(&[("signup.domains", "example.com, bücher.example")]);
-    let why = "Sign up with an email address that ends in @example.com or @xn--bcher-kva.example";
+    let why = "Use an email address that ends in @example.com or @xn--bcher-kva.example";
     for good in [
         "a@EXAMPLE.com",
         "b@bücher.example",
@@ -462,6 +462,12 @@ fn only_addresses_of_listed_domains_sign_up() {
     let without = json!({"username": "eve", "password": PASSWORD});
     let reply = program.send_json("POST", "/signup", &without);
     assert_eq!(reply.json()["result"], why);
+    // Nor does an account get another address later.
+    let ada = door.browser();
+    ada.sign_in("aaa", PASSWORD);
+    let page = ada.get("/account/email");
+    let moved = ada.submit(&page, "Save", &[("Email address", "a@example.org")]);
+    assert_eq!(moved.errors(), [("email".to_owned(), why.to_owned())]);
     assert_eq!(accounts(&door), 3);
 }
 
