@@ -253,7 +253,7 @@ pub async fn compose(
     let work = Work::new(db.clone());
     let mailer = Mailer::new(&config, &base_url, console)?;
     let mail = mail::Worker::new(db.clone(), clock.clone(), postbox, mailer);
-    let web = Web::new(&secret, &base_url);
+    let web = Web::new(&secret, &base_url, &config.site);
     let connections = Connections::new(
         config.connections.clone(),
         config.proxies.clone(),

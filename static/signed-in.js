@@ -6,7 +6,7 @@
   const token = (page) => page.querySelector("header [name=form_token]")?.value;
 
   const isStillSignedIn = async () => {
-    const answer = await fetch("/", { headers: { Accept: "text/html" }, cache: "no-store" });
+    const answer = await fetch("/public", { headers: { Accept: "text/html" }, cache: "no-store" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     return token(page) === token(document);
   };

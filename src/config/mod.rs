@@ -9,6 +9,7 @@ mod limits;
 mod listen;
 mod mail;
 mod reader;
+mod site;
 mod urls;
 
 use std::ffi::OsString;
@@ -26,10 +27,11 @@ pub use listen::Listen;
 pub use mail::{MailConfig, SmtpConfig, SmtpSecurity, TransportConfig};
 use reader::{Given, PREFIX, Reader};
 pub use reader::{Shown, Source};
+pub use site::SiteConfig;
 pub use urls::BaseUrl;
 use urls::is_database_url;
 
-use crate::base::names::{Email, PASSWORD_MAX, ReservedNames, printable};
+use crate::base::names::{Email, PASSWORD_MAX, ReservedNames};
 use crate::base::secret::InstanceSecret;
 
 #[derive(Clone, Debug)]
@@ -75,11 +77,6 @@ pub enum Pooler {
     None,
     /// A pooler that assigns a connection to one transaction at a time.
     Transaction,
-}
-
-#[derive(Clone, Debug)]
-pub struct SiteConfig {
-    pub name: String,
 }
 
 #[derive(Clone, Debug)]
@@ -321,14 +318,7 @@ impl Config {
                     _ => None,
                 }
             }),
-            site: SiteConfig {
-                name: r.take(
-                    "site.name",
-                    "Doorward",
-                    "a name of 1 to 60 visible characters",
-                    |text| is_site_name(text).then(|| text.to_owned()),
-                ),
-            },
+            site: site::take(&mut r),
             mail: mail::take(&mut r),
             signup: SignupConfig {
                 mode: r.take(
@@ -547,10 +537,6 @@ fn switch(r: &mut Reader, key: &'static str, default: &str) -> bool {
             _ => None,
         }
     })
-}
-
-fn is_site_name(text: &str) -> bool {
-    (1..=60).contains(&text.chars().count()) && printable(text) == text
 }
 
 /// Domains in ASCII (UTS 46), as they are compared.

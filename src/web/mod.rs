@@ -60,7 +60,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, RequestIds};
 use crate::base::recent::Recent;
 use crate::base::secret::InstanceSecret;
-use crate::config::{BaseUrl, Config};
+use crate::config::{BaseUrl, Config, SiteConfig};
 use crate::files::Files;
 use crate::invitations::Invitations;
 use crate::limits::Limits;
@@ -137,6 +137,7 @@ impl State {
 
 /// The state of the web layer itself.
 pub struct Web {
+    site: Arc<SiteConfig>,
     assets: Arc<Assets>,
     cookies: Cookies,
     /// Created at its first use, like `openapi`: many servers never need it.
@@ -155,8 +156,9 @@ pub struct Web {
 }
 
 impl Web {
-    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl) -> Self {
+    pub fn new(secret: &InstanceSecret, base_url: &BaseUrl, site: &SiteConfig) -> Self {
         Self {
+            site: site.clone().into(),
             docs: OnceCell::new(),
             assets: Assets::load().into(),
             cookies: Cookies::new(secret, base_url.is_https()),

@@ -22,9 +22,11 @@ use super::problem::Problem;
 use super::proof::viewer;
 pub use super::redirect::DASHBOARD;
 use super::{State, Web, cookies, path_id, redirect};
+use crate::access::Role;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, SessionId};
 use crate::base::input::Refusals;
+use crate::config::SiteConfig;
 use crate::limits::Source;
 use crate::passwords::PasswordHash;
 use crate::sessions::{Client, Grant};
@@ -38,6 +40,7 @@ const PAGE_BYTES: usize = 6 * 1024;
 
 /// What every page shows around its own content. Templates have it as the value `view`.
 pub struct View {
+    pub site: Arc<SiteConfig>,
     assets: Arc<Assets>,
     /// `None` for a page that is the same for everyone.
     request: Option<HttpRequest>,
@@ -52,6 +55,7 @@ pub struct View {
 pub struct Viewer {
     pub name: String,
     pub form_token: String,
+    pub is_administrator: bool,
 }
 
 impl View {
@@ -64,6 +68,7 @@ impl View {
             viewer: viewer(request).map(|identity| Viewer {
                 name: identity.greeting().to_owned(),
                 form_token: web.form_tokens.of(&identity),
+                is_administrator: identity.role == Role::Administrator,
             }),
             ..Self::for_everyone(web)
         })
@@ -72,6 +77,7 @@ impl View {
     /// The surroundings of a page that is the same for everyone.
     pub fn for_everyone(web: &Web) -> Self {
         Self {
+            site: web.site.clone(),
             assets: web.assets.clone(),
             request: None,
             viewer: None,
@@ -94,6 +100,21 @@ impl View {
         }
         self.notice = interrupted.map(|form| form.notice()).or(notice);
         self
+    }
+
+    /// Whether the page is at this path or below it.
+    pub fn is_at(&self, path: &str) -> bool {
+        let here = self.request.as_ref().map(HttpRequest::path);
+        let below = here.and_then(|here| here.strip_prefix(path));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// For administrators.
+    pub fn version(&self) -> Option<&'static str> {
+        let viewer = self.viewer.as_ref();
+        viewer
+            .is_some_and(|viewer| viewer.is_administrator)
+            .then_some(env!("CARGO_PKG_VERSION"))
     }
 
     pub fn asset(&self, name: &str) -> Result<&str, askama::Error> {

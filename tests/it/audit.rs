@@ -234,7 +234,7 @@ fn denied_access_leaves_one_event_for_each_place() {
     for _ in 0..5 {
         let denied = ada.get("/admin/accounts");
         assert_eq!(denied.status, 403);
-        assert!(denied.text("nav").contains("ada"), "{}", denied.body);
+        assert!(denied.text("header").contains("ada"), "{}", denied.body);
         assert_eq!(program.get("/api/accounts").status, 403);
     }
     trail.shows(&["deny_access refused", "deny_access refused"]);

@@ -40,7 +40,7 @@ fn a_token_is_accepted_by_a_server_whose_clock_is_five_seconds_behind() {
 
     // What has ended stays ended, whichever clock it ended by.
     let stolen = ahead.program(Some(&ada.access()));
-    let page = here.get("/");
+    let page = here.get("/public");
     assert_eq!(here.submit(&page, "Sign out", &[]).status, 303);
     wait_until("the other server hears of it", || !stolen.is_signed_in());
     assert!(!door.program(Some(&ada.access())).is_signed_in());

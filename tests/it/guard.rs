@@ -287,7 +287,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         ),
         (
             "form",
-            ada.get("/")
+            ada.get("/public")
                 .attribute("[name=form_token]", "value")
                 .unwrap(),
         ),

@@ -305,10 +305,7 @@ fn an_invitation_ends_when_its_maker_is_not_an_administrator_any_more() {
     let opened = door.browser();
     assert_eq!(opened.get(&link).status, 303);
     let form = opened.get("/invitation");
-    for lost in [
-        "role = 'member'",
-        "role = 'administrator', disabled_at = 1",
-    ] {
+    for lost in ["role = 'member'", "role = 'administrator', disabled_at = 1"] {
         door.sql(&format!(
             "UPDATE accounts SET {lost} WHERE username = 'root'"
         ));

@@ -156,7 +156,7 @@ fn the_description_and_the_page_about_it_are_made_and_compressed_once() {
     assert_eq!(seen.status, 200, "whoever is signed in has another");
     assert_eq!(seen.header("cache-control"), Some("no-store"));
     assert_eq!(seen.header("content-encoding"), None, "it has a form token");
-    assert!(seen.text("nav").contains("ada"));
+    assert!(seen.text("header").contains("ada"));
     let page = door.browser().get("/docs");
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     assert!(!page.body.contains("form_token"));

@@ -61,7 +61,7 @@ fn signed_in(door: &Door, name: &str) -> Browser {
 }
 
 fn token_of(browser: &Browser) -> String {
-    browser.get("/").value_of("form_token")
+    browser.get("/public").value_of("form_token")
 }
 
 /// What a form could change, row by row.

@@ -16,7 +16,7 @@ fn every_answer_has_the_headers_that_keep_a_browser_safe() {
         .attribute("link[rel=stylesheet]", "href")
         .unwrap();
     let answers = [
-        ada.get("/"),
+        ada.get("/public"),
         ada.get("/dashboard"),
         door.browser().get("/dashboard"),
         door.browser().get("/nowhere"),

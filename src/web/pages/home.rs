@@ -2,14 +2,15 @@
 
 use askama::Template;
 
-use super::{Answer, Page};
+use super::{Answer, DASHBOARD, Page};
 use crate::config::SignupMode;
 use crate::web::proof::Open;
 
 #[derive(Template)]
 #[template(path = "pages/home.html")]
-struct Home {
-    is_signed_in: bool,
+struct Home<'a> {
+    name: &'a str,
+    purpose: &'a str,
     signup_open: bool,
 }
 
@@ -20,11 +21,13 @@ struct Public {
 }
 
 pub async fn show(_: Open, page: Page) -> Answer {
-    let signup_open = page.config.signup.mode == SignupMode::Open;
-    let is_signed_in = page.viewer().is_some();
+    if page.viewer().is_some() {
+        return Ok(page.go(DASHBOARD));
+    }
     page.show(&Home {
-        is_signed_in,
-        signup_open,
+        name: &page.config.site.name,
+        purpose: &page.config.site.purpose,
+        signup_open: page.config.signup.mode == SignupMode::Open,
     })
 }
 

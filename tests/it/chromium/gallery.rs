@@ -137,8 +137,6 @@ fn behind_the_door(gallery: &mut Gallery, door: &Door) {
     door.browser().sign_up("ada", "ada@example.com", PASSWORD);
     gallery.sign_in("/login");
     gallery.keep("dashboard-session");
-    gallery.open("/");
-    gallery.keep("home-in");
     gallery.open("/public");
     gallery.keep("public-in");
     gallery.chromium.forget_cookies();

@@ -52,6 +52,40 @@ fn the_dashboard_summarises_work_files_devices_and_activity() {
 }
 
 #[test]
+fn every_page_says_whose_site_it_is_and_where_one_can_go() {
+    let door = Door::with(&[
+        ("site.name", "Garden Club"),
+        ("site.purpose", "One account for the garden."),
+        ("site.contact", "help@example.org"),
+        ("site.privacy", "https://example.org/privacy"),
+    ]);
+    let visitor = door.browser();
+    let home = visitor.get("/");
+    assert_eq!(home.title(), "Garden Club");
+    assert_eq!(home.heading(), "Sign in to Garden Club");
+    assert!(home.text("main").contains("One account for the garden."));
+    assert_eq!(home.text("header nav"), "Sign in");
+    assert_eq!(
+        home.attribute("footer a", "href").as_deref(),
+        Some("mailto:help@example.org")
+    );
+    assert_eq!(visitor.get("/login").title(), "Sign in – Garden Club");
+
+    let ada = door.signed_up("ada");
+    assert_eq!(ada.get("/").location(), "/dashboard");
+    let page = ada.get("/work");
+    assert_eq!(page.text("header nav [aria-current]"), "Work");
+    assert!(!page.text("header").contains("Admin"));
+    assert_eq!(page.text("footer span"), "");
+    door.sql("UPDATE accounts SET role = 'administrator'");
+    let root = door.browser();
+    root.sign_in("ada", PASSWORD);
+    let page = root.get("/admin/accounts");
+    assert_eq!(page.text("header nav [aria-current]"), "Admin");
+    assert!(page.text("footer span").starts_with("Doorward "));
+}
+
+#[test]
 fn the_dashboard_of_another_account_shows_nothing_of_this_one() {
     let door = Door::open();
     let ada = door.signed_up("ada");

@@ -171,7 +171,7 @@ impl Browser {
     }
 
     pub fn sign_out(&self) -> Reply {
-        let page = self.get("/");
+        let page = self.get("/public");
         self.submit(&page, "Sign out", &[])
     }
 
@@ -216,7 +216,7 @@ impl Browser {
     /// The token of this session's own pages.
     fn own_token(&self) -> String {
         let looking = self.with("accept", "text/html");
-        let token = looking.get("/").value_of("form_token");
+        let token = looking.get("/public").value_of("form_token");
         self.cookies.replace(looking.cookies.into_inner());
         token
     }
