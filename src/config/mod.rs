@@ -57,6 +57,7 @@ pub struct Config {
     /// `None`: metrics are not served.
     pub metrics_listen: Option<SocketAddr>,
     pub files: FilesConfig,
+    pub shares: SharesConfig,
     pub import: ImportConfig,
     pub limits: LimitsConfig,
     pub compat: CompatConfig,
@@ -80,6 +81,12 @@ pub enum Pooler {
 #[derive(Clone, Debug)]
 pub struct SiteConfig {
     pub name: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct SharesConfig {
+    /// Whether the page of a link to a file names who shares it.
+    pub show_owner: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -408,6 +415,9 @@ impl Config {
             connections: connections::take(&mut r),
             metrics_listen: connections::take_metrics(&mut r),
             files: files::take(&mut r),
+            shares: SharesConfig {
+                show_owner: switch(&mut r, "shares.show_owner", "true"),
+            },
             import: ImportConfig {
                 costly_hashes: switch(&mut r, "import.costly_hashes", "false"),
             },

@@ -70,6 +70,11 @@ impl File {
         let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
         digits.collect()
     }
+
+    /// Its type in words.
+    pub fn kind(&self) -> String {
+        media::in_words(&self.media_type)
+    }
 }
 
 /// How much an account has, and its own quota.

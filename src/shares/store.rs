@@ -23,6 +23,7 @@ struct Row {
     last_used_at: Option<i64>,
     created_at: i64,
     ends_at: i64,
+    begins: Option<String>,
 }
 
 impl Row {
@@ -37,6 +38,7 @@ impl Row {
             last_used_at: self.last_used_at,
             created_at: self.created_at,
             ends_at: self.ends_at,
+            begins: self.begins,
             password_hash: self.password_hash.map(PasswordHash::stored),
         })
     }
@@ -66,6 +68,15 @@ pub fn list(
 pub fn find(db: &mut AnyConnection, id: ShareId) -> Result<Option<Share>, Fault> {
     let row: Option<Row> = shares::table
         .find(id.to_string())
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::share).transpose()
+}
+
+pub fn find_by_hash(db: &mut AnyConnection, token_hash: &[u8]) -> Result<Option<Share>, Fault> {
+    let row: Option<Row> = shares::table
+        .filter(shares::token_hash.eq(token_hash))
         .select(Row::as_select())
         .first(db)
         .optional()?;
@@ -109,7 +120,7 @@ pub fn revoke_all(
     Ok(open)
 }
 
-pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
+pub fn insert(tx: &mut AnyConnection, share: &Share, token_hash: &[u8]) -> Result<(), Fault> {
     let hash = share.password_hash.as_ref().map(PasswordHash::as_str);
     diesel::insert_into(shares::table)
         .values((
@@ -121,6 +132,8 @@ pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
             shares::downloads_max.eq(share.downloads_max),
             shares::created_at.eq(share.created_at),
             shares::ends_at.eq(share.ends_at),
+            shares::token_hash.eq(token_hash),
+            shares::begins.eq(&share.begins),
         ))
         .execute(tx)?;
     Ok(())

@@ -176,6 +176,7 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/s/{id}", |at| {
         at.get(PUBLIC_TOKEN, share::show).post(PUBLIC, share::take)
     });
+    routes.at("/s/{id}/preview", |at| at.get(PUBLIC_TOKEN, share::preview));
     routes.at("/admin/invites", |at| {
         at.get(ADMINISTRATOR, invites::list)
             .post(RECENT_ADMINISTRATOR, invites::make)

@@ -1,7 +1,5 @@
 //! The page of a file: its properties, its bytes, its links.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use askama::Template;
 
 use super::super::confirm::{self, Confirm};
@@ -11,17 +9,20 @@ use super::{Row, SHELF, path};
 use crate::base::input::Refusals;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
-use crate::files::{self, Change, File, Refused};
+use crate::files::{Change, File, Refused};
 use crate::limits::{Budget, Subject};
+use crate::shares::Standing;
 use crate::web::download::{self, Display, Parts};
 use crate::web::forms::{Fields, Form};
 use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
+use crate::web::qr::Qr;
 
 #[derive(Template)]
 #[template(path = "pages/files/file.html")]
 pub struct OneFile {
     row: Row,
+    kind: String,
     media_type: String,
     checksum: String,
     version: i64,
@@ -30,6 +31,8 @@ pub struct OneFile {
     pub minutes: i64,
     /// The message about a typed password of a link.
     pub again: &'static str,
+    /// The link that was just created, and its QR code.
+    made: Option<(String, Option<Qr>)>,
     links: Vec<Link>,
 }
 
@@ -46,12 +49,14 @@ impl OneFile {
         );
         Ok(Self {
             links: links.collect::<Result<_, _>>()?,
+            kind: file.kind(),
             media_type: file.media_type.clone(),
             checksum: file.checksum(),
             version: file.version,
             fields,
             minutes: LIFE,
             again: "",
+            made: None,
             row: Row::of(file),
         })
     }
@@ -69,6 +74,10 @@ pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
         form.minutes = minutes;
         form.fields.set("downloads", typed.text("downloads"));
     }
+    form.made = page.take_link().map(|link| {
+        let code = Qr::of(&link);
+        (link, code)
+    });
     page.show(&form)
 }
 
@@ -122,12 +131,7 @@ pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
     let subject = Subject::Account(who.account);
     page.limits.take_one(Budget::Thumbnails, subject).await?;
     let image = page.files.thumbnail(who.account, page.id("id")?).await?;
-    let mut answer = HttpResponse::Ok();
-    answer
-        .insert_header((CONTENT_TYPE, files::media::of(&image)))
-        // A file's bytes never change.
-        .insert_header((CACHE_CONTROL, "private, max-age=86400"));
-    Ok(answer.body(image))
+    Ok(download::thumbnail(image))
 }
 
 pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
