@@ -8,6 +8,7 @@
 mod link;
 mod store;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -362,6 +363,16 @@ impl Shares {
             .read(move |db| {
                 let now = db.now();
                 count_open(db, account, now)
+            })
+            .await
+    }
+
+    /// The number of open links to each of these files that has any.
+    pub async fn count_open_of(&self, files: Vec<FileId>) -> Result<HashMap<FileId, i64>, Fault> {
+        self.db
+            .read(move |db| {
+                let now = db.now();
+                store::count_open_of(db, &files, now)
             })
             .await
     }

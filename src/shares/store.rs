@@ -1,5 +1,8 @@
 //! The table of links to files.
 
+use std::collections::HashMap;
+
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::{Cursor, Share};
@@ -102,6 +105,27 @@ pub fn count_open(
         .filter(shares::ends_at.gt(now))
         .filter(is_left);
     Ok(open.count().get_result(db)?)
+}
+
+/// The number of open links to each of these files that has any.
+pub fn count_open_of(
+    db: &mut AnyConnection,
+    files: &[FileId],
+    now: UnixSeconds,
+) -> Result<HashMap<FileId, i64>, Fault> {
+    let files = files.iter().map(FileId::to_string);
+    let is_left = shares::downloads_max
+        .is_null()
+        .or(shares::downloads_max.gt(shares::downloads.nullable()));
+    let found: Vec<(String, i64)> = shares::table
+        .filter(shares::file_id.eq_any(files.collect::<Vec<_>>()))
+        .filter(shares::ends_at.gt(now))
+        .filter(is_left)
+        .group_by(shares::file_id)
+        .select((shares::file_id, count_star()))
+        .load(db)?;
+    let known = |(id, count): (String, i64)| Some((FileId::parse(&id)?, count));
+    Ok(found.into_iter().filter_map(known).collect())
 }
 
 /// Deletes every link of an account that has not expired, and returns how many were open.

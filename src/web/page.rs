@@ -1,6 +1,7 @@
 //! A request for a page, and what every page shows around its own content.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -147,6 +148,11 @@ impl Page {
 
     pub fn query(&self, key: &str) -> Option<String> {
         super::query::first(self.request.query_string(), key)
+    }
+
+    /// Every value of a key; one that cannot be read is `None`.
+    pub fn query_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Option<Cow<'a, str>>> {
+        super::query::values(self.request.query_string(), key)
     }
 
     /// The session that this browser has now.

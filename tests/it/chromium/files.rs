@@ -57,7 +57,6 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
     let pages = chromium.evaluate("return history.length");
     watch(&chromium);
     chromium.throttle(Some(1_000_000));
-    chromium.fill("Description (optional)", "The whole year");
     chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
     chromium.press("Upload");
     let seen = chromium.evaluate("return seen");
@@ -71,7 +70,6 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
     );
     assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
     assert_eq!(chromium.focus(), "“Year.txt” has been uploaded.");
-    assert!(chromium.text("tbody").contains("The whole year"));
     assert_eq!(chromium.path(), "/files");
     assert_eq!(chromium.evaluate("return history.length"), pages);
 
@@ -134,7 +132,6 @@ fn a_refused_file_is_shown_with_the_reason_as_without_a_script() {
         let Some(chromium) = at_the_shelf(&door, start) else {
             return;
         };
-        chromium.fill("Description (optional)", "Not a picture");
         chromium.choose("Files", &[&drawer.file("hedge.png", "Not a picture.")]);
         chromium.press("Upload");
         assert_eq!(
@@ -144,12 +141,6 @@ fn a_refused_file_is_shown_with_the_reason_as_without_a_script() {
         let words = chromium.text(".errors li");
         assert!(words.starts_with("“hedge.png”: "), "{words}");
         assert_eq!(chromium.focus(), "There is a problem");
-        assert_eq!(
-            chromium
-                .attribute("Description (optional)", "value")
-                .unwrap(),
-            "Not a picture"
-        );
         chromium.click("a", &words);
         assert_eq!(chromium.focus(), "Files");
         chromium.choose("Files", &[&drawer.file("hedge.txt", "Not a picture.")]);
@@ -223,7 +214,6 @@ fn an_upload_that_breaks_off_is_told_and_can_be_sent_again() {
     let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
         return;
     };
-    chromium.fill("Description (optional)", "Kept");
     chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
     chromium.throttle(None);
     chromium.click("button", "Upload");
@@ -235,7 +225,6 @@ fn an_upload_that_breaks_off_is_told_and_can_be_sent_again() {
     chromium.unthrottle();
     chromium.press("Upload");
     assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
-    assert!(chromium.text("tbody").contains("Kept"));
 }
 
 #[test]
@@ -298,19 +287,16 @@ fn from_the_shelf_to_a_link_the_keyboard_is_enough() {
     chromium.strike("7");
     tab_to(&chromium, "Create link");
     chromium.turn_page(|| chromium.strike(Key::Enter));
-    let label = "1. Link expires 22 January 2027, 08:00 UTC";
-    tab_to(&chromium, label);
-    // All of it is selected, ready to be copied.
-    let link = chromium.attribute(label, "value").unwrap();
-    let selected = chromium.evaluate("return getSelection().toString()");
-    assert_eq!(selected, link.as_str());
-    tab_to(&chromium, &format!("Copy: {label}"));
+    tab_to(&chromium, "New link");
+    let link = chromium.evaluate("return document.activeElement.value");
+    let link = link.as_str().unwrap();
+    tab_to(&chromium, "Copy: New link");
     chromium.strike(Key::Enter);
-    assert_eq!(chromium.focus(), format!("Copied: {label}"));
+    assert_eq!(chromium.focus(), "Copied: New link");
     tab_to(&chromium, "Description (optional)");
     chromium.paste();
     let pasted = chromium.evaluate("return document.activeElement.value");
-    assert_eq!(pasted, link.as_str());
+    assert_eq!(pasted, link);
 }
 
 #[test]
@@ -327,8 +313,7 @@ fn a_link_opens_its_page_in_another_browser_and_its_button_downloads_the_file() 
         ("Link password (optional)", PASSWORD),
     ]);
     chromium.press("Create link");
-    let label = "1. Link expires 16 January 2027, 08:00 UTC With a password";
-    let link = chromium.attribute(label, "value").unwrap();
+    let link = chromium.text("#link");
 
     let downloads = Drawer::new();
     let other = Chromium::at(&door.url).unwrap();

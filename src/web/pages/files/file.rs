@@ -9,7 +9,7 @@ use super::{Row, SHELF, path};
 use crate::base::input::Refusals;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
-use crate::files::{Change, File, Refused};
+use crate::files::{Change, File, Refused, Repeated};
 use crate::limits::{Budget, Subject};
 use crate::shares::Standing;
 use crate::web::download::{self, Display, Parts};
@@ -40,6 +40,11 @@ impl OneFile {
     pub async fn of(page: &Page, file: File) -> Result<Self, Problem> {
         let listed = page.shares.list(file.account, file.id, None, LINKS_SHOWN);
         let (links, _) = listed.await?;
+        let now = page.clock.now();
+        let open = links
+            .iter()
+            .filter(|share| share.standing(now) == Standing::Open);
+        let open = i64::try_from(open.count()).unwrap_or_default();
         let links = links.into_iter().map(|share| Link::of(page, share));
         let mut fields = Fields::default();
         fields.set("name", &file.name);
@@ -57,7 +62,7 @@ impl OneFile {
             minutes: LIFE,
             again: "",
             made: None,
-            row: Row::of(file),
+            row: Row::of(file, open),
         })
     }
 }
@@ -89,7 +94,10 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     if let Some(change) = fields.note(Change::parse(Some(name), Some(description))) {
         let version = sent.text("version").parse().unwrap_or_default();
         let expected = ExpectedVersion::OneOf(vec![version]);
-        match page.files.change(who.account, id, expected, change).await {
+        let changed = page
+            .files
+            .change(who.account, id, expected, change, Repeated::Allowed);
+        match changed.await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "Saved.")),
             Err(Refused::Stale(now)) => {
                 let there = now.description.unwrap_or_default();
@@ -136,16 +144,18 @@ pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
 
 pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, page.id("id")?).await?;
+    let links = page.shares.count_open_of(vec![file.id]).await?;
     let mut facts = vec![
         ("File", file.name.clone()),
         ("Size", size::for_reading(file.bytes)),
+        ("Links that end", links.values().sum::<i64>().to_string()),
     ];
     facts.extend(file.description.map(|text| ("Description", text)));
     confirm::ask(
         &page,
         &Confirm {
             title: "Delete this file",
-            text: "Links to it end at once. It cannot be restored.",
+            text: "It cannot be restored.",
             facts,
             action: &format!("{}/delete", path(file.id)),
             button: "Delete this file",
