@@ -56,7 +56,7 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
     };
     let pages = chromium.evaluate("return history.length");
     watch(&chromium);
-    chromium.throttle(Some(1_000_000));
+    chromium.throttle(Some(300_000));
     chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
     chromium.press("Upload");
     let seen = chromium.evaluate("return seen");
@@ -66,7 +66,13 @@ fn an_upload_shows_how_far_it_has_come_and_ends_on_the_shelf_with_its_file() {
     assert!(between.filter(is_between).count() > 1, "{values:?}");
     assert_eq!(
         seen["words"].as_array().unwrap(),
-        &["Uploading.", "Sent. The server is checking the file."],
+        &[
+            "Uploading.",
+            "25 % uploaded.",
+            "50 % uploaded.",
+            "75 % uploaded.",
+            "Sent. The server is checking the file.",
+        ],
     );
     assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
     assert_eq!(chromium.focus(), "“Year.txt” has been uploaded.");
@@ -225,6 +231,42 @@ fn an_upload_that_breaks_off_is_told_and_can_be_sent_again() {
     chromium.unthrottle();
     chromium.press("Upload");
     assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
+}
+
+#[test]
+fn an_upload_can_be_cancelled_and_the_browser_asks_before_it_leaves_one() {
+    let (door, drawer) = (Door::open(), Drawer::new());
+    let Some(chromium) = at_the_shelf(&door, Chromium::at) else {
+        return;
+    };
+    let asks = || {
+        let leave = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+        chromium.evaluate(leave) == true
+    };
+    assert!(!asks());
+    chromium.throttle(Some(50_000));
+    chromium.choose("Files", &[&drawer.file("Year.txt", "x".repeat(600_000))]);
+    chromium.click("button", "Upload");
+    wait_until("some of it is sent", || {
+        let shown = chromium.text("progress + span");
+        shown.ends_with('%') && shown != "0 %"
+    });
+    assert!(asks());
+    tab_to(&chromium, "Cancel");
+    chromium.strike(Key::Enter);
+    let words = "The upload was cancelled. Nothing was saved.";
+    assert_eq!(chromium.text("form [role=status]"), words);
+    assert_eq!(chromium.focus(), "Upload");
+    assert!(!asks());
+    let bars = "return document.querySelectorAll('progress').length";
+    assert_eq!(chromium.evaluate(bars), 0);
+    chromium.unthrottle();
+    wait_until("it leaves nothing", || {
+        door.number("SELECT count(*) AS n FROM stray_blobs") == 0
+    });
+    chromium.press("Upload");
+    assert_eq!(chromium.text(".notice"), "“Year.txt” has been uploaded.");
+    assert!(!asks());
 }
 
 #[test]
