@@ -248,6 +248,7 @@ pub async fn compose(
         passwords,
         limits.clone(),
         tokens.clone(),
+        &secret,
     );
     let audit = Audit::new(db.clone(), &secret, &config.audit);
     let work = Work::new(db.clone());

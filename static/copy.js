@@ -1,5 +1,5 @@
 // Adds a Copy button to each marked field. Without it, people select the text and copy it.
-for (const input of document.querySelectorAll("input[data-copy]")) {
+for (const input of document.querySelectorAll("[data-copy]")) {
   const button = document.createElement("button");
   const status = document.createElement("span");
   button.type = "button";

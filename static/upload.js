@@ -1,5 +1,5 @@
-// Shows the progress of an upload, rejects files that are too large before they are sent, and
-// accepts files dropped on the form. Without it, the form works the same.
+// Shows the progress of an upload, which can be cancelled, rejects files that are too large before
+// they are sent, and accepts files dropped on the form. Without it, the form works the same.
 {
   // The answer is a page, which replaces this one, as it would without a script.
   const show = ({ response, responseURL }) => {
@@ -19,9 +19,17 @@
   const enhance = (form) => {
     const input = form.querySelector("input[type=file]");
     const button = form.querySelector("button");
+    const progress = document.createElement("div");
     const bar = document.createElement("progress");
+    const percent = document.createElement("span");
+    const cancel = document.createElement("button");
     const status = document.createElement("p");
+    progress.className = "actions";
+    progress.append(bar, percent, cancel);
     bar.setAttribute("aria-label", "Upload");
+    percent.setAttribute("aria-hidden", "true");
+    cancel.type = "button";
+    cancel.textContent = "Cancel";
     status.setAttribute("role", "status");
     button.after(status);
 
@@ -30,31 +38,59 @@
       status.classList.toggle("error", isError);
     };
 
+    // The browser asks before it leaves the page.
+    const warn = (event) => event.preventDefault();
+
     const send = () => {
       const request = new XMLHttpRequest();
       let ending = "The upload was interrupted. Nothing was saved. Try again.";
+      let quarter = 0;
       const stop = () => {
-        bar.remove();
+        if (progress.contains(document.activeElement)) button.focus();
+        progress.remove();
         button.ariaDisabled = null;
+        removeEventListener("beforeunload", warn);
         say(ending, true);
+      };
+      // Every quarter is announced.
+      const move = ({ loaded, total }) => {
+        const part = loaded / total;
+        bar.value = part;
+        percent.textContent = `${Math.floor(100 * part)} %`;
+        if (Math.floor(4 * part) === quarter || part === 1) return;
+        quarter = Math.floor(4 * part);
+        say(`${25 * quarter} % uploaded.`);
+      };
+      cancel.onclick = () => {
+        ending = "The upload was cancelled. Nothing was saved.";
+        request.abort();
       };
       request.open("POST", form.action);
       request.responseType = "document";
       request.setRequestHeader("Accept", "text/html");
-      request.upload.addEventListener("progress", ({ loaded, total }) => (bar.value = loaded / total));
+      request.upload.addEventListener("progress", move);
       request.upload.addEventListener("load", () => {
+        if (document.activeElement === cancel) button.focus();
+        cancel.remove();
         ending = "The server did not answer. Reload this page to see whether it was saved.";
         say("Sent. The server is checking the file.");
       });
-      request.addEventListener("load", () => (request.response ? show(request) : stop()));
+      request.addEventListener("load", () => {
+        removeEventListener("beforeunload", warn);
+        if (request.response) show(request);
+        else stop();
+      });
       request.addEventListener("error", stop);
       request.addEventListener("abort", stop);
       addEventListener("pagehide", () => request.abort(), { once: true });
+      addEventListener("beforeunload", warn);
       request.send(new FormData(form));
       // A disabled button would lose the focus.
       button.ariaDisabled = "true";
       bar.value = 0;
-      form.append(bar);
+      percent.textContent = "0 %";
+      progress.append(cancel);
+      form.append(progress);
       say("Uploading.");
     };
 

@@ -13,8 +13,8 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// The hash that stands for a token of [`token`] in the database: it has 256 random bits, so a plain
-/// hash is enough (ASVS 6.5.2).
+/// The hash that stands for a token in the database: every token has at least 128 random bits, so a
+/// plain hash is enough (ASVS 6.5.2).
 pub fn token_hash(token: &str) -> Vec<u8> {
     digest::digest(&digest::SHA256, token.as_bytes())
         .as_ref()

@@ -24,6 +24,7 @@ pub enum Purpose {
     AuditNames,
     SealedMail,
     MailCodes,
+    ShareLinks,
 }
 
 impl Purpose {
@@ -44,6 +45,7 @@ impl Purpose {
             Purpose::AuditNames => b"doorward audit names",
             Purpose::SealedMail => b"doorward sealed mail",
             Purpose::MailCodes => b"doorward mail codes",
+            Purpose::ShareLinks => b"doorward share links",
         }
     }
 }

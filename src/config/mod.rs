@@ -59,6 +59,7 @@ pub struct Config {
     /// `None`: metrics are not served.
     pub metrics_listen: Option<SocketAddr>,
     pub files: FilesConfig,
+    pub shares: SharesConfig,
     pub import: ImportConfig,
     pub limits: LimitsConfig,
     pub compat: CompatConfig,
@@ -77,6 +78,12 @@ pub enum Pooler {
     None,
     /// A pooler that assigns a connection to one transaction at a time.
     Transaction,
+}
+
+#[derive(Clone, Debug)]
+pub struct SharesConfig {
+    /// Whether the page of a link to a file names who shares it.
+    pub show_owner: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -398,6 +405,9 @@ impl Config {
             connections: connections::take(&mut r),
             metrics_listen: connections::take_metrics(&mut r),
             files: files::take(&mut r),
+            shares: SharesConfig {
+                show_owner: switch(&mut r, "shares.show_owner", "true"),
+            },
             import: ImportConfig {
                 costly_hashes: switch(&mut r, "import.costly_hashes", "false"),
             },

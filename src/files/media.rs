@@ -126,6 +126,44 @@ pub fn is_image(media_type: &str) -> bool {
     is_harmless(media_type) && media_type.starts_with("image/")
 }
 
+/// A type as people call it; a type without a known word is itself.
+pub fn in_words(media_type: &str) -> String {
+    let essence = essence(media_type);
+    let (class, format) = essence.split_once('/').unwrap_or((essence, ""));
+    let words = match essence {
+        "application/pdf" => "PDF document",
+        "application/zip" => "ZIP archive",
+        "application/gzip" => "Gzip archive",
+        "application/x-tar" => "TAR archive",
+        "application/x-7z-compressed" => "7-Zip archive",
+        "application/vnd.rar" => "RAR archive",
+        "application/msword"
+        | "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => {
+            "Word document"
+        }
+        "application/vnd.ms-excel"
+        | "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => {
+            "Excel spreadsheet"
+        }
+        "application/vnd.ms-powerpoint"
+        | "application/vnd.openxmlformats-officedocument.presentationml.presentation" => {
+            "PowerPoint presentation"
+        }
+        UNKNOWN => "Unknown",
+        _ => {
+            let format = format.trim_start_matches("x-").to_uppercase();
+            return match class {
+                "image" => format!("{format} image"),
+                "audio" => format!("{format} audio"),
+                "video" => format!("{format} video"),
+                "text" => "Text".to_owned(),
+                _ => media_type.to_owned(),
+            };
+        }
+    };
+    words.to_owned()
+}
+
 /// Without parameters.
 fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default()
@@ -134,6 +172,23 @@ fn essence(media_type: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_has_a_name_for_people() {
+        for (media_type, words) in [
+            ("application/pdf", "PDF document"),
+            ("application/zip", "ZIP archive"),
+            ("image/jpeg", "JPEG image"),
+            ("audio/x-wav", "WAV audio"),
+            ("video/mp4", "MP4 video"),
+            (TEXT, "Text"),
+            (TEXT_UTF_16, "Text"),
+            (UNKNOWN, "Unknown"),
+            ("application/wasm", "application/wasm"),
+        ] {
+            assert_eq!(in_words(media_type), words);
+        }
+    }
 
     #[test]
     fn a_type_is_what_the_first_bytes_say() {

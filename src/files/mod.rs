@@ -70,6 +70,11 @@ impl File {
         let digits = self.sha256.iter().map(|byte| format!("{byte:02x}"));
         digits.collect()
     }
+
+    /// Its type in words.
+    pub fn kind(&self) -> String {
+        media::in_words(&self.media_type)
+    }
 }
 
 /// How much an account has, and its own quota.
@@ -150,7 +155,7 @@ fn behind(file: &File, sort: Sort) -> Cursor {
 }
 
 /// The files to list, and their order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// A part of a name or description, in upper or lower case.
     pub text: String,
@@ -162,6 +167,14 @@ pub struct Search {
 pub struct Change {
     pub name: Option<FileName>,
     pub description: Option<Option<Description>>,
+}
+
+/// Whether another file of the account may have the same description. On pages it may; the API and
+/// the tutorial promise that each description is of one file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Repeated {
+    Allowed,
+    Refused,
 }
 
 /// Why nothing was changed.
@@ -333,6 +346,7 @@ impl Files {
         id: FileId,
         expected: ExpectedVersion,
         change: Change,
+        repeated: Repeated,
     ) -> Result<File, Refused> {
         let types = self.config.types.clone();
         self.db
@@ -349,6 +363,11 @@ impl Files {
                     file.name = name.as_str().to_owned();
                 }
                 if let Some(description) = change.description {
+                    let is_new = description.as_ref().map(Description::as_str)
+                        != file.description.as_deref();
+                    if is_new && repeated == Repeated::Refused {
+                        refuse_taken(tx, account, description.as_ref())?;
+                    }
                     file.description = description.map(|text| text.as_str().to_owned());
                 }
                 if before != (file.name.clone(), file.description.clone()) {
@@ -371,17 +390,53 @@ impl Files {
             .db
             .write_on_full_disk(move |tx| {
                 let file = load_for_change(tx, account, id, &expected)?;
-                store::delete(tx, &file)?;
-                let ends_at = tx.now() + LEAVING_SECONDS;
-                store::set_stray(tx, &file, ends_at)?;
+                remove(tx, &file)?;
                 Ok::<_, Refused>(file.bytes)
             })
             .await?;
+        self.drop_removed(id, bytes).await;
+        Ok(())
+    }
+
+    /// Those of the account's files that have one of these ids, in the order of their names.
+    pub async fn load_several(
+        &self,
+        account: AccountId,
+        ids: Vec<FileId>,
+    ) -> Result<Vec<File>, Fault> {
+        self.db
+            .read(move |db| store::find_several(db, account, &ids))
+            .await
+    }
+
+    /// Deletes all of these files that there are, or none, and returns how many.
+    pub async fn delete_several(
+        &self,
+        account: AccountId,
+        ids: Vec<FileId>,
+    ) -> Result<usize, Refused> {
+        let removed = self
+            .db
+            .write_on_full_disk(move |tx| {
+                lock(tx, account)?;
+                let found = store::find_several(tx, account, &ids)?;
+                for file in &found {
+                    remove(tx, file)?;
+                }
+                Ok::<_, Refused>(found)
+            })
+            .await?;
+        for file in &removed {
+            self.drop_removed(file.id, file.bytes).await;
+        }
+        Ok(removed.len())
+    }
+
+    async fn drop_removed(&self, id: FileId, bytes: i64) {
         // Bytes that cannot be deleted now are stray, and will be swept.
         if let Err(fault) = self.drop_bytes(id, bytes).await {
             tracing::warn!(%fault, "a file's bytes are deleted later");
         }
-        Ok(())
     }
 
     /// Sets an account's quota. Stored files are not touched. [`Refused::NoSuchFile`] without such
@@ -428,6 +483,27 @@ fn lock(tx: &mut AnyConnection, account: AccountId) -> Result<(), Refused> {
 fn load(db: &mut AnyConnection, account: AccountId, id: FileId) -> Result<File, Refused> {
     let found = store::find(db, id)?.filter(|file| file.account == account);
     found.ok_or(Refused::NoSuchFile)
+}
+
+/// Deletes a file; its bytes are stray from then on.
+fn remove(tx: &mut Tx<'_>, file: &File) -> Result<(), Fault> {
+    store::delete(tx, file)?;
+    let ends_at = tx.now() + LEAVING_SECONDS;
+    store::set_stray(tx, file, ends_at)
+}
+
+/// The account is locked, so no other request can add the same description meanwhile.
+fn refuse_taken(
+    tx: &mut AnyConnection,
+    account: AccountId,
+    description: Option<&Description>,
+) -> Result<(), Refused> {
+    match description {
+        Some(text) if store::is_described(tx, account, text.as_str())? => {
+            Err(Refused::DescriptionTaken)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn load_for_change(

@@ -4,13 +4,13 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::thumbnail_job::Due;
-use super::{Cursor, File, Quota, Refused, Search, Sort, Usage};
+use super::{Cursor, File, Quota, Search, Sort, Usage};
 use crate::base::clock::UnixSeconds;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
 use crate::base::names::{FileName, folded};
 use crate::storage::schema::{files, shelf_totals, shelves, stray_blobs, thumbnails_due};
-use crate::storage::{AnyConnection, Backend, containing, is_taken};
+use crate::storage::{AnyConnection, Backend, containing};
 
 /// Up to this many results are sorted after the search.
 const FEW_FOUND: i64 = 500;
@@ -147,6 +147,21 @@ pub fn find(db: &mut AnyConnection, id: FileId) -> Result<Option<File>, Fault> {
     row.map(Row::file).transpose()
 }
 
+/// Those of the account's files that have one of these ids, in the order of their names.
+pub fn find_several(
+    db: &mut AnyConnection,
+    account: AccountId,
+    ids: &[FileId],
+) -> Result<Vec<File>, Fault> {
+    let ids = ids.iter().map(FileId::to_string);
+    let rows: Vec<Row> = owned(account)
+        .filter(files::id.eq_any(ids.collect::<Vec<_>>()))
+        .order((files::name_key, files::id))
+        .select(columns())
+        .load(db)?;
+    rows.into_iter().map(Row::file).collect()
+}
+
 pub fn thumbnail(
     db: &mut AnyConnection,
     account: AccountId,
@@ -160,6 +175,7 @@ pub fn thumbnail(
     Ok(found.flatten())
 }
 
+/// Whether a file of the account has this description. The caller has locked the account.
 pub fn is_described(
     db: &mut AnyConnection,
     account: AccountId,
@@ -170,7 +186,7 @@ pub fn is_described(
 }
 
 /// Also counts it in the account's usage.
-pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
+pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
     let (name_key, search_key) = keys(file);
     diesel::insert_into(files::table)
         .values((
@@ -187,13 +203,12 @@ pub fn insert(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
             files::created_at.eq(file.created_at),
             files::updated_at.eq(file.updated_at),
         ))
-        .execute(tx)
-        .map_err(refused)?;
-    Ok(count(tx, file.account, 1, file.bytes)?)
+        .execute(tx)?;
+    count(tx, file.account, 1, file.bytes)
 }
 
 /// Stores name, description and the values derived from them.
-pub fn update(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
+pub fn update(tx: &mut AnyConnection, file: &File) -> Result<(), Fault> {
     let (name_key, search_key) = keys(file);
     diesel::update(files::table.find(file.id.to_string()))
         .set((
@@ -204,17 +219,8 @@ pub fn update(tx: &mut AnyConnection, file: &File) -> Result<(), Refused> {
             files::version.eq(file.version),
             files::updated_at.eq(file.updated_at),
         ))
-        .execute(tx)
-        .map_err(refused)?;
+        .execute(tx)?;
     Ok(())
-}
-
-fn refused(error: diesel::result::Error) -> Refused {
-    if is_taken(&error) {
-        Refused::DescriptionTaken
-    } else {
-        Refused::Fault(error.into())
-    }
 }
 
 /// The keys by which files are sorted and searched.

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::slots::UploadSlot;
 use super::stray::{LEASE_SECONDS, Stray};
-use super::{File, Files, Refused, lock, media, store, thumbnail};
+use super::{File, Files, Refused, lock, media, refuse_taken, store, thumbnail};
 use crate::base::clock::Stopwatch;
 use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId};
@@ -151,11 +151,7 @@ impl Files {
         account: AccountId,
         description: Option<&Description>,
     ) -> Result<(), Refused> {
-        if let Some(description) = description
-            && store::is_described(tx, account, description.as_str())?
-        {
-            return Err(Refused::DescriptionTaken);
-        }
+        refuse_taken(tx, account, description)?;
         let usage = store::usage(tx, account)?;
         let (arriving, _) = store::arriving(tx, account)?;
         let most = usage.files_max(&self.config);
@@ -232,6 +228,7 @@ impl Files {
                     }
                     Claim::Mismatch => return Err(Refused::KeyReused),
                 }
+                refuse_taken(tx, account, description.as_ref())?;
                 let mut kept = Vec::new();
                 for (one, stray) in received.iter().zip(&strays) {
                     if !store::forget_arriving(tx, stray.id, account)? {

@@ -41,6 +41,11 @@ impl IdempotencyKey {
             fingerprint,
         })
     }
+
+    /// The key as it was sent.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 /// Without the key: it may contain a secret.

@@ -34,7 +34,7 @@ pub enum Budget {
     Uploads,
     /// Links of one account.
     Links,
-    /// Thumbnails that one account loads.
+    /// Thumbnails that one account loads; previews on pages of links, by one address block.
     Thumbnails,
     /// Usernames and addresses that one account wants in place of its own.
     Names,

@@ -1,15 +1,19 @@
 //! Links that give a file to their holders, for a limited time.
 //!
-//! A link is a signed token and a row: the token cannot be guessed or changed, and the row says
-//! whether it still works. The holder is not told why it no longer works.
+//! A link is a random token, whose hash is in a row that says whether it still works. The holder is
+//! not told why it no longer works.
+//!
+//! Links that were made before are the id of their row and a signed token; they work until they end.
 
+mod link;
 mod store;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use quick_cache::sync::Cache;
+use secrecy::ExposeSecret;
 
-use crate::accounts::{self, AccountState};
+use crate::accounts::{self, Account};
 use crate::base::clock::{Clock, UnixSeconds};
 use crate::base::event::{Action, Cause, Event};
 use crate::base::fault::Fault;
@@ -17,12 +21,15 @@ use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::input::Refusals;
 use crate::base::names::{PASSWORD_MAX, Password};
 use crate::base::paging::{self, page};
+use crate::base::random;
+use crate::base::secret::InstanceSecret;
 use crate::files::{self, File};
 use crate::idempotency::{self, Claim, IdempotencyKey};
 use crate::limits::{self, Limited, Limits, Source};
 use crate::passwords::{Asker, Busy, PasswordHash, Passwords, Verdict};
 use crate::storage::{AnyConnection, Db, Tx};
 use crate::tokens::Tokens;
+use link::{LinkKey, LinkToken};
 pub use store::count_open;
 
 pub const MINUTES_MIN: i64 = 10;
@@ -32,8 +39,6 @@ pub const DOWNLOADS_MAX: i64 = 1_000_000;
 pub const PASSWORD_MIN: usize = 8;
 /// Maximum for each file, including expired links.
 pub const SHARES_MAX: i64 = 100;
-/// Signed links that are cached, of some 500 bytes each.
-const LINKS_KEPT: usize = 2_000;
 /// An expired link stays in the list for at least this long.
 const KEPT_DAYS: i64 = 30;
 
@@ -47,7 +52,24 @@ pub struct Share {
     pub last_used_at: Option<UnixSeconds>,
     pub created_at: UnixSeconds,
     pub ends_at: UnixSeconds,
+    /// The first characters of the token; `None` for a link that is a signed token.
+    pub begins: Option<String>,
     password_hash: Option<PasswordHash>,
+}
+
+/// A link that was made, by this request or by the same one before.
+pub struct Made {
+    pub share: Share,
+    /// The path that opens it. It cannot be shown again.
+    pub link: String,
+    pub replayed: bool,
+}
+
+/// A link that works.
+pub struct Opened {
+    pub share: Share,
+    pub file: File,
+    pub owner: Account,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +113,7 @@ pub type Cursor = paging::Cursor<UnixSeconds, ShareId>;
 
 const PATH: &str = "/s/";
 
-/// The path of the link's page.
+/// The path of the page of a link that is a signed token.
 fn path(id: ShareId) -> String {
     format!("{PATH}{id}")
 }
@@ -187,24 +209,29 @@ pub struct Shares {
     passwords: Passwords,
     limits: Limits,
     tokens: Tokens,
-    /// Signing would be the main cost of a list. A link is signed again when the keys have changed,
-    /// because the key that signed it may be revoked.
-    links: Arc<Cache<ShareId, (u64, String)>>,
+    link_key: Arc<LinkKey>,
 }
 
 impl Shares {
-    pub fn new(db: Db, clock: Clock, passwords: Passwords, limits: Limits, tokens: Tokens) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        passwords: Passwords,
+        limits: Limits,
+        tokens: Tokens,
+        secret: &InstanceSecret,
+    ) -> Self {
         Self {
             db,
             clock,
             passwords,
             limits,
             tokens,
-            links: Arc::new(Cache::new(LINKS_KEPT)),
+            link_key: Arc::new(LinkKey::new(secret)),
         }
     }
 
-    /// Makes a link; also returns whether the same request had made it before.
+    /// Makes a link.
     pub async fn make(
         &self,
         account: AccountId,
@@ -212,13 +239,14 @@ impl Shares {
         new: NewShare,
         key: Option<IdempotencyKey>,
         source: &Source,
-    ) -> Result<(Share, bool), Refused> {
+    ) -> Result<Made, Refused> {
         let password_hash = match &new.password {
             Some(password) => Some(self.passwords.hash(password, &Asker::Known).await??),
             None => None,
         };
         let (minutes, downloads_max) = (new.minutes, new.downloads);
-        let (share, replayed) = self
+        let keys = self.link_key.clone();
+        let (share, token, replayed) = self
             .db
             .write(move |tx| {
                 if !accounts::lock(tx, account)? {
@@ -226,8 +254,13 @@ impl Shares {
                 }
                 owned(tx, account, file)?;
                 let now = tx.now();
+                let id = ShareId::new();
+                let token = match &key {
+                    Some(key) => keys.token(id, key),
+                    None => LinkToken::random(),
+                };
                 let share = Share {
-                    id: ShareId::new(),
+                    id,
                     file,
                     account,
                     downloads: 0,
@@ -235,15 +268,16 @@ impl Shares {
                     last_used_at: None,
                     created_at: now,
                     ends_at: now + minutes * 60,
+                    begins: Some(token.begins().to_owned()),
                     password_hash,
                 };
                 if let Some(key) = &key {
-                    match idempotency::claim(tx, account, key, &share.id.to_string(), now)? {
+                    match idempotency::claim(tx, account, key, &id.to_string(), now)? {
                         Claim::New => {}
                         Claim::Replay(made) => {
                             let made = ShareId::parse(&made).ok_or(Refused::NotFound)?;
-                            let made = store::find(tx, made)?.ok_or(Refused::NotFound)?;
-                            return Ok((made, true));
+                            let share = store::find(tx, made)?.ok_or(Refused::NotFound)?;
+                            return Ok((share, keys.token(made, key), true));
                         }
                         Claim::Mismatch => return Err(Refused::KeyReused),
                     }
@@ -252,9 +286,9 @@ impl Shares {
                 if store::count(tx, file)? >= SHARES_MAX {
                     return Err(Refused::TooMany);
                 }
-                store::insert(tx, &share)?;
-                tx.record(about_share(Action::MakeShare, account, file, share.id));
-                Ok((share, false))
+                store::insert(tx, &share, &token.hash())?;
+                tx.record(about_share(Action::MakeShare, account, file, id));
+                Ok((share, token, false))
             })
             .await?;
         // The key's fingerprint does not include the password.
@@ -266,22 +300,26 @@ impl Shares {
                 refused => refused,
             })?;
         }
-        Ok((share, replayed))
+        let link = match self.signed_link(&share)? {
+            Some(signed) => signed,
+            None => format!("{PATH}{}", token.expose_secret()),
+        };
+        Ok(Made {
+            share,
+            link,
+            replayed,
+        })
     }
 
-    /// The path with the token that opens it; the token expires with the row.
-    pub fn link(&self, share: &Share) -> Result<String, Fault> {
-        let keys_version = self.tokens.keys_version();
-        if let Some((version, link)) = self.links.get(&share.id)
-            && version == keys_version
-        {
-            return Ok(link);
+    /// The path of a link that is a signed token, which can be shown again. It is signed anew,
+    /// because the key that signed it may be revoked, and expires with the row.
+    pub fn signed_link(&self, share: &Share) -> Result<Option<String>, Fault> {
+        if share.begins.is_some() {
+            return Ok(None);
         }
         let (path, seconds) = (path(share.id), share.ends_at - self.clock.now());
         let (token, _) = self.tokens.issue_share(share.account, &path, seconds)?;
-        let link = format!("{path}?token={token}");
-        self.links.insert(share.id, (keys_version, link.clone()));
-        Ok(link)
+        Ok(Some(format!("{path}?token={token}")))
     }
 
     /// The links of a file, latest first, and the cursor of the next page.
@@ -329,6 +367,16 @@ impl Shares {
             .await
     }
 
+    /// The number of open links to each of these files that has any.
+    pub async fn count_open_of(&self, files: Vec<FileId>) -> Result<HashMap<FileId, i64>, Fault> {
+        self.db
+            .read(move |db| {
+                let now = db.now();
+                store::count_open_of(db, &files, now)
+            })
+            .await
+    }
+
     /// Revokes every link of an account, and returns how many were open.
     ///
     /// # Errors
@@ -342,34 +390,50 @@ impl Shares {
             .await
     }
 
-    /// The link and its file. Does not count as a download.
-    pub async fn open(&self, id: ShareId, token: &str) -> Result<(Share, File), Refused> {
-        let claims = self.tokens.verify_share(token);
-        let claims = claims.map_err(|_| Refused::Ended)?;
-        if claims.path != path(id) {
-            return Err(Refused::Ended);
+    /// What a link opens: `part` is the part of its path after `/s/`, and `signed` the token of a
+    /// link that has a signed one. Does not count as a download.
+    pub async fn open(&self, part: &str, signed: Option<&str>) -> Result<Opened, Refused> {
+        if let Some(signed) = signed {
+            let claims = self.tokens.verify_share(signed);
+            let claims = claims.map_err(|_| Refused::Ended)?;
+            let id = ShareId::parse(part).filter(|id| claims.path == path(*id));
+            let id = id.ok_or(Refused::Ended)?;
+            let is_meant = move |share: &Share| share.account.to_string() == claims.sub;
+            self.find_open(move |db| Ok(store::find(db, id)?.filter(is_meant)))
+                .await
+        } else {
+            let hash = random::token_hash(part);
+            self.find_open(move |db| store::find_by_hash(db, &hash))
+                .await
         }
+    }
+
+    async fn find_open(
+        &self,
+        find: impl FnOnce(&mut AnyConnection) -> Result<Option<Share>, Fault> + Send + 'static,
+    ) -> Result<Opened, Refused> {
         self.db
             .read(move |db| {
                 let now = db.now();
-                let share = store::find(db, id)?.filter(|share| {
-                    share.account.to_string() == claims.sub && share.standing(now) == Standing::Open
-                });
+                let share = find(db)?.filter(|share| share.standing(now) == Standing::Open);
                 let share = share.ok_or(Refused::Ended)?;
                 let file = files::find(db, share.file)?.ok_or(Refused::Ended)?;
-                let owner = accounts::find(db, share.account)?;
-                let is_active = owner.is_some_and(|owner| owner.state == AccountState::Active);
-                is_active.then_some((share, file)).ok_or(Refused::Ended)
+                let owner = accounts::find(db, share.account)?.filter(Account::is_active);
+                Ok(Opened {
+                    share,
+                    file,
+                    owner: owner.ok_or(Refused::Ended)?,
+                })
             })
             .await
     }
 
-    /// Fails if a token does not open its link any more.
+    /// Fails if a signed token does not open its link any more.
     pub async fn check(&self, token: &str) -> Result<(), Refused> {
         let claims = self.tokens.verify_share(token);
         let claims = claims.map_err(|_| Refused::Ended)?;
-        let id = claims.path.strip_prefix(PATH).and_then(ShareId::parse);
-        self.open(id.ok_or(Refused::Ended)?, token).await.map(drop)
+        let id = claims.path.strip_prefix(PATH).unwrap_or_default();
+        self.open(id, Some(token)).await.map(drop)
     }
 
     /// Checks the password of a link, and records a wrong one.

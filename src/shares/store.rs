@@ -1,5 +1,8 @@
 //! The table of links to files.
 
+use std::collections::HashMap;
+
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::{Cursor, Share};
@@ -23,6 +26,7 @@ struct Row {
     last_used_at: Option<i64>,
     created_at: i64,
     ends_at: i64,
+    begins: Option<String>,
 }
 
 impl Row {
@@ -37,6 +41,7 @@ impl Row {
             last_used_at: self.last_used_at,
             created_at: self.created_at,
             ends_at: self.ends_at,
+            begins: self.begins,
             password_hash: self.password_hash.map(PasswordHash::stored),
         })
     }
@@ -72,6 +77,15 @@ pub fn find(db: &mut AnyConnection, id: ShareId) -> Result<Option<Share>, Fault>
     row.map(Row::share).transpose()
 }
 
+pub fn find_by_hash(db: &mut AnyConnection, token_hash: &[u8]) -> Result<Option<Share>, Fault> {
+    let row: Option<Row> = shares::table
+        .filter(shares::token_hash.eq(token_hash))
+        .select(Row::as_select())
+        .first(db)
+        .optional()?;
+    row.map(Row::share).transpose()
+}
+
 pub fn count(db: &mut AnyConnection, file: FileId) -> Result<i64, Fault> {
     let of_file = shares::table.filter(shares::file_id.eq(file.to_string()));
     Ok(of_file.count().get_result(db)?)
@@ -93,6 +107,27 @@ pub fn count_open(
     Ok(open.count().get_result(db)?)
 }
 
+/// The number of open links to each of these files that has any.
+pub fn count_open_of(
+    db: &mut AnyConnection,
+    files: &[FileId],
+    now: UnixSeconds,
+) -> Result<HashMap<FileId, i64>, Fault> {
+    let files = files.iter().map(FileId::to_string);
+    let is_left = shares::downloads_max
+        .is_null()
+        .or(shares::downloads_max.gt(shares::downloads.nullable()));
+    let found: Vec<(String, i64)> = shares::table
+        .filter(shares::file_id.eq_any(files.collect::<Vec<_>>()))
+        .filter(shares::ends_at.gt(now))
+        .filter(is_left)
+        .group_by(shares::file_id)
+        .select((shares::file_id, count_star()))
+        .load(db)?;
+    let known = |(id, count): (String, i64)| Some((FileId::parse(&id)?, count));
+    Ok(found.into_iter().filter_map(known).collect())
+}
+
 /// Deletes every link of an account that has not expired, and returns how many were open.
 pub fn revoke_all(
     tx: &mut AnyConnection,
@@ -109,7 +144,7 @@ pub fn revoke_all(
     Ok(open)
 }
 
-pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
+pub fn insert(tx: &mut AnyConnection, share: &Share, token_hash: &[u8]) -> Result<(), Fault> {
     let hash = share.password_hash.as_ref().map(PasswordHash::as_str);
     diesel::insert_into(shares::table)
         .values((
@@ -121,6 +156,8 @@ pub fn insert(tx: &mut AnyConnection, share: &Share) -> Result<(), Fault> {
             shares::downloads_max.eq(share.downloads_max),
             shares::created_at.eq(share.created_at),
             shares::ends_at.eq(share.ends_at),
+            shares::token_hash.eq(token_hash),
+            shares::begins.eq(&share.begins),
         ))
         .execute(tx)?;
     Ok(())

@@ -235,6 +235,8 @@ diesel::table! {
         last_used_at -> Nullable<BigInt>,
         created_at -> BigInt,
         ends_at -> BigInt,
+        token_hash -> Nullable<Binary>,
+        begins -> Nullable<Text>,
     }
 }
 

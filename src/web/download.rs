@@ -91,6 +91,15 @@ pub async fn answer(
     Ok(answer.body(SizedStream::new(sent, content)))
 }
 
+/// A thumbnail, PNG or JPEG.
+pub fn thumbnail(image: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, media::of(&image)))
+        // A file's bytes never change.
+        .insert_header((header::CACHE_CONTROL, "private, max-age=86400"))
+        .body(image)
+}
+
 struct Unsatisfiable;
 
 /// First and last byte. A header that cannot be read, or asks for several ranges, is ignored.

@@ -86,7 +86,8 @@ pub async fn edge<B: MessageBody + 'static>(
     };
     let response = response?;
     let mut response = answer::written_out(response, id);
-    let carried_token = query::has_token(response.request().query_string());
+    let asked = response.request();
+    let carried_token = query::has_token(asked.query_string()) || query::is_of_a_link(asked.path());
     secure(
         response.headers_mut(),
         carried_token,

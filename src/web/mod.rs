@@ -28,6 +28,7 @@ mod path_id;
 mod prepared;
 mod problem;
 pub mod proof;
+mod qr;
 mod query;
 mod redirect;
 mod routes;

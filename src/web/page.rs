@@ -1,6 +1,7 @@
 //! A request for a page, and what every page shows around its own content.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub type Answer = Result<HttpResponse, Problem>;
 /// Keys in the anonymous state.
 const NOTICE: &str = "notice";
 const NEXT: &str = "next";
+const LINK: &str = "link";
 const PAGE_BYTES: usize = 6 * 1024;
 
 /// What every page shows around its own content. Templates have it as the value `view`.
@@ -167,6 +169,11 @@ impl Page {
 
     pub fn query(&self, key: &str) -> Option<String> {
         super::query::first(self.request.query_string(), key)
+    }
+
+    /// Every value of a key; one that cannot be read is `None`.
+    pub fn query_all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = Option<Cow<'a, str>>> {
+        super::query::values(self.request.query_string(), key)
     }
 
     /// The session that this browser has now.
@@ -320,6 +327,20 @@ impl Page {
                 self.request.get_session().remove(NEXT);
             }
         }
+    }
+
+    /// Keeps a link for the page at this path, which shows it once.
+    pub fn keep_link(&self, path: &str, link: &str) {
+        cookies::keep(&self.request, LINK, (path, link));
+    }
+
+    /// The link that was kept for this page.
+    pub fn take_link(&self) -> Option<String> {
+        let anonymous = self.request.get_session();
+        let kept: Option<(String, String)> = anonymous.get(LINK).ok().flatten();
+        let (_, link) = kept.filter(|(path, _)| path == self.request.path())?;
+        anonymous.remove(LINK);
+        Some(link)
     }
 
     pub fn take_next(&self) -> Option<String> {

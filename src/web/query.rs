@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use uuid::Uuid;
 
 /// A longer key is not one of ours, and could be a misplaced token.
-const KEY_MAX: usize = 24;
+const KEY_MAX: usize = 20;
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query
@@ -51,17 +52,29 @@ pub fn names(query: &str) -> String {
     names.join(",")
 }
 
-/// A path as it may be logged: a part that is longer than any id of ours could be a token.
+/// Whether a path is below that of the links to files, where a part of it is a token.
+pub fn is_of_a_link(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    percent_decode_str(first).eq(*b"s")
+}
+
+/// A path as it may be logged: of a link, without what opens it, whole or not; elsewhere without
+/// parts that are longer than those of our paths, and could be a token.
 pub fn loggable_path(path: &str) -> Cow<'_, str> {
     const PART_MAX: usize = 40;
-    if path.len() <= PART_MAX {
+    let is_of_a_link = is_of_a_link(path);
+    if path.len() <= PART_MAX && !is_of_a_link {
         return path.into();
     }
-    let parts: Vec<_> = path
-        .split('/')
-        .map(|part| if part.len() > PART_MAX { "…" } else { part })
-        .collect();
-    parts.join("/").into()
+    let parts = path.split('/').enumerate().map(|(place, part)| {
+        let may_open = is_of_a_link && place > 1 && Uuid::try_parse(part).is_err();
+        if may_open || part.len() > PART_MAX {
+            "…"
+        } else {
+            part
+        }
+    });
+    parts.collect::<Vec<_>>().join("/").into()
 }
 
 /// A method as it may be logged: a longer word than any method is not one, and could be a token.
@@ -138,6 +151,18 @@ mod tests {
         );
         assert_eq!(loggable_path("/dashboard"), "/dashboard");
         assert_eq!(loggable_path(&format!("/a/{}/b", "x".repeat(41))), "/a/…/b");
+        let id = "/s/00000000-0000-4000-8000-000000000000";
+        assert_eq!(loggable_path(id), id);
+        for link in [
+            "/s/AAAAAAAAAAAAAAAAAAAAAA",
+            "/s/AAAAAAAAAAAAAAAAAAAAAAx",
+            "/s/AAAA",
+            "/%73/AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert!(!loggable_path(link).contains("AAAA"), "{link}");
+        }
+        let link = "/s/AAAAAAAAAAAAAAAAAAAAAA/preview";
+        assert_eq!(loggable_path(link), "/s/…/…");
         for good in [
             "http://192.0.2.7:8080",
             "https://door.example",

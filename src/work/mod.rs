@@ -87,6 +87,7 @@ pub enum Place {
     /// Before its neighbour among the items of this status, or among all.
     Up(Option<Status>),
     Down(Option<Status>),
+    Start,
     Before(ItemId),
     End,
 }
@@ -158,6 +159,33 @@ impl Work {
             .read(move |db| store::list(db, account, status, after, limit + 1))
             .await?;
         Ok(page(found, limit, |last| Cursor(last.position)))
+    }
+
+    /// The number of all items of an account, and of those that are open.
+    pub async fn count(&self, account: AccountId) -> Result<(i64, i64), Fault> {
+        self.db
+            .read(move |db| {
+                let open = Some(Status::Open);
+                Ok((
+                    store::count(db, account, None, i64::MAX)?,
+                    store::count(db, account, open, i64::MAX)?,
+                ))
+            })
+            .await
+    }
+
+    /// The next item of this status behind `item`.
+    pub async fn next(
+        &self,
+        account: AccountId,
+        item: &Item,
+        status: Option<Status>,
+    ) -> Result<Option<ItemId>, Fault> {
+        let after = item.position;
+        let next = self
+            .db
+            .read(move |db| store::list(db, account, status, after, 1));
+        Ok(next.await?.first().map(|next| next.id))
     }
 
     pub async fn load(&self, account: AccountId, id: ItemId) -> Result<Item, Refused> {
@@ -326,6 +354,7 @@ fn position_of(
     Ok(match place {
         Place::Up(status) => store::position_before(tx, account, status, from)?.unwrap_or(from),
         Place::Down(status) => store::position_after(tx, account, status, from)?.unwrap_or(from),
+        Place::Start => store::position_after(tx, account, None, 0)?.unwrap_or(from),
         Place::End => store::last_position(tx, account)?,
         Place::Before(id) => {
             let other = store::find(tx, account, id)?.ok_or(Refused::NoSuchPlace)?;

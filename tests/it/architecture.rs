@@ -63,6 +63,7 @@ const WEB_FLOORS: &[&str] = &[
     "jwks",
     "openapi",
     "download",
+    "qr",
     "api",
     "pages",
     "compat",

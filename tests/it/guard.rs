@@ -254,19 +254,23 @@ fn a_link_ends_after_150_seconds_and_says_so() {
     );
 }
 
-/// The address of the only link to a file, and its token.
-fn share(door: &Door, owner: &Browser) -> (String, String) {
+/// The token of a new link to a file; and path and token of one of an earlier version.
+fn share(door: &Door, owner: &Browser) -> (String, String, String) {
     let program = door.program(Some(&owner.access()));
     let files = program.get("/api/files").json();
     let id = match files["items"].get(0) {
         Some(file) => id_in(file),
         None => image_of(&program),
     };
-    let shares = program.get(&format!("/api/files/{id}/shares")).json();
-    let url = shares["items"][0]["url"].as_str().unwrap();
-    let path = url.strip_prefix(&door.url).unwrap();
-    let (path, token) = path.split_once("?token=").unwrap();
-    (path.to_owned(), token.to_owned())
+    let shares = format!("/api/files/{id}/shares");
+    door.sql("UPDATE shares SET token_hash = NULL, begins = NULL");
+    let old = program.get(&shares).json()["items"][0].clone();
+    let path = old["url"].as_str().unwrap().strip_prefix(&door.url);
+    let (path, token) = path.unwrap().split_once("?token=").unwrap();
+    let new = serde_json::json!({"minutes": 60});
+    let new = program.send_json("POST", &shares, &new).json();
+    let short = new["url"].as_str().unwrap().rsplit('/').next().unwrap();
+    (short.to_owned(), path.to_owned(), token.to_owned())
 }
 
 #[test]
@@ -276,7 +280,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     let one_time = door.first_administrator.clone().unwrap();
     let [x_access_token, query_token, api_v1, basic_upload, flask_jwt] =
         compat::all_tokens(&door, "ada").map(|(_, token)| token);
-    let (share, share_token) = share(&door, &ada);
+    let (short, share, share_token) = share(&door, &ada);
     let kinds = [
         ("access", ada.access()),
         ("refresh", ada.cookie("doorward_refresh").unwrap()),
@@ -293,6 +297,7 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
         ),
         ("none", "nonsense".to_owned()),
         ("share", share_token),
+        ("short share", short),
         ("compat x_access_token", x_access_token),
         ("compat query_token", query_token),
         ("compat api_v1", api_v1),
@@ -316,7 +321,14 @@ fn a_token_of_one_kind_is_refused_in_every_place_of_another() {
     // Where a token is shown, which kind opens it, and what all others get. What uses its
     // token up comes after what only looks.
     type Show<'a> = &'a dyn Fn(&str) -> u16;
-    let doors: [(&str, &str, u16, u16, Show<'_>); 15] = [
+    let doors: [(&str, &str, u16, u16, Show<'_>); 16] = [
+        (
+            "path of a link to a file",
+            "short share",
+            200,
+            404,
+            &|token| door.browser().get(&format!("/s/{token}")).status,
+        ),
         ("address of a link to a file", "share", 200, 404, &|token| {
             door.browser().get(&format!("{share}?token={token}")).status
         }),

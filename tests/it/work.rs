@@ -114,12 +114,15 @@ fn an_item_is_ticked_off_and_opened_again_from_the_part_of_the_list_one_looks_at
     let open = ada.get("/work?status=open");
     assert_eq!(
         open.text(".actions [aria-current=page]"),
-        "Open",
+        "Open (2)",
         "the filter says which it is"
     );
     let page = press(&ada, &open, "Tick off: one");
-    assert_eq!(page.text(".notice"), "The item is done.");
-    assert_eq!(page.text("[aria-current=page]"), "Open");
+    assert_eq!(page.text(".notice"), "“one” is done.");
+    assert_eq!(page.text("[aria-current=page]"), "Open (1)");
+    let filters = page.text("p.actions");
+    let filters: Vec<_> = filters.split_whitespace().collect();
+    assert_eq!(filters.join(" "), "All (2) Open (1) Done (1)");
     assert_eq!(shown(&page), ["two"]);
     let done = ada.get("/work?status=done");
     assert_eq!(shown(&done), ["one"]);
@@ -132,6 +135,28 @@ fn an_item_is_ticked_off_and_opened_again_from_the_part_of_the_list_one_looks_at
     assert_eq!(
         ada.get("/work?status=open").text("main h2"),
         "Nothing is open"
+    );
+}
+
+#[test]
+fn ticking_an_item_off_leads_back_to_it_or_to_the_next_one() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let ids = added(&door.program(Some(&ada.access())), &["one", "two", "three"]);
+    let item = |n: usize| format!("#item-{}", ids[n]);
+    let all = ada.get("/work");
+    assert_eq!(all.attribute(&item(1), "tabindex").as_deref(), Some("-1"));
+    let done = ada.submit(&all, "Tick off: two", &[]);
+    assert_eq!(done.location(), format!("/work{}", item(1)));
+    let open = ada.get("/work?status=open");
+    let done = ada.submit(&open, "Tick off: one", &[]);
+    assert_eq!(done.location(), format!("/work?status=open{}", item(2)));
+    let last = ada.submit(&open, "Tick off: three", &[]);
+    assert_eq!(last.location(), "/work?status=open");
+    let reopened = ada.submit(&ada.get("/work"), "Reopen: one", &[]);
+    assert_eq!(
+        ada.follow(&reopened).text(".notice"),
+        "“one” is open again."
     );
 }
 
@@ -227,6 +252,12 @@ fn an_item_is_moved_among_those_that_are_looked_at() {
     );
     assert_eq!(ada.post_own(&path, &[("to", "down")]).status, 303);
     assert_eq!(titles(&program)[3], "three");
+    let page = press(&ada, &page, "Move to the top");
+    assert_eq!(page.text(".notice"), "Moved to the top.");
+    assert_eq!(titles(&program), ["three", "one", "two", "four"]);
+    let page = press(&ada, &page, "Move to the bottom");
+    assert_eq!(page.text(".notice"), "Moved to the bottom.");
+    assert_eq!(titles(&program), ["one", "two", "four", "three"]);
     let back = page.attribute("main p > a", "href").unwrap();
     assert_eq!(back, "/work?status=open");
 }

@@ -17,7 +17,7 @@ use super::schemas::{self, Time, Uuid};
 use super::{Json, named};
 use crate::base::clock::rfc3339;
 use crate::base::ids::FileId;
-use crate::files::{self, Change, Cursor, File, Search, Sort};
+use crate::files::{self, Change, Cursor, File, Repeated, Search, Sort};
 use crate::limits::{Budget, Subject};
 use crate::web::State;
 use crate::web::describe::{Call, Describe, Operation, Tag, schema};
@@ -355,7 +355,9 @@ pub async fn change(
     let text = changes.description.map(Option::unwrap_or_default);
     let change = Change::parse(changes.name.as_deref(), text.as_deref())?;
     let files = &state.files;
-    let changed = files.change(who.account, id, expected, change).await;
+    let changed = files
+        .change(who.account, id, expected, change, Repeated::Refused)
+        .await;
     Ok(one(changed.map_err(|refused| {
         Problem::file("", refused, files.config())
     })?))

@@ -16,6 +16,7 @@ use super::schemas::{Time, Url, Uuid};
 use super::{Json, accounts, files};
 use crate::access::Action;
 use crate::base::clock::rfc3339;
+use crate::base::fault::Fault;
 use crate::base::ids::{AccountId, FileId, ShareId};
 use crate::base::names::PASSWORD_MAX;
 use crate::limits::{Budget, Source, Subject};
@@ -40,9 +41,13 @@ schema!(inline ShareState, {
 pub struct ShareJson {
     #[schemars(with = "Uuid")]
     id: String,
-    /// Does not work any more once the link has ended.
-    #[schemars(with = "Url")]
-    url: String,
+    /// The address that opens the file. Only the answer that creates the link has it; it is `null`
+    /// in the list.
+    #[schemars(with = "Option<Url>")]
+    url: Option<String>,
+    /// The first characters of the token in the address, to recognize the link by. `null` for a
+    /// link of an earlier version, which the list shows whole.
+    begins: Option<String>,
     /// Whether the link has a password.
     password: bool,
     /// How many there were so far.
@@ -59,10 +64,11 @@ pub struct ShareJson {
 }
 
 impl ShareJson {
-    fn of(share: &Share, state: &State) -> Result<Self, Problem> {
-        Ok(Self {
+    fn of(share: &Share, link: Option<&str>, state: &State) -> Self {
+        Self {
             id: share.id.to_string(),
-            url: format!("{}{}", state.base_url.as_str(), state.shares.link(share)?),
+            url: link.map(|link| format!("{}{link}", state.base_url.as_str())),
+            begins: share.begins.clone(),
             password: share.has_password(),
             downloads: share.downloads,
             downloads_max: share.downloads_max,
@@ -70,7 +76,7 @@ impl ShareJson {
             created_at: rfc3339(share.created_at),
             ends_at: rfc3339(share.ends_at),
             last_used_at: share.last_used_at.map(rfc3339),
-        })
+        }
     }
 }
 
@@ -92,8 +98,11 @@ pub async fn list(
     let after = paging::cursor(which.after.as_deref(), Cursor::parse)?;
     let limit = which.limit.items();
     let (shares, next) = state.shares.list(who.account, file, after, limit).await?;
-    let shown = shares.iter().map(|share| ShareJson::of(share, &state));
-    let shown: Vec<_> = shown.collect::<Result<_, _>>()?;
+    let shown = shares.iter().map(|share| {
+        let link = state.shares.signed_link(share)?;
+        Ok(ShareJson::of(share, link.as_deref(), &state))
+    });
+    let shown: Vec<_> = shown.collect::<Result<_, Fault>>()?;
     Ok(paging::list(shown.into_iter(), next))
 }
 
@@ -120,8 +129,9 @@ pub const ADD: Call = Call {
     id: "addShare",
     tag: &files::TAG,
     summary: "Create a link to a file",
-    description: "Everyone who has its address can download the file while the link works. If the \
-                  link has a password, it is sent as the password of Basic credentials.",
+    description: "Everyone who has its address can download the file while the link works. The \
+                  address is not stored and cannot be shown again. If the link has a password, it \
+                  is sent as the password of Basic credentials.",
     example: Some(|| json!({ "minutes": 1440, "downloads": 3 })),
     problems: &[TOO_MANY, KEY_REUSED, TRIES, TOO_MANY_ATTEMPTS, BUSY],
 };
@@ -144,11 +154,10 @@ pub async fn add(
         .shares
         .make(who.account, file, wanted?, once, &source)
         .await?;
-    let (share, replayed) = made;
     Ok(Created {
-        at: format!("/api/files/{file}/shares/{}", share.id),
-        what: ShareJson::of(&share, &state)?,
-        replayed,
+        at: format!("/api/files/{file}/shares/{}", made.share.id),
+        what: ShareJson::of(&made.share, Some(&made.link), &state),
+        replayed: made.replayed,
     })
 }
 

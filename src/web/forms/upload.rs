@@ -100,7 +100,8 @@ pub async fn receive(
         let shown = name.as_str().to_owned();
         let coming = IncomingFile {
             name,
-            description: description.ok().flatten(),
+            // Pages ask for none.
+            description: description.ok().flatten().filter(|_| right != Right::Page),
             bytes_max,
             key: key.clone(),
         };

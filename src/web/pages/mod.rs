@@ -33,7 +33,7 @@ mod undo;
 mod verify;
 mod work;
 
-use files::{file, links, shelf};
+use files::{file, links, several, shelf};
 
 use super::guard::Routes;
 use super::page::{Answer, DASHBOARD, Page, next_page};
@@ -157,6 +157,10 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/files", |at| {
         at.get(SIGNED_IN, shelf::show).post(SIGNED_IN, shelf::add)
     });
+    routes.at("/files/delete", |at| {
+        at.get(SIGNED_IN, several::ask_to_delete)
+            .post(SIGNED_IN, several::delete)
+    });
     routes.at("/files/{id}", |at| {
         at.get(SIGNED_IN, file::open).post(SIGNED_IN, file::change)
     });
@@ -176,6 +180,7 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/s/{id}", |at| {
         at.get(PUBLIC_TOKEN, share::show).post(PUBLIC, share::take)
     });
+    routes.at("/s/{id}/preview", |at| at.get(PUBLIC_TOKEN, share::preview));
     routes.at("/admin/invites", |at| {
         at.get(ADMINISTRATOR, invites::list)
             .post(RECENT_ADMINISTRATOR, invites::make)

@@ -80,11 +80,13 @@ struct List {
 
 struct Filter {
     label: &'static str,
+    count: i64,
     url: String,
     is_current: bool,
 }
 
 struct Row {
+    id: ItemId,
     title: String,
     is_done: bool,
     tick: String,
@@ -126,8 +128,10 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
         // The last item of this page has gone.
         return Ok(page.go(&part.beginning().at(LIST)));
     }
-    let filter = |label, status| Filter {
+    let (all, open) = page.work.count(who.account).await?;
+    let filter = |label, status, count| Filter {
         label,
+        count,
         url: Part {
             status,
             after: None,
@@ -139,9 +143,9 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
         fields,
         add: part.at(LIST),
         filters: vec![
-            filter("All", None),
-            filter("Open", Some(Status::Open)),
-            filter("Done", Some(Status::Done)),
+            filter("All", None, all),
+            filter("Open", Some(Status::Open), open),
+            filter("Done", Some(Status::Done), all - open),
         ],
         empty: items.is_empty().then_some(match part.status {
             None => Empty::Everything,
@@ -160,6 +164,7 @@ async fn list(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answer
 
 fn row(item: Item, part: Part) -> Row {
     Row {
+        id: item.id,
         is_done: item.status() == Status::Done,
         tick: part.of_item(item.id, "/done"),
         edit: part.of_item(item.id, ""),
@@ -232,10 +237,10 @@ async fn form(page: &Page, who: &Identity, item: Item, fields: Fields) -> Answer
     let number = page.work.number(who.account, &item, part.status).await?;
     let mut moves = Vec::new();
     if number.is_none_or(|(number, _)| number > 1) {
-        moves.push(("up", "Move up"));
+        moves.extend([("top", "Move to the top"), ("up", "Move up")]);
     }
     if number.is_none_or(|(number, all)| number < all) {
-        moves.push(("down", "Move down"));
+        moves.extend([("down", "Move down"), ("bottom", "Move to the bottom")]);
     }
     let form = Edit {
         number,
@@ -254,10 +259,11 @@ async fn form(page: &Page, who: &Identity, item: Item, fields: Fields) -> Answer
     page.show_form(&form, &form.fields)
 }
 
+/// Leads back to the item; to the next one, if the part of the list does not show it any more.
 pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
-    let (status, notice) = match sent.text("done") {
-        "yes" => (Status::Done, "The item is done."),
-        "no" => (Status::Open, "The item is open again."),
+    let (status, words) = match sent.text("done") {
+        "yes" => (Status::Done, "is done"),
+        "no" => (Status::Open, "is open again"),
         _ => return Err(unknown()),
     };
     let change = Change {
@@ -265,16 +271,28 @@ pub async fn tick(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
         ..Change::default()
     };
     let part = Part::of(&page)?;
-    page.work
-        .change(who.account, page.id("id")?, ExpectedVersion::Any, change)
-        .await?;
-    Ok(page.go_with_notice(&part.at(LIST), notice))
+    let id = page.id("id")?;
+    let changed = page
+        .work
+        .change(who.account, id, ExpectedVersion::Any, change);
+    let item = changed.await?;
+    let place = match part.status {
+        Some(shown) if shown != status => page.work.next(who.account, &item, part.status).await?,
+        _ => Some(id),
+    };
+    let mut to = part.at(LIST);
+    if let Some(place) = place {
+        to.push_str(&format!("#item-{place}"));
+    }
+    Ok(page.go_with_notice(&to, &format!("“{}” {words}.", item.title)))
 }
 
 /// Leads back to the item, which may be moved again.
 pub async fn shift(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     let (part, id) = (Part::of(&page)?, page.id("id")?);
     let (place, notice) = match sent.text("to") {
+        "top" => (Place::Start, "Moved to the top."),
+        "bottom" => (Place::End, "Moved to the bottom."),
         "up" => (Place::Up(part.status), "Moved up."),
         "down" => (Place::Down(part.status), "Moved down."),
         _ => return Err(unknown()),

@@ -290,9 +290,6 @@ fn files(gallery: &mut Gallery, door: &Door) {
     gallery.keep("files-empty");
     gallery.chromium.press("Upload");
     gallery.keep("files-errors");
-    gallery
-        .chromium
-        .fill("Description (optional)", "Before it was cut");
     let chosen = [file("Hedge in June.png")];
     gallery.chromium.choose("Files", &[&chosen[0]]);
     gallery.chromium.press("Upload");
@@ -308,6 +305,11 @@ fn files(gallery: &mut Gallery, door: &Door) {
         .choose("Files", &chosen.each_ref().map(|file| &**file));
     gallery.chromium.press("Upload");
     gallery.keep("files");
+    gallery.open("/files");
+    let select_all = "document.querySelectorAll('[type=checkbox]').forEach((box) => box.click())";
+    gallery.chromium.evaluate(select_all);
+    gallery.chromium.press("Delete selected");
+    gallery.keep("files-delete");
     gallery.open("/files?q=nowhere");
     gallery.keep("files-no-hit");
     gallery.open("/files?sort=name");
@@ -355,6 +357,8 @@ fn files(gallery: &mut Gallery, door: &Door) {
     make_link(gallery, "", "");
     door.let_pass(60);
     make_link(gallery, "2", PASSWORD);
+    gallery.keep("file-new-link");
+    gallery.chromium.reload();
     gallery.keep("file-links");
     let selector = "table a";
     let back = gallery.chromium.evaluate(&format!(
@@ -410,10 +414,11 @@ fn files_without_room(gallery: &mut Gallery) {
 fn shares(gallery: &mut Gallery, door: &Door) {
     gallery.sign_in("/login?next=/files");
     gallery.chromium.follow("Hedge in June.png");
-    let urls = gallery
-        .chromium
-        .evaluate("return [...document.querySelectorAll('td input')].map((input) => input.value)");
-    let [with_password, open] = [&urls[0], &urls[1]].map(|url| url.as_str().unwrap());
+    let [with_password, open] = [PASSWORD, ""].map(|password| {
+        make_link(gallery, "2", password);
+        gallery.chromium.text("#link")
+    });
+    let (open, with_password) = (open.as_str(), with_password.as_str());
     gallery.chromium.forget_cookies();
     gallery.open(open);
     gallery.keep("share");

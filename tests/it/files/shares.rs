@@ -47,6 +47,19 @@ impl Owner {
         path_of(text(&self.share(what), "url"))
     }
 
+    /// Makes a link as an earlier version made it: the id of its row, and a signed token.
+    #[track_caller]
+    fn signed_link(&self, door: &Door, what: Value) -> String {
+        let id = text(&self.share(what), "id").to_owned();
+        door.sql(&format!(
+            "UPDATE shares SET token_hash = NULL, begins = NULL WHERE id = '{id}'"
+        ));
+        let list = self.program.get(&self.shares()).json();
+        let items = list["items"].as_array().unwrap();
+        let item = items.iter().find(|item| text(item, "id") == id).unwrap();
+        path_of(text(item, "url"))
+    }
+
     /// How often the only link was used.
     fn downloads(&self) -> i64 {
         let list = self.program.get(&self.shares()).json();
@@ -59,8 +72,17 @@ fn path_of(url: &str) -> String {
     url[at..].to_owned()
 }
 
+/// Path and token of a link of an earlier version.
 fn halves(link: &str) -> (&str, &str) {
     link.split_once("?token=").unwrap()
+}
+
+/// What the form on a link's page sends, and where.
+fn form_of(link: &str) -> (&str, Vec<(&str, &str)>) {
+    match link.split_once("?token=") {
+        Some((path, token)) => (path, vec![("token", token)]),
+        None => (link, vec![]),
+    }
 }
 
 /// `curl`, without any flag.
@@ -89,8 +111,8 @@ fn opens(reply: &Reply) {
 fn has_ended(door: &Door, link: &str) {
     assert_eq!(curl(door).get(link).status, 404);
     assert_eq!(door.browser().get(link).status, 404);
-    let (path, token) = halves(link);
-    assert_eq!(door.browser().post(path, &[("token", token)]).status, 404);
+    let (path, fields) = form_of(link);
+    assert_eq!(door.browser().post(path, &fields).status, 404);
 }
 
 #[test]
@@ -104,12 +126,14 @@ fn a_link_made_by_the_api_opens_the_file_for_a_program() {
     let id = text(&share, "id");
     assert_eq!(reply.location(), format!("{}/{id}", owner.shares()));
     let url = text(&share, "url");
-    assert!(url.starts_with(&format!("{}/s/{id}?token=", door.url)));
+    let token = url.strip_prefix(&format!("{}/s/", door.url)).unwrap();
+    assert_eq!(token.len(), 22, "{url}");
     assert_eq!(
         share,
         json!({
             "id": id,
             "url": url,
+            "begins": &token[..4],
             "password": false,
             "downloads": 0,
             "downloads_max": null,
@@ -166,20 +190,23 @@ fn a_link_is_made_shown_and_taken_back_on_the_page_of_its_file() {
     let page = ada.follow(&made);
     assert_eq!(
         page.text(".notice"),
-        "The link was created. Copy it from the list below."
+        "The link was created. Copy it now, because it is not shown again."
     );
     let row = page.text("tbody tr");
     assert!(
-        row.contains("With a password") && row.contains("0 of 3"),
+        row.contains("with a password") && row.contains("0 of 3"),
         "{row}"
     );
-    let link = path_of(&page.attribute("tbody input", "value").unwrap());
+    let link = path_of(&page.text("#link"));
+    assert!(row.contains(&link[..7]), "{row}");
     opens(
         &curl(&door)
             .with("authorization", &basic(LINK_PASSWORD))
             .get(&link),
     );
-    let row = ada.get(&path).text("tbody tr");
+    let again = ada.get(&path);
+    assert!(!again.body.contains(&link), "it is shown once");
+    let row = again.text("tbody tr");
     assert!(row.contains("Last download"), "{row}");
     let ask = ada.get(&page.attribute("tbody a", "href").unwrap());
     assert!(ask.text("dl").contains("shared.txt"));
@@ -198,12 +225,11 @@ fn a_link_on_the_page_says_when_it_opens_nothing_any_more() {
     owner.link(json!({"minutes": 10}));
     door.let_pass(600);
     let page = owner.browser.get(&format!("/files/{}", owner.file));
-    let standing = page.text("tbody th");
+    let standing = page.text("tbody");
     assert!(
-        standing.contains("Download limit reached") && standing.contains("Link expired"),
+        standing.contains("Download limit reached") && standing.contains("Expired"),
         "{standing}"
     );
-    assert_eq!(page.attribute("tbody input", "value"), None);
     let list = owner.program.get(&owner.shares()).json();
     let mut states = texts(&list, "state");
     states.sort_unstable();
@@ -216,14 +242,13 @@ fn of_twenty_downloads_at_once_with_three_left_three_succeed() {
     let owner = Owner::of(&door);
     let link = owner.link(json!({"minutes": 60, "downloads": 4}));
     opens(&curl(&door).get(&link));
-    let (path, token) = halves(&link);
     let mut statuses: Vec<u16> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..20)
             .map(|n| {
                 let (door, link) = (&door, &link);
                 scope.spawn(move || match n % 2 {
                     0 => curl(door).get(link).status,
-                    _ => door.browser().post(path, &[("token", token)]).status,
+                    _ => door.browser().post(link, &[]).status,
                 })
             })
             .collect();
@@ -263,7 +288,6 @@ fn the_form_of_a_link_is_answered_with_the_whole_file() {
     let door = Door::open();
     let owner = Owner::of(&door);
     let link = owner.link(json!({"minutes": 60}));
-    let (path, token) = halves(&link);
     let tag = format!("\"{}\"", sha256(WORDS.as_bytes()));
     for (name, value) in [
         ("range", "bytes=0-3"),
@@ -272,7 +296,7 @@ fn the_form_of_a_link_is_answered_with_the_whole_file() {
         ("if-none-match", "*"),
     ] {
         let browser = door.browser().with(name, value);
-        opens(&browser.post(path, &[("token", token)]));
+        opens(&browser.post(&link, &[]));
     }
     assert_eq!(owner.downloads(), 4);
 }
@@ -311,9 +335,8 @@ fn a_link_with_a_password_opens_by_it_alone() {
         let reply = program.with("authorization", wrong).get(&link);
         refused(&reply, 401, "share_password");
     }
-    let (path, token) = halves(&link);
-    let fields = [("token", token), ("password", "canary-another")];
-    let told = refused(&program.post(path, &fields), 422, "invalid_fields");
+    let fields = [("password", "canary-another")];
+    let told = refused(&program.post(&link, &fields), 422, "invalid_fields");
     assert!(
         text(&told, "password").contains("not the password"),
         "{told}"
@@ -412,7 +435,9 @@ fn a_link_asked_for_twice_by_one_key_is_one() {
     assert_eq!(first.status, 201, "{}", first.body);
     let again = keyed.send_json("POST", &shares, &asked);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    assert_eq!(text(&again.json(), "id"), text(&first.json(), "id"));
+    for same in ["id", "url"] {
+        assert_eq!(text(&again.json(), same), text(&first.json(), same));
+    }
     for other in [
         json!({"minutes": 61, "downloads": 2, "password": LINK_PASSWORD}),
         json!({"minutes": 60, "password": LINK_PASSWORD}),
@@ -445,31 +470,71 @@ fn a_link_asked_for_twice_by_one_key_is_one() {
 }
 
 #[test]
-fn a_link_is_listed_as_it_was_made_without_being_signed_again() {
+fn a_link_is_stored_as_a_hash_and_listed_by_its_first_characters() {
     let door = Door::open();
     let owner = Owner::of(&door);
-    let made: Vec<_> = (0..3)
-        .map(|_| text(&owner.share(json!({"minutes": 60})), "url").to_owned())
-        .collect();
-    door.let_pass(10);
-    let mut listed = texts(&owner.program.get(&owner.shares()).json(), "url");
+    let link = owner.link(json!({"minutes": 60}));
+    let token = link.strip_prefix("/s/").unwrap();
+    let of_token = |column: &str| {
+        door.number(&format!(
+            "SELECT count(*) AS n FROM shares WHERE {column} = '{token}'"
+        ))
+    };
+    assert_eq!((of_token("id"), of_token("begins")), (0, 0));
+    let list = owner.program.get(&owner.shares());
+    assert!(!list.body.contains(token), "{}", list.body);
+    let item = &list.json()["items"][0];
+    assert_eq!(item["url"], Value::Null);
+    assert_eq!(text(item, "begins"), &token[..4]);
     let page = owner.browser.get(&format!("/files/{}", owner.file)).body;
-    for url in &made {
-        assert!(listed.contains(url), "{url}");
-        assert!(page.contains(url.as_str()), "{url}");
+    assert!(
+        !page.contains(token) && page.contains(&token[..4]),
+        "{page}"
+    );
+    // The parts that are known open nothing.
+    let id = text(item, "id");
+    for part in [&token[..4], &token[..21], id, &format!("{token}A")] {
+        has_ended(&door, &format!("/s/{part}"));
     }
-    // Another server has to sign its own.
-    let other = door.another();
-    let there = other.program(Some(&owner.browser.access()));
-    listed.extend(texts(&there.get(&owner.shares()).json(), "url"));
-    assert_eq!(listed.len(), 6);
-    for url in listed {
-        opens(&curl(&door).get(&path_of(&url)));
-    }
+    opens(&curl(&door).get(&link));
 }
 
 #[test]
-fn a_link_whose_key_was_revoked_is_listed_with_a_new_signature() {
+fn a_link_of_an_earlier_version_works_until_it_ends_and_is_listed_whole() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.signed_link(&door, json!({"minutes": 60, "downloads": 3}));
+    opens(&curl(&door).get(&link));
+    let anybody = door.browser();
+    let page = anybody.get(&link);
+    opens(&anybody.submit(&page, "Download", &[]));
+    assert_eq!(owner.downloads(), 2);
+    let page = owner.browser.get(&format!("/files/{}", owner.file));
+    let listed = page.attribute("tbody input", "value").unwrap();
+    opens(&curl(&door).get(&path_of(&listed)));
+    has_ended(&door, &link);
+
+    let locked = json!({"minutes": 60, "password": LINK_PASSWORD});
+    let locked = owner.signed_link(&door, locked);
+    assert_eq!(curl(&door).get(&locked).status, 401);
+    let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
+    opens(&knowing.get(&locked));
+    let revoked = door.browser().get(&locked);
+    let id = locked[3..].split('?').next().unwrap();
+    let path = format!("{}/{id}", owner.shares());
+    assert_eq!(owner.program.with_method("DELETE", &path).status, 204);
+    has_ended(&door, &locked);
+    let label = [("Link password", LINK_PASSWORD)];
+    let late = door.browser().submit(&revoked, "Download", &label);
+    assert_eq!(late.status, 404);
+
+    let short_lived = owner.signed_link(&door, json!({"minutes": 10}));
+    door.let_pass(600);
+    has_ended(&door, &short_lived);
+}
+
+#[test]
+fn a_signed_link_whose_key_was_revoked_is_listed_with_a_new_signature() {
     let place = Place::new();
     let serving = place.serve();
     let ada = serving.browser();
@@ -480,8 +545,12 @@ fn a_link_whose_key_was_revoked_is_listed_with_a_new_signature() {
     let shares = format!("{API}/{file}/shares");
     let made = program().send_json("POST", &shares, &json!({"minutes": 60}));
     assert_eq!(made.status, 201, "{}", made.body);
-    let old = path_of(text(&made.json(), "url"));
+    let short = path_of(text(&made.json(), "url"));
     let holder = Browser::program(&serving.url(), None);
+    opens(&holder.get(&short));
+    place.sql("UPDATE shares SET token_hash = NULL, begins = NULL");
+    let listed = || path_of(&texts(&program().get(&shares).json(), "url")[0]);
+    let old = listed();
     opens(&holder.get(&old));
 
     place.run(&["keys", "rotate", "--revoke"]).well();
@@ -489,11 +558,7 @@ fn a_link_whose_key_was_revoked_is_listed_with_a_new_signature() {
         holder.get(&old).status == 404
     });
     assert!(ada.is_signed_in(), "the session has a new token");
-    let listed = texts(&program().get(&shares).json(), "url");
-    assert_eq!(listed.len(), 1);
-    opens(&holder.get(&path_of(&listed[0])));
-    let page = ada.get(&format!("/files/{file}")).body;
-    assert!(page.contains(&listed[0]), "{page}");
+    opens(&holder.get(&listed()));
     assert_eq!(holder.get(&old).status, 404);
 }
 
@@ -501,22 +566,22 @@ fn a_link_whose_key_was_revoked_is_listed_with_a_new_signature() {
 fn the_inspector_knows_whether_a_link_was_revoked_or_used_up() {
     let door = Door::open();
     let owner = Owner::of(&door);
-    let share = owner.share(json!({"minutes": 60}));
-    let token = |share: &Value| halves(&path_of(text(share, "url"))).1.to_owned();
+    let link = owner.signed_link(&door, json!({"minutes": 60}));
     let inspected = |token: &str| {
         let browser = door.browser();
         let fields = [("Token", token), ("Keys (optional)", "")];
         browser.submit(&browser.get("/inspect"), "Inspect", &fields)
     };
-    let good = inspected(&token(&share));
+    let good = inspected(halves(&link).1);
     assert!(good.body.contains("No check failed"));
     assert!(good.body.contains("It has not been revoked or used up"));
-    let revoked = format!("{}/{}", owner.shares(), text(&share, "id"));
+    let id = halves(&link).0.strip_prefix("/s/").unwrap();
+    let revoked = format!("{}/{id}", owner.shares());
     assert_eq!(owner.program.with_method("DELETE", &revoked).status, 204);
-    let once = owner.share(json!({"minutes": 60, "downloads": 1}));
-    opens(&curl(&door).get(&path_of(text(&once, "url"))));
-    for share in [share, once] {
-        let ended = inspected(&token(&share)).body;
+    let once = owner.signed_link(&door, json!({"minutes": 60, "downloads": 1}));
+    opens(&curl(&door).get(&once));
+    for link in [link, once] {
+        let ended = inspected(halves(&link).1).body;
         assert!(
             ended.contains("It is not accepted. Failed: Share link"),
             "{ended}"
@@ -597,7 +662,8 @@ fn the_links_of_a_disabled_or_deleted_account_open_nothing() {
 fn every_invalid_link_gets_the_same_answer() {
     let door = Door::open();
     let owner = Owner::of(&door);
-    let good = owner.link(json!({"minutes": 1000}));
+    let short = owner.link(json!({"minutes": 1000}));
+    let good = owner.signed_link(&door, json!({"minutes": 1000}));
     let (path, token) = halves(&good);
     let used_up = owner.link(json!({"minutes": 1000, "downloads": 1}));
     opens(&curl(&door).get(&used_up));
@@ -612,7 +678,7 @@ fn every_invalid_link_gets_the_same_answer() {
     let dashboard = text(&dashboard.json(), "url").to_owned();
     door.let_pass(600);
     let (_, of_dashboard) = halves(&dashboard);
-    let another = owner.link(json!({"minutes": 1000}));
+    let another = owner.signed_link(&door, json!({"minutes": 1000}));
     let (another, _) = halves(&another);
     let changed = format!("{}A", &token[..token.len() - 1]);
     let wrong = [
@@ -630,6 +696,11 @@ fn every_invalid_link_gets_the_same_answer() {
         format!("/s/{NOWHERE}?token={token}"),
         format!("/s/x?token={token}"),
         format!("/s/{NOWHERE}"),
+        format!("{short}?token="),
+        format!("{short}?token={token}"),
+        format!("{short}A"),
+        short[..short.len() - 1].to_owned(),
+        "/s/AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
     ];
     let alike = |who: &dyn Fn(&str) -> Reply| {
         let answers: std::collections::BTreeSet<_> = wrong
@@ -648,17 +719,18 @@ fn every_invalid_link_gets_the_same_answer() {
     let owners = &owner.browser;
     alike(&|link| owners.get(link));
     alike(&|link| {
-        let (path, token) = link.split_once("?token=").unwrap_or((link, ""));
-        door.browser().post(path, &[("token", token)])
+        let (path, fields) = form_of(link);
+        door.browser().post(path, &fields)
     });
     opens(&curl(&door).get(&good));
+    opens(&curl(&door).get(&short));
 }
 
 #[test]
 fn the_token_of_a_link_opens_nothing_else() {
     let door = Door::open();
     let owner = Owner::of(&door);
-    let link = owner.link(json!({"minutes": 60}));
+    let link = owner.signed_link(&door, json!({"minutes": 60}));
     let (path, token) = halves(&link);
     for other in [
         "/dashboard".to_owned(),
@@ -691,10 +763,9 @@ fn the_form_of_a_link_is_taken_from_its_own_page_which_says_nothing_of_where_it_
     let door = Door::open();
     let owner = Owner::of(&door);
     let link = owner.link(json!({"minutes": 60}));
-    let (path, token) = halves(&link);
     let from = |headers: &[(&'static str, &str)]| {
         let anybody = Browser::sending(&door.local_url(), headers);
-        anybody.post(path, &[("token", token)])
+        anybody.post(&link, &[])
     };
     let html = ("accept", "text/html");
     opens(&from(&[html, ("origin", "null")]));
@@ -719,7 +790,6 @@ fn every_answer_to_a_link_keeps_it_to_itself() {
     let owner = Owner::of(&door);
     let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
     let wrong = format!("{}x", link);
-    let (path, _) = halves(&link);
     let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
     for reply in [
         door.browser().get(&link),
@@ -730,6 +800,9 @@ fn every_answer_to_a_link_keeps_it_to_itself() {
         knowing.head(&link),
         knowing.with("range", "bytes=0-1").get(&link),
         knowing.with("range", "bytes=99-").get(&link),
+        door.browser().post(&link, &[]),
+        door.browser().post(&wrong, &[]),
+        door.browser().get("/s/"),
     ] {
         for (name, value) in [
             ("referrer-policy", "no-referrer"),
@@ -744,30 +817,54 @@ fn every_answer_to_a_link_keeps_it_to_itself() {
     let policy = knowing.get(&link);
     let policy = policy.header("content-security-policy").unwrap();
     assert!(policy.contains("sandbox"), "{policy}");
-    // The page holds the token too, and sends it where it came from.
+    // The form is sent to the link.
     let page = door.browser().get(&link);
-    assert_eq!(page.attribute("main form", "action").as_deref(), Some(path));
+    let action = page.attribute("main form", "action");
+    assert_eq!(action.as_deref(), Some(link.as_str()));
 }
 
 #[test]
 fn no_log_holds_a_link() {
     let door = Door::open();
     let owner = Owner::of(&door);
-    let link = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
-    let (path, token) = halves(&link);
+    let what = json!({"minutes": 60, "password": LINK_PASSWORD});
+    let signed = owner.signed_link(&door, what.clone());
+    let short = owner.link(what);
+    let (path, token) = halves(&signed);
     let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
-    knowing.get(&link);
-    curl(&door).get(&link);
-    door.browser().get(&link);
+    for link in [&signed, &short] {
+        knowing.get(link);
+        curl(&door).get(link);
+        door.browser().get(link);
+        let (path, mut fields) = form_of(link);
+        door.browser().post(path, &fields);
+        fields.push(("password", LINK_PASSWORD));
+        door.browser().post(path, &fields);
+    }
     door.browser().get(&format!("{path}x/{token}"));
-    let fields = [("token", token), ("password", LINK_PASSWORD)];
-    door.browser().post(path, &fields);
-    door.browser().post(path, &[("token", token)]);
+    let part = &short[3..];
+    for odd in [
+        format!("/%73/{part}"),
+        format!("/s/{part}x"),
+        format!("/s/{part}/more"),
+        format!("/s/{}", &part[..21]),
+        format!("/s//{part}"),
+        format!("{short}?token={part}"),
+        format!("{short}?{part}"),
+    ] {
+        door.browser().get(&odd);
+    }
     owner.browser.get(&format!("/files/{}", owner.file));
     owner.program.get(&owner.shares());
     let logged = log::text();
     assert!(logged.contains(path), "the requests are logged");
-    for secret in [token, token.rsplit('.').next().unwrap(), LINK_PASSWORD] {
+    assert!(logged.contains("/s/\u{2026}"), "the requests are logged");
+    for secret in [
+        token,
+        token.rsplit('.').next().unwrap(),
+        &part[..21],
+        LINK_PASSWORD,
+    ] {
         assert!(!logged.contains(secret));
     }
 }
@@ -866,7 +963,7 @@ fn a_file_has_a_hundred_links_at_most_and_they_are_read_page_by_page() {
     let reply = owner.program.send_json("POST", &owner.shares(), &what);
     refused(&reply, 409, "too_many");
     let page = owner.browser.get(&format!("/files/{}", owner.file));
-    assert_eq!(page.body.matches(" data-copy").count(), 100);
+    assert_eq!(page.body.matches("data-label=\"Expires\"").count(), 100);
     let told = owner.browser.submit(&page, "Create link", &[]);
     assert_eq!(told.status, 422);
     assert!(told.errors()[0].1.contains("100 links"));
@@ -912,6 +1009,88 @@ fn the_list_of_links_goes_on_where_it_was_when_its_last_one_is_taken_back() {
     let second = list(&format!("?limit=2&after={}", text(&first, "next"))).json();
     assert_eq!(texts(&second, "id"), made[2..]);
     refused(&list("?after=nowhere"), 400, "malformed");
+}
+
+#[test]
+fn a_new_link_is_shown_with_a_qr_code() {
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let (ada, path) = (&owner.browser, format!("/files/{}", owner.file));
+    let page = ada.follow(&ada.submit(&ada.get(&path), "Create link", &[]));
+    assert!(page.text("#link").starts_with(&format!("{}/s/", door.url)));
+    let modules = page.attribute("svg.qr path", "d").unwrap();
+    assert!(modules.starts_with("M0 0h7v1h-7z"), "{modules}");
+    assert_eq!(ada.get(&path).attribute("svg.qr", "class"), None);
+}
+
+#[test]
+fn the_page_of_a_link_names_its_owner_but_never_by_the_email_address() {
+    let sharer = |door: &Door, link: &str| door.browser().get(link).text("main > p");
+    let door = Door::open();
+    let owner = Owner::of(&door);
+    let link = owner.link(json!({"minutes": 60}));
+    let says = |who: &str| format!("{who} shared this file with you.");
+    assert_eq!(sharer(&door, &link), says("ada"));
+    door.sql("UPDATE accounts SET name = 'Ada <i>L</i>'");
+    assert_eq!(sharer(&door, &link), says("Ada <i>L</i>"));
+    door.sql("UPDATE accounts SET name = NULL, username = NULL, username_key = NULL");
+    assert_eq!(sharer(&door, &link), says("Someone"));
+
+    let door = Door::with(&[("shares.show_owner", "false")]);
+    let link = Owner::of(&door).link(json!({"minutes": 60}));
+    assert_eq!(sharer(&door, &link), says("Someone"));
+}
+
+#[test]
+fn a_link_to_an_image_has_a_preview_that_is_not_a_download() {
+    let door = Door::open();
+    let text = Owner::of(&door);
+    let picture = image(ImageFormat::Png);
+    let owner = Owner {
+        file: uploaded(&text.program, &one("hedge.png", &picture)),
+        browser: text.browser.copy(),
+        program: door.program(Some(&text.browser.access())),
+    };
+    wait_until("its thumbnail is made", || {
+        let thumbnail = format!("/files/{}/thumbnail", owner.file);
+        owner.browser.get(&thumbnail).status == 200
+    });
+    let anybody = door.browser();
+    let preview = |link: &str| anybody.get(link).attribute("main img", "src");
+    let signed = owner.signed_link(&door, json!({"minutes": 60}));
+    for link in [owner.link(json!({"minutes": 60})), signed] {
+        let shown = anybody.get(&preview(&link).unwrap());
+        assert_eq!((shown.status, &shown.bytes), (200, &picture));
+        let about = shown.header("content-disposition").unwrap();
+        assert!(about.starts_with("inline"), "{about}");
+        let policy = shown.header("content-security-policy").unwrap();
+        assert!(policy.contains("sandbox"), "{policy}");
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("x-robots-tag", "noindex"),
+        ] {
+            assert_eq!(shown.header(name), Some(value));
+        }
+    }
+    // Where downloads are counted, the whole image is one.
+    let counted = owner.link(json!({"minutes": 60, "downloads": 1}));
+    let shown = anybody.get(&preview(&counted).unwrap());
+    assert_eq!(shown.status, 200);
+    assert_ne!(shown.bytes, picture);
+    let used: i64 = door.number("SELECT CAST(sum(downloads) AS BIGINT) AS n FROM shares");
+    assert_eq!(used, 0);
+    assert_eq!(curl(&door).get(&counted).status, 200);
+    assert_eq!(anybody.get(&format!("{counted}/preview")).status, 404);
+    let locked = owner.link(json!({"minutes": 60, "password": LINK_PASSWORD}));
+    assert_eq!(preview(&locked), None);
+    let locked = format!("{locked}/preview");
+    refused(&curl(&door).get(&locked), 401, "share_password");
+    let knowing = curl(&door).with("authorization", &basic(LINK_PASSWORD));
+    assert_eq!(knowing.get(&locked).bytes, picture);
+    let words = text.link(json!({"minutes": 60}));
+    assert_eq!(preview(&words), None);
+    assert_eq!(anybody.get(&format!("{words}/preview")).status, 404);
 }
 
 #[test]

@@ -46,13 +46,13 @@ fn an_empty_shelf_says_so_and_how_much_room_there_is() {
     let page = ada.get("/files");
     assert_eq!(page.heading(), "Files");
     assert_eq!(page.text("main h2"), "No files yet");
-    let used = "0 bytes of 20 MB used, by 0 of 10000 files.";
+    let used = "0 bytes of 20 MB used · 0 files";
     assert!(page.text("main").contains(used));
     assert!(page.text("#file-hint").contains("At most 20 MB each"));
     let holder = door.program(Some(&ada.access()));
     uploaded(&holder, &one("a.bin", noise(5 * MEGABYTE)));
     let page = ada.get("/files");
-    let used = "5 MB of 20 MB used, by 1 of 10000 files.";
+    let used = "5 MB of 20 MB used · 1 file";
     assert!(page.text("main").contains(used));
     assert_eq!(
         page.attribute("main svg rect + rect", "width").as_deref(),
@@ -221,11 +221,6 @@ fn a_file_gets_another_name_and_description_on_its_page() {
     for (label, value, words) in [
         ("Name", "", "Enter a name"),
         ("Name", "../a", "Name must be plain text on one line"),
-        (
-            "Description (optional)",
-            "Second",
-            "Another file of yours has this description. Choose another one",
-        ),
     ] {
         let refused = ada.submit(&saved, "Save", &[(label, value)]);
         assert_eq!(refused.status, 422);
@@ -233,6 +228,80 @@ fn a_file_gets_another_name_and_description_on_its_page() {
         assert_eq!(refused.value(label), value);
     }
     assert_eq!(holder.get(&at(&id)).json(), file);
+    // People may describe two files alike.
+    let alike = [("Description (optional)", "Second")];
+    assert_eq!(ada.submit(&saved, "Save", &alike).status, 303);
+    let file = holder.get(&at(&id)).json();
+    assert_eq!(text(&file, "description"), "Second");
+}
+
+#[test]
+fn several_files_are_deleted_together_after_a_page_that_names_them() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let holder = door.program(Some(&ada.access()));
+    let [a, b, kept] =
+        ["a.txt", "b<i>.txt", "c.txt"].map(|name| uploaded(&holder, &one(name, "words")));
+    for _ in 0..2 {
+        let share = json!({"minutes": 60});
+        let path = format!("{}/shares", at(&a));
+        assert_eq!(holder.send_json("POST", &path, &share).status, 201);
+    }
+    let shelf = ada.get("/files");
+    assert!(shelf.text("tbody").contains("Shared by 2 links"));
+    assert_eq!(shelf.body.matches("type=\"checkbox\"").count(), 3);
+    let none = ada.get("/files/delete");
+    assert_eq!((none.status, none.location()), (303, "/files".into()));
+    let bob = program(&door, "bob");
+    let of_bob = uploaded(&bob, &one("bob.txt", "words"));
+    let several = format!("/files/delete?file={a}&file={b}&file={of_bob}");
+    let ask = ada.get(&several);
+    let facts = ask.text("dl");
+    assert!(
+        facts.starts_with("Files2 Total size10 bytes Links that end2"),
+        "{facts}"
+    );
+    assert!(facts.ends_with("Filea.txt Fileb<i>.txt"), "{facts}");
+    // One of them goes in the meantime.
+    assert_eq!(holder.with_method("DELETE", &at(&b)).status, 204);
+    let done = ada.submit(&ask, "Delete these files", &[]);
+    assert_eq!((done.status, done.location()), (303, "/files".into()));
+    assert_eq!(ada.follow(&done).text(".notice"), "1 file was deleted.");
+    let again = ada.follow(&ada.submit(&ask, "Delete these files", &[]));
+    assert!(again.text(".notice").starts_with("No file was deleted"));
+    assert_eq!(ada.get(&several).status, 303);
+    let posted = ada.post_own(&several, &[]);
+    assert_eq!(posted.status, 303);
+    assert_eq!(
+        bob.get(&at(&of_bob)).status,
+        200,
+        "another account's file stays"
+    );
+    assert_eq!(texts(&holder.get(API).json(), "id"), [kept.as_str()]);
+    only(&door, 2);
+    assert_eq!(rows(&door, "shares"), 0);
+    for wrong in ["file=x", "file=%ff", "file="] {
+        assert_eq!(ada.get(&format!("/files/delete?{wrong}")).status, 404);
+    }
+    let many = vec![format!("file={kept}"); 51].join("&");
+    assert_eq!(ada.get(&format!("/files/delete?{many}")).status, 400);
+}
+
+#[test]
+fn the_search_is_folded_away_while_there_are_few_files() {
+    let door = Door::open();
+    let ada = door.signed_up("ada");
+    let holder = door.program(Some(&ada.access()));
+    let is_open = |path: &str| ada.get(path).attribute("details", "open").is_some();
+    for n in 0..10 {
+        uploaded(&holder, &one(format!("{n}.txt"), "words"));
+    }
+    assert!(!is_open("/files"));
+    assert!(is_open("/files?q=1") && is_open("/files?sort=name"));
+    uploaded(&holder, &one("11.txt", "words"));
+    assert!(is_open("/files"));
+    let used = ada.get("/files").text("main > div > p");
+    assert_eq!(used, "55 bytes of 5 GB used · 11 files");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! The page of a file: its properties, its bytes, its links.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use askama::Template;
 
 use super::super::confirm::{self, Confirm};
@@ -11,17 +9,20 @@ use super::{Row, SHELF, path};
 use crate::base::input::Refusals;
 use crate::base::size;
 use crate::base::version::ExpectedVersion;
-use crate::files::{self, Change, File, Refused};
+use crate::files::{Change, File, Refused, Repeated};
 use crate::limits::{Budget, Subject};
+use crate::shares::Standing;
 use crate::web::download::{self, Display, Parts};
 use crate::web::forms::{Fields, Form};
 use crate::web::problem::Problem;
 use crate::web::proof::SignedIn;
+use crate::web::qr::Qr;
 
 #[derive(Template)]
 #[template(path = "pages/files/file.html")]
 pub struct OneFile {
     row: Row,
+    kind: String,
     media_type: String,
     checksum: String,
     version: i64,
@@ -30,6 +31,8 @@ pub struct OneFile {
     pub minutes: i64,
     /// The message about a typed password of a link.
     pub again: &'static str,
+    /// The link that was just created, and its QR code.
+    made: Option<(String, Option<Qr>)>,
     links: Vec<Link>,
 }
 
@@ -37,6 +40,11 @@ impl OneFile {
     pub async fn of(page: &Page, file: File) -> Result<Self, Problem> {
         let listed = page.shares.list(file.account, file.id, None, LINKS_SHOWN);
         let (links, _) = listed.await?;
+        let now = page.clock.now();
+        let open = links
+            .iter()
+            .filter(|share| share.standing(now) == Standing::Open);
+        let open = i64::try_from(open.count()).unwrap_or_default();
         let links = links.into_iter().map(|share| Link::of(page, share));
         let mut fields = Fields::default();
         fields.set("name", &file.name);
@@ -46,13 +54,15 @@ impl OneFile {
         );
         Ok(Self {
             links: links.collect::<Result<_, _>>()?,
+            kind: file.kind(),
             media_type: file.media_type.clone(),
             checksum: file.checksum(),
             version: file.version,
             fields,
             minutes: LIFE,
             again: "",
-            row: Row::of(file),
+            made: None,
+            row: Row::of(file, open),
         })
     }
 }
@@ -69,6 +79,10 @@ pub async fn open(SignedIn(who): SignedIn, page: Page) -> Answer {
         form.minutes = minutes;
         form.fields.set("downloads", typed.text("downloads"));
     }
+    form.made = page.take_link().map(|link| {
+        let code = Qr::of(&link);
+        (link, code)
+    });
     page.show(&form)
 }
 
@@ -80,7 +94,10 @@ pub async fn change(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
     if let Some(change) = fields.note(Change::parse(Some(name), Some(description))) {
         let version = sent.text("version").parse().unwrap_or_default();
         let expected = ExpectedVersion::OneOf(vec![version]);
-        match page.files.change(who.account, id, expected, change).await {
+        let changed = page
+            .files
+            .change(who.account, id, expected, change, Repeated::Allowed);
+        match changed.await {
             Ok(_) => return Ok(page.go_with_notice(&path(id), "Saved.")),
             Err(Refused::Stale(now)) => {
                 let there = now.description.unwrap_or_default();
@@ -122,26 +139,23 @@ pub async fn thumbnail(SignedIn(who): SignedIn, page: Page) -> Answer {
     let subject = Subject::Account(who.account);
     page.limits.take_one(Budget::Thumbnails, subject).await?;
     let image = page.files.thumbnail(who.account, page.id("id")?).await?;
-    let mut answer = HttpResponse::Ok();
-    answer
-        .insert_header((CONTENT_TYPE, files::media::of(&image)))
-        // A file's bytes never change.
-        .insert_header((CACHE_CONTROL, "private, max-age=86400"));
-    Ok(answer.body(image))
+    Ok(download::thumbnail(image))
 }
 
 pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
     let file = page.files.load(who.account, page.id("id")?).await?;
+    let links = page.shares.count_open_of(vec![file.id]).await?;
     let mut facts = vec![
         ("File", file.name.clone()),
         ("Size", size::for_reading(file.bytes)),
+        ("Links that end", links.values().sum::<i64>().to_string()),
     ];
     facts.extend(file.description.map(|text| ("Description", text)));
     confirm::ask(
         &page,
         &Confirm {
             title: "Delete this file",
-            text: "Links to it end at once. It cannot be restored.",
+            text: "It cannot be restored.",
             facts,
             action: &format!("{}/delete", path(file.id)),
             button: "Delete this file",

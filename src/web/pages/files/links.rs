@@ -15,6 +15,14 @@ use crate::web::proof::SignedIn;
 /// All links: there are never more.
 pub const LINKS_SHOWN: usize = 100;
 
+/// How the owner recognizes a link.
+fn name(share: &Share) -> String {
+    match &share.begins {
+        Some(begins) => format!("/s/{begins}…"),
+        None => "Long link".to_owned(),
+    }
+}
+
 fn downloads(share: &Share) -> String {
     match share.downloads_max {
         Some(most) => format!("{} of {most}", share.downloads),
@@ -34,11 +42,12 @@ pub const LIFE: i64 = 24 * 60;
 
 pub struct Link {
     pub id: ShareId,
-    /// `None` once it does not work any more.
+    pub name: String,
+    /// Of a link that can be shown again, while it works.
     pub url: Option<String>,
-    pub standing: &'static str,
-    pub ends_iso: String,
-    pub ends: String,
+    pub standing: Standing,
+    pub created: (String, String),
+    pub ends: (String, String),
     pub downloads: String,
     pub last_used: Option<(String, String)>,
     pub has_password: bool,
@@ -47,25 +56,20 @@ pub struct Link {
 impl Link {
     pub fn of(page: &Page, share: Share) -> Result<Self, Problem> {
         let standing = share.standing(page.clock.now());
-        let url = match standing {
-            Standing::Open => {
-                let link = page.shares.link(&share)?;
-                Some(format!("{}{link}", page.base_url.as_str()))
-            }
+        let link = match standing {
+            Standing::Open => page.shares.signed_link(&share)?,
             Standing::UsedUp | Standing::Ended => None,
         };
+        let time = |at| (rfc3339(at), for_reading(at));
         Ok(Self {
             id: share.id,
-            url,
-            standing: match standing {
-                Standing::Open => "Link expires",
-                Standing::UsedUp => "Download limit reached; would have expired",
-                Standing::Ended => "Link expired",
-            },
-            ends_iso: rfc3339(share.ends_at),
-            ends: for_reading(share.ends_at),
+            name: name(&share),
+            url: link.map(|link| format!("{}{link}", page.base_url.as_str())),
+            standing,
+            created: time(share.created_at),
+            ends: time(share.ends_at),
             downloads: downloads(&share),
-            last_used: share.last_used_at.map(|at| (rfc3339(at), for_reading(at))),
+            last_used: share.last_used_at.map(time),
             has_password: share.has_password(),
         })
     }
@@ -87,8 +91,10 @@ pub async fn make(SignedIn(who): SignedIn, page: Page, sent: Form) -> Answer {
             .make(who.account, id, new, None, &page.source())
             .await
         {
-            Ok(_) => {
-                let notice = "The link was created. Copy it from the list below.";
+            Ok(made) => {
+                let url = format!("{}{}", page.base_url.as_str(), made.link);
+                page.keep_link(&path(id), &url);
+                let notice = "The link was created. Copy it now, because it is not shown again.";
                 return Ok(page.go_with_notice(&path(id), notice));
             }
             Err(refused @ Refused::TooMany) => fields.refuse("downloads", refused.to_string()),
@@ -127,8 +133,9 @@ pub async fn ask_to_revoke(SignedIn(who): SignedIn, page: Page) -> Answer {
             text: "The link stops working at once.",
             facts: vec![
                 ("File", file.name),
-                ("Made", for_reading(share.created_at)),
-                ("Ends", for_reading(share.ends_at)),
+                ("Link", name(&share)),
+                ("Created", for_reading(share.created_at)),
+                ("Expires", for_reading(share.ends_at)),
                 ("Downloads", downloads(&share)),
                 (
                     "Password",

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod links;
+pub mod several;
 pub mod shelf;
 
 use crate::base::clock::{for_reading, rfc3339};
@@ -9,6 +10,8 @@ use crate::base::ids::FileId;
 use crate::base::size;
 use crate::files::File;
 
+/// Files on one page of the list.
+const SHOWN: usize = 50;
 const SHELF: &str = "/files";
 
 struct Row {
@@ -21,10 +24,12 @@ struct Row {
     has_thumbnail: bool,
     added_iso: String,
     added: String,
+    /// Links to it that work.
+    links: i64,
 }
 
 impl Row {
-    fn of(file: File) -> Self {
+    fn of(file: File, links: i64) -> Self {
         Self {
             id: file.id,
             kind: kind(&file.name),
@@ -34,6 +39,7 @@ impl Row {
             has_thumbnail: file.has_thumbnail,
             added_iso: rfc3339(file.created_at),
             added: for_reading(file.created_at),
+            links,
         }
     }
 }

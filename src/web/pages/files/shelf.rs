@@ -4,7 +4,7 @@ use actix_web::web::Payload;
 use askama::Template;
 
 use super::super::{Answer, Page};
-use super::{Row, SHELF};
+use super::{Row, SHELF, SHOWN};
 use crate::base::size;
 use crate::files::{self, Cursor, Search, Sort};
 use crate::limits::{Budget, Subject};
@@ -14,7 +14,8 @@ use crate::web::forms::upload::{self, Expected, Right, receive};
 use crate::web::problem::{NOT_FOUND, Problem};
 use crate::web::proof::SignedIn;
 
-const SHOWN: usize = 50;
+/// With more files than this, the search is not folded away.
+const FEW: i64 = 10;
 
 /// A part of the list, from the address.
 struct Part {
@@ -63,6 +64,7 @@ struct Shelf {
     fields: Fields,
     used: Used,
     search: Search,
+    is_search_open: bool,
     rows: Vec<Row>,
     beginning: Option<String>,
     next: Option<String>,
@@ -97,8 +99,7 @@ fn words(sort: Sort) -> &'static str {
 
 pub async fn show(SignedIn(who): SignedIn, page: Page) -> Answer {
     let part = Part::of(&page)?;
-    let fields = Fields::typed(&page.typed(), &["description"]);
-    shelf(&page, &who, part, fields).await
+    shelf(&page, &who, part, Fields::default()).await
 }
 
 pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
@@ -110,24 +111,18 @@ pub async fn add(SignedIn(who): SignedIn, page: Page, body: Payload) -> Answer {
     };
     let body = body.into_inner();
     let received = receive(page.request(), body, &page.files, who.account, expected).await?;
-    let mut fields = Fields::typed(&received.form, &["description"]);
-    let parsed = fields.note(files::parse_description(received.form.text("description")));
-    let kept = match (received.files, parsed) {
-        (Ok(arrived), _) if arrived.is_empty() => {
+    let mut fields = Fields::default();
+    let kept = match received.files {
+        Ok(arrived) if arrived.is_empty() => {
             fields.refuse("file", "Choose a file");
             None
         }
-        (Ok(arrived), Some(Some(_))) if arrived.len() > 1 => {
-            fields.refuse("description", upload::ONE_DESCRIPTION);
-            None
-        }
-        (Ok(arrived), Some(parsed)) => {
+        Ok(arrived) => {
             let name = arrived.first().map(|file| file.name.as_str().to_owned());
-            let kept = page.files.keep(who.account, arrived, parsed, None).await;
+            let kept = page.files.keep(who.account, arrived, None, None).await;
             Some(kept.map_err(|refused| (name.unwrap_or_default(), refused)))
         }
-        (Ok(_), None) => None,
-        (Err(refused), _) => Some(Err(refused)),
+        Err(refused) => Some(Err(refused)),
     };
     match kept {
         Some(Ok(kept)) => {
@@ -157,6 +152,12 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
         // The last file of this page has gone.
         return Ok(page.go(&part.url(None)));
     }
+    let ids = found.iter().map(|file| file.id).collect();
+    let mut links = page.shares.count_open_of(ids).await?;
+    let rows = found.into_iter().map(|file| {
+        let links = links.remove(&file.id).unwrap_or_default();
+        Row::of(file, links)
+    });
     let used = page.files.usage(who.account).await?;
     let settings = page.files.config();
     let (bytes_max, files_max) = (used.bytes_max(settings), used.files_max(settings));
@@ -176,7 +177,8 @@ async fn shelf(page: &Page, who: &Identity, part: Part, fields: Fields) -> Answe
             at_once: upload::FILES_MAX,
             too_many: files::too_many(upload::FILES_MAX),
         },
-        rows: found.into_iter().map(Row::of).collect(),
+        rows: rows.collect(),
+        is_search_open: used.files > FEW || part.search != Search::default(),
         beginning: part.after.is_some().then(|| part.url(None)),
         next: next.map(|next| part.url(Some(&next))),
         search: part.search,

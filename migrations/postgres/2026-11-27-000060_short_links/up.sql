@@ -1,0 +1,4 @@
+-- NULL in the rows of links that are signed tokens.
+ALTER TABLE shares ADD COLUMN token_hash BYTEA;
+ALTER TABLE shares ADD COLUMN begins TEXT COLLATE "C";
+CREATE UNIQUE INDEX shares_token_hash ON shares (token_hash);
