@@ -63,6 +63,7 @@ const WEB_FLOORS: &[&str] = &[
     "jwks",
     "openapi",
     "download",
+    "archive",
     "api",
     "pages",
     "compat",
@@ -165,6 +166,7 @@ fn each_outside_thing_is_known_to_its_own_places_only() {
         ("infer::", &["files/"]),
         ("mime_guess::", &["files/"]),
         ("image::", &["files/"]),
+        ("rawzip::", &["web/archive.rs"]),
         ("Cookie::", &["web/cookies.rs"]),
         ("SET_COOKIE", &[]),
     ];
