@@ -67,6 +67,8 @@ actions! {
     EnableAccount "enable_account",
     ChangeQuota "change_quota",
     DeleteAccount "delete_account",
+    /// The owner has downloaded the account's data.
+    ExportAccount "export_account",
     ImportAccounts "import_accounts",
     MakeShare "make_share",
     /// Refused for a wrong password; downloads are counted, not recorded.

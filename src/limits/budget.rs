@@ -32,6 +32,8 @@ pub enum Budget {
     Searches,
     /// Uploads of one account.
     Uploads,
+    /// Archives of the data of one account.
+    Exports,
     /// Links of one account.
     Links,
     /// Thumbnails that one account loads; previews on pages of links, by one address block.
@@ -47,7 +49,7 @@ pub enum Budget {
 }
 
 impl Budget {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Account,
         Self::Device,
         Self::Address,
@@ -62,6 +64,7 @@ impl Budget {
         Self::Inspect,
         Self::Searches,
         Self::Uploads,
+        Self::Exports,
         Self::Links,
         Self::Thumbnails,
         Self::Names,
@@ -87,6 +90,7 @@ impl Budget {
             Self::Inspect => "inspect",
             Self::Searches => "searches",
             Self::Uploads => "uploads",
+            Self::Exports => "exports",
             Self::Links => "links",
             Self::Thumbnails => "thumbnails",
             Self::Names => "names",
@@ -116,6 +120,7 @@ impl Budget {
             Self::Inspect => config.inspect,
             Self::Searches => config.searches,
             Self::Uploads => config.uploads,
+            Self::Exports => config.exports,
             Self::Links => config.links,
             Self::Thumbnails => config.thumbnails,
             Self::Names => config.names,

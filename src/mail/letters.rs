@@ -70,6 +70,7 @@ pub enum Notice {
     RoleChanged { role: String },
     AccountDisabled,
     AccountEnabled,
+    Exported,
 }
 
 /// The site that writes.
@@ -369,6 +370,13 @@ impl Notice {
             Self::AccountEnabled => (
                 format!("Your account at {site} was enabled"),
                 format!("Your account at {site} was enabled again. You can sign in to it."),
+            ),
+            Self::Exported => (
+                format!("Your data at {site} was downloaded"),
+                format!(
+                    "Somebody who was signed in to your account at {site} downloaded an archive of \
+                     its data."
+                ),
             ),
         }
     }

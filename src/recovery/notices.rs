@@ -137,6 +137,7 @@ fn notice(event: &Event) -> Option<Notice> {
         }),
         Action::DisableAccount => Some(Notice::AccountDisabled),
         Action::EnableAccount => Some(Notice::AccountEnabled),
+        Action::ExportAccount => Some(Notice::Exported),
         _ => None,
     }
 }

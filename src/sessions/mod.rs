@@ -203,6 +203,14 @@ impl Sessions {
         self.lag() > cache::BLIND_AFTER
     }
 
+    /// Whether a session has ended early: for work that goes on after its request was admitted.
+    ///
+    /// # Errors
+    /// When the database has been unavailable for too long.
+    pub fn has_ended(&self, session: SessionId) -> Result<bool, Fault> {
+        self.cache.has_ended(session)
+    }
+
     pub fn figures(&self) -> &Figures {
         &self.cache.figures
     }

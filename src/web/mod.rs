@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod api;
+mod archive;
 mod assets;
 mod authorization;
 mod body_drain;
@@ -85,6 +86,7 @@ pub use guard::fuzzing;
 pub use guard::{Listed, Routes};
 use origin::OtherOrigins;
 use pages::docs::Docs;
+use pages::export::Exports;
 use prepared::Prepared;
 pub use proof::Guard;
 pub use routes::listed;
@@ -143,6 +145,7 @@ pub struct Web {
     cookies: Cookies,
     /// Created at its first use, like `openapi`: many servers never need it.
     docs: OnceCell<Docs>,
+    exports: Exports,
     form_tokens: FormTokens,
     routes: Vec<Listed>,
     openapi: OnceCell<Prepared>,
@@ -161,6 +164,7 @@ impl Web {
         Self {
             site: site.clone().into(),
             docs: OnceCell::new(),
+            exports: Exports::default(),
             assets: Assets::load().into(),
             cookies: Cookies::new(secret, base_url.is_https()),
             form_tokens: FormTokens::new(secret),

@@ -64,6 +64,7 @@ const WEB_FLOORS: &[&str] = &[
     "openapi",
     "download",
     "qr",
+    "archive",
     "api",
     "pages",
     "compat",
@@ -166,6 +167,7 @@ fn each_outside_thing_is_known_to_its_own_places_only() {
         ("infer::", &["files/"]),
         ("mime_guess::", &["files/"]),
         ("image::", &["files/"]),
+        ("rawzip::", &["web/archive.rs"]),
         ("Cookie::", &["web/cookies.rs"]),
         ("SET_COOKIE", &[]),
     ];

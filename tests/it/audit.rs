@@ -318,6 +318,8 @@ fn a_change_of_ones_own_account_leaves_exactly_its_event() {
         (newest(&door, "actor"), newest(&door, "account_id")),
         (id.clone(), id)
     );
+    ada.post_own("/account/export", &[]);
+    trail.shows(&["export_account done"]);
     let page = ada.get("/account/delete");
     ada.submit(&page, "Delete my account", &[]);
     trail.shows(&["delete_account done"]);

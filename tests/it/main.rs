@@ -24,6 +24,7 @@ mod commands;
 mod compat;
 mod cookies;
 mod edge;
+mod export;
 mod files;
 mod foreign;
 mod guard;

@@ -61,7 +61,7 @@ pub struct AccountJson {
 }
 
 impl AccountJson {
-    fn of(account: Account) -> Self {
+    pub fn of(account: Account) -> Self {
         Self {
             id: account.id.to_string(),
             username: account.username,

@@ -66,7 +66,7 @@ pub struct FileJson {
 }
 
 impl FileJson {
-    fn of(file: File) -> Self {
+    pub fn of(file: File) -> Self {
         Self {
             id: file.id.to_string(),
             sha256: file.checksum(),

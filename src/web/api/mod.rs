@@ -29,6 +29,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+pub use accounts::AccountJson;
+pub use files::FileJson;
+pub use sessions::Session as SessionJson;
+pub use work_items::WorkItem;
+
 pub use super::describe::JSON;
 use super::describe::{Describe, Operation};
 use super::forms;

@@ -77,7 +77,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn of(session: Listed, who: &Identity) -> Self {
+    pub fn of(session: Listed, who: &Identity) -> Self {
         Self {
             id: session.id.to_string(),
             current: session.id == who.session,

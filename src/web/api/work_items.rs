@@ -57,7 +57,7 @@ pub struct WorkItem {
 }
 
 impl WorkItem {
-    fn of(item: Item) -> Self {
+    pub fn of(item: Item) -> Self {
         Self {
             id: item.id.to_string(),
             title: item.title,

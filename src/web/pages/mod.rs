@@ -10,6 +10,8 @@ mod continue_link;
 mod dashboard;
 pub mod docs;
 mod email;
+mod events;
+pub mod export;
 mod files;
 mod first_administrator;
 mod forgot;
@@ -92,6 +94,9 @@ pub fn routes(routes: &mut Routes<'_>) {
     routes.at("/account/shares", |at| {
         at.get(SIGNED_IN, account::ask_to_revoke_shares)
             .post(SIGNED_IN, account::revoke_shares)
+    });
+    routes.at("/account/export", |at| {
+        at.get(RECENT, export::show).post(RECENT, export::send)
     });
     routes.at("/account/delete", |at| {
         at.get(RECENT, account::ask_to_delete)

@@ -177,6 +177,16 @@ pub const STALE: Problem = known(&Words {
     action: HOME,
     header: None,
 });
+/// Each account has one at a time.
+pub const EXPORT_RUNNING: Problem = known(&Words {
+    status: S::CONFLICT,
+    code: "export_running",
+    when: "another archive of the account's data is being downloaded",
+    title: "Your data is being downloaded already",
+    text: "Another download of your data is still running. Wait until it has ended, or stop it.",
+    action: Some(("/account/export", "Back")),
+    header: None,
+});
 pub const LAST_ADMINISTRATOR: Problem = known(&Words {
     status: S::CONFLICT,
     code: "last_administrator",
@@ -461,6 +471,7 @@ pub const ALL: &[Problem] = &[
     TAKEN,
     ADDRESS_TAKEN,
     STALE,
+    EXPORT_RUNNING,
     LAST_ADMINISTRATOR,
     TOO_MANY,
     FILE_TOO_LARGE,

@@ -134,6 +134,7 @@ fn every_error_code_is_raised_with_a_status_of_its_own() {
             .send_json("PATCH", "/api/me", &json!({"name": "A"})),
     ];
     replies.push(crate::search::too_slow());
+    replies.push(crate::export::second_at_once());
     let elsewhere = Door::with(&[("base_url", "http://door.example")]);
     let misled = elsewhere.program(None).with("host", "evil.example");
     replies.push(misled.get("/"));

@@ -10,6 +10,9 @@ pub mod store;
 mod thumbnails;
 mod upload;
 
+#[cfg(target_os = "linux")]
+pub use upload::peak_memory;
+
 use std::fmt::Write;
 use std::fs;
 use std::io::Cursor;

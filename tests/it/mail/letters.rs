@@ -69,7 +69,8 @@ fn next_notice(what: &Notice) -> Option<Notice> {
         },
         Notice::RoleChanged { .. } => Notice::AccountDisabled,
         Notice::AccountDisabled => Notice::AccountEnabled,
-        Notice::AccountEnabled => return None,
+        Notice::AccountEnabled => Notice::Exported,
+        Notice::Exported => return None,
     })
 }
 
