@@ -89,6 +89,7 @@ fn the_keyboard_alone_is_enough() {
         [
             "Skip to the content",
             "Doorward",
+            "Sign in",
             "Username",
             "Email address",
             "Name (optional)",
@@ -96,6 +97,7 @@ fn the_keyboard_alone_is_enough() {
             "Show password",
             "Create account",
             "Sign in",
+            "API",
         ]
     );
 
@@ -123,12 +125,17 @@ fn the_keyboard_alone_is_enough() {
         [
             "Skip to the content",
             "Doorward",
-            "ada",
+            "Dashboard",
             "Work",
             "Files",
             "Account",
             "Sign out",
-            "Inspect another token"
+            "Work",
+            "Files",
+            "Devices",
+            "Activity",
+            "Your session and token, for developers",
+            "API",
         ]
     );
     tab_to(&chromium, "Sign out");
@@ -308,6 +315,7 @@ fn an_address_with_a_domain_in_unicode_signs_up_and_in_as_it_is_typed() {
         ("Password", PASSWORD),
     ]);
     chromium.press("Create account");
+    chromium.open("/account");
     assert!(chromium.text("dl").contains("grete@müller.example"));
     chromium.press("Sign out");
     chromium.open("/login");

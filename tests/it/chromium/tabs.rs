@@ -40,9 +40,9 @@ fn a_page_left_open_in_another_tab_does_not_act_on_a_later_session() {
     chromium.press("Sign out, and sign in as hanna");
     sign_in(&chromium, "hanna");
     assert!(
-        chromium.text("dl").contains("hanna"),
+        chromium.text("header").contains("hanna"),
         "{}",
-        chromium.text("dl")
+        chromium.text("header")
     );
     assert_eq!(
         door.number("SELECT count(*) AS n FROM accounts WHERE deleted_at IS NULL"),
