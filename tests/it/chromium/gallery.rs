@@ -419,7 +419,11 @@ fn shares(gallery: &mut Gallery, door: &Door) {
         gallery.chromium.text("#link")
     });
     let (open, with_password) = (open.as_str(), with_password.as_str());
+    make_link(gallery, "", "");
+    let unlimited = gallery.chromium.text("#link");
     gallery.chromium.forget_cookies();
+    gallery.open(&unlimited);
+    gallery.keep("share-unlimited");
     gallery.open(open);
     gallery.keep("share");
     gallery.open(with_password);
