@@ -92,7 +92,7 @@ fn metrics_count_refusals_by_the_limit_that_was_exceeded() {
     assert_eq!(refused("introspect"), 5.0);
     let others = scrape(metrics);
     let budgets = others.lines().filter(|line| line.contains("{budget=\""));
-    assert_eq!(budgets.filter(|line| line.ends_with(" 0")).count(), 18);
+    assert_eq!(budgets.filter(|line| line.ends_with(" 0")).count(), 19);
 }
 
 #[test]
