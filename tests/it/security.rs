@@ -12,7 +12,7 @@ fn every_answer_has_the_headers_that_keep_a_browser_safe() {
     let door = Door::open();
     let ada = door.signed_up("ada");
     let css = ada
-        .get("/")
+        .get("/public")
         .attribute("link[rel=stylesheet]", "href")
         .unwrap();
     let answers = [
