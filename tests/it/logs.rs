@@ -100,7 +100,7 @@ fn visit(serving: &mut Serving) -> Visitor {
         visitor.cookie("doorward_access"),
         visitor.cookie("doorward_refresh"),
     );
-    assert_eq!(visitor.fill_in("/", "Sign out", &[]).status, 303);
+    assert_eq!(visitor.fill_in("/public", "Sign out", &[]).status, 303);
     assert_eq!(visitor.get(&link).status, 410);
 
     let person = [
@@ -113,7 +113,7 @@ fn visit(serving: &mut Serving) -> Visitor {
         303
     );
     let bob = visitor.cookie("doorward_access");
-    assert_eq!(visitor.fill_in("/", "Sign out", &[]).status, 303);
+    assert_eq!(visitor.fill_in("/public", "Sign out", &[]).status, 303);
     assert_eq!(
         visitor.fill_in("/signup", "Create account", &person).status,
         422
