@@ -31,12 +31,13 @@ pub async fn ask_to_delete(SignedIn(who): SignedIn, page: Page) -> Answer {
     let named: Vec<_> = ids.iter().map(|id| format!("file={id}")).collect();
     let bytes = files.iter().map(|file| file.bytes).sum();
     let links = page.shares.count_open_of(ids).await?;
-    let mut facts = vec![
+    let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+    let facts = vec![
         ("Files", files.len().to_string()),
+        ("Names", names.join(", ")),
         ("Total size", size::for_reading(bytes)),
         ("Links that end", links.values().sum::<i64>().to_string()),
     ];
-    facts.extend(files.into_iter().map(|file| ("File", file.name)));
     confirm::ask(
         &page,
         &Confirm {
