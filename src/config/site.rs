@@ -35,7 +35,7 @@ pub fn take(r: &mut Reader) -> SiteConfig {
             "site.contact",
             "",
             "an email address, a URL that begins with http:// or https://, or a path that begins with /",
-            |text| optional(text, |text| contact(text)),
+            |text| optional(text, contact),
         ),
         terms: r.take("site.terms", "", LINK, |text| optional(text, link)),
         privacy: r.take("site.privacy", "", LINK, |text| optional(text, link)),

@@ -191,7 +191,9 @@ fn shortened(name: &str) -> String {
         Some((stem, extension)) if extension.len() <= 16 => (stem, format!(".{extension}")),
         _ => (name, String::new()),
     };
-    let end = stem.floor_char_boundary(NAME_MAX - extension.len());
+    let most = stem.len().min(NAME_MAX - extension.len());
+    let is_boundary = |at: &usize| stem.is_char_boundary(*at);
+    let end = (0..=most).rev().find(is_boundary).unwrap_or_default();
     format!("{}{extension}", &stem[..end])
 }
 
